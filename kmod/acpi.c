@@ -1,0 +1,290 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Copyright (C) the vmgen authors
+ *
+ * Finds the generation ID device, checks what the firmware says of it, maps
+ * the ID, and listens for changes.
+ *
+ * The device is not bound: on most kernels the in-tree driver owns it and must
+ * keep it. ACPI allows any number of notify handlers on a device.
+ */
+#include <linux/acpi.h>
+#include <linux/errno.h>
+#include <linux/io.h>
+#include <linux/ioport.h>
+#include <linux/kernel.h>
+#include <linux/random.h>
+#include <linux/slab.h>
+#include <linux/string.h>
+#include "vmgenc.h"
+
+#ifdef CONFIG_X86
+#include <asm/processor.h>
+#endif
+
+/* UAPI.14 VMGenID: Notify(device, 0x80) after a change. */
+enum { VMGENC_NOTIFY_CHANGED = 0x80 };
+
+/*
+ * UAPI.14 names "VM_Gen_Counter", which is longer than ACPI allows for an ID;
+ * Hyper-V added the short form. ACPICA turns both into upper case.
+ */
+static const char * const device_ids[] = { "VM_GEN_COUNTER", "VMGENCTR" };
+
+static bool is_device_id(const char *id)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(device_ids); i++)
+		if (!strcasecmp(id, device_ids[i]))
+			return true;
+	return false;
+}
+
+/* Any of _HID and _CID may name the device; neither has to exist. */
+static bool is_vmgenid(const struct acpi_device_info *info)
+{
+	u32 i;
+
+	if ((info->valid & ACPI_VALID_HID) &&
+	    is_device_id(info->hardware_id.string))
+		return true;
+	if (!(info->valid & ACPI_VALID_CID))
+		return false;
+	for (i = 0; i < info->compatible_id_list.count; i++)
+		if (is_device_id(info->compatible_id_list.ids[i].string))
+			return true;
+	return false;
+}
+
+/* ACPI 6.5, 6.3.7: a device without _STA is present. */
+static bool is_present(acpi_handle handle)
+{
+	unsigned long long sta;
+	acpi_status status;
+
+	status = acpi_evaluate_integer(handle, "_STA", NULL, &sta);
+	if (status == AE_NOT_FOUND)
+		return true;
+	return ACPI_SUCCESS(status) && (sta & ACPI_STA_DEVICE_PRESENT);
+}
+
+static bool is_addressable(u64 phys)
+{
+	u64 last = phys + VMGENID_ID_SIZE - 1;
+
+#ifdef CONFIG_X86
+	if (boot_cpu_data.x86_phys_bits < 64 &&
+	    last >> boot_cpu_data.x86_phys_bits)
+		return false;
+#endif
+	return last > phys && (phys_addr_t)last == last;
+}
+
+/* Returns: NULL; or what is wrong with the address, in words. */
+static const char *parse_addr(const union acpi_object *addr, u64 *ret_phys)
+{
+	const union acpi_object *half;
+	u64 phys;
+
+	if (addr->type != ACPI_TYPE_PACKAGE)
+		return "ADDR does not return a package";
+	if (addr->package.count != 2)
+		return "ADDR does not return two elements";
+	half = addr->package.elements;
+	if (half[0].type != ACPI_TYPE_INTEGER ||
+	    half[1].type != ACPI_TYPE_INTEGER)
+		return "ADDR does not return integers";
+	if (half[0].integer.value > U32_MAX || half[1].integer.value > U32_MAX)
+		return "ADDR returns an integer of more than 32 bits";
+
+	phys = half[0].integer.value | half[1].integer.value << 32;
+	if (!phys)
+		return "the address is zero";
+	if (!IS_ALIGNED(phys, sizeof(u64)))
+		return "the address is not a multiple of 8";
+	if (!is_addressable(phys))
+		return "the address is beyond what this CPU can address";
+	if (region_intersects(phys, VMGENID_ID_SIZE, IORESOURCE_SYSTEM_RAM,
+			      IORES_DESC_NONE) != REGION_DISJOINT)
+		return "the address lies in memory that the kernel uses";
+	*ret_phys = phys;
+	return NULL;
+}
+
+static const char *evaluate_addr(acpi_handle handle, u64 *ret_phys)
+{
+	struct acpi_buffer buf = { .length = ACPI_ALLOCATE_BUFFER };
+	const char *wrong;
+
+	if (ACPI_FAILURE(acpi_evaluate_object(handle, "ADDR", NULL, &buf)))
+		return "ADDR is missing or fails";
+	wrong = buf.pointer ? parse_addr(buf.pointer, ret_phys) :
+			      "ADDR returns nothing";
+	ACPI_FREE(buf.pointer);
+	return wrong;
+}
+
+/* Takes the device into use if nobody was before it. */
+static void consider(struct vmgenc *vg, acpi_handle handle, const char *path,
+		     const struct acpi_device_info *info)
+{
+	const char *wrong;
+	u64 phys;
+
+	if (vg->memory) {
+		pr_warn("%s: ignored, only the first device is used\n", path);
+		return;
+	}
+	wrong = evaluate_addr(handle, &phys);
+	if (wrong) {
+		pr_err("%s: %s; this is for the vendor of the hypervisor to mend\n",
+		       path, wrong);
+		return;
+	}
+	/* UAPI.14: cacheable. DEC: the host writes it, in the clear. */
+	vg->memory = memremap(phys, VMGENID_ID_SIZE, MEMREMAP_WB | MEMREMAP_DEC);
+	if (!vg->memory) {
+		pr_err("%s: cannot map the ID at %#llx\n", path, phys);
+		return;
+	}
+	vg->handle = handle;
+	vg->phys = phys;
+	if (info->valid & ACPI_VALID_HID)
+		strscpy(vg->hid, info->hardware_id.string, sizeof(vg->hid));
+}
+
+static acpi_status visit(acpi_handle handle, u32 level, void *context,
+			 void **ret)
+{
+	struct acpi_buffer path = { .length = ACPI_ALLOCATE_BUFFER };
+	struct acpi_device_info *info;
+
+	if (ACPI_FAILURE(acpi_get_object_info(handle, &info)))
+		return AE_OK;
+	if (!is_vmgenid(info) || !is_present(handle))
+		goto out;
+	if (ACPI_FAILURE(acpi_get_name(handle, ACPI_FULL_PATHNAME, &path)))
+		goto out;
+	consider(context, handle, path.pointer, info);
+out:
+	ACPI_FREE(path.pointer);
+	ACPI_FREE(info);
+	return AE_OK;
+}
+
+#ifdef CONFIG_X86
+/* Hypervisors keep their signatures 0x100 leaves apart when they mimic others. */
+static bool is_hypervisor(const char *signature)
+{
+	u32 base, eax, sig[3];
+
+	if (!boot_cpu_has(X86_FEATURE_HYPERVISOR))
+		return false;
+	for (base = 0x40000000; base < 0x40010000; base += 0x100) {
+		cpuid(base, &eax, &sig[0], &sig[1], &sig[2]);
+		if (!memcmp(signature, sig, sizeof(sig)))
+			return true;
+	}
+	return false;
+}
+#else
+static bool is_hypervisor(const char *signature)
+{
+	return false;
+}
+#endif
+
+/*
+ * Returns: 0; -ENODEV: this machine has no usable device. The messages before
+ * it say why.
+ */
+int vmgenc_acpi_find(struct vmgenc *vg)
+{
+	acpi_walk_namespace(ACPI_TYPE_DEVICE, ACPI_ROOT_OBJECT, ACPI_UINT32_MAX,
+			    visit, NULL, vg, NULL);
+	if (!vg->memory) {
+		pr_err("no usable generation ID device: have the hypervisor provide one (QEMU: -device vmgenid)\n");
+		return -ENODEV;
+	}
+	vg->host_notifies = !is_hypervisor("XenVMMXenVMM") &&
+			    !is_hypervisor("bhyve bhyve ");
+	return 0;
+}
+
+void vmgenc_acpi_unmap(struct vmgenc *vg)
+{
+	memunmap((void *)vg->memory);
+}
+
+/*
+ * The first to know: runs in the interrupt that announces the change, long
+ * before the firmware's method has run and its Notify has been passed on.
+ * ACPICA holds the lock of its GPEs.
+ */
+static u32 handle_sci(void *context)
+{
+	vmgenc_notice(context, VMGENID_SOURCE_SCI);
+	return ACPI_INTERRUPT_NOT_HANDLED;
+}
+
+/* May run on two CPUs at once from 6.12 on. */
+static void handle_notify(acpi_handle handle, u32 event, void *context)
+{
+	struct vmgenc *vg = context;
+	u64 generation;
+
+	if (event != VMGENC_NOTIFY_CHANGED)
+		return;
+	vmgenc_notice(vg, VMGENID_SOURCE_NOTIFY);
+	kthread_flush_work(&vg->settle);
+	/* Others notice before the Notify arrives, so compare generations. */
+	generation = vmgenc_record(vg).generation;
+	if (xchg(&vg->notified_generation, generation) == generation)
+		atomic64_inc(&vg->spurious_notifies);
+}
+
+static int handle_vmfork(struct notifier_block *nb, unsigned long action,
+			 void *data)
+{
+	vmgenc_notice(container_of(nb, struct vmgenc, vmfork),
+		      VMGENID_SOURCE_VMFORK);
+	return NOTIFY_DONE;
+}
+
+int vmgenc_acpi_listen(struct vmgenc *vg)
+{
+	int err;
+
+	if (ACPI_FAILURE(acpi_install_sci_handler(handle_sci, vg)))
+		return -ENOMEM;
+	if (ACPI_FAILURE(acpi_install_notify_handler(vg->handle,
+						     ACPI_DEVICE_NOTIFY,
+						     handle_notify, vg))) {
+		err = -ENOMEM;
+		goto err_notify;
+	}
+	vg->vmfork.notifier_call = handle_vmfork;
+	err = register_random_vmfork_notifier(&vg->vmfork);
+	if (err)
+		goto err_vmfork;
+	/* Of a change between the first look and now. */
+	vmgenc_notice(vg, VMGENID_SOURCE_RECHECK);
+	return 0;
+
+err_vmfork:
+	acpi_remove_notify_handler(vg->handle, ACPI_DEVICE_NOTIFY,
+				   handle_notify);
+err_notify:
+	acpi_remove_sci_handler(handle_sci);
+	return err;
+}
+
+/* After this no trigger is running any more. */
+void vmgenc_acpi_ignore(struct vmgenc *vg)
+{
+	unregister_random_vmfork_notifier(&vg->vmfork);
+	acpi_remove_notify_handler(vg->handle, ACPI_DEVICE_NOTIFY,
+				   handle_notify);
+	acpi_remove_sci_handler(handle_sci);
+}

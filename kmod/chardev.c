@@ -1,0 +1,318 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Copyright (C) the vmgen authors
+ *
+ * /dev/vmgenid; the contract is in <vmgen/vmgenid.h>.
+ */
+#include <linux/device.h>
+#include <linux/fs.h>
+#include <linux/kobject.h>
+#include <linux/ktime.h>
+#include <linux/mm.h>
+#include <linux/module.h>
+#include <linux/mutex.h>
+#include <linux/pgtable.h>
+#include <linux/poll.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+#include "vmgenc.h"
+
+/* An open file. */
+struct vmgenc_file {
+	struct vmgenc *vg;
+	/* One reader takes a generation, also of threads that share the file. */
+	struct mutex lock;
+	u64 seen;
+};
+
+/* The request without the size of its argument, which grows. */
+#define IOC_BARE(cmd)	((cmd) & ~(_IOC_SIZEMASK << _IOC_SIZESHIFT))
+
+static int vmgenc_open(struct inode *inode, struct file *file)
+{
+	struct vmgenc *vg = container_of(file->private_data, struct vmgenc,
+					 misc);
+	struct vmgenc_file *vf;
+
+	if (!(file->f_mode & FMODE_READ))
+		return -EINVAL;
+	vf = kzalloc(sizeof(*vf), GFP_KERNEL);
+	if (!vf)
+		return -ENOMEM;
+	vf->vg = vg;
+	mutex_init(&vf->lock);
+	file->private_data = vf;
+	return stream_open(inode, file);
+}
+
+static int vmgenc_release(struct inode *inode, struct file *file)
+{
+	kfree(file->private_data);
+	return 0;
+}
+
+static bool has_news(struct vmgenc_file *vf)
+{
+	return vmgenc_record(vf->vg).generation != READ_ONCE(vf->seen);
+}
+
+/* Returns: bytes copied; -EAGAIN: nothing new; -EFAULT: nothing consumed. */
+static ssize_t take_news(struct vmgenc_file *vf, char __user *buf, size_t size)
+{
+	struct vmgenid_record record;
+	ssize_t ret = -EAGAIN;
+
+	if (mutex_lock_interruptible(&vf->lock))
+		return -ERESTARTSYS;
+	record = vmgenc_record(vf->vg);
+	if (record.generation == vf->seen)
+		goto out;
+	ret = -EFAULT;
+	if (copy_to_user(buf, &record, size))
+		goto out;
+	WRITE_ONCE(vf->seen, record.generation);
+	ret = size;
+out:
+	mutex_unlock(&vf->lock);
+	return ret;
+}
+
+static ssize_t vmgenc_read(struct file *file, char __user *buf, size_t size,
+			   loff_t *pos)
+{
+	struct vmgenc_file *vf = file->private_data;
+	struct vmgenc *vg = vf->vg;
+	bool nonblock = file->f_flags & O_NONBLOCK;
+	ssize_t ret;
+	int err;
+
+	if (size != sizeof(struct vmgenid_record) && size != sizeof(u64))
+		return -EINVAL;
+	for (;;) {
+		if (nonblock && vmgenc_differs(vg)) {
+			vmgenc_notice(vg, VMGENID_SOURCE_CALL);
+			return -EAGAIN;
+		}
+		err = vmgenc_wait_settled(vg);
+		if (err)
+			return err;
+		ret = take_news(vf, buf, size);
+		if (ret != -EAGAIN || nonblock)
+			return ret;
+		err = wait_event_interruptible(vg->wait,
+					       has_news(vf) || vmgenc_differs(vg));
+		if (err)
+			return err;
+	}
+}
+
+static __poll_t vmgenc_poll(struct file *file, poll_table *table)
+{
+	struct vmgenc_file *vf = file->private_data;
+	struct vmgenc *vg = vf->vg;
+
+	poll_wait(file, &vg->wait, table);
+	/* Not ready while it is settled: the worker wakes whoever polls. */
+	if (vmgenc_differs(vg)) {
+		vmgenc_notice(vg, VMGENID_SOURCE_CALL);
+		return 0;
+	}
+	return has_news(vf) ? EPOLLIN | EPOLLRDNORM : 0;
+}
+
+static bool raw_page_allowed(const struct file *file, const struct vmgenc *vg)
+{
+	return (file->f_mode & FMODE_WRITE) &&
+	       offset_in_page(vg->phys) + VMGENID_ID_SIZE <= PAGE_SIZE;
+}
+
+/* With the attributes of the kernel's own mapping: see vmgenc_acpi_find(). */
+static int map_raw_page(const struct file *file, struct vm_area_struct *vma,
+			const struct vmgenc *vg)
+{
+	if (!(file->f_mode & FMODE_WRITE))
+		return -EACCES;
+	if (!raw_page_allowed(file, vg))
+		return -EOPNOTSUPP;
+	return remap_pfn_range(vma, vma->vm_start, PHYS_PFN(vg->phys),
+			       PAGE_SIZE, pgprot_decrypted(vma->vm_page_prot));
+}
+
+static int vmgenc_mmap(struct file *file, struct vm_area_struct *vma)
+{
+	struct vmgenc *vg = ((struct vmgenc_file *)file->private_data)->vg;
+
+	if (vma->vm_end - vma->vm_start != PAGE_SIZE)
+		return -EINVAL;
+	/* mmap(2) takes VM_SHARED off a file that is not open for writing. */
+	if (!(vma->vm_flags & VM_MAYSHARE))
+		return -EINVAL;
+	if (vma->vm_flags & VM_WRITE)
+		return -EPERM;
+	vm_flags_mod(vma, VM_DONTEXPAND | VM_DONTDUMP, VM_MAYWRITE);
+
+	switch (vma->vm_pgoff) {
+	case 0:
+		return vm_insert_page(vma, vma->vm_start,
+				      virt_to_page(vg->page));
+	case 1:
+		return map_raw_page(file, vma, vg);
+	}
+	return -EINVAL;
+}
+
+static bool differs_from(struct vmgenc *vg, u64 known)
+{
+	return vmgenc_record(vg).generation != known || vmgenc_differs(vg);
+}
+
+static long ioctl_wait(struct vmgenc *vg, void __user *arg)
+{
+	struct vmgenid_wait wait;
+	ktime_t end = KTIME_MAX;
+	ktime_t left = KTIME_MAX;
+	long err;
+
+	if (copy_from_user(&wait, arg, sizeof(wait)))
+		return -EFAULT;
+	if (wait.timeout_ns >= 0)
+		end = ktime_add_safe(ktime_get(), ns_to_ktime(wait.timeout_ns));
+	for (;;) {
+		err = vmgenc_wait_settled(vg);
+		if (err)
+			return err;
+		wait.record = vmgenc_record(vg);
+		if (wait.record.generation != wait.known)
+			break;
+		if (end != KTIME_MAX)
+			left = ktime_sub(end, ktime_get());
+		if (left <= 0)
+			return -ETIMEDOUT;
+		/* The loop finds out about a time-out, after another look. */
+		err = wait_event_interruptible_hrtimeout(vg->wait,
+							 differs_from(vg, wait.known),
+							 left);
+		if (err == -ERESTARTSYS)
+			return err;
+	}
+	return copy_to_user(arg, &wait, sizeof(wait)) ? -EFAULT : 0;
+}
+
+static struct vmgenid_info describe(const struct file *file, struct vmgenc *vg)
+{
+	struct vmgenc_id id = vmgenc_sample(vg);
+	struct vmgenid_info info = {
+		.version = VMGENID_ABI_VERSION,
+		.id_offset = offset_in_page(vg->phys),
+		.spurious_notifies = atomic64_read(&vg->spurious_notifies),
+	};
+
+	BUILD_BUG_ON(sizeof(info) != VMGENID_INFO_SIZE_VER1);
+	spin_lock(&vg->lock);
+	info.generation = vg->record.generation;
+	info.found_by_call = vg->found_by_call;
+	info.lost_ids = vg->lost_ids;
+	spin_unlock(&vg->lock);
+	info.changes = info.generation - 1;
+	memcpy(info.hid, vg->hid, sizeof(info.hid));
+
+	if (IS_ENABLED(CONFIG_VMGENID))
+		info.flags |= VMGENID_INFO_INTREE;
+	if (vg->host_notifies)
+		info.flags |= VMGENID_INFO_NOTIFIES;
+	if (vmgenc_id_valid(id))
+		info.flags |= VMGENID_INFO_ID_VALID;
+	if (raw_page_allowed(file, vg))
+		info.flags |= VMGENID_INFO_RAW_PAGE;
+	if (file->f_mode & FMODE_WRITE) {
+		info.flags |= VMGENID_INFO_ID_SHOWN;
+		memcpy(info.id, &id, sizeof(info.id));
+	}
+	return info;
+}
+
+static long ioctl_info(struct file *file, struct vmgenc *vg, unsigned int size,
+		       void __user *arg)
+{
+	struct vmgenid_info info;
+	long err;
+
+	if (size < VMGENID_INFO_SIZE_VER1)
+		return -EINVAL;
+	if (copy_from_user(&info, arg, offsetofend(struct vmgenid_info, flags)))
+		return -EFAULT;
+	if (info.size != size || info.flags)
+		return -EINVAL;
+	err = vmgenc_wait_settled(vg);
+	if (err)
+		return err;
+	info = describe(file, vg);
+	info.size = min_t(unsigned int, size, sizeof(info));
+	return copy_to_user(arg, &info, info.size) ? -EFAULT : 0;
+}
+
+static long vmgenc_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
+{
+	struct vmgenc *vg = ((struct vmgenc_file *)file->private_data)->vg;
+	void __user *uarg = (void __user *)arg;
+
+	switch (IOC_BARE(cmd)) {
+	case IOC_BARE(VMGENID_WAIT):
+		if (_IOC_SIZE(cmd) != sizeof(struct vmgenid_wait))
+			return -EINVAL;
+		return ioctl_wait(vg, uarg);
+	case IOC_BARE(VMGENID_INFO):
+		return ioctl_info(file, vg, _IOC_SIZE(cmd), uarg);
+	}
+	return -ENOTTY;
+}
+
+/* The owner keeps the module from being unloaded while a file is open. */
+static const struct file_operations vmgenc_fops = {
+	.owner = THIS_MODULE,
+	.open = vmgenc_open,
+	.release = vmgenc_release,
+	.read = vmgenc_read,
+	.poll = vmgenc_poll,
+	.mmap = vmgenc_mmap,
+	.unlocked_ioctl = vmgenc_ioctl,
+	.compat_ioctl = compat_ptr_ioctl,
+	.llseek = noop_llseek,
+};
+
+/* What the in-tree driver of 6.8.0 to 6.8.7 sent; udev rules for it exist. */
+void vmgenc_chardev_uevent(struct vmgenc *vg)
+{
+	/* Pairs with the store-release in vmgenc_chardev_init(). */
+	struct device *dev = smp_load_acquire(&vg->dev);
+	char *env[] = { "NEW_VMGENID=1", NULL };
+
+	if (dev)
+		kobject_uevent_env(&dev->kobj, KOBJ_CHANGE, env);
+}
+
+int vmgenc_chardev_init(struct vmgenc *vg)
+{
+	int err;
+
+	vg->misc = (struct miscdevice) {
+		.minor = MISC_DYNAMIC_MINOR,
+		.name = "vmgenid",
+		.fops = &vmgenc_fops,
+		.mode = 0644,
+	};
+	err = misc_register(&vg->misc);
+	if (err)
+		return err;
+	/* Pairs with the load-acquire in vmgenc_chardev_uevent(). */
+	smp_store_release(&vg->dev, vg->misc.this_device);
+	return 0;
+}
+
+void vmgenc_chardev_exit(struct vmgenc *vg)
+{
+	WRITE_ONCE(vg->dev, NULL);
+	/* An event that is being sent still uses the device. */
+	kthread_flush_worker(vg->worker);
+	misc_deregister(&vg->misc);
+}

@@ -1,0 +1,230 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Copyright (C) the vmgen authors
+ *
+ * Turns changes of the ID into steps of the generation. Any trigger may come
+ * first, alone, twice or never: each only compares and wakes the worker, and
+ * the worker alone decides whether the world changed.
+ *
+ * The order is the point. The kernel's random number generator is reseeded
+ * before the generation moves, and the generation moves before anyone wakes.
+ */
+#include <linux/delay.h>
+#include <linux/err.h>
+#include <linux/gfp.h>
+#include <linux/poll.h>
+#include <linux/sched.h>
+#include <linux/timekeeping.h>
+#include "vmgenc.h"
+
+/* A host that changes the ID faster than the kernel reseeds is broken. */
+enum { SETTLE_TRIES = 16 };
+
+static const char * const source_names[] = {
+	[VMGENID_SOURCE_NONE]	 = "nobody",
+	[VMGENID_SOURCE_SCI]	 = "interrupt",
+	[VMGENID_SOURCE_NOTIFY]	 = "notify",
+	[VMGENID_SOURCE_VMFORK]	 = "in-tree driver",
+	[VMGENID_SOURCE_CALL]	 = "system call",
+	[VMGENID_SOURCE_RECHECK] = "recheck",
+};
+
+static bool same(struct vmgenc_id a, struct vmgenc_id b)
+{
+	return a.half[0] == b.half[0] && a.half[1] == b.half[1];
+}
+
+struct vmgenc_id vmgenc_sample(const struct vmgenc *vg)
+{
+	return (struct vmgenc_id){ {
+		READ_ONCE(vg->memory->half[0]),
+		READ_ONCE(vg->memory->half[1]),
+	} };
+}
+
+/* All zeros or all ones: the host provides no ID. */
+bool vmgenc_id_valid(struct vmgenc_id id)
+{
+	return !(id.half[0] == id.half[1] && (!id.half[0] || !~id.half[0]));
+}
+
+/*
+ * Takes no lock, so that nobody can hold up the interrupt by calling this in a
+ * loop. Halves of two settled IDs can only be seen while the worker writes
+ * them, and it compares again afterwards.
+ */
+bool vmgenc_differs(const struct vmgenc *vg)
+{
+	struct vmgenc_id settled = { {
+		READ_ONCE(vg->settled.half[0]),
+		READ_ONCE(vg->settled.half[1]),
+	} };
+
+	return !same(vmgenc_sample(vg), settled);
+}
+
+/* Stage 1. Any context, also hard interrupts: must not print. */
+void vmgenc_notice(struct vmgenc *vg, enum vmgenid_source source)
+{
+	if (!vmgenc_differs(vg))
+		return;
+	cmpxchg(&vg->noticed_by, VMGENID_SOURCE_NONE, source);
+	kthread_queue_work(vg->worker, &vg->settle);
+}
+
+/* Half of an ID may be new already when the other is still on its way. */
+static struct vmgenc_id sample_whole(const struct vmgenc *vg)
+{
+	struct vmgenc_id id = vmgenc_sample(vg);
+	bool old0 = id.half[0] == vg->settled.half[0];
+	bool old1 = id.half[1] == vg->settled.half[1];
+
+	if (old0 != old1) {
+		usleep_range(1000, 2000);
+		id = vmgenc_sample(vg);
+	}
+	return id;
+}
+
+/*
+ * Has the generator reseeded from the ID that is in memory afterwards too: a
+ * snapshot may be taken, and cloned, between any two instructions.
+ */
+static int take(struct vmgenc *vg, struct vmgenc_id *ret_id)
+{
+	struct vmgenc_id id;
+	int tries = 0;
+	int err;
+
+	do {
+		id = sample_whole(vg);
+		err = vmgenc_random_reseed(vg, id);
+	} while (!same(id, vmgenc_sample(vg)) && ++tries < SETTLE_TRIES);
+	*ret_id = id;
+	return err;
+}
+
+/* Returns: whether the generation moved. */
+static bool publish(struct vmgenc *vg, struct vmgenc_id id, u32 flags,
+		    u32 source, u64 now)
+{
+	bool valid = vmgenc_id_valid(id);
+	bool changed = valid && vg->adopted;
+
+	spin_lock(&vg->lock);
+	if (valid) {
+		vg->adopted = true;
+		vg->record.flags = flags;
+		WRITE_ONCE(vg->page->flags, flags);
+	} else if (vg->adopted) {
+		vg->lost_ids++;
+	}
+	if (changed) {
+		vg->record.generation++;
+		vg->record.changed_boottime_ns = now;
+		vg->record.source = source;
+		vg->found_by_call += source == VMGENID_SOURCE_CALL;
+		/* Pairs with the acquire load of those who mapped the page. */
+		smp_store_release(&vg->page->generation,
+				  vg->record.generation);
+	}
+	WRITE_ONCE(vg->settled.half[0], id.half[0]);
+	WRITE_ONCE(vg->settled.half[1], id.half[1]);
+	spin_unlock(&vg->lock);
+	return changed;
+}
+
+/* Stages 2 and 3: the worker. */
+static void settle(struct kthread_work *work)
+{
+	struct vmgenc *vg = container_of(work, struct vmgenc, settle);
+	u32 source = xchg(&vg->noticed_by, VMGENID_SOURCE_NONE);
+	u64 now = ktime_get_boottime_ns();
+	struct vmgenc_id id;
+	bool changed;
+	int err;
+
+	if (vg->adopted && !vmgenc_differs(vg))
+		return;
+
+	err = take(vg, &id);
+	changed = publish(vg, id, err ? VMGENID_RNG_STALE : 0, source, now);
+	wake_up_interruptible_poll(&vg->wait, EPOLLIN | EPOLLRDNORM);
+
+	if (err)
+		pr_warn("the kernel's random number generator could not be reseeded (error %d): have vmgend running, or reseed it by hand\n",
+			err);
+	if (changed) {
+		vmgenc_chardev_uevent(vg);
+		pr_notice("this virtual machine was cloned or restored: generation %llu (noticed by %s)\n",
+			  vg->record.generation, source_names[source]);
+	} else if (!vmgenc_id_valid(id)) {
+		pr_warn("the host provides no generation ID (it is all %s)\n",
+			id.half[0] ? "ones" : "zeros");
+	}
+
+	/* Of a snapshot taken after the last comparison in take(). */
+	vmgenc_notice(vg, VMGENID_SOURCE_RECHECK);
+}
+
+/*
+ * Looks at the hypervisor's memory and waits until a change, if there is one,
+ * is settled; that takes about as long as the kernel's reseed.
+ *
+ * Returns: 0; -ERESTARTSYS on a signal.
+ */
+int vmgenc_wait_settled(struct vmgenc *vg)
+{
+	vmgenc_notice(vg, VMGENID_SOURCE_CALL);
+	return wait_event_interruptible(vg->wait, !vmgenc_differs(vg));
+}
+
+struct vmgenid_record vmgenc_record(struct vmgenc *vg)
+{
+	struct vmgenid_record record;
+
+	spin_lock(&vg->lock);
+	record = vg->record;
+	spin_unlock(&vg->lock);
+	return record;
+}
+
+int vmgenc_generation_init(struct vmgenc *vg)
+{
+	BUILD_BUG_ON(sizeof(struct vmgenc_id) != VMGENID_ID_SIZE);
+
+	spin_lock_init(&vg->lock);
+	init_waitqueue_head(&vg->wait);
+	kthread_init_work(&vg->settle, settle);
+
+	vg->page = (void *)get_zeroed_page(GFP_KERNEL);
+	if (!vg->page)
+		return -ENOMEM;
+	vg->page->version = VMGENID_ABI_VERSION;
+	vg->page->generation = 1;
+	vg->record.generation = 1;
+	vg->notified_generation = 1;
+
+	vg->worker = kthread_run_worker(0, "vmgenc");
+	if (IS_ERR(vg->worker)) {
+		free_page((unsigned long)vg->page);
+		return PTR_ERR(vg->worker);
+	}
+	/* Before user space runs again on a machine with one CPU. */
+	sched_set_fifo(vg->worker->task);
+
+	/*
+	 * The first ID is adopted, not announced. The reseed that goes with it
+	 * separates clones in which nobody was there to do it.
+	 */
+	kthread_queue_work(vg->worker, &vg->settle);
+	kthread_flush_work(&vg->settle);
+	return 0;
+}
+
+void vmgenc_generation_exit(struct vmgenc *vg)
+{
+	kthread_destroy_worker(vg->worker);
+	vmgenc_random_exit(vg);
+	free_page((unsigned long)vg->page);
+}

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Copyright (C) the vmgen authors
+ *
+ * The Virtual Machine Generation ID changes when a virtual machine is cloned
+ * or restored from a snapshot. This module notices, has the kernel's random
+ * number generator reseeded, and tells every program.
+ */
+#include <linux/init.h>
+#include <linux/module.h>
+#include "vmgenc.h"
+
+static struct vmgenc vmgenc;
+
+static int __init vmgenc_init(void)
+{
+	int err;
+
+	err = vmgenc_acpi_find(&vmgenc);
+	if (err)
+		return err;
+	err = vmgenc_generation_init(&vmgenc);
+	if (err)
+		goto err_generation;
+	err = vmgenc_acpi_listen(&vmgenc);
+	if (err)
+		goto err_listen;
+	err = vmgenc_sysctl_init(&vmgenc);
+	if (err)
+		goto err_sysctl;
+	/* Last: from here on a file may be open. */
+	err = vmgenc_chardev_init(&vmgenc);
+	if (err)
+		goto err_chardev;
+	return 0;
+
+err_chardev:
+	vmgenc_sysctl_exit(&vmgenc);
+err_sysctl:
+	vmgenc_acpi_ignore(&vmgenc);
+err_listen:
+	vmgenc_generation_exit(&vmgenc);
+err_generation:
+	vmgenc_acpi_unmap(&vmgenc);
+	return err;
+}
+
+static void __exit vmgenc_exit(void)
+{
+	vmgenc_chardev_exit(&vmgenc);
+	vmgenc_sysctl_exit(&vmgenc);
+	vmgenc_acpi_ignore(&vmgenc);
+	vmgenc_generation_exit(&vmgenc);
+	vmgenc_acpi_unmap(&vmgenc);
+}
+
+module_init(vmgenc_init);
+module_exit(vmgenc_exit);
+
+/*
+ * Not a device table: the in-tree driver owns the device, and before 5.18 an
+ * entry of a table held 8 characters only.
+ */
+MODULE_ALIAS("acpi*:VM_GEN_COUNTER:*");
+MODULE_ALIAS("acpi*:VMGENCTR:*");
+MODULE_DESCRIPTION("Virtual Machine Generation ID for user space");
+MODULE_AUTHOR("the vmgen authors");
+MODULE_LICENSE("GPL");

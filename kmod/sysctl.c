@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Copyright (C) the vmgen authors
+ *
+ * sysctl dev.vmgenc.0, under the name that FreeBSD's vmgenc(4) gave it.
+ */
+#include <linux/kernel.h>
+#include <linux/sysctl.h>
+#include <linux/uuid.h>
+#include "vmgenc.h"
+
+/* What the host shows: memory holds the GUID in little-endian form. */
+static int show_guid(COMPAT_CTL_CONST struct ctl_table *table, int write,
+		     void *buf, size_t *size, loff_t *pos)
+{
+	char text[UUID_STRING_LEN + 1];
+	struct ctl_table line = { .data = text, .maxlen = sizeof(text) };
+	struct vmgenc_id id = vmgenc_sample(table->extra1);
+
+	scnprintf(text, sizeof(text), "%pUl", &id);
+	return proc_dostring(&line, write, buf, size, pos);
+}
+
+static int show_generation(COMPAT_CTL_CONST struct ctl_table *table, int write,
+			   void *buf, size_t *size, loff_t *pos)
+{
+	unsigned long generation = vmgenc_record(table->extra1).generation;
+	struct ctl_table line = {
+		.data = &generation,
+		.maxlen = sizeof(generation),
+	};
+
+	return proc_doulongvec_minmax(&line, write, buf, size, pos);
+}
+
+static struct ctl_table vmgenc_table[] = {
+	{
+		.procname = "guid",
+		.mode = 0400,
+		.proc_handler = show_guid,
+	},
+	{
+		.procname = "generation",
+		.mode = 0444,
+		.proc_handler = show_generation,
+	},
+	{
+		.procname = "hid",
+		.maxlen = sizeof_field(struct vmgenc, hid),
+		.mode = 0444,
+		.proc_handler = proc_dostring,
+	},
+	/* Kernels before 6.11 look for an end; later ones count. */
+	{ }
+};
+
+int vmgenc_sysctl_init(struct vmgenc *vg)
+{
+	vmgenc_table[0].extra1 = vg;
+	vmgenc_table[1].extra1 = vg;
+	vmgenc_table[2].data = vg->hid;
+	vg->sysctl = register_sysctl_sz("dev/vmgenc/0", vmgenc_table,
+					ARRAY_SIZE(vmgenc_table) - 1);
+	return vg->sysctl ? 0 : -ENOMEM;
+}
+
+void vmgenc_sysctl_exit(struct vmgenc *vg)
+{
+	unregister_sysctl_table(vg->sysctl);
+}

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: ((GPL-2.0 WITH Linux-syscall-note) OR BSD-2-Clause) */
+/*
+ * Copyright (C) the vmgen authors
+ *
+ * /dev/vmgenid: tells programs that this virtual machine was cloned or
+ * restored from a snapshot.
+ *
+ * The source of the event is the Virtual Machine Generation ID (UAPI.14
+ * VMGenID; Microsoft, "Virtual Machine Generation ID", 2012): 16 bytes in
+ * memory that the hypervisor owns and replaces while no virtual CPU runs.
+ * The module turns each new ID into one step of a counter, the generation.
+ *
+ * The generation is 64 bits wide, starts at 1 each time the module is loaded
+ * and only grows. Compare it with !=. It moves after the kernel's random
+ * number generator has taken in the new ID and reseeded, so whoever sees it
+ * move may draw from getrandom(2) at once. If that reseed could not be had,
+ * VMGENID_RNG_STALE is set in the record and in the page.
+ *
+ * The ID cannot tell a clone from a rollback; nothing here claims to.
+ *
+ * open(2)
+ *	The node has mode 0644 and belongs to root. O_RDONLY is for everyone.
+ *	O_RDWR is the privileged tier: it may map page 1 and learns the ID from
+ *	VMGENID_INFO. O_WRONLY: EINVAL.
+ *
+ * read(2)
+ *	Returns struct vmgenid_record, or its first 8 bytes (the generation)
+ *	into a buffer of 8 bytes; any other size: EINVAL. The first read of an
+ *	open file returns at once; later ones wait until the generation differs
+ *	from the one this open file returned last. Looks at the hypervisor's
+ *	memory first: what it returns is never stale. O_NONBLOCK: EAGAIN when
+ *	it would wait, also while a change is being settled. EINTR: a signal.
+ *	EFAULT consumes nothing. Processes that share an open file (fork, dup)
+ *	consume each other's events: those use VMGENID_WAIT.
+ *
+ * poll(2)
+ *	POLLIN while the generation differs from the one this open file read
+ *	last. Level-triggered; consumed by read, never by poll.
+ *
+ * mmap(2), read-only, MAP_SHARED, one page
+ *	Offset 0: struct vmgenid_page, kept by the module.
+ *	Offset one page: the hypervisor's own page; the ID stands at
+ *	vmgenid_info.id_offset. It is new before the first instruction after a
+ *	restore, hence before the generation moves: whoever sees it move must
+ *	call VMGENID_WAIT before it draws random numbers. EACCES on a
+ *	descriptor that is not open for writing, because the page may hold
+ *	other data of the firmware. EOPNOTSUPP where the ID crosses a page.
+ *	PROT_WRITE: EPERM, and mprotect(2) to PROT_WRITE is refused.
+ *	Private mappings, other offsets and other lengths: EINVAL.
+ *
+ * ioctl(2)
+ *	Argument structures carry their size in the request number. Unknown
+ *	requests: ENOTTY. Unknown flags: EINVAL.
+ */
+#ifndef VMGEN_VMGENID_H
+#define VMGEN_VMGENID_H
+
+#include <linux/ioctl.h>
+#include <linux/types.h>
+
+/* Grows when a request, flag or field is added; nothing is ever removed. */
+#define VMGENID_ABI_VERSION	1
+
+/* Bytes of the ID, in memory order (little-endian GUID; UAPI.14). */
+#define VMGENID_ID_SIZE		16
+
+/* Who noticed a change first: vmgenid_record.source. */
+enum vmgenid_source {
+	/* No change since the module was loaded. */
+	VMGENID_SOURCE_NONE	= 0,
+	/* The comparison in the ACPI system control interrupt. */
+	VMGENID_SOURCE_SCI	= 1,
+	/* The device's ACPI Notify. */
+	VMGENID_SOURCE_NOTIFY	= 2,
+	/* The in-tree vmgenid driver (Linux 5.18 and later). */
+	VMGENID_SOURCE_VMFORK	= 3,
+	/* A read, poll or ioctl of this device. */
+	VMGENID_SOURCE_CALL	= 4,
+	/* The module itself, which compares again after each change. */
+	VMGENID_SOURCE_RECHECK	= 5,
+};
+
+/* Flags of a record and of the page: describe the latest generation. */
+/* The kernel's random number generator could not be reseeded. */
+#define VMGENID_RNG_STALE	(1U << 0)
+
+/* What read(2) returns. */
+struct vmgenid_record {
+	__u64 generation;
+	/* CLOCK_BOOTTIME, nanoseconds, when it was noticed; 0: no change yet. */
+	__u64 changed_boottime_ns;
+	__u32 source;		/* enum vmgenid_source */
+	__u32 flags;		/* VMGENID_RNG_STALE */
+};
+
+/* Page 0. Load the generation with acquire semantics before the flags. */
+struct vmgenid_page {
+	__u64 generation;
+	__u64 reserved;
+	__u32 version;		/* VMGENID_ABI_VERSION */
+	__u32 flags;		/* VMGENID_RNG_STALE */
+};
+
+/*
+ * VMGENID_WAIT: looks at the hypervisor's memory, waits until a change that is
+ * under way is settled, then returns the record as soon as the generation
+ * differs from known. 0 is never a generation: "just settle". Keeps no state,
+ * so it is free of races and may be used on a shared descriptor.
+ * timeout_ns < 0 waits for ever, 0 not at all.
+ * Errors: ETIMEDOUT; EINTR; EFAULT; EINVAL (size).
+ */
+struct vmgenid_wait {
+	__aligned_u64 known;
+	__s64 timeout_ns;
+	struct vmgenid_record record;	/* out */
+};
+
+/* vmgenid_info.flags */
+/* The in-tree driver is part of this kernel and reseeds as well. */
+#define VMGENID_INFO_INTREE	(1U << 0)
+/* This host is not known to leave out the ACPI Notify (Xen and bhyve do). */
+#define VMGENID_INFO_NOTIFIES	(1U << 1)
+/* The memory holds an ID now: neither all zeros nor all ones. */
+#define VMGENID_INFO_ID_VALID	(1U << 2)
+/* The id member is filled in: the descriptor is open for writing. */
+#define VMGENID_INFO_ID_SHOWN	(1U << 3)
+/* Page 1 can be mapped through this descriptor. */
+#define VMGENID_INFO_RAW_PAGE	(1U << 4)
+
+/*
+ * VMGENID_INFO: size must equal the size in the request number, at least
+ * VMGENID_INFO_SIZE_VER1, and flags must be 0. A program built for an older
+ * or newer header than the module's gets the members both know; size says how
+ * many bytes were filled in, the rest is left as it was.
+ * Errors: EFAULT; EINVAL (size, flags).
+ */
+struct vmgenid_info {
+	__u32 size;
+	__u32 flags;
+	__u32 version;		/* VMGENID_ABI_VERSION of the module */
+	__u32 id_offset;	/* of the ID in page 1, bytes */
+	__u64 generation;
+	/* Counted since the module was loaded: */
+	__u64 changes;
+	__u64 spurious_notifies;	/* Notify without a change */
+	__u64 found_by_call;	/* changes noticed by VMGENID_SOURCE_CALL */
+	__u64 lost_ids;		/* changes to all zeros or all ones */
+	__u8 hid[32];		/* ACPI _HID, NUL-terminated; empty: none */
+	__u8 id[VMGENID_ID_SIZE];
+};
+
+#define VMGENID_INFO_SIZE_VER1	104
+
+#define VMGENID_IOC_TYPE	0xE5
+#define VMGENID_WAIT	_IOWR(VMGENID_IOC_TYPE, 0x01, struct vmgenid_wait)
+#define VMGENID_INFO	_IOWR(VMGENID_IOC_TYPE, 0x02, struct vmgenid_info)
+
+#endif /* VMGEN_VMGENID_H */

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Copyright (C) the vmgen authors
+ *
+ * What the parts of the module share.
+ */
+#ifndef VMGENC_H
+#define VMGENC_H
+
+#include <linux/acpi.h>
+#include <linux/atomic.h>
+#include <linux/kthread.h>
+#include <linux/miscdevice.h>
+#include <linux/notifier.h>
+#include <linux/spinlock.h>
+#include <linux/types.h>
+#include <linux/wait.h>
+#include <vmgen/vmgenid.h>
+
+/* The ID as it lies in memory; two words because 16 bytes cannot be read at once. */
+struct vmgenc_id {
+	u64 half[2];
+};
+
+struct vmgenc {
+	/* The device: acpi.c. Constant after the module is loaded. */
+	acpi_handle handle;
+	phys_addr_t phys;
+	const struct vmgenc_id *memory;
+	u8 hid[32];
+	bool host_notifies;
+	struct notifier_block vmfork;
+
+	/* The state machine: generation.c. */
+	struct kthread_worker *worker;
+	struct kthread_work settle;
+	/* Who noticed first since the worker last looked. */
+	u32 noticed_by;
+	/* The ID that the record stands for. Written by the worker only. */
+	struct vmgenc_id settled;
+	bool adopted;
+	/* Of the worker against its readers; never taken in an interrupt. */
+	spinlock_t lock;
+	struct vmgenid_record record;
+	u64 found_by_call;
+	u64 lost_ids;
+	struct vmgenid_page *page;
+	wait_queue_head_t wait;
+
+	/* Notifies: acpi.c. */
+	u64 notified_generation;
+	atomic64_t spurious_notifies;
+
+	/* The kernel's random number generator: random.c. */
+	struct file *urandom;
+
+	/* User space: chardev.c, sysctl.c. */
+	struct miscdevice misc;
+	struct device *dev;
+	struct ctl_table_header *sysctl;
+};
+
+/* acpi.c */
+int vmgenc_acpi_find(struct vmgenc *vg);
+void vmgenc_acpi_unmap(struct vmgenc *vg);
+int vmgenc_acpi_listen(struct vmgenc *vg);
+void vmgenc_acpi_ignore(struct vmgenc *vg);
+
+/* generation.c */
+int vmgenc_generation_init(struct vmgenc *vg);
+void vmgenc_generation_exit(struct vmgenc *vg);
+struct vmgenc_id vmgenc_sample(const struct vmgenc *vg);
+bool vmgenc_id_valid(struct vmgenc_id id);
+bool vmgenc_differs(const struct vmgenc *vg);
+void vmgenc_notice(struct vmgenc *vg, enum vmgenid_source source);
+int vmgenc_wait_settled(struct vmgenc *vg);
+struct vmgenid_record vmgenc_record(struct vmgenc *vg);
+
+/* random.c */
+int vmgenc_random_reseed(struct vmgenc *vg, struct vmgenc_id id);
+void vmgenc_random_exit(struct vmgenc *vg);
+
+/* chardev.c */
+int vmgenc_chardev_init(struct vmgenc *vg);
+void vmgenc_chardev_exit(struct vmgenc *vg);
+void vmgenc_chardev_uevent(struct vmgenc *vg);
+
+/* sysctl.c */
+int vmgenc_sysctl_init(struct vmgenc *vg);
+void vmgenc_sysctl_exit(struct vmgenc *vg);
+
+#endif /* VMGENC_H */
