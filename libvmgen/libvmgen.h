@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Copyright (C) the vmgen authors
+ *
+ * libvmgen: has this virtual machine been cloned, or restored from a snapshot?
+ *
+ *	struct vmgen *v;
+ *	int r = vmgen_open(NULL, 0, &v);
+ *	...
+ *	if (vmgen_changed(v))
+ *		reseed_and_forget();
+ *
+ * Conventions. Functions that can fail return 0 or a negative errno value and
+ * put results into ret_ arguments, which they leave alone on failure. Times
+ * are nanoseconds. The library never logs, prints, starts threads, installs
+ * signal handlers or exits.
+ *
+ * Threads. All functions but vmgen_close() may be called from many threads on
+ * one handle. vmgen_changed() reports each change to one caller per handle, so
+ * threads that each keep a state of their own open a handle each.
+ *
+ * fork(2). A child may go on using its copy of a handle: it learns of every
+ * change on its own. Only vmgen_read() shares its position with the parent.
+ *
+ * Signal handlers. vmgen_changed(), vmgen_changed_now(), vmgen_generation(),
+ * vmgen_getrandom() and vmgen_fd() take no locks, allocate nothing, and may be
+ * called there.
+ *
+ * A copy of the memory of the process that is made after a check and before
+ * the use of its result cannot be seen by the check. No check can.
+ */
+#ifndef LIBVMGEN_H
+#define LIBVMGEN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Size of the generation ID, bytes (UAPI.14 VMGenID). */
+#define VMGEN_ID_SIZE	16
+
+/* An open source of generations. */
+struct vmgen;
+
+/* vmgen_event.flags: the kernel could not reseed its random number generator. */
+#define VMGEN_RNG_STALE	(1U << 0)
+
+/* The latest change. */
+struct vmgen_event {
+	/* Starts at 1 with each load of the kernel module, only grows. */
+	uint64_t generation;
+	/* CLOCK_BOOTTIME when it was noticed; 0: no change yet. */
+	uint64_t changed_boottime_ns;
+	/* Who noticed: enum vmgenid_source of <vmgen/vmgenid.h>. */
+	uint32_t source;
+	/* VMGEN_RNG_STALE */
+	uint32_t flags;
+};
+
+/* vmgen_info.flags: the values of VMGENID_INFO_ in <vmgen/vmgenid.h>. */
+/* The kernel's own driver is there too and reseeds as well. */
+#define VMGEN_INFO_INTREE	(1U << 0)
+/* The host is not known to leave out its notification. */
+#define VMGEN_INFO_NOTIFIES	(1U << 1)
+/* The host provides an ID now. */
+#define VMGEN_INFO_ID_VALID	(1U << 2)
+/* This handle looks at the hypervisor's own page: no window after a restore. */
+#define VMGEN_INFO_RAW	(1U << 16)
+
+struct vmgen_info {
+	uint32_t flags;
+	/* Of the device interface; 1 or greater. */
+	uint32_t version;
+	uint64_t generation;
+	/* Counted since the kernel module was loaded. */
+	uint64_t changes;
+	uint64_t spurious_notifies;
+	uint64_t found_by_call;
+	uint64_t lost_ids;
+	/* ACPI _HID, NUL-terminated; empty where the device has none. */
+	char hid[32];
+};
+
+/*
+ * Opens a source of generations. path: NULL for /dev/vmgenid, or a device node
+ * of the same kind. flags: 0.
+ *
+ * A process that may open the node for writing gets the privileged tier (see
+ * VMGEN_INFO_RAW, vmgen_id()); every other gets the rest. The descriptor is
+ * close-on-exec. A call that failed may be repeated later.
+ *
+ * Returns 0 and a handle that the caller passes to vmgen_close(); -ENOENT or
+ * -ENXIO: no such device (is the kernel module loaded?); -EACCES, -EPERM: may
+ * not open it; -ENOTTY: path is something else; -EINVAL: unknown flags;
+ * -ENOMEM, -EMFILE, -ENFILE.
+ */
+int vmgen_open(const char *path, unsigned int flags, struct vmgen **ret_v);
+
+/*
+ * Closes a handle and frees what belongs to it. No thread may use it any more.
+ * NULL is allowed. Returns NULL.
+ */
+struct vmgen *vmgen_close(struct vmgen *v);
+
+/*
+ * Was the machine cloned or restored since the last call on this handle (the
+ * first time: since vmgen_open())? Costs one or two loads and no system call
+ * while nothing happened. With VMGEN_INFO_RAW there is no window: the answer is
+ * right from the first instruction after a restore. Otherwise it becomes true
+ * as soon as the kernel has settled the change; see vmgen_changed_now().
+ *
+ * When it returns true the kernel's random number generator has been reseeded
+ * (unless VMGEN_RNG_STALE, see vmgen_event()), so draw from getrandom(2).
+ *
+ * Returns true when in doubt: also when the device cannot be asked any more.
+ */
+bool vmgen_changed(struct vmgen *v);
+
+/*
+ * As vmgen_changed(), without a window on every handle; costs a system call.
+ */
+bool vmgen_changed_now(struct vmgen *v);
+
+/*
+ * Returns the generation now: one load, no system call. Compare it with !=.
+ */
+uint64_t vmgen_generation(const struct vmgen *v);
+
+/*
+ * Settles a change that is under way and tells of the latest one.
+ *
+ * Returns 0; or what ioctl(2) failed with: -EINTR, -EBADF, -EPERM.
+ */
+int vmgen_event(struct vmgen *v, struct vmgen_event *ret_event);
+
+/*
+ * Waits until the generation differs from known; at once where it already
+ * does. known: 0 differs from every generation. timeout_ns: negative waits for
+ * ever, 0 not at all.
+ *
+ * Returns 0; -ETIMEDOUT; -EINTR; otherwise what ioctl(2) failed with.
+ */
+int vmgen_wait(struct vmgen *v, uint64_t known, int64_t timeout_ns,
+	       uint64_t *ret_generation);
+
+/*
+ * Returns a descriptor for poll(2) and event loops; it belongs to the handle.
+ * POLLIN: call vmgen_read().
+ */
+int vmgen_fd(const struct vmgen *v);
+
+/*
+ * Takes the change that made vmgen_fd() readable. Never waits.
+ *
+ * Returns 0; -EAGAIN: nothing new; otherwise what read(2) failed with.
+ */
+int vmgen_read(struct vmgen *v, struct vmgen_event *ret_event);
+
+/*
+ * Reads the ID that the host provides now: VMGEN_ID_SIZE bytes in memory
+ * order, which is that of a little-endian GUID.
+ *
+ * Returns 0; -EPERM: the handle is not of the privileged tier; -ENODATA: the
+ * host provides no ID (all zeros or all ones); otherwise what ioctl(2) failed
+ * with.
+ */
+int vmgen_id(struct vmgen *v, uint8_t ret_id[VMGEN_ID_SIZE]);
+
+/*
+ * Describes the device and this handle. size: sizeof(struct vmgen_info) of the
+ * caller; a larger one than the library's is filled up with zeros.
+ *
+ * Returns 0; -EINVAL: size is smaller than the first release's structure;
+ * otherwise what ioctl(2) failed with.
+ */
+int vmgen_info(struct vmgen *v, struct vmgen_info *ret_info, size_t size);
+
+/*
+ * Fills buf with size bytes from getrandom(2) that no clone made before the
+ * call returned has drawn as well: draws, checks, and draws again if the world
+ * changed in between, on any number of virtual CPUs.
+ *
+ * Returns 0; -EAGAIN: the machine is being cloned faster than it can draw;
+ * otherwise what getrandom(2) or ioctl(2) failed with. On failure buf holds
+ * zeros.
+ */
+int vmgen_getrandom(struct vmgen *v, void *buf, size_t size);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* LIBVMGEN_H */
