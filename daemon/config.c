@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Copyright (C) the vmgen authors
+ *
+ * The configuration of vmgend: which keys there are, what they may be, and
+ * which files hold them.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <limits.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "config.h"
+#include "hook.h"
+#include "paths.h"
+
+static const char seconds[] = "a number of seconds from 1 to 86400";
+
+static const struct setting daemon_table[] = {
+	{ "hook-timeout", settings_parse_seconds,
+	  offsetof(struct config, hook_timeout_sec), seconds },
+	{ "hook-path", settings_parse_paths,
+	  offsetof(struct config, hook_path), "absolute paths with ':' between them" },
+	{ "hook-settings", settings_parse_path,
+	  offsetof(struct config, hook_settings_dir), "an absolute path" },
+	{ .key = NULL },
+};
+
+static const struct setting hook_table[] = {
+	{ "enabled", settings_parse_bool,
+	  offsetof(struct hook_settings, enabled), "\"yes\" or \"no\"" },
+	{ "timeout", settings_parse_seconds,
+	  offsetof(struct hook_settings, timeout_sec), seconds },
+	{ .key = NULL },
+};
+
+int config_init(struct config *config)
+{
+	*config = (struct config){
+		.device = strdup(PATH_DEVICE),
+		.state_dir = strdup(PATH_STATE_DIR),
+		.runtime_dir = strdup(PATH_RUNTIME_DIR),
+		.hook_path = strdup(PATH_HOOKS),
+		.hook_settings_dir = strdup(PATH_HOOK_SETTINGS),
+		.hook_timeout_sec = 90,
+		.kill_grace_ms = 5000,
+	};
+	if (config->device && config->state_dir && config->runtime_dir && config->hook_path &&
+	    config->hook_settings_dir)
+		return 0;
+	config_clear(config);
+	return -ENOMEM;
+}
+
+void config_clear(struct config *config)
+{
+	free(config->device);
+	free(config->state_dir);
+	free(config->runtime_dir);
+	free(config->hook_path);
+	free(config->hook_settings_dir);
+	*config = (struct config){ .device = NULL };
+}
+
+static int is_settings_file(const struct dirent *entry)
+{
+	size_t length = strlen(entry->d_name);
+
+	return *entry->d_name != '.' && length > 5 && !strcmp(entry->d_name + length - 5, ".conf");
+}
+
+typedef int (*read_file)(const char *path, void *context, char *ret_error);
+
+/* Calls read for each *.conf file in the order of the names. */
+static int for_each_file(const char *directory, read_file read, void *context, char *ret_error)
+{
+	char path[PATH_MAX];
+	struct dirent **entries;
+	int i, n, r = 0;
+
+	n = scandir(directory, &entries, is_settings_file, alphasort);
+	if (n < 0 && errno == ENOENT)
+		return 0;
+	if (n < 0) {
+		r = -errno;
+		snprintf(ret_error, SETTINGS_ERROR_SIZE, "%s: %s", directory, strerror(-r));
+		return r;
+	}
+	for (i = 0; i < n; i++) {
+		snprintf(path, sizeof(path), "%s/%s", directory, entries[i]->d_name);
+		if (!r)
+			r = read(path, context, ret_error);
+		free(entries[i]);
+	}
+	free(entries);
+	return r;
+}
+
+static int read_daemon_file(const char *path, void *context, char *ret_error)
+{
+	return settings_read(path, "vmgend", daemon_table, context, ret_error);
+}
+
+int config_read(struct config *config, const char *path, bool required,
+		char ret_error[SETTINGS_ERROR_SIZE])
+{
+	char directory[PATH_MAX];
+	int r;
+
+	if (snprintf(directory, sizeof(directory), "%s.d", path) >= (int)sizeof(directory))
+		return -ENAMETOOLONG;
+	r = read_daemon_file(path, config, ret_error);
+	if (r && (r != -ENOENT || required))
+		return r;
+	return for_each_file(directory, read_daemon_file, config, ret_error);
+}
+
+int config_read_hook(const struct config *config, const char *hook,
+		     struct hook_settings *ret_settings, char ret_error[SETTINGS_ERROR_SIZE])
+{
+	struct hook_settings settings = {
+		.enabled = true, .timeout_sec = config->hook_timeout_sec,
+	};
+	char path[PATH_MAX];
+	int r;
+
+	snprintf(path, sizeof(path), "%s/%s.conf", config->hook_settings_dir, hook);
+	r = settings_read(path, "hook", hook_table, &settings, ret_error);
+	if (r && r != -ENOENT)
+		return r;
+	*ret_settings = settings;
+	return 0;
+}
+
+static int check_hook_file(const char *path, void *context, char *ret_error)
+{
+	const char *name = strrchr(path, '/') + 1;
+	struct hook_settings settings;
+	char hook[NAME_MAX + 1];
+
+	snprintf(hook, sizeof(hook), "%.*s", (int)strlen(name) - 5, name);
+	if (!hook_name_valid(hook)) {
+		snprintf(ret_error, SETTINGS_ERROR_SIZE,
+			 "%s: \"%s\" is not the name of a hook (two digits, '-', then letters, digits, '-' or '_')",
+			 path, hook);
+		return -EINVAL;
+	}
+	return config_read_hook(context, hook, &settings, ret_error);
+}
+
+int config_check_hooks(const struct config *config, char ret_error[SETTINGS_ERROR_SIZE])
+{
+	return for_each_file(config->hook_settings_dir, check_hook_file, (void *)config, ret_error);
+}

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Copyright (C) the vmgen authors
+ *
+ * What the commands of vmgenctl share.
+ */
+#ifndef CTL_H
+#define CTL_H
+
+#include <json-c/json.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "guest.h"
+
+/* 3 is what the LSB says for "not running". */
+enum ctl_exit {
+	CTL_OK = 0,
+	CTL_FAILED = 1,
+	CTL_USAGE = 2,
+	CTL_NOT_RUNNING = 3,
+	CTL_NO_RIGHTS = 4,
+	CTL_NO_DEVICE = 5,
+	CTL_NO_MODULE = 6,
+	CTL_NOT_HANDLED = 7,
+	CTL_DEGRADED = 8,
+	/* As timeout(1). */
+	CTL_TIMEOUT = 124,
+};
+
+/* The options before the command. */
+struct ctl {
+	const char *device;
+	const char *runtime_dir;
+};
+
+/* The commands. argv[0] is the name of the command. */
+enum ctl_exit ctl_status(const struct ctl *ctl, int argc, char **argv);
+enum ctl_exit ctl_wait(const struct ctl *ctl, int argc, char **argv);
+
+/* Returns the exit status for a machine whose device cannot be used. */
+enum ctl_exit ctl_guest_exit(enum guest guest);
+
+/*
+ * Reads what vmgend says about itself. ret_running: it runs now. Returns 0 and
+ * an object that the caller puts; -ENOENT: it says nothing; -errno.
+ */
+int vmgend_status(const char *runtime_dir, struct json_object **ret_status, bool *ret_running);
+
+/*
+ * Reads the generation that vmgend has handled last; 0: it is at work. Returns
+ * 0; -ENOENT: it never ran since the system was started; -errno.
+ */
+int vmgend_generation(const char *runtime_dir, uint64_t *ret_generation);
+
+#endif /* CTL_H */

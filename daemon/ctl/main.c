@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Copyright (C) the vmgen authors
+ *
+ * vmgenctl: asks the device and vmgend's files. Beside its own objects it
+ * links these of the daemon: file.o guest.o json.o.
+ */
+#include <getopt.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "ctl.h"
+#include "paths.h"
+
+#ifndef VERSION
+#error "the Makefile defines VERSION"
+#endif
+
+static const struct command {
+	const char *name;
+	const char *arguments;
+	const char *summary;
+	enum ctl_exit (*run)(const struct ctl *ctl, int argc, char **argv);
+} commands[] = {
+	{ "status", "[--json]", "is this machine protected, was the last change handled?",
+	  ctl_status },
+	{ "wait", "[--settled] [--timeout=SECONDS] [KNOWN]",
+	  "wait for a change, or with --settled until it is handled", ctl_wait },
+};
+
+enum { N_COMMANDS = sizeof(commands) / sizeof(commands[0]) };
+
+static void usage(FILE *stream)
+{
+	size_t i;
+
+	fprintf(stream,
+		"Usage: vmgenctl [OPTION]... COMMAND [ARGUMENT]...\n"
+		"Asks whether this virtual machine was cloned or restored, and repaired.\n"
+		"\n");
+	for (i = 0; i < N_COMMANDS; i++)
+		fprintf(stream, "  %s %s\n        %s\n", commands[i].name, commands[i].arguments,
+			commands[i].summary);
+	fprintf(stream,
+		"\n"
+		"      --device=NODE      instead of " PATH_DEVICE "\n"
+		"      --runtime-dir=DIR  instead of " PATH_RUNTIME_DIR "\n"
+		"      --help             print this text and exit\n"
+		"      --version          print the version and exit\n"
+		"\n"
+		"The exit status tells the answer. See vmgenctl(1).\n");
+}
+
+enum ctl_exit ctl_guest_exit(enum guest guest)
+{
+	switch (guest) {
+	case GUEST_READY:
+		return CTL_OK;
+	case GUEST_NO_RIGHTS:
+		return CTL_NO_RIGHTS;
+	case GUEST_NO_DEVICE:
+		return CTL_NO_DEVICE;
+	case GUEST_NO_MODULE:
+	case GUEST_REFUSED:
+		return CTL_NO_MODULE;
+	case GUEST_BROKEN:
+		return CTL_FAILED;
+	}
+	return CTL_FAILED;
+}
+
+static enum ctl_exit run_command(const struct ctl *ctl, int argc, char **argv)
+{
+	enum ctl_exit code;
+	size_t i;
+
+	for (i = 0; i < N_COMMANDS; i++) {
+		if (strcmp(commands[i].name, argv[0]))
+			continue;
+		/* Starts getopt_long() again, with the arguments of the command. */
+		optind = 0;
+		code = commands[i].run(ctl, argc, argv);
+		if (code == CTL_USAGE)
+			fprintf(stderr, "Usage: vmgenctl %s %s\n", commands[i].name,
+				commands[i].arguments);
+		return code;
+	}
+	fprintf(stderr, "vmgenctl: no command \"%s\"; try --help\n", argv[0]);
+	return CTL_USAGE;
+}
+
+int main(int argc, char **argv)
+{
+	enum { DEVICE = 1, RUNTIME_DIR, HELP, VERSION_OPTION };
+	static const struct option table[] = {
+		{ "device", required_argument, NULL, DEVICE },
+		{ "runtime-dir", required_argument, NULL, RUNTIME_DIR },
+		{ "help", no_argument, NULL, HELP },
+		{ "version", no_argument, NULL, VERSION_OPTION },
+		{ .name = NULL },
+	};
+	struct ctl ctl = { .device = PATH_DEVICE, .runtime_dir = PATH_RUNTIME_DIR };
+	int option;
+
+	/* '+': what follows the command belongs to the command. */
+	while ((option = getopt_long(argc, argv, "+", table, NULL)) != -1) {
+		switch (option) {
+		case DEVICE:
+			ctl.device = optarg;
+			break;
+		case RUNTIME_DIR:
+			ctl.runtime_dir = optarg;
+			break;
+		case HELP:
+			usage(stdout);
+			return CTL_OK;
+		case VERSION_OPTION:
+			puts("vmgenctl " VERSION);
+			return CTL_OK;
+		default:
+			return CTL_USAGE;
+		}
+	}
+	if (optind == argc) {
+		usage(stderr);
+		return CTL_USAGE;
+	}
+	return run_command(&ctl, argc - optind, argv + optind);
+}

@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Copyright (C) the vmgen authors
+ *
+ * vmgenctl wait: until the generation differs from a known one, and, if asked,
+ * until vmgend has repaired the system.
+ */
+#include <errno.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/inotify.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "ctl.h"
+#include "libvmgen.h"
+#include "paths.h"
+
+struct wait {
+	bool settled;
+	bool has_known;
+	uint64_t known;
+	/* CLOCK_BOOTTIME; negative: none. */
+	int64_t deadline_ns;
+};
+
+static int64_t now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_BOOTTIME, &now);
+	return now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
+}
+
+static int64_t left_ns(const struct wait *wait)
+{
+	int64_t left;
+
+	if (wait->deadline_ns < 0)
+		return -1;
+	left = wait->deadline_ns - now_ns();
+	return left > 0 ? left : 0;
+}
+
+static int parse_timeout(const char *text, int64_t *ret_deadline_ns)
+{
+	double seconds;
+	char *end;
+
+	seconds = strtod(text, &end);
+	if (end == text || *end || !(seconds >= 0 && seconds <= 1e9))
+		return -EINVAL;
+	*ret_deadline_ns = now_ns() + (int64_t)(seconds * 1e9);
+	return 0;
+}
+
+static int parse_generation(const char *text, uint64_t *ret_generation)
+{
+	char *end;
+
+	if (*text < '0' || *text > '9')
+		return -EINVAL;
+	errno = 0;
+	*ret_generation = strtoull(text, &end, 10);
+	return errno || *end ? -EINVAL : 0;
+}
+
+static int parse(int argc, char **argv, struct wait *wait)
+{
+	static const struct option table[] = {
+		{ "settled", no_argument, NULL, 's' },
+		{ "timeout", required_argument, NULL, 't' },
+		{ .name = NULL },
+	};
+	int option;
+
+	while ((option = getopt_long(argc, argv, "", table, NULL)) != -1) {
+		if (option == 's') {
+			wait->settled = true;
+		} else if (option != 't') {
+			return -EINVAL;
+		} else if (parse_timeout(optarg, &wait->deadline_ns)) {
+			fprintf(stderr, "vmgenctl: \"%s\" is not a number of seconds\n", optarg);
+			return -EINVAL;
+		}
+	}
+	if (optind == argc)
+		return 0;
+	wait->has_known = true;
+	if (parse_generation(argv[optind], &wait->known)) {
+		fprintf(stderr, "vmgenctl: \"%s\" is not a generation\n", argv[optind]);
+		return -EINVAL;
+	}
+	return optind + 1 == argc ? 0 : -E2BIG;
+}
+
+/* Returns 0 when vmgend has handled the present generation. */
+static int check_handled(const struct ctl *ctl, struct vmgen *device, uint64_t *ret_generation)
+{
+	struct vmgen_event event;
+	uint64_t handled;
+	int r;
+
+	r = vmgend_generation(ctl->runtime_dir, &handled);
+	if (!r)
+		r = vmgen_event(device, &event);
+	if (r)
+		return r;
+	*ret_generation = event.generation;
+	return handled == event.generation ? 0 : -EAGAIN;
+}
+
+static int wait_handled(const struct ctl *ctl, struct vmgen *device, const struct wait *wait,
+			uint64_t *ret_generation)
+{
+	char path[PATH_MAX], events[4096];
+	struct pollfd fds = { .events = POLLIN };
+	int64_t left;
+	int r;
+
+	snprintf(path, sizeof(path), "%s/" NAME_GENERATION, ctl->runtime_dir);
+	fds.fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+	if (fds.fd < 0)
+		return -errno;
+	r = inotify_add_watch(fds.fd, path, IN_MODIFY) < 0 ? -errno : -EAGAIN;
+	while (r == -EAGAIN) {
+		while (read(fds.fd, events, sizeof(events)) > 0)
+			;
+		r = check_handled(ctl, device, ret_generation);
+		left = left_ns(wait);
+		if (r != -EAGAIN)
+			break;
+		if (!left)
+			r = -ETIMEDOUT;
+		/* At most a day, so that it fits; then it looks again. */
+		else if (poll(&fds, 1, left < 0 || left > INT64_C(86400000000000) ? 86400000 :
+			      left / 1000000 + 1) < 0)
+			r = -errno;
+	}
+	close(fds.fd);
+	return r;
+}
+
+static int wait_change(struct vmgen *device, const struct wait *wait, uint64_t *ret_generation)
+{
+	uint64_t known = wait->known;
+	struct vmgen_event event;
+	int r;
+
+	/* For settled alone, the present generation will do. */
+	if (!wait->has_known && !wait->settled) {
+		r = vmgen_event(device, &event);
+		if (r)
+			return r;
+		known = event.generation;
+	}
+	return vmgen_wait(device, known, left_ns(wait), ret_generation);
+}
+
+static bool vmgend_runs(const struct ctl *ctl)
+{
+	struct json_object *status = NULL;
+	bool running = false;
+
+	if (vmgend_status(ctl->runtime_dir, &status, &running))
+		return false;
+	json_object_put(status);
+	return running;
+}
+
+enum ctl_exit ctl_wait(const struct ctl *ctl, int argc, char **argv)
+{
+	struct wait wait = { .deadline_ns = -1 };
+	struct vmgen *device;
+	uint64_t generation;
+	enum guest guest;
+	int r;
+
+	if (parse(argc, argv, &wait))
+		return CTL_USAGE;
+	r = vmgen_open(ctl->device, 0, &device);
+	if (r) {
+		guest = guest_diagnose(r, GUEST_SYSFS);
+		fprintf(stderr, "vmgenctl: cannot use %s: %s; %s\n", ctl->device, strerror(-r),
+			guest_explain(guest));
+		return ctl_guest_exit(guest);
+	}
+	if (wait.settled && !vmgend_runs(ctl)) {
+		fprintf(stderr, "vmgenctl: vmgend is not running: systemctl start vmgend\n");
+		vmgen_close(device);
+		return CTL_NOT_RUNNING;
+	}
+	r = wait_change(device, &wait, &generation);
+	if (!r && wait.settled)
+		r = wait_handled(ctl, device, &wait, &generation);
+	vmgen_close(device);
+	if (!r)
+		printf("%" PRIu64 "\n", generation);
+	else if (r != -ETIMEDOUT)
+		fprintf(stderr, "vmgenctl: cannot wait: %s\n", strerror(-r));
+	if (r == -ETIMEDOUT)
+		return CTL_TIMEOUT;
+	return r ? CTL_FAILED : CTL_OK;
+}

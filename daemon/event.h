@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Copyright (C) the vmgen authors
+ *
+ * What happened to the machine, in the words that hooks and files use.
+ */
+#ifndef EVENT_H
+#define EVENT_H
+
+#include <stdbool.h>
+
+enum event {
+	/* Nothing: the ID is the one on record. */
+	EVENT_NONE,
+	/* No record yet: the present ID becomes the recorded one. */
+	EVENT_ADOPTED,
+	/* The ID changed while this system was up. */
+	EVENT_CHANGED,
+	/* The ID changed while the system was down. */
+	EVENT_BOOT_CHANGED,
+	/* The record cannot be read: perhaps. */
+	EVENT_UNKNOWN,
+};
+
+/* Returns the word for an event. */
+const char *event_name(enum event event);
+
+/* Returns 0, or -EINVAL: no event has this name. */
+int event_parse(const char *name, enum event *ret_event);
+
+/* Do the hooks of this band (0 to 99) run on this event? */
+bool event_runs_band(enum event event, unsigned int band);
+
+#endif /* EVENT_H */

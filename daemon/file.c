@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Copyright (C) the vmgen authors
+ *
+ * Whole small files: read with a limit, replaced by write, fsync, rename and
+ * fsync of the directory.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "file.h"
+
+static int read_all(int fd, size_t limit, char **ret_text)
+{
+	size_t used = 0;
+	ssize_t n;
+	char *text = malloc(limit + 2);
+
+	if (!text)
+		return -ENOMEM;
+	while ((n = read(fd, text + used, limit + 1 - used))) {
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0 || (used += n) > limit) {
+			int r = n < 0 ? -errno : -EFBIG;
+
+			free(text);
+			return r;
+		}
+	}
+	text[used] = '\0';
+	*ret_text = text;
+	return 0;
+}
+
+int file_read(int dir_fd, const char *name, size_t limit, char **ret_text, struct stat *ret_stat)
+{
+	/* O_NONBLOCK: a FIFO in the place of the file must not stop the daemon. */
+	int fd = openat(dir_fd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	struct stat st;
+	int r;
+
+	if (fd < 0)
+		return -errno;
+	r = fstat(fd, &st) ? -errno : 0;
+	if (!r && !S_ISREG(st.st_mode))
+		r = -EINVAL;
+	if (!r)
+		r = read_all(fd, limit, ret_text);
+	close(fd);
+	if (!r && ret_stat)
+		*ret_stat = st;
+	return r;
+}
+
+int file_write_all(int fd, const void *data, size_t size)
+{
+	const char *p = data;
+	ssize_t n;
+
+	while (size) {
+		n = write(fd, p, size);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		p += n;
+		size -= n;
+	}
+	return 0;
+}
+
+static int write_temporary(int dir_fd, const char *name, const char *text, mode_t mode,
+			   enum file_durability durability)
+{
+	int fd, r;
+
+	/* Left over from a run that died between write and rename. */
+	(void)unlinkat(dir_fd, name, 0);
+	fd = openat(dir_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
+	if (fd < 0)
+		return -errno;
+	r = fchmod(fd, mode) ? -errno : 0;
+	if (!r)
+		r = file_write_all(fd, text, strlen(text));
+	if (!r && durability == FILE_DURABLE && fsync(fd))
+		r = -errno;
+	if (close(fd) && !r)
+		r = -errno;
+	return r;
+}
+
+int file_replace(int dir_fd, const char *name, const char *text, mode_t mode,
+		 enum file_durability durability)
+{
+	char temporary[NAME_MAX + 1];
+	int r;
+
+	if (snprintf(temporary, sizeof(temporary), ".%s.new", name) >= (int)sizeof(temporary))
+		return -ENAMETOOLONG;
+	r = write_temporary(dir_fd, temporary, text, mode, durability);
+	if (!r && renameat(dir_fd, temporary, dir_fd, name))
+		r = -errno;
+	if (r) {
+		(void)unlinkat(dir_fd, temporary, 0);
+		return r;
+	}
+	if (durability == FILE_DURABLE && fsync(dir_fd))
+		return -errno;
+	return 0;
+}

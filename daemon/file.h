@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Copyright (C) the vmgen authors
+ *
+ * Whole small files: read with a limit, replaced in one step. A reader sees
+ * the old text or the new one, never a mixture, also after a power cut.
+ */
+#ifndef FILE_H
+#define FILE_H
+
+#include <stddef.h>
+#include <sys/stat.h>
+
+/*
+ * Reads a regular file of at most limit bytes. ret_text: NUL-terminated, the
+ * caller frees it. ret_stat may be NULL.
+ *
+ * Returns 0; -EFBIG; -ELOOP: a symbolic link; -EINVAL: not a regular file;
+ * otherwise what open(2) or read(2) failed with.
+ */
+int file_read(int dir_fd, const char *name, size_t limit, char **ret_text,
+	      struct stat *ret_stat);
+
+enum file_durability {
+	/* For a file system in memory. */
+	FILE_ATOMIC,
+	/* On disk when the call returns. */
+	FILE_DURABLE,
+};
+
+/* Replaces or creates a file. dir_fd must not be O_PATH. Returns 0 or -errno. */
+int file_replace(int dir_fd, const char *name, const char *text, mode_t mode,
+		 enum file_durability durability);
+
+/* Writes all of it. Returns 0 or -errno. */
+int file_write_all(int fd, const void *data, size_t size);
+
+#endif /* FILE_H */

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Copyright (C) the vmgen authors
+ *
+ * Why there is no device of vmgen on this machine: looks for the hypervisor's
+ * half in the ACPI namespace and for the module in the kernel.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "guest.h"
+
+/* One line of "acpi:ID:ID:", without its length limit to speak of. */
+enum { MODALIAS_SIZE = 1024 };
+
+static bool is_generation_device(int devices_fd, const char *device)
+{
+	char path[NAME_MAX + sizeof("/modalias")], text[MODALIAS_SIZE];
+	ssize_t n;
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/modalias", device);
+	fd = openat(devices_fd, path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return false;
+	n = read(fd, text, sizeof(text) - 1);
+	close(fd);
+	if (n <= 0)
+		return false;
+	text[n] = '\0';
+	return strstr(text, ":VM_GEN_COUNTER:") || strstr(text, ":VMGENCTR:");
+}
+
+static bool has_generation_device(const char *sysfs)
+{
+	char path[PATH_MAX];
+	struct dirent *entry;
+	bool found = false;
+	DIR *dir;
+
+	snprintf(path, sizeof(path), "%s/bus/acpi/devices", sysfs);
+	dir = opendir(path);
+	if (!dir)
+		return false;
+	while (!found && (entry = readdir(dir)))
+		found = is_generation_device(dirfd(dir), entry->d_name);
+	closedir(dir);
+	return found;
+}
+
+enum guest guest_diagnose(int error, const char *sysfs)
+{
+	char path[PATH_MAX];
+
+	if (!error)
+		return GUEST_READY;
+	if (error == -EACCES || error == -EPERM)
+		return GUEST_NO_RIGHTS;
+	if (error != -ENOENT && error != -ENXIO && error != -ENODEV)
+		return GUEST_BROKEN;
+	if (!has_generation_device(sysfs))
+		return GUEST_NO_DEVICE;
+	snprintf(path, sizeof(path), "%s/module/vmgenc", sysfs);
+	return access(path, F_OK) ? GUEST_NO_MODULE : GUEST_REFUSED;
+}
+
+const char *guest_explain(enum guest guest)
+{
+	static const char *const texts[] = {
+		[GUEST_READY] = "the device is there",
+		[GUEST_NO_RIGHTS] = "the device may not be opened: run this as root",
+		[GUEST_NO_DEVICE] = "this VM has no VM Generation ID device: add it on the host (QEMU: -device vmgenid,guid=auto; libvirt: <genid/>; Hyper-V, VMware and Xen have it by themselves)",
+		[GUEST_NO_MODULE] = "the kernel module is not loaded: modprobe vmgenc",
+		[GUEST_REFUSED] = "the kernel module is loaded but gives no device: dmesg | grep vmgenc tells why",
+		[GUEST_BROKEN] = "the device is there but does not work: is the module of the same release?",
+	};
+
+	return texts[guest];
+}

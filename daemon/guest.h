@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Copyright (C) the vmgen authors
+ *
+ * Why there is no device of vmgen on this machine, and what to do about it.
+ */
+#ifndef GUEST_H
+#define GUEST_H
+
+#include <stdbool.h>
+
+enum guest {
+	/* The device can be opened. */
+	GUEST_READY,
+	/* It is there, but may not be opened. */
+	GUEST_NO_RIGHTS,
+	/* The hypervisor shows no VM Generation ID device. */
+	GUEST_NO_DEVICE,
+	/* It does, but the kernel module is not loaded. */
+	GUEST_NO_MODULE,
+	/* The module is loaded, but refused what the firmware says. */
+	GUEST_REFUSED,
+	/* The device cannot be opened for another reason. */
+	GUEST_BROKEN,
+};
+
+#define GUEST_SYSFS	"/sys"
+
+/*
+ * Says why a device could not be opened. error: what vmgen_open() returned.
+ * sysfs: GUEST_SYSFS.
+ */
+enum guest guest_diagnose(int error, const char *sysfs);
+
+/* Returns a sentence without a full stop: what is wrong, and the remedy. */
+const char *guest_explain(enum guest guest);
+
+#endif /* GUEST_H */

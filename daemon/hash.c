@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Copyright (C) the vmgen authors
+ *
+ * The hash of a generation ID. The application string keeps it apart from
+ * hashes of the same ID that other programs may publish.
+ */
+#include <sys/types.h>
+#include <sha2.h>
+#include <string.h>
+
+#include "hash.h"
+
+_Static_assert(HASH_SIZE == SHA256_DIGEST_STRING_LENGTH, "a hash is SHA-256 in hexadecimal");
+
+void hash_id(const uint8_t id[VMGEN_ID_SIZE], char ret_hash[HASH_SIZE])
+{
+	static const char application[] = "vmgen generation ID hash v1";
+	SHA2_CTX context;
+
+	SHA256Init(&context);
+	SHA256Update(&context, (const uint8_t *)application, sizeof(application));
+	SHA256Update(&context, id, VMGEN_ID_SIZE);
+	SHA256End(&context, ret_hash);
+	explicit_bzero(&context, sizeof(context));
+}
+
+bool hash_valid(const char *text)
+{
+	return strlen(text) == HASH_SIZE - 1 &&
+	       strspn(text, "0123456789abcdef") == HASH_SIZE - 1;
+}

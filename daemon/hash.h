@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Copyright (C) the vmgen authors
+ *
+ * The generation ID as vmgend stores and passes it on: a SHA-256 hash. The
+ * kernel feeds the ID itself into its random number generator, so it is kept
+ * nowhere.
+ */
+#ifndef HASH_H
+#define HASH_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "libvmgen.h"
+
+/* 64 hexadecimal digits and the terminating zero. */
+enum { HASH_SIZE = 65 };
+
+void hash_id(const uint8_t id[VMGEN_ID_SIZE], char ret_hash[HASH_SIZE]);
+
+/* Is this text the hash of some ID? */
+bool hash_valid(const char *text);
+
+#endif /* HASH_H */

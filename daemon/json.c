@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Copyright (C) the vmgen authors
+ *
+ * JSON objects: members added and taken with every result checked, and whole
+ * files of them.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "json.h"
+
+int json_add(struct json_object *object, const char *key, struct json_object *value)
+{
+	if (!value)
+		return -ENOMEM;
+	if (!json_object_object_add(object, key, value))
+		return 0;
+	json_object_put(value);
+	return -ENOMEM;
+}
+
+int json_get_text(struct json_object *object, const char *key, const char **ret_text)
+{
+	struct json_object *value;
+
+	if (!json_object_object_get_ex(object, key, &value) ||
+	    !json_object_is_type(value, json_type_string))
+		return -EBADMSG;
+	*ret_text = json_object_get_string(value);
+	return 0;
+}
+
+int json_get_number(struct json_object *object, const char *key, uint64_t *ret_number)
+{
+	struct json_object *value;
+
+	if (!json_object_object_get_ex(object, key, &value) ||
+	    !json_object_is_type(value, json_type_int) || json_object_get_int64(value) < 0)
+		return -EBADMSG;
+	*ret_number = json_object_get_uint64(value);
+	return 0;
+}
+
+int json_replace_file(int dir_fd, const char *name, struct json_object *object, mode_t mode,
+		      enum file_durability durability)
+{
+	const char *json = json_object_to_json_string_ext(object, JSON_C_TO_STRING_PRETTY |
+							  JSON_C_TO_STRING_NOSLASHESCAPE);
+	char *text;
+	int r;
+
+	if (!json || asprintf(&text, "%s\n", json) < 0)
+		return -ENOMEM;
+	r = file_replace(dir_fd, name, text, mode, durability);
+	free(text);
+	return r;
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Copyright (C) the vmgen authors
+ *
+ * The keeper of a hook: a process of its own that starts the hook, passes its
+ * output on, ends it when its time is over, and records how it ended. A hook
+ * whose keeper lives does not notice that the daemon is stopped, killed or
+ * upgraded, and its result is not lost.
+ */
+#ifndef KEEPER_H
+#define KEEPER_H
+
+#include <stdbool.h>
+
+#include "config.h"
+#include "hook.h"
+#include "record.h"
+
+struct keeper {
+	pid_t pid;
+	/* Delivers one struct keeper_report. */
+	int report_fd;
+};
+
+struct keeper_report {
+	struct hook_result result;
+	/* 0: the result is on disk; otherwise the negative errno. */
+	int record_error;
+};
+
+/*
+ * Forks a keeper for a hook of a run. Waits for nothing. timeout_ms: of the
+ * hook. Returns 0 or -errno.
+ */
+int keeper_start(const struct config *config, const struct record *run, const struct hook *hook,
+		 unsigned int timeout_ms, struct keeper *ret_keeper);
+
+/*
+ * Takes the report of a keeper that has ended. name: of the hook. Returns 0;
+ * -EAGAIN: it still lives.
+ */
+int keeper_collect(struct keeper *keeper, const char *name, struct keeper_report *ret_report);
+
+#endif /* KEEPER_H */

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Copyright (C) the vmgen authors
+ *
+ * The log of vmgend. sd-daemon(3) prefixes are used instead of the journal's
+ * own protocol, because then the same lines can be read in a terminal.
+ */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "log.h"
+
+enum { LINE_SIZE = 2048 };
+
+static bool journal;
+
+void log_init(void)
+{
+	const char *stream = getenv("JOURNAL_STREAM");
+	unsigned long long device, inode;
+	struct stat st;
+
+	/* The variable outlives a redirection of standard error. */
+	journal = stream && sscanf(stream, "%llu:%llu", &device, &inode) == 2 &&
+		  !fstat(STDERR_FILENO, &st) && st.st_dev == device && st.st_ino == inode;
+}
+
+void log_line(int priority, const char *format, ...)
+{
+	char line[LINE_SIZE];
+	int saved = errno, start = 0, length, i;
+	va_list args;
+
+	if (journal)
+		start = snprintf(line, sizeof(line), "<%d>", priority);
+	va_start(args, format);
+	length = vsnprintf(line + start, sizeof(line) - start - 1, format, args);
+	va_end(args);
+	if (length < 0) {
+		errno = saved;
+		return;
+	}
+	length += start;
+	if (length > LINE_SIZE - 2)
+		length = LINE_SIZE - 2;
+	for (i = start; i < length; i++)
+		if ((unsigned char)line[i] < ' ' || line[i] == 0x7f)
+			line[i] = line[i] == '\t' ? ' ' : '?';
+	line[length++] = '\n';
+	/* Nobody is left to tell if the log itself is gone. */
+	(void)!write(STDERR_FILENO, line, length);
+	errno = saved;
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Copyright (C) the vmgen authors
+ *
+ * The log of vmgend: standard error, with the priority in front where that is
+ * the journal. Each call writes one whole line, so processes may share it.
+ */
+#ifndef LOG_H
+#define LOG_H
+
+#include <syslog.h>
+
+/* Finds out whether standard error is the journal. */
+void log_init(void);
+
+/* Writes one line. Control characters become '?'; errno is left alone. */
+void log_line(int priority, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+#define log_error(...)		log_line(LOG_ERR, __VA_ARGS__)
+#define log_warning(...)	log_line(LOG_WARNING, __VA_ARGS__)
+#define log_notice(...)		log_line(LOG_NOTICE, __VA_ARGS__)
+#define log_info(...)		log_line(LOG_INFO, __VA_ARGS__)
+
+#endif /* LOG_H */

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Copyright (C) the vmgen authors
+ *
+ * The event loop of vmgend. Only this module knows libevent.
+ */
+#ifndef LOOP_H
+#define LOOP_H
+
+#include <stdint.h>
+
+struct loop;
+
+/* What happens in the loop. All are called with the context, one at a time. */
+struct loop_handlers {
+	/* The device is readable. */
+	void (*device)(void *context);
+	/* A child has ended. */
+	void (*child)(void *context);
+	/* SIGTERM or SIGINT. */
+	void (*stop)(void *context);
+	/* Each interval. */
+	void (*alive)(void *context);
+};
+
+/*
+ * alive_usec: the interval; 0: none. handlers and context must outlive the
+ * loop. Returns 0 or -ENOMEM.
+ */
+int loop_new(const struct loop_handlers *handlers, void *context, uint64_t alive_usec,
+	     struct loop **ret_loop);
+
+/* NULL is allowed. Returns NULL. */
+struct loop *loop_free(struct loop *loop);
+
+/* Calls handlers->device from now on. Returns 0 or -ENOMEM. */
+int loop_watch(struct loop *loop, int device_fd);
+
+/* Runs until loop_stop(). Returns 0 or -EIO. */
+int loop_run(struct loop *loop);
+
+void loop_stop(struct loop *loop);
+
+#endif /* LOOP_H */

@@ -1,0 +1,336 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Copyright (C) the vmgen authors
+ *
+ * vmgend: repairs this system after its machine was cloned or restored from a
+ * snapshot.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "guest.h"
+#include "lock.h"
+#include "log.h"
+#include "loop.h"
+#include "notify.h"
+#include "paths.h"
+#include "repair.h"
+
+#ifndef VERSION
+#error "the Makefile defines VERSION"
+#endif
+
+/* Those of systemd.exec(5) and the LSB. */
+enum exit_code {
+	EXIT_STOPPED = 0,
+	EXIT_FAILED = 1,
+	EXIT_USAGE = 2,
+	EXIT_NO_RIGHTS = 4,
+	EXIT_NO_DEVICE = 5,
+	EXIT_CONFIG = 6,
+	EXIT_RUNNING = 75,
+};
+
+struct options {
+	const char *config_path;
+	bool config_required;
+	bool check_config;
+};
+
+struct daemon {
+	struct config config;
+	struct vmgen *device;
+	struct loop *loop;
+	struct repair repair;
+	bool ready;
+	enum exit_code exit_code;
+};
+
+static void usage(FILE *stream)
+{
+	fprintf(stream,
+		"Usage: vmgend [OPTION]...\n"
+		"Repairs this system after its virtual machine was cloned or restored.\n"
+		"\n"
+		"      --config=FILE      instead of " PATH_CONFIG "\n"
+		"      --check-config     check the configuration and exit\n"
+		"      --device=NODE      instead of " PATH_DEVICE "\n"
+		"      --state-dir=DIR    instead of " PATH_STATE_DIR "\n"
+		"      --runtime-dir=DIR  instead of " PATH_RUNTIME_DIR "\n"
+		"      --help             print this text and exit\n"
+		"      --version          print the version and exit\n"
+		"\n"
+		"It stays in the foreground. See vmgend(8) and vmgend-hooks(7).\n");
+}
+
+static int set_path(char **path, const char *value)
+{
+	int r = settings_parse_path(value, path);
+
+	if (r == -EINVAL)
+		fprintf(stderr, "vmgend: \"%s\" is not an absolute path\n", value);
+	return r;
+}
+
+/* Returns -1 to go on, or the exit status. */
+static int parse_options(int argc, char **argv, struct options *options, struct config *config)
+{
+	enum { CONFIG = 1, CHECK_CONFIG, DEVICE, STATE_DIR, RUNTIME_DIR, HELP, VERSION_OPTION };
+	static const struct option table[] = {
+		{ "config", required_argument, NULL, CONFIG },
+		{ "check-config", no_argument, NULL, CHECK_CONFIG },
+		{ "device", required_argument, NULL, DEVICE },
+		{ "state-dir", required_argument, NULL, STATE_DIR },
+		{ "runtime-dir", required_argument, NULL, RUNTIME_DIR },
+		{ "help", no_argument, NULL, HELP },
+		{ "version", no_argument, NULL, VERSION_OPTION },
+		{ .name = NULL },
+	};
+	int option, r = 0;
+
+	while (!r && (option = getopt_long(argc, argv, "", table, NULL)) != -1) {
+		switch (option) {
+		case CONFIG:
+			options->config_path = optarg;
+			options->config_required = true;
+			break;
+		case CHECK_CONFIG:
+			options->check_config = true;
+			break;
+		case DEVICE:
+			r = set_path(&config->device, optarg);
+			break;
+		case STATE_DIR:
+			r = set_path(&config->state_dir, optarg);
+			break;
+		case RUNTIME_DIR:
+			r = set_path(&config->runtime_dir, optarg);
+			break;
+		case HELP:
+			usage(stdout);
+			return EXIT_STOPPED;
+		case VERSION_OPTION:
+			puts("vmgend " VERSION);
+			return EXIT_STOPPED;
+		default:
+			r = -EINVAL;
+		}
+	}
+	if (!r && optind == argc)
+		return -1;
+	fprintf(stderr, "vmgend: try --help\n");
+	return EXIT_USAGE;
+}
+
+static enum exit_code read_config(const struct options *options, struct config *config)
+{
+	char error[SETTINGS_ERROR_SIZE] = "the path of the configuration is too long";
+
+	if (config_read(config, options->config_path, options->config_required, error)) {
+		log_error("%s", error);
+		return EXIT_CONFIG;
+	}
+	/* In daily use a mistake in a hook's file stops that hook alone. */
+	if (options->check_config && config_check_hooks(config, error)) {
+		log_error("%s", error);
+		return EXIT_CONFIG;
+	}
+	return EXIT_STOPPED;
+}
+
+static enum exit_code open_device(struct daemon *daemon)
+{
+	const char *node = daemon->config.device;
+	enum guest guest;
+	uint8_t id[VMGEN_ID_SIZE];
+	int r;
+
+	r = vmgen_open(node, 0, &daemon->device);
+	if (!r) {
+		/* Without the ID a change across a restart cannot be seen. */
+		r = vmgen_id(daemon->device, id);
+		if (!r || r == -ENODATA)
+			return EXIT_STOPPED;
+	}
+	guest = guest_diagnose(r, GUEST_SYSFS);
+	log_error("cannot use %s: %s; %s", node, strerror(-r), guest_explain(guest));
+	if (guest == GUEST_NO_RIGHTS)
+		return EXIT_NO_RIGHTS;
+	return guest == GUEST_BROKEN ? EXIT_FAILED : EXIT_NO_DEVICE;
+}
+
+/* Keeps a second daemon out until this process ends. */
+static enum exit_code take_lock(const struct config *config)
+{
+	char directory[PATH_MAX];
+	pid_t holder = 0;
+	int fd, r;
+
+	if (mkdir(config->runtime_dir, 0755) && errno != EEXIST) {
+		r = -errno;
+		log_error("cannot create %s: %s", config->runtime_dir, strerror(-r));
+		return r == -EACCES || r == -EPERM ? EXIT_NO_RIGHTS : EXIT_FAILED;
+	}
+	snprintf(directory, sizeof(directory), "%s/lock", config->runtime_dir);
+	r = lock_take(directory, "vmgend", false, &fd, &holder);
+	if (!r)
+		return EXIT_STOPPED;
+	if (r == -EWOULDBLOCK) {
+		log_error("vmgend is already running as process %d", (int)holder);
+		return EXIT_RUNNING;
+	}
+	log_error("cannot lock %s/vmgend: %s", directory, strerror(-r));
+	return r == -EACCES || r == -EPERM ? EXIT_NO_RIGHTS : EXIT_FAILED;
+}
+
+static void stop(struct daemon *daemon, enum exit_code exit_code)
+{
+	daemon->exit_code = exit_code;
+	loop_stop(daemon->loop);
+}
+
+static void settle(struct daemon *daemon)
+{
+	if (daemon->repair.failed)
+		stop(daemon, EXIT_FAILED);
+	if (daemon->ready || repair_holds_start(&daemon->repair))
+		return;
+	daemon->ready = true;
+	notify_ready();
+}
+
+static void on_device(void *context)
+{
+	struct daemon *daemon = context;
+	uint64_t known = daemon->repair.seen.generation;
+	struct vmgen_event event;
+	struct sighting sighting;
+	int r;
+
+	r = vmgen_read(daemon->device, &event);
+	/* The first read tells what was seen at the start. */
+	if (r == -EAGAIN || r == -EINTR || (!r && event.generation == known))
+		return;
+	if (!r)
+		r = watch_look(daemon->device, &sighting);
+	if (r == -EAGAIN || r == -EINTR) {
+		log_warning("the generation changes too fast to be read; it is read again with the next change");
+		return;
+	}
+	if (r) {
+		log_error("cannot read %s any more: %s", daemon->config.device, strerror(-r));
+		stop(daemon, EXIT_FAILED);
+		return;
+	}
+	if (sighting.generation != known)
+		repair_change(&daemon->repair, &sighting);
+	settle(daemon);
+}
+
+static void on_child(void *context)
+{
+	struct daemon *daemon = context;
+
+	repair_advance(&daemon->repair);
+	settle(daemon);
+}
+
+static void on_stop(void *context)
+{
+	struct daemon *daemon = context;
+
+	notify_stopping();
+	if (daemon->repair.run)
+		log_notice("stopping in the middle of a run: hooks that are running go on, and the next start does the rest");
+	stop(daemon, EXIT_STOPPED);
+}
+
+static void on_alive(void *context)
+{
+	(void)context;
+	notify_alive();
+}
+
+static int watch(struct daemon *daemon)
+{
+	static const struct loop_handlers handlers = {
+		.device = on_device, .child = on_child, .stop = on_stop, .alive = on_alive,
+	};
+	struct sighting sighting;
+	int r;
+
+	r = watch_look(daemon->device, &sighting);
+	if (r) {
+		log_error("cannot read %s: %s", daemon->config.device, strerror(-r));
+		return r;
+	}
+	r = loop_new(&handlers, daemon, notify_alive_interval(), &daemon->loop);
+	if (r)
+		return r;
+	repair_init(&daemon->repair, &daemon->config);
+	repair_start(&daemon->repair, &sighting);
+	r = loop_watch(daemon->loop, vmgen_fd(daemon->device));
+	if (!r) {
+		settle(daemon);
+		r = loop_run(daemon->loop);
+	}
+	repair_report(&daemon->repair, "stopped");
+	repair_clear(&daemon->repair);
+	return r;
+}
+
+static enum exit_code run(const struct options *options, struct daemon *daemon)
+{
+	enum exit_code code = read_config(options, &daemon->config);
+
+	if (options->check_config || code)
+		return code;
+	code = open_device(daemon);
+	if (!code)
+		code = take_lock(&daemon->config);
+	if (code)
+		return code;
+	if (watch(daemon))
+		return EXIT_FAILED;
+	return daemon->exit_code;
+}
+
+/* A closed standard descriptor would become that of a file or a lock. */
+static int open_standard_descriptors(void)
+{
+	int fd;
+
+	do {
+		fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+	} while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd < 0)
+		return -errno;
+	close(fd);
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	struct options options = { .config_path = PATH_CONFIG };
+	struct daemon daemon = { .ready = false };
+	int code;
+
+	log_init();
+	if (open_standard_descriptors() || config_init(&daemon.config))
+		return EXIT_FAILED;
+	code = parse_options(argc, argv, &options, &daemon.config);
+	if (code < 0)
+		code = run(&options, &daemon);
+	daemon.loop = loop_free(daemon.loop);
+	daemon.device = vmgen_close(daemon.device);
+	config_clear(&daemon.config);
+	return code;
+}

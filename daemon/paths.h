@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Copyright (C) the vmgen authors
+ *
+ * Where things are. The directories are part of the documented interface, so
+ * they do not follow PREFIX.
+ */
+#ifndef PATHS_H
+#define PATHS_H
+
+#define PATH_DEVICE		"/dev/vmgenid"
+#define PATH_CONFIG		"/etc/vmgen/vmgend.conf"
+#define PATH_STATE_DIR		"/var/lib/vmgen"
+#define PATH_RUNTIME_DIR	"/run/vmgen"
+#define PATH_HOOKS		"/etc/vmgen/hooks.d:/run/vmgen/hooks.d:/usr/lib/vmgen/hooks.d"
+#define PATH_HOOK_SETTINGS	"/etc/vmgen/hooks.conf.d"
+
+/* In the runtime directory. */
+#define NAME_STATUS		"status.json"
+#define NAME_GENERATION		"generation"
+
+#endif /* PATHS_H */

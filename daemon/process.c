@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Copyright (C) the vmgen authors
+ *
+ * Starts a program from a checked descriptor. The child reports a failed exec
+ * through a pipe that a successful one closes.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/close_range.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/pidfd.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "process.h"
+
+/* EXEC_FD stands in a path below as well. */
+enum { EXEC_FD = 3, ERROR_FD = 4 };
+
+void process_reset_signals(void)
+{
+	sigset_t none;
+	int i;
+
+	/* Fails for those that cannot be caught, and for those libc keeps. */
+	for (i = 1; i < NSIG; i++)
+		(void)signal(i, SIG_DFL);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+/* Puts the three descriptors in their places and closes all others. */
+static int arrange_descriptors(int exec_fd, int output_fd, int error_fd)
+{
+	int null_fd;
+
+	/* First out of the way, so that no dup2() below hits another. */
+	exec_fd = fcntl(exec_fd, F_DUPFD, ERROR_FD + 1);
+	output_fd = fcntl(output_fd, F_DUPFD, ERROR_FD + 1);
+	error_fd = fcntl(error_fd, F_DUPFD, ERROR_FD + 1);
+	null_fd = open("/dev/null", O_RDONLY);
+	if (exec_fd < 0 || output_fd < 0 || error_fd < 0 || null_fd < 0 ||
+	    dup2(null_fd, STDIN_FILENO) < 0 ||
+	    dup2(output_fd, STDOUT_FILENO) < 0 || dup2(output_fd, STDERR_FILENO) < 0 ||
+	    dup3(exec_fd, EXEC_FD, O_CLOEXEC) < 0 || dup3(error_fd, ERROR_FD, O_CLOEXEC) < 0 ||
+	    close_range(ERROR_FD + 1, ~0U, 0))
+		return -errno;
+	return 0;
+}
+
+static void __attribute__((noreturn))
+child(int exec_fd, int output_fd, int error_fd, char *const argv[], char *const envp[])
+{
+	int error = 0;
+
+	process_reset_signals();
+	if (setsid() < 0 || chdir("/"))
+		error = errno;
+	umask(022);
+	if (!error)
+		error = -arrange_descriptors(exec_fd, output_fd, error_fd);
+	if (error) {
+		(void)!write(error_fd, &error, sizeof(error));
+		_exit(127);
+	}
+	execveat(EXEC_FD, "", argv, envp, AT_EMPTY_PATH);
+	/*
+	 * A script's interpreter opens the script again, so the kernel refuses
+	 * one that is close-on-exec with ENOENT. Only a script gets to keep the
+	 * descriptor. execveat() would call it /dev/fd/3, which does not exist
+	 * before udev; this name leads to the same checked file.
+	 */
+	if (errno == ENOENT && !fcntl(EXEC_FD, F_SETFD, 0))
+		execve("/proc/self/fd/3", argv, envp);
+	error = errno;
+	(void)!write(ERROR_FD, &error, sizeof(error));
+	_exit(127);
+}
+
+static pid_t fork_child(int exec_fd, int output_fd, char *const argv[], char *const envp[])
+{
+	int error_fds[2], error;
+	ssize_t n;
+	pid_t pid;
+
+	if (pipe2(error_fds, O_CLOEXEC))
+		return -errno;
+	pid = fork();
+	if (!pid)
+		child(exec_fd, output_fd, error_fds[1], argv, envp);
+	error = errno;
+	close(error_fds[1]);
+	if (pid < 0) {
+		close(error_fds[0]);
+		return -error;
+	}
+	while ((n = read(error_fds[0], &error, sizeof(error))) < 0 && errno == EINTR)
+		;
+	close(error_fds[0]);
+	if (n != sizeof(error))
+		return pid;
+	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+		;
+	return -error;
+}
+
+int process_start(int exec_fd, char *const argv[], char *const envp[],
+		  struct process *ret_process)
+{
+	struct process process;
+	int output_fds[2], r;
+
+	if (pipe2(output_fds, O_CLOEXEC))
+		return -errno;
+	/* Only this end: the hook must block when it writes too fast. */
+	if (fcntl(output_fds[0], F_SETFL, O_NONBLOCK)) {
+		r = -errno;
+		close(output_fds[1]);
+		goto err_output;
+	}
+	process.output_fd = output_fds[0];
+	process.pid = fork_child(exec_fd, output_fds[1], argv, envp);
+	close(output_fds[1]);
+	if (process.pid < 0) {
+		r = process.pid;
+		goto err_output;
+	}
+	process.pid_fd = pidfd_open(process.pid, 0);
+	if (process.pid_fd < 0) {
+		r = -errno;
+		goto err_process;
+	}
+	*ret_process = process;
+	return 0;
+
+err_process:
+	(void)kill(-process.pid, SIGKILL);
+	while (waitpid(process.pid, NULL, 0) < 0 && errno == EINTR)
+		;
+err_output:
+	close(output_fds[0]);
+	return r;
+}

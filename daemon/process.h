@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Copyright (C) the vmgen authors
+ *
+ * Starts a program from a checked descriptor, without a shell, in a session of
+ * its own.
+ */
+#ifndef PROCESS_H
+#define PROCESS_H
+
+#include <sys/types.h>
+
+struct process {
+	/* Also the ID of its session and process group. */
+	pid_t pid;
+	/* Readable when it has ended; see pidfd_open(2). */
+	int pid_fd;
+	/* The reading end of its standard output and error; non-blocking. */
+	int output_fd;
+};
+
+/*
+ * Executes exec_fd, which may be O_PATH. Standard input is /dev/null, nothing
+ * else is inherited; a script finds itself on descriptor 3.
+ *
+ * Returns 0, and the caller closes both descriptors and reaps the process; or
+ * -errno, that of execveat(2) included, and no process is left.
+ */
+int process_start(int exec_fd, char *const argv[], char *const envp[],
+		  struct process *ret_process);
+
+/* Puts every signal back to its default and unblocks all: after fork(2). */
+void process_reset_signals(void);
+
+#endif /* PROCESS_H */

@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Copyright (C) the vmgen authors
+ *
+ * The record of one run, in memory and as JSON.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "hook.h"
+#include "json.h"
+#include "record.h"
+
+static const struct {
+	const char *name;
+	bool settled;
+} outcomes[] = {
+	[OUTCOME_SUCCEEDED]		= { "succeeded", true },
+	[OUTCOME_NOT_APPLICABLE]	= { "not-applicable", true },
+	[OUTCOME_FAILED]		= { "failed", false },
+	[OUTCOME_KILLED]		= { "killed", false },
+	[OUTCOME_TIMED_OUT]		= { "timed-out", false },
+	[OUTCOME_UNUSABLE]		= { "unusable", false },
+	[OUTCOME_LOST]			= { "lost", false },
+};
+
+const char *outcome_name(enum outcome outcome)
+{
+	return outcomes[outcome].name;
+}
+
+bool outcome_settled(enum outcome outcome)
+{
+	return outcomes[outcome].settled;
+}
+
+void record_clear(struct record *record)
+{
+	free(record->results);
+	*record = (struct record){ .event = EVENT_NONE };
+}
+
+int record_copy(const struct record *record, struct record *ret_record)
+{
+	struct record copy = *record;
+
+	copy.results = NULL;
+	if (record->n_results) {
+		copy.results = malloc(record->n_results * sizeof(*copy.results));
+		if (!copy.results)
+			return -ENOMEM;
+		memcpy(copy.results, record->results, record->n_results * sizeof(*copy.results));
+	}
+	*ret_record = copy;
+	return 0;
+}
+
+const struct hook_result *record_result(const struct record *record, const char *hook)
+{
+	size_t i;
+
+	for (i = 0; i < record->n_results; i++)
+		if (!strcmp(record->results[i].name, hook))
+			return &record->results[i];
+	return NULL;
+}
+
+int record_set_result(struct record *record, const struct hook_result *result)
+{
+	const struct hook_result *old = record_result(record, result->name);
+	struct hook_result *grown;
+
+	if (old) {
+		record->results[old - record->results] = *result;
+		return 0;
+	}
+	grown = reallocarray(record->results, record->n_results + 1, sizeof(*grown));
+	if (!grown)
+		return -ENOMEM;
+	grown[record->n_results++] = *result;
+	record->results = grown;
+	return 0;
+}
+
+size_t record_failures(const struct record *record)
+{
+	size_t i, failures = 0;
+
+	for (i = 0; i < record->n_results; i++)
+		failures += !outcome_settled(record->results[i].outcome);
+	return failures;
+}
+
+static struct json_object *result_to_json(const struct hook_result *result)
+{
+	struct json_object *json = json_object_new_object();
+
+	if (json &&
+	    !json_add(json, "outcome", json_object_new_string(outcome_name(result->outcome))) &&
+	    !json_add(json, "status", json_object_new_int(result->status)) &&
+	    !json_add(json, "duration_ms", json_object_new_uint64(result->duration_ms)))
+		return json;
+	json_object_put(json);
+	return NULL;
+}
+
+static struct json_object *results_to_json(const struct record *record)
+{
+	struct json_object *json = json_object_new_object();
+	const struct hook_result *result = record->results;
+	size_t i;
+
+	for (i = 0; json && i < record->n_results; i++, result++) {
+		if (!json_add(json, result->name, result_to_json(result)))
+			continue;
+		json_object_put(json);
+		return NULL;
+	}
+	return json;
+}
+
+struct json_object *record_to_json(const struct record *record)
+{
+	struct json_object *json = json_object_new_object();
+
+	if (json &&
+	    !json_add(json, "id_hash", json_object_new_string(record->id_hash)) &&
+	    !json_add(json, "event", json_object_new_string(event_name(record->event))) &&
+	    !json_add(json, "generation", json_object_new_uint64(record->generation)) &&
+	    !json_add(json, "detected_usec", json_object_new_uint64(record->detected_usec)) &&
+	    !json_add(json, "finished_usec", json_object_new_uint64(record->finished_usec)) &&
+	    !json_add(json, "reseed_errno", json_object_new_int(-record->reseed_error)) &&
+	    !json_add(json, "hooks", results_to_json(record)))
+		return json;
+	json_object_put(json);
+	return NULL;
+}
+
+int record_add_json(const struct record *record, struct json_object *json, const char *key)
+{
+	return *record->id_hash ? json_add(json, key, record_to_json(record)) : 0;
+}
+
+static int result_from_json(const char *name, struct json_object *json,
+			    struct hook_result *ret_result)
+{
+	struct hook_result result = { .outcome = OUTCOME_SUCCEEDED };
+	const char *word;
+	uint64_t status;
+	size_t i;
+
+	if (!hook_name_valid(name) || json_get_text(json, "outcome", &word) ||
+	    json_get_number(json, "status", &status) || status > 255 ||
+	    json_get_number(json, "duration_ms", &result.duration_ms))
+		return -EBADMSG;
+	strcpy(result.name, name);
+	result.status = status;
+	for (i = 0; i < sizeof(outcomes) / sizeof(outcomes[0]); i++) {
+		if (strcmp(outcomes[i].name, word))
+			continue;
+		result.outcome = i;
+		*ret_result = result;
+		return 0;
+	}
+	return -EBADMSG;
+}
+
+static int results_from_json(struct json_object *hooks, struct record *record)
+{
+	struct json_object_iterator it, end;
+	struct hook_result result;
+	int r;
+
+	it = json_object_iter_begin(hooks);
+	end = json_object_iter_end(hooks);
+	for (; !json_object_iter_equal(&it, &end); json_object_iter_next(&it)) {
+		r = result_from_json(json_object_iter_peek_name(&it),
+				     json_object_iter_peek_value(&it), &result);
+		if (!r)
+			r = record_set_result(record, &result);
+		if (r)
+			return r;
+	}
+	return 0;
+}
+
+int record_from_json(struct json_object *json, struct record *ret_record)
+{
+	struct record record = { .event = EVENT_NONE };
+	const char *hash, *event;
+	struct json_object *hooks;
+	uint64_t error;
+	int r;
+
+	if (json_get_text(json, "id_hash", &hash) || !hash_valid(hash) ||
+	    json_get_text(json, "event", &event) || event_parse(event, &record.event) ||
+	    json_get_number(json, "generation", &record.generation) ||
+	    json_get_number(json, "detected_usec", &record.detected_usec) ||
+	    json_get_number(json, "finished_usec", &record.finished_usec) ||
+	    json_get_number(json, "reseed_errno", &error) || error > 4095 ||
+	    !json_object_object_get_ex(json, "hooks", &hooks) ||
+	    !json_object_is_type(hooks, json_type_object))
+		return -EBADMSG;
+	strcpy(record.id_hash, hash);
+	record.reseed_error = -(int)error;
+	r = results_from_json(hooks, &record);
+	if (r) {
+		record_clear(&record);
+		return r;
+	}
+	*ret_record = record;
+	return 0;
+}

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Copyright (C) the vmgen authors
+ *
+ * The record of one run: what happened, for which ID, and how each hook ended.
+ * The state file, the status file and the run itself share it.
+ */
+#ifndef RECORD_H
+#define RECORD_H
+
+#include <json-c/json.h>
+#include <limits.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "hash.h"
+#include "event.h"
+
+/* How a hook ended. */
+enum outcome {
+	/* Exit status 0. */
+	OUTCOME_SUCCEEDED,
+	/* Exit status 77. */
+	OUTCOME_NOT_APPLICABLE,
+	/* Any other exit status. */
+	OUTCOME_FAILED,
+	/* By a signal that vmgend did not send. */
+	OUTCOME_KILLED,
+	/* Its time was over, and vmgend ended it. */
+	OUTCOME_TIMED_OUT,
+	/* It did not pass the checks or could not be executed: never ran. */
+	OUTCOME_UNUSABLE,
+	/* Nobody knows: the process that looked after it is gone. */
+	OUTCOME_LOST,
+};
+
+/* Returns the word for an outcome. */
+const char *outcome_name(enum outcome outcome);
+
+/* Is there nothing left to do for this hook? */
+bool outcome_settled(enum outcome outcome);
+
+struct hook_result {
+	char name[NAME_MAX + 1];
+	enum outcome outcome;
+	/* Exit status of failed, number of the signal of killed; otherwise 0. */
+	int status;
+	uint64_t duration_ms;
+};
+
+struct record {
+	/* Empty: this record holds nothing. */
+	char id_hash[HASH_SIZE];
+	enum event event;
+	uint64_t generation;
+	/* CLOCK_REALTIME, microseconds; finished is 0 during the run. */
+	uint64_t detected_usec, finished_usec;
+	/* 0, or the negative errno of the reseed. */
+	int reseed_error;
+	size_t n_results;
+	struct hook_result *results;
+};
+
+/* Frees what belongs to it and empties it. */
+void record_clear(struct record *record);
+
+/* Returns 0 or -ENOMEM. */
+int record_copy(const struct record *record, struct record *ret_record);
+
+/* Replaces the result of the same hook, or adds it. Returns 0 or -ENOMEM. */
+int record_set_result(struct record *record, const struct hook_result *result);
+
+/* Returns the result of a hook, or NULL. */
+const struct hook_result *record_result(const struct record *record, const char *hook);
+
+/* How many of its hooks need someone to look at them? */
+size_t record_failures(const struct record *record);
+
+/* Returns a new object that the caller puts; NULL: no memory. */
+struct json_object *record_to_json(const struct record *record);
+
+/* Adds a member, or nothing if the record holds nothing. Returns 0 or -ENOMEM. */
+int record_add_json(const struct record *record, struct json_object *json, const char *key);
+
+/* Returns 0; -EBADMSG: not a record; -ENOMEM. */
+int record_from_json(struct json_object *json, struct record *ret_record);
+
+#endif /* RECORD_H */

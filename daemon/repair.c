@@ -1,0 +1,293 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Copyright (C) the vmgen authors
+ *
+ * The answer to a change. Nothing stops it: what cannot be done is told, and
+ * the rest is done.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "log.h"
+#include "notify.h"
+#include "random.h"
+#include "repair.h"
+#include "status.h"
+
+static uint64_t now_usec(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	return now.tv_sec * UINT64_C(1000000) + now.tv_nsec / 1000;
+}
+
+void repair_init(struct repair *repair, const struct config *config)
+{
+	*repair = (struct repair){ .config = config };
+}
+
+void repair_clear(struct repair *repair)
+{
+	repair->run = run_free(repair->run);
+	state_clear(&repair->state);
+	explicit_bzero(&repair->seen, sizeof(repair->seen));
+}
+
+static int reseed(const struct sighting *sighting)
+{
+	size_t hardware;
+	int r;
+
+	r = random_reseed(RANDOM_DEVICE, RANDOM_HARDWARE, sighting->has_id ? sighting->id : NULL,
+			  &hardware);
+	if (!r)
+		log_info("reseeded the kernel's random number generator, with %zu bytes of hardware entropy",
+			 hardware);
+	else if (r == -ENODATA)
+		log_warning("did not reseed: the kernel's random number generator was never seeded yet; the ID is mixed in and counts when it is (a virtio-rng device makes that sooner)");
+	else
+		log_error("cannot reseed the kernel's random number generator, clones may draw the same numbers: %s%s",
+			  strerror(-r), r == -EPERM ? " (vmgend needs CAP_SYS_ADMIN)" : "");
+	return r;
+}
+
+static void tell_manager(const struct repair *repair)
+{
+	const struct record *last = &repair->state.last;
+	uint64_t generation = repair->seen.generation;
+
+	if (!repair->seen.has_id)
+		notify_status("The host provides no generation ID");
+	else if (repair->run)
+		notify_status("Generation %" PRIu64 ": %s, hooks are running", generation,
+			      event_name(repair->state.run.event));
+	else if (*last->id_hash)
+		notify_status("Generation %" PRIu64 "; last: %s, %zu hooks, %zu without success%s",
+			      generation, event_name(last->event), last->n_results,
+			      record_failures(last), last->reseed_error ? ", NOT reseeded" : "");
+	else
+		notify_status("Generation %" PRIu64, generation);
+}
+
+void repair_report(const struct repair *repair, const char *activity)
+{
+	const struct state *state = &repair->state;
+	const struct status status = {
+		.activity = activity,
+		.device = repair->config->device,
+		.generation = repair->seen.has_id ? repair->seen.generation : 0,
+		.handled = repair->seen.has_id && !*state->run.id_hash &&
+			   !strcmp(state->handled, repair->seen.id_hash),
+		.recorded = repair->recorded,
+		.run = &state->run,
+		.last = &state->last,
+	};
+	int r;
+
+	r = status_write(repair->config->runtime_dir, &status);
+	if (r)
+		log_error("cannot write %s/status.json: %s", repair->config->runtime_dir,
+			  strerror(-r));
+	tell_manager(repair);
+}
+
+static void publish_generation(const struct repair *repair, uint64_t generation)
+{
+	int r = status_write_generation(repair->config->runtime_dir, generation);
+
+	if (r)
+		log_error("cannot write %s/generation: %s", repair->config->runtime_dir,
+			  strerror(-r));
+}
+
+/* fd: of state_open(), or what it failed with. Closes it. */
+static void save(struct repair *repair, int fd)
+{
+	int r = fd < 0 ? fd : state_save(fd, &repair->state);
+
+	repair->recorded = !r;
+	if (r)
+		log_error("cannot record in %s, so after a restart this is done again: %s",
+			  repair->config->state_dir, strerror(-r));
+	if (fd >= 0)
+		close(fd);
+}
+
+static int open_state(const struct repair *repair)
+{
+	int fd, r;
+
+	r = state_open(repair->config->state_dir, &fd);
+	return r ? r : fd;
+}
+
+/* Makes the record of a new run, or of one to be finished. */
+static void prepare(struct repair *repair, enum event event, bool resume)
+{
+	struct record *record = &repair->state.run;
+
+	if (!resume) {
+		record_clear(record);
+		record->detected_usec = now_usec();
+		strcpy(record->id_hash, repair->seen.id_hash);
+	}
+	record->event = event;
+	record->generation = repair->seen.generation;
+	record->reseed_error = repair->reseed_error;
+}
+
+static void launch(struct repair *repair)
+{
+	int r = run_new(repair->config, &repair->state.run, &repair->run);
+
+	if (r) {
+		log_error("cannot prepare the hooks: %s", strerror(-r));
+		repair->failed = true;
+		return;
+	}
+	repair_report(repair, "running");
+	repair_advance(repair);
+}
+
+static void finish(struct repair *repair)
+{
+	struct state *state = &repair->state;
+	const struct record *last = &state->last;
+
+	repair->run = run_free(repair->run);
+	record_clear(&state->last);
+	state->last = state->run;
+	state->last.finished_usec = now_usec();
+	state->run = (struct record){ .event = EVENT_NONE };
+	strcpy(state->handled, last->id_hash);
+	save(repair, open_state(repair));
+	log_notice("generation %" PRIu64 " is handled (%s): %zu hooks, %zu without success; the random number generator was %s",
+		   last->generation, event_name(last->event), last->n_results,
+		   record_failures(last), last->reseed_error ? "NOT reseeded" : "reseeded");
+	/* Who waits for the generation may look at the status next. */
+	repair_report(repair, "watching");
+	publish_generation(repair, last->generation);
+}
+
+void repair_advance(struct repair *repair)
+{
+	if (!repair->run)
+		return;
+	if (run_advance(repair->run)) {
+		if (repair_holds_start(repair))
+			/* The next number says its own limit. */
+			notify_extend_start(run_limit(repair->run) + 30);
+		return;
+	}
+	if (!repair->pending) {
+		finish(repair);
+		return;
+	}
+	repair->pending = false;
+	repair->run = run_free(repair->run);
+	prepare(repair, EVENT_CHANGED, false);
+	save(repair, open_state(repair));
+	launch(repair);
+}
+
+void repair_change(struct repair *repair, const struct sighting *sighting)
+{
+	log_notice("generation %" PRIu64 ": this machine was cloned or restored",
+		   sighting->generation);
+	repair->seen = *sighting;
+	repair->reseed_error = reseed(sighting);
+	if (!sighting->has_id) {
+		log_warning("the host provides no ID now; the hooks run when it does");
+		return;
+	}
+	if (repair->run) {
+		log_notice("this came during a run: the hooks that are running end first, then all run for the newest ID");
+		run_stop(repair->run);
+		repair->pending = true;
+		return;
+	}
+	prepare(repair, EVENT_CHANGED, false);
+	save(repair, open_state(repair));
+	launch(repair);
+}
+
+/* Returns 0, or what state_load() or state_open() failed with. */
+static int load(struct repair *repair, int fd)
+{
+	const char *reason, *directory = repair->config->state_dir;
+	int r;
+
+	if (fd < 0) {
+		log_error("cannot open the state directory %s: %s", directory, strerror(-fd));
+		return fd;
+	}
+	r = state_load(fd, &repair->state, &reason);
+	if (!r || r == -ENOENT)
+		return r;
+	log_error("%s/state.json cannot be used: %s; it is renamed to state.json.bad, only guards run, and the present ID is recorded",
+		  directory, reason);
+	if (state_set_aside(fd))
+		log_error("cannot rename %s/state.json: %s", directory, strerror(errno));
+	return r;
+}
+
+static void log_start(enum event event, const struct sighting *sighting, bool resume)
+{
+	static const char *const texts[] = {
+		[EVENT_NONE]		= "nothing happened while vmgend was not running",
+		[EVENT_ADOPTED]		= "adopted: there is no record yet, so the present ID becomes the recorded one and no hook runs",
+		[EVENT_CHANGED]		= "changed: this machine was cloned or restored while vmgend was not running",
+		[EVENT_BOOT_CHANGED]	= "boot-changed: this machine was cloned or restored while the system was down",
+		[EVENT_UNKNOWN]		= "unknown: perhaps this machine was cloned or restored",
+	};
+
+	if (!sighting->has_id)
+		log_warning("the host provides no generation ID (all zeros or all ones); give the device of this VM a GUID");
+	else
+		log_notice("generation %" PRIu64 ": %s%s", sighting->generation, texts[event],
+			   resume ? "; the run was interrupted and is finished now" : "");
+}
+
+void repair_start(struct repair *repair, const struct sighting *sighting)
+{
+	struct state *state = &repair->state;
+	char boot_id[BOOT_ID_SIZE] = "";
+	int fd = open_state(repair), r;
+	enum event event;
+	bool resume, same_boot;
+
+	/* The state stays locked until it is saved: a keeper may be left over. */
+	r = load(repair, fd);
+	repair->recorded = !r;
+	repair->seen = *sighting;
+	if (state_boot_id(boot_id))
+		log_warning("cannot read the ID of this boot: a change is taken for one before it");
+	event = watch_decide(r, state, sighting, boot_id);
+	resume = event != EVENT_NONE && !strcmp(state->run.id_hash, sighting->id_hash);
+	log_start(event, sighting, resume);
+	same_boot = !strcmp(state->boot_id, boot_id);
+	strcpy(state->boot_id, boot_id);
+	if (event == EVENT_NONE) {
+		if (sighting->has_id && !same_boot)
+			save(repair, fd);
+		else if (fd >= 0)
+			close(fd);
+		publish_generation(repair, sighting->has_id ? sighting->generation : 0);
+		repair_report(repair, "watching");
+		return;
+	}
+	repair->reseed_error = reseed(sighting);
+	prepare(repair, event, resume);
+	save(repair, fd);
+	publish_generation(repair, 0);
+	launch(repair);
+}
+
+bool repair_holds_start(const struct repair *repair)
+{
+	return *repair->state.run.id_hash && repair->state.run.event != EVENT_CHANGED;
+}

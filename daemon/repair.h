@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Copyright (C) the vmgen authors
+ *
+ * The answer to a change, in this order: reseed, run the hooks, record the ID
+ * as handled, report.
+ */
+#ifndef REPAIR_H
+#define REPAIR_H
+
+#include "config.h"
+#include "run.h"
+#include "watch.h"
+
+struct repair {
+	const struct config *config;
+	/* As on disk, as far as that can be written; see state_add_result(). */
+	struct state state;
+	/* The state could be written. */
+	bool recorded;
+	/* NULL: no hook is to be run at the moment. */
+	struct run *run;
+	/* The run could not be begun; another process must try. */
+	bool failed;
+	/* What the device showed last. */
+	struct sighting seen;
+	/* It came during the run, and is answered next. */
+	bool pending;
+	/* Of the answer to the change seen last. */
+	int reseed_error;
+};
+
+/* Prepares. The configuration must outlive it. */
+void repair_init(struct repair *repair, const struct config *config);
+
+void repair_clear(struct repair *repair);
+
+/*
+ * Compares the state on disk with what the device shows, and begins what has
+ * to be done.
+ */
+void repair_start(struct repair *repair, const struct sighting *sighting);
+
+/* Begins the answer to a change that was just noticed. */
+void repair_change(struct repair *repair, const struct sighting *sighting);
+
+/* To be called when a child has ended. */
+void repair_advance(struct repair *repair);
+
+/* Is there a run that must be over before other services start? */
+bool repair_holds_start(const struct repair *repair);
+
+/* Writes status.json and tells the service manager. */
+void repair_report(const struct repair *repair, const char *activity);
+
+#endif /* REPAIR_H */

@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Copyright (C) the vmgen authors
+ *
+ * The order of the hooks of one run. A hook that goes wrong is told in the log
+ * and in the record, and the run goes on.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "hook.h"
+#include "keeper.h"
+#include "log.h"
+#include "run.h"
+
+/* A hook that its keeper looks after now. */
+struct member {
+	const struct hook *hook;
+	struct keeper keeper;
+};
+
+struct run {
+	const struct config *config;
+	struct record *record;
+	struct hook_list list;
+	/* The first hook that was not looked at yet. */
+	size_t next;
+	/* Room for all hooks of the list. */
+	struct member *members;
+	size_t n_members;
+	unsigned int limit_sec;
+};
+
+int run_new(const struct config *config, struct record *record, struct run **ret_run)
+{
+	struct run *run = calloc(1, sizeof(*run));
+	int r;
+
+	if (!run)
+		return -ENOMEM;
+	run->config = config;
+	run->record = record;
+	r = hook_list_read(config->hook_path, log_line, &run->list);
+	if (r)
+		goto err_run;
+	run->members = calloc(run->list.n_hooks + 1, sizeof(*run->members));
+	if (!run->members) {
+		r = -ENOMEM;
+		goto err_list;
+	}
+	*ret_run = run;
+	return 0;
+
+err_list:
+	hook_list_clear(&run->list);
+err_run:
+	free(run);
+	return r;
+}
+
+struct run *run_free(struct run *run)
+{
+	if (!run)
+		return NULL;
+	hook_list_clear(&run->list);
+	free(run->members);
+	free(run);
+	return NULL;
+}
+
+static void set_result(struct run *run, const struct hook_result *result)
+{
+	if (record_set_result(run->record, result))
+		log_error("%s: cannot keep its result: out of memory", result->name);
+}
+
+/* Is there something to do for this hook, and how long may it take? */
+static bool is_due(struct run *run, const struct hook *hook, unsigned int *ret_timeout_sec)
+{
+	const struct hook_result *result = record_result(run->record, hook->name);
+	struct hook_result unusable = { .outcome = OUTCOME_UNUSABLE };
+	char error[SETTINGS_ERROR_SIZE];
+	struct hook_settings settings;
+
+	if (hook->masked || !event_runs_band(run->record->event, hook->band))
+		return false;
+	if (result && outcome_settled(result->outcome)) {
+		log_info("%s: already done for this ID", hook->name);
+		return false;
+	}
+	if (config_read_hook(run->config, hook->name, &settings, error)) {
+		/* Perhaps they meant to say enabled=no. */
+		log_error("%s: not run: %s", hook->name, error);
+		strcpy(unusable.name, hook->name);
+		set_result(run, &unusable);
+		return false;
+	}
+	if (!settings.enabled)
+		log_info("%s: not run: %s/%s.conf says enabled=no", hook->name,
+			 run->config->hook_settings_dir, hook->name);
+	*ret_timeout_sec = settings.timeout_sec;
+	return settings.enabled;
+}
+
+static void start_hook(struct run *run, const struct hook *hook, unsigned int timeout_sec)
+{
+	struct hook_result lost = { .outcome = OUTCOME_LOST };
+	struct member *member = &run->members[run->n_members];
+	int r;
+
+	r = keeper_start(run->config, run->record, hook, timeout_sec * 1000, &member->keeper);
+	if (r) {
+		log_error("%s: not run: cannot start a process: %s", hook->name, strerror(-r));
+		strcpy(lost.name, hook->name);
+		set_result(run, &lost);
+		return;
+	}
+	member->hook = hook;
+	run->n_members++;
+	if (timeout_sec > run->limit_sec)
+		run->limit_sec = timeout_sec;
+}
+
+/* Starts the hooks of the next number that has any to start. */
+static void start_number(struct run *run)
+{
+	const struct hook *hook;
+	unsigned int timeout_sec, band = 0;
+
+	run->limit_sec = 0;
+	for (; run->next < run->list.n_hooks; run->next++) {
+		hook = &run->list.hooks[run->next];
+		if (run->n_members && hook->band != band)
+			return;
+		band = hook->band;
+		if (is_due(run, hook, &timeout_sec))
+			start_hook(run, hook, timeout_sec);
+	}
+}
+
+static void collect(struct run *run)
+{
+	struct keeper_report report;
+	struct member *member;
+	size_t i = 0;
+
+	while (i < run->n_members) {
+		member = &run->members[i];
+		if (keeper_collect(&member->keeper, member->hook->name, &report)) {
+			i++;
+			continue;
+		}
+		if (report.result.outcome == OUTCOME_LOST)
+			log_error("%s: the process that looked after it is gone; nobody knows how it ended",
+				  report.result.name);
+		else if (report.record_error)
+			log_error("%s: its end cannot be recorded in %s (it would run again after a restart): %s",
+				  report.result.name, run->config->state_dir,
+				  strerror(-report.record_error));
+		set_result(run, &report.result);
+		*member = run->members[--run->n_members];
+	}
+}
+
+size_t run_advance(struct run *run)
+{
+	collect(run);
+	if (!run->n_members)
+		start_number(run);
+	return run->n_members;
+}
+
+void run_stop(struct run *run)
+{
+	run->next = run->list.n_hooks;
+}
+
+unsigned int run_limit(const struct run *run)
+{
+	return run->limit_sec + 2 * run->config->kill_grace_ms / 1000;
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Copyright (C) the vmgen authors
+ *
+ * The order of the hooks of one run: all of one number at once, and the next
+ * number when they have ended.
+ */
+#ifndef RUN_H
+#define RUN_H
+
+#include "config.h"
+#include "record.h"
+
+struct run;
+
+/*
+ * Prepares a run: lists the hooks that its event calls for and that are not
+ * settled in its record yet. The record belongs to the caller, gets the
+ * results, and must outlive the run. Returns 0 or -errno.
+ */
+int run_new(const struct config *config, struct record *record, struct run **ret_run);
+
+/* Frees the run; hooks that are running go on. NULL is allowed. Returns NULL. */
+struct run *run_free(struct run *run);
+
+/*
+ * Takes what has ended, then starts the next number if nothing is running.
+ * Returns how many hooks are running; 0: the run is over.
+ */
+size_t run_advance(struct run *run);
+
+/* Starts no further hook. */
+void run_stop(struct run *run);
+
+/* Returns how long the hooks that are running may take, in seconds. */
+unsigned int run_limit(const struct run *run);
+
+#endif /* RUN_H */

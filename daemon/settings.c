@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Copyright (C) the vmgen authors
+ *
+ * INI files with one section and a table of known keys. libinih does not tell
+ * its handler the line, so the reader that feeds it counts.
+ */
+#include <errno.h>
+#include <ini.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "settings.h"
+
+struct parser {
+	FILE *file;
+	const char *path;
+	const char *section;
+	const struct setting *table;
+	void *target;
+	unsigned int line;
+	int error;
+	char *message;
+};
+
+/* Keeps the first error: the later ones often follow from it. */
+static void __attribute__((format(printf, 3, 4)))
+fail(struct parser *parser, int error, const char *format, ...)
+{
+	va_list args;
+	int n;
+
+	if (parser->error)
+		return;
+	parser->error = error;
+	n = snprintf(parser->message, SETTINGS_ERROR_SIZE, "%s:%u: ", parser->path, parser->line);
+	if (n < 0 || n >= SETTINGS_ERROR_SIZE)
+		return;
+	va_start(args, format);
+	vsnprintf(parser->message + n, SETTINGS_ERROR_SIZE - n, format, args);
+	va_end(args);
+}
+
+static char *read_line(char *buffer, int size, void *stream)
+{
+	struct parser *parser = stream;
+	size_t indent;
+
+	/* What libinih is in the middle of does not matter any more. */
+	if (parser->error || !fgets(buffer, size, parser->file))
+		return NULL;
+	parser->line++;
+	if (!strchr(buffer, '\n') && !feof(parser->file)) {
+		fail(parser, -EINVAL, "the line is too long or holds a zero byte");
+		return NULL;
+	}
+	/* libinih takes an indented line for more of the value above. */
+	indent = strspn(buffer, " \t");
+	memmove(buffer, buffer + indent, strlen(buffer + indent) + 1);
+	return buffer;
+}
+
+static int handle(void *user, const char *section, const char *key, const char *value)
+{
+	struct parser *parser = user;
+	const struct setting *setting;
+	int r;
+
+	if (strcmp(section, parser->section)) {
+		fail(parser, -EINVAL, "unknown section [%s] (key \"%s\"): the only one is [%s]",
+		     section, key, parser->section);
+		return 0;
+	}
+	for (setting = parser->table; setting->key; setting++)
+		if (!strcmp(setting->key, key))
+			break;
+	if (!setting->key) {
+		fail(parser, -EINVAL, "unknown key \"%s\" in [%s]", key, section);
+		return 0;
+	}
+	r = setting->parse(value, (char *)parser->target + setting->offset);
+	if (r == -ENOMEM)
+		fail(parser, r, "out of memory");
+	else if (r)
+		fail(parser, r, "bad value \"%s\" of \"%s\": must be %s", value, key,
+		     setting->expected);
+	return !r;
+}
+
+int settings_read(const char *path, const char *section, const struct setting *table,
+		  void *target, char ret_error[SETTINGS_ERROR_SIZE])
+{
+	struct parser parser = {
+		.path = path, .section = section, .table = table, .target = target,
+		.message = ret_error,
+	};
+	int r;
+
+	parser.file = fopen(path, "re");
+	if (!parser.file) {
+		r = -errno;
+		snprintf(ret_error, SETTINGS_ERROR_SIZE, "%s: %s", path, strerror(-r));
+		return r;
+	}
+	r = ini_parse_stream(read_line, &parser, handle, &parser);
+	if (r > 0 && (!parser.error || (unsigned int)r < parser.line)) {
+		/* A complaint of libinih's own, which goes on after it. */
+		parser.error = 0;
+		parser.line = r;
+		fail(&parser, -EINVAL, "expected [section], key = value, or # comment");
+	} else if (!parser.error && ferror(parser.file)) {
+		fail(&parser, -EIO, "cannot read on (is it a directory?)");
+	}
+	fclose(parser.file);
+	return parser.error;
+}
+
+int settings_parse_seconds(const char *value, void *target)
+{
+	unsigned long seconds;
+	char *end;
+
+	if (*value < '0' || *value > '9')
+		return -EINVAL;
+	errno = 0;
+	seconds = strtoul(value, &end, 10);
+	if (errno || *end || seconds < 1 || seconds > 86400)
+		return -EINVAL;
+	*(unsigned int *)target = seconds;
+	return 0;
+}
+
+int settings_parse_bool(const char *value, void *target)
+{
+	bool yes = !strcmp(value, "yes");
+
+	if (!yes && strcmp(value, "no"))
+		return -EINVAL;
+	*(bool *)target = yes;
+	return 0;
+}
+
+static int store_text(const char *value, char **target)
+{
+	char *text = strdup(value);
+
+	if (!text)
+		return -ENOMEM;
+	free(*target);
+	*target = text;
+	return 0;
+}
+
+int settings_parse_path(const char *value, void *target)
+{
+	return *value == '/' ? store_text(value, target) : -EINVAL;
+}
+
+int settings_parse_paths(const char *value, void *target)
+{
+	const char *p;
+
+	for (p = value; p; p = strchr(p, ':')) {
+		p += *p == ':';
+		if (*p != '/')
+			return -EINVAL;
+	}
+	return store_text(value, target);
+}

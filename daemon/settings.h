@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Copyright (C) the vmgen authors
+ *
+ * INI files with one section and a table of known keys. Whatever is not in the
+ * table is an error, because a misspelt setting would silently not apply.
+ */
+#ifndef SETTINGS_H
+#define SETTINGS_H
+
+#include <stddef.h>
+
+enum { SETTINGS_ERROR_SIZE = 512 };
+
+struct setting {
+	const char *key;
+	/* Checks the text and stores it at target. Returns 0 or -errno. */
+	int (*parse)(const char *value, void *target);
+	/* Where in the structure the value belongs. */
+	size_t offset;
+	/* What parse accepts, for the message. */
+	const char *expected;
+};
+
+/*
+ * Reads a file into a structure. table ends with a NULL key. The structure may
+ * be half changed on failure. ret_error: text that names file, line and key.
+ *
+ * Returns 0; -ENOENT: no such file; -EINVAL: its text is wrong; -errno.
+ */
+int settings_read(const char *path, const char *section, const struct setting *table,
+		  void *target, char ret_error[SETTINGS_ERROR_SIZE]);
+
+/* Parsers for tables. */
+/* 1 to 86400, into unsigned int. */
+int settings_parse_seconds(const char *value, void *target);
+/* yes or no, into bool. */
+int settings_parse_bool(const char *value, void *target);
+/* An absolute path, into char *, which is freed first. */
+int settings_parse_path(const char *value, void *target);
+/* Absolute paths with ':' between them, likewise. */
+int settings_parse_paths(const char *value, void *target);
+
+#endif /* SETTINGS_H */

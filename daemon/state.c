@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Copyright (C) the vmgen authors
+ *
+ * The state of vmgend across restarts and power cuts: one JSON file, replaced
+ * as a whole under a lock of its directory.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "json.h"
+#include "state.h"
+
+enum {
+	STATE_VERSION = 1,
+	/* 1,000 hooks take about 100 KiB. */
+	STATE_LIMIT = 1 << 20,
+};
+
+#define STATE_FILE	"state.json"
+#define STATE_BAD	"state.json.bad"
+
+void state_clear(struct state *state)
+{
+	record_clear(&state->run);
+	record_clear(&state->last);
+	*state = (struct state){ .boot_id = "" };
+}
+
+int state_open(const char *directory, int *ret_fd)
+{
+	struct stat st;
+	int fd, r = 0;
+
+	if (mkdir(directory, 0700) && errno != EEXIST)
+		return -errno;
+	fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	if (fstat(fd, &st))
+		r = -errno;
+	else if (st.st_uid != geteuid())
+		r = -EPERM;
+	/* A directory made by hand may be open to others. */
+	else if ((st.st_mode & 077) && fchmod(fd, 0700))
+		r = -errno;
+	while (!r && flock(fd, LOCK_EX))
+		if (errno != EINTR)
+			r = -errno;
+	if (r) {
+		close(fd);
+		return r;
+	}
+	*ret_fd = fd;
+	return 0;
+}
+
+/* The member may be missing; if it is there it must be a good one. */
+static const char *parse_record(struct json_object *json, const char *key, struct record *record)
+{
+	struct json_object *value;
+
+	if (!json_object_object_get_ex(json, key, &value))
+		return NULL;
+	return record_from_json(value, record) ? "a record in it is damaged" : NULL;
+}
+
+static const char *parse_text(struct json_object *json, const char *key, char *text, size_t size)
+{
+	struct json_object *value;
+
+	if (!json_object_object_get_ex(json, key, &value))
+		return NULL;
+	if (!json_object_is_type(value, json_type_string) ||
+	    json_object_get_string_len(value) != (int)size - 1)
+		return "a member of it is damaged";
+	memcpy(text, json_object_get_string(value), size);
+	return NULL;
+}
+
+/* Returns NULL or what is wrong. */
+static const char *parse(const char *text, struct state *state)
+{
+	struct json_object *json = json_tokener_parse(text), *version;
+	const char *reason = NULL;
+
+	if (!json_object_is_type(json, json_type_object))
+		reason = "it is not complete JSON";
+	else if (!json_object_object_get_ex(json, "version", &version))
+		reason = "it has no version";
+	else if (!json_object_is_type(version, json_type_int) ||
+		 json_object_get_int(version) != STATE_VERSION)
+		reason = "its version is not known to this vmgend";
+	if (!reason)
+		reason = parse_text(json, "boot_id", state->boot_id, BOOT_ID_SIZE);
+	if (!reason)
+		reason = parse_text(json, "handled", state->handled, HASH_SIZE);
+	if (!reason && *state->handled && !hash_valid(state->handled))
+		reason = "a member of it is damaged";
+	if (!reason)
+		reason = parse_record(json, "run", &state->run);
+	if (!reason)
+		reason = parse_record(json, "last", &state->last);
+	json_object_put(json);
+	return reason;
+}
+
+int state_load(int fd, struct state *ret_state, const char **ret_reason)
+{
+	struct state state = { .boot_id = "" };
+	const char *reason = NULL;
+	struct stat st;
+	char *text;
+	int r;
+
+	r = file_read(fd, STATE_FILE, STATE_LIMIT, &text, &st);
+	if (r == -ENOENT)
+		return r;
+	if (r)
+		reason = strerror(-r);
+	else if (st.st_uid != geteuid())
+		reason = "it belongs to another user";
+	else
+		reason = parse(text, &state);
+	if (!r)
+		free(text);
+	if (!reason) {
+		*ret_state = state;
+		return 0;
+	}
+	state_clear(&state);
+	if (ret_reason)
+		*ret_reason = reason;
+	return r ? r : -EBADMSG;
+}
+
+int state_save(int fd, const struct state *state)
+{
+	struct json_object *json = json_object_new_object();
+	int r;
+
+	if (!json)
+		return -ENOMEM;
+	r = json_add(json, "version", json_object_new_int(STATE_VERSION));
+	if (!r && *state->boot_id)
+		r = json_add(json, "boot_id", json_object_new_string(state->boot_id));
+	if (!r && *state->handled)
+		r = json_add(json, "handled", json_object_new_string(state->handled));
+	if (!r)
+		r = record_add_json(&state->run, json, "run");
+	if (!r)
+		r = record_add_json(&state->last, json, "last");
+	if (!r)
+		r = json_replace_file(fd, STATE_FILE, json, 0600, FILE_DURABLE);
+	json_object_put(json);
+	return r;
+}
+
+int state_set_aside(int fd)
+{
+	if (renameat(fd, STATE_FILE, fd, STATE_BAD) || fsync(fd))
+		return -errno;
+	return 0;
+}
+
+int state_add_result(const char *directory, const char *id_hash,
+		     const struct hook_result *result)
+{
+	struct state state;
+	int fd, r;
+
+	r = state_open(directory, &fd);
+	if (r)
+		return r;
+	r = state_load(fd, &state, NULL);
+	if (r)
+		goto out;
+	if (strcmp(state.run.id_hash, id_hash))
+		r = -ESTALE;
+	if (!r)
+		r = record_set_result(&state.run, result);
+	if (!r)
+		r = state_save(fd, &state);
+	state_clear(&state);
+out:
+	close(fd);
+	return r;
+}
+
+int state_find_result(const char *directory, const char *id_hash, const char *hook,
+		      struct hook_result *ret_result)
+{
+	const struct hook_result *result = NULL;
+	struct state state;
+	int fd, r;
+
+	r = state_open(directory, &fd);
+	if (r)
+		return r;
+	r = state_load(fd, &state, NULL);
+	close(fd);
+	if (r)
+		return r;
+	if (!strcmp(state.run.id_hash, id_hash))
+		result = record_result(&state.run, hook);
+	if (result)
+		*ret_result = *result;
+	state_clear(&state);
+	return result ? 0 : -ENOENT;
+}
+
+int state_boot_id(char ret_boot_id[BOOT_ID_SIZE])
+{
+	int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
+	ssize_t n;
+
+	if (fd < 0)
+		return -errno;
+	n = read(fd, ret_boot_id, BOOT_ID_SIZE - 1);
+	close(fd);
+	if (n != BOOT_ID_SIZE - 1)
+		return -EIO;
+	ret_boot_id[BOOT_ID_SIZE - 1] = '\0';
+	return 0;
+}

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Copyright (C) the vmgen authors
+ *
+ * The state of vmgend across restarts and power cuts: which ID was handled
+ * last, and what an unfinished run has achieved. Several processes change it
+ * (the daemon, and the keeper of each hook), so each change is a transaction:
+ *
+ *	int fd = state_open(directory, &fd);
+ *	state_load(fd, ...); change; state_save(fd, ...);
+ *	close(fd);
+ *
+ * The file is rolled back with the disk, and so is what it says.
+ */
+#ifndef STATE_H
+#define STATE_H
+
+#include "record.h"
+
+/* A UUID as text, and the terminating zero. */
+enum { BOOT_ID_SIZE = 37 };
+
+struct state {
+	/* Of the boot that wrote the state last. */
+	char boot_id[BOOT_ID_SIZE];
+	/* Hash of the ID that was handled last; empty: none yet. */
+	char handled[HASH_SIZE];
+	/* The unfinished run. */
+	struct record run;
+	/* The run that finished last. */
+	struct record last;
+};
+
+/* Frees what belongs to it and empties it. */
+void state_clear(struct state *state);
+
+/*
+ * Opens the state directory, creates it if needed, and locks the state until
+ * the descriptor is closed. Returns 0 or -errno.
+ */
+int state_open(const char *directory, int *ret_fd);
+
+/*
+ * Returns 0; -ENOENT: there is no state yet. Otherwise it cannot be used, and
+ * ret_reason, which may be NULL, points to constant text that says why.
+ */
+int state_load(int fd, struct state *ret_state, const char **ret_reason);
+
+/* Returns 0: it is on disk; or -errno. */
+int state_save(int fd, const struct state *state);
+
+/* Renames a state file that cannot be used to state.json.bad. */
+int state_set_aside(int fd);
+
+/*
+ * Adds the result of a hook to the unfinished run for an ID. Returns 0;
+ * -ESTALE: no such run is unfinished; -errno.
+ */
+int state_add_result(const char *directory, const char *id_hash,
+		     const struct hook_result *result);
+
+/*
+ * Finds the result of a hook in the unfinished run for an ID. Returns 0;
+ * -ENOENT: none; -errno.
+ */
+int state_find_result(const char *directory, const char *id_hash, const char *hook,
+		      struct hook_result *ret_result);
+
+/* Reads the ID of this boot. Returns 0 or -errno. */
+int state_boot_id(char ret_boot_id[BOOT_ID_SIZE]);
+
+#endif /* STATE_H */

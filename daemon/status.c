@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Copyright (C) the vmgen authors
+ *
+ * What everyone may know, as files in the runtime directory.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "json.h"
+#include "paths.h"
+#include "status.h"
+
+enum { STATUS_VERSION = 1 };
+
+static int fill(struct json_object *json, const struct status *status)
+{
+	if (json_add(json, "version", json_object_new_int(STATUS_VERSION)) ||
+	    json_add(json, "pid", json_object_new_int(getpid())) ||
+	    json_add(json, "activity", json_object_new_string(status->activity)) ||
+	    json_add(json, "source", json_object_new_string("vmgenid")) ||
+	    json_add(json, "device", json_object_new_string(status->device)) ||
+	    json_add(json, "generation", json_object_new_uint64(status->generation)) ||
+	    json_add(json, "handled", json_object_new_boolean(status->handled)) ||
+	    json_add(json, "recorded", json_object_new_boolean(status->recorded)) ||
+	    record_add_json(status->run, json, "run") ||
+	    record_add_json(status->last, json, "last"))
+		return -ENOMEM;
+	return 0;
+}
+
+int status_write(const char *directory, const struct status *status)
+{
+	struct json_object *json = json_object_new_object();
+	int fd, r;
+
+	r = json ? fill(json, status) : -ENOMEM;
+	if (r)
+		goto out;
+	fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0) {
+		r = -errno;
+		goto out;
+	}
+	r = json_replace_file(fd, NAME_STATUS, json, 0644, FILE_ATOMIC);
+	close(fd);
+out:
+	json_object_put(json);
+	return r;
+}
+
+int status_write_generation(const char *directory, uint64_t generation)
+{
+	char path[PATH_MAX], text[24];
+	int fd, length, r = 0;
+
+	if (snprintf(path, sizeof(path), "%s/" NAME_GENERATION, directory) >= (int)sizeof(path))
+		return -ENAMETOOLONG;
+	fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0644);
+	if (fd < 0)
+		return -errno;
+	length = snprintf(text, sizeof(text), "%" PRIu64 "\n", generation);
+	/* The umask may have taken bits away. */
+	if (fchmod(fd, 0644) || pwrite(fd, text, length, 0) != length || ftruncate(fd, length))
+		r = errno ? -errno : -EIO;
+	close(fd);
+	return r;
+}

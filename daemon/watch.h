@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Copyright (C) the vmgen authors
+ *
+ * What the device shows, and what that means beside what is on record.
+ */
+#ifndef WATCH_H
+#define WATCH_H
+
+#include "event.h"
+#include "state.h"
+
+/* A generation and the ID that belongs to it. */
+struct sighting {
+	uint64_t generation;
+	/* The host may provide no ID. */
+	bool has_id;
+	uint8_t id[VMGEN_ID_SIZE];
+	char id_hash[HASH_SIZE];
+};
+
+/* Looks at the device. Returns 0; -EAGAIN: it changes too fast; -errno. */
+int watch_look(struct vmgen *device, struct sighting *ret_sighting);
+
+/*
+ * Decides what happened before the daemon started. load_result: of
+ * state_load(), with state where that is 0. boot_id: empty if it is not known.
+ */
+enum event watch_decide(int load_result, const struct state *state,
+			const struct sighting *sighting, const char *boot_id);
+
+#endif /* WATCH_H */

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Copyright (C) the vmgen authors
+ *
+ * The configuration: what is read, and how mistakes are told.
+ */
+#include <errno.h>
+
+#include "config.h"
+#include "scratch.h"
+#include "tap.h"
+
+static char error[SETTINGS_ERROR_SIZE];
+
+static int read_text(struct config *config, const char *text)
+{
+	scratch_write("c.conf", text, 0644);
+	error[0] = '\0';
+	return config_read(config, scratch_path("c.conf"), true, error);
+}
+
+static void test_good(struct config *config)
+{
+	equal(read_text(config, "# comment\n\n[vmgend]\n  hook-timeout = 7 ; why\n"
+			"hook-path=/a:/b\nhook-settings=/c\n"), 0, "a good file");
+	equal(config->hook_timeout_sec, 7, "hook-timeout");
+	ok(!strcmp(config->hook_path, "/a:/b"), "hook-path");
+	ok(!strcmp(config->hook_settings_dir, "/c"), "hook-settings");
+	scratch_mkdir("c.conf.d", 0755);
+	scratch_write("c.conf.d/20-b.conf", "[vmgend]\nhook-timeout=20\n", 0644);
+	scratch_write("c.conf.d/10-a.conf", "[vmgend]\nhook-timeout=10\n", 0644);
+	scratch_write("c.conf.d/30-c.conf~", "[vmgend]\nhook-timeout=30\n", 0644);
+	equal(read_text(config, "[vmgend]\nhook-timeout=5\n"), 0, "with drop-ins");
+	equal(config->hook_timeout_sec, 20, "the last drop-in wins");
+	scratch_write("c.conf.d/20-b.conf", "[vmgend]\nx=1\n", 0644);
+	equal(read_text(config, ""), -EINVAL, "a mistake in a drop-in");
+	ok(strstr(error, "20-b.conf:2: unknown key \"x\""), "it is named");
+	unlink(scratch_path("c.conf.d/20-b.conf"));
+	unlink(scratch_path("c.conf.d/10-a.conf"));
+	equal(config_read(config, scratch_path("none"), false, error), 0, "no file is no mistake");
+	equal(config_read(config, scratch_path("none"), true, error), -ENOENT, "unless it was asked for");
+	ok(strstr(error, "/none: No such file"), "it is named");
+	equal(config_read(config, scratch_directory, true, error), -EIO, "a directory is refused");
+}
+
+static void test_bad(struct config *config)
+{
+	static const struct {
+		const char *text, *message;
+	} cases[] = {
+		{ "[vmgend]\nhook-timout=5\n", "c.conf:2: unknown key \"hook-timout\" in [vmgend]" },
+		{ "\n[vmgen]\nhook-timeout=5\n", "c.conf:3: unknown section [vmgen]" },
+		{ "hook-timeout=5\n", "c.conf:1: unknown section []" },
+		{ "[vmgend]\nhook-timeout=0\n", "c.conf:2: bad value \"0\" of \"hook-timeout\"" },
+		{ "[vmgend]\nhook-timeout=-1\n", "bad value \"-1\"" },
+		{ "[vmgend]\nhook-timeout=90s\n", "a number of seconds from 1 to 86400" },
+		{ "[vmgend]\nhook-timeout=99999999999999999999999\n", "bad value" },
+		{ "[vmgend]\nhook-timeout=\n", "bad value \"\"" },
+		{ "[vmgend]\nhook-path=/a:b\n", "bad value \"/a:b\"" },
+		{ "[vmgend]\nhook-path=/a:\n", "bad value \"/a:\"" },
+		{ "[vmgend]\nhook-settings=c\n", "must be an absolute path" },
+		{ "[vmgend]\nhook-timeout=5\n hook-timeout=x\n", "c.conf:3: bad value \"x\"" },
+		{ "[vmgend]\nnonsense\n", "c.conf:2: expected [section], key = value" },
+		{ "[vmgend\nhook-timeout=5\n", "c.conf:1: " },
+	};
+	char text[1024];
+	size_t i;
+
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		ok(read_text(config, cases[i].text) == -EINVAL, "mistake %zu is refused", i);
+		if (!ok(strstr(error, cases[i].message), "and told: %s", cases[i].message))
+			printf("# %s\n", error);
+	}
+	snprintf(text, sizeof(text), "[vmgend]\nhook-timeout=%0500d\n", 5);
+	equal(read_text(config, text), -EINVAL, "an endless line is refused");
+	ok(strstr(error, "c.conf:2: the line is too long"), "and told");
+}
+
+static void test_hooks(struct config *config)
+{
+	struct hook_settings settings;
+
+	free(config->hook_settings_dir);
+	config->hook_settings_dir = strdup(scratch_path("hooks.conf.d"));
+	config->hook_timeout_sec = 33;
+	equal(config_read_hook(config, "10-a", &settings, error), 0, "a hook without a file");
+	ok(settings.enabled && settings.timeout_sec == 33, "has the defaults");
+	equal(config_check_hooks(config, error), 0, "no directory is no mistake");
+	scratch_mkdir("hooks.conf.d", 0755);
+	scratch_write("hooks.conf.d/10-a.conf", "[hook]\nenabled=no\ntimeout=3\n", 0644);
+	equal(config_read_hook(config, "10-a", &settings, error), 0, "a hook with a file");
+	ok(!settings.enabled && settings.timeout_sec == 3, "has its own settings");
+	equal(config_check_hooks(config, error), 0, "the files are good");
+	scratch_write("hooks.conf.d/10-a.conf", "[hook]\nenabled=maybe\n", 0644);
+	equal(config_read_hook(config, "10-a", &settings, error), -EINVAL, "a mistake is refused");
+	ok(strstr(error, "10-a.conf:2: bad value \"maybe\" of \"enabled\""), "and told");
+	equal(config_check_hooks(config, error), -EINVAL, "also by the check of all");
+	unlink(scratch_path("hooks.conf.d/10-a.conf"));
+	scratch_write("hooks.conf.d/a.conf", "[hook]\n", 0644);
+	equal(config_check_hooks(config, error), -EINVAL, "a file for no hook is refused");
+	ok(strstr(error, "\"a\" is not the name of a hook"), "and told");
+}
+
+int main(void)
+{
+	struct config config;
+
+	scratch_create();
+	equal(config_init(&config), 0, "the defaults");
+	equal(config.hook_timeout_sec, 90, "90 s for a hook");
+	test_good(&config);
+	test_bad(&config);
+	test_hooks(&config);
+	config_clear(&config);
+	return tap_done();
+}

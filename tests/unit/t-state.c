@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Copyright (C) the vmgen authors
+ *
+ * The state file: whole or untouched, whatever happens.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+
+#include "scratch.h"
+#include "state.h"
+#include "tap.h"
+
+#define HASH_A "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+#define HASH_B "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
+
+static char directory[PATH_MAX];
+
+static struct state example(void)
+{
+	struct state state = {
+		.boot_id = "01234567-89ab-cdef-0123-456789abcdef",
+		.handled = HASH_A,
+		.run = {
+			.id_hash = HASH_B, .event = EVENT_CHANGED, .generation = UINT64_MAX,
+			.detected_usec = 1234567890123456, .reseed_error = -ENODATA,
+		},
+	};
+	struct hook_result result = { .name = "10-a", .outcome = OUTCOME_FAILED, .status = 3 };
+
+	if (record_set_result(&state.run, &result))
+		scratch_give_up("memory");
+	return state;
+}
+
+static int load(struct state *state, const char **reason)
+{
+	int fd, r = state_open(directory, &fd);
+
+	if (r)
+		return r;
+	r = state_load(fd, state, reason);
+	close(fd);
+	return r;
+}
+
+static int save(const struct state *state)
+{
+	int fd, r = state_open(directory, &fd);
+
+	if (r)
+		return r;
+	r = state_save(fd, state);
+	close(fd);
+	return r;
+}
+
+static void test_round_trip(void)
+{
+	struct state state = example(), loaded;
+	struct stat st;
+
+	equal(load(&loaded, NULL), -ENOENT, "at first there is no state");
+	ok(!stat(directory, &st) && (st.st_mode & 07777) == 0700, "the directory was made, 0700");
+	(void)chmod(directory, 0755);
+	equal(save(&state), 0, "it is saved");
+	ok(!stat(directory, &st) && (st.st_mode & 07777) == 0700, "an open directory is closed");
+	ok(!stat(scratch_path("state/state.json"), &st) && (st.st_mode & 07777) == 0600, "the file is 0600");
+	equal(load(&loaded, NULL), 0, "it is loaded");
+	ok(!strcmp(loaded.boot_id, state.boot_id) && !strcmp(loaded.handled, HASH_A), "boot and ID");
+	ok(!strcmp(loaded.run.id_hash, HASH_B) && loaded.run.event == EVENT_CHANGED &&
+	   loaded.run.generation == UINT64_MAX && loaded.run.detected_usec == 1234567890123456 &&
+	   loaded.run.reseed_error == -ENODATA, "the unfinished run");
+	ok(loaded.run.n_results == 1 && loaded.run.results[0].outcome == OUTCOME_FAILED &&
+	   loaded.run.results[0].status == 3, "and its result");
+	ok(!*loaded.last.id_hash, "nothing is made up");
+	state_clear(&loaded);
+	state_clear(&state);
+}
+
+static void test_truncated(void)
+{
+	char text[8192];
+	struct state loaded;
+	size_t i, length, wrong = 0;
+	const char *reason;
+
+	strcpy(text, scratch_read("state/state.json"));
+	/* Without its last newline it is still whole. */
+	length = strlen(text) - 1;
+	for (i = 0; i < length; i++) {
+		char kept = text[i];
+
+		text[i] = '\0';
+		scratch_write("state/state.json", text, 0600);
+		text[i] = kept;
+		reason = NULL;
+		wrong += load(&loaded, &reason) != -EBADMSG || !reason;
+	}
+	ok(length > 200 && !wrong, "cut short anywhere, it is refused with a reason");
+	scratch_write("state/state.json", text, 0600);
+	equal(load(&loaded, NULL), 0, "the whole is accepted");
+	state_clear(&loaded);
+}
+
+static void refuse(const char *text, const char *want)
+{
+	struct state loaded;
+	const char *reason = "";
+
+	scratch_write("state/state.json", text, 0600);
+	ok(load(&loaded, &reason) == -EBADMSG && strstr(reason, want), "refused: %s", want);
+}
+
+static void test_foreign(void)
+{
+	struct state loaded;
+	const char *reason = "";
+	char *big;
+	int fd;
+
+	refuse("[]", "not complete JSON");
+	refuse("{}", "no version");
+	refuse("{\"version\":2}", "version is not known");
+	refuse("{\"version\":\"1\"}", "version is not known");
+	refuse("{\"version\":1,\"handled\":\"x\"}", "damaged");
+	refuse("{\"version\":1,\"handled\":7}", "damaged");
+	refuse("{\"version\":1,\"run\":[]}", "damaged");
+	refuse("{\"version\":1,\"run\":{\"id_hash\":\"" HASH_A "\",\"event\":\"changed\",\"generation\":1,"
+	       "\"detected_usec\":1,\"finished_usec\":0,\"reseed_errno\":0,"
+	       "\"hooks\":{\"../x\":{\"outcome\":\"succeeded\",\"status\":0,\"duration_ms\":1}}}}", "damaged");
+	scratch_write("state/state.json", "{\"version\":1}", 0600);
+	equal(load(&loaded, NULL), 0, "an empty one is accepted");
+	state_clear(&loaded);
+	(void)!chown(scratch_path("state/state.json"), 1000, 1000);
+	ok(load(&loaded, &reason) == -EBADMSG && strstr(reason, "another user"), "refused: another user's");
+	unlink(scratch_path("state/state.json"));
+	(void)!symlink("elsewhere", scratch_path("state/state.json"));
+	equal(load(&loaded, &reason), -ELOOP, "refused: a symbolic link");
+	unlink(scratch_path("state/state.json"));
+	(void)!mkfifo(scratch_path("state/state.json"), 0600);
+	equal(load(&loaded, &reason), -EINVAL, "refused: a FIFO, without waiting for a writer");
+	unlink(scratch_path("state/state.json"));
+	big = calloc(1, 2 << 20);
+	memset(big, ' ', (2 << 20) - 1);
+	scratch_write("state/state.json", big, 0600);
+	free(big);
+	equal(load(&loaded, &reason), -EFBIG, "refused: far too big");
+	equal(state_open(directory, &fd), 0, "locked");
+	equal(state_set_aside(fd), 0, "a bad file is set aside");
+	close(fd);
+	ok(!access(scratch_path("state/state.json.bad"), F_OK), "it is kept");
+	equal(load(&loaded, NULL), -ENOENT, "and out of the way");
+}
+
+/* The file size limit makes the write fail, or kills in the middle of it. */
+static int save_with_limit(const struct state *state, void (*on_limit)(int))
+{
+	struct rlimit limit = { .rlim_cur = 50, .rlim_max = 50 };
+	pid_t pid = fork();
+	int status;
+
+	if (!pid) {
+		(void)signal(SIGXFSZ, on_limit);
+		(void)setrlimit(RLIMIT_FSIZE, &limit);
+		_exit(save(state) == -EFBIG ? 0 : 1);
+	}
+	waitpid(pid, &status, 0);
+	return status;
+}
+
+static void test_failed_write(void)
+{
+	struct state state = example(), loaded;
+	int status;
+
+	equal(save(&state), 0, "a good state");
+	strcpy(state.handled, HASH_B);
+	equal(save_with_limit(&state, SIG_IGN), 0, "a write that fails is told");
+	equal(load(&loaded, NULL), 0, "the old state is still whole");
+	ok(!strcmp(loaded.handled, HASH_A), "and still the old one");
+	state_clear(&loaded);
+	ok(access(scratch_path("state/.state.json.new"), F_OK), "nothing is left behind");
+	status = save_with_limit(&state, SIG_DFL);
+	ok(WIFSIGNALED(status), "a writer died in the middle of a write");
+	equal(load(&loaded, NULL), 0, "the old state is still whole");
+	ok(!strcmp(loaded.handled, HASH_A), "and still the old one");
+	state_clear(&loaded);
+	equal(save(&state), 0, "what it left behind is not in the way");
+	equal(load(&loaded, NULL), 0, "the new state is whole");
+	ok(!strcmp(loaded.handled, HASH_B), "and the new one");
+	state_clear(&loaded);
+	state_clear(&state);
+}
+
+static void test_killed(void)
+{
+	struct state state = example(), loaded;
+	int i, whole = 0;
+	pid_t pid;
+
+	for (i = 0; i < 40; i++) {
+		pid = fork();
+		if (!pid)
+			for (;;)
+				(void)save(&state);
+		usleep(500 + i * 300);
+		(void)kill(pid, SIGKILL);
+		waitpid(pid, NULL, 0);
+		if (load(&loaded, NULL))
+			continue;
+		whole += loaded.run.n_results == 1;
+		state_clear(&loaded);
+	}
+	equal(whole, 40, "killed at any moment, the state is whole, and the lock is free");
+	state_clear(&state);
+}
+
+static void test_results(void)
+{
+	struct state state = example();
+	struct hook_result result = { .outcome = OUTCOME_SUCCEEDED, .duration_ms = 5 };
+	int i, status, good = 0;
+
+	equal(save(&state), 0, "a run begins");
+	for (i = 0; i < 8; i++) {
+		snprintf(result.name, sizeof(result.name), "2%d-x", i);
+		if (!fork())
+			_exit(state_add_result(directory, HASH_B, &result) != 0);
+	}
+	for (i = 0; i < 8; i++)
+		good += wait(&status) > 0 && !status;
+	equal(good, 8, "eight processes add a result at once");
+	for (good = 0, i = 0; i < 8; i++) {
+		snprintf(result.name, sizeof(result.name), "2%d-x", i);
+		good += !state_find_result(directory, HASH_B, result.name, &result);
+	}
+	equal(good, 8, "and none is lost");
+	equal(state_add_result(directory, HASH_A, &result), -ESTALE, "none for another ID");
+	equal(state_find_result(directory, HASH_A, "20-x", &result), -ENOENT, "nor is one found");
+	state_clear(&state);
+}
+
+static void test_no_directory(void)
+{
+	struct state state = example(), loaded;
+
+	strcpy(directory, scratch_path("state/state.json"));
+	equal(save(&state), -ENOTDIR, "a file in the place of the directory");
+	equal(load(&loaded, NULL), -ENOTDIR, "is told");
+	strcpy(directory, scratch_path("no/such"));
+	equal(save(&state), -ENOENT, "so is a missing parent");
+	state_clear(&state);
+}
+
+int main(void)
+{
+	scratch_create();
+	strcpy(directory, scratch_path("state"));
+	test_round_trip();
+	test_truncated();
+	test_foreign();
+	test_failed_write();
+	test_killed();
+	test_results();
+	test_no_directory();
+	return tap_done();
+}

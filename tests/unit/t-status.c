@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Copyright (C) the vmgen authors
+ *
+ * The files for everyone.
+ */
+#include <errno.h>
+
+#include "scratch.h"
+#include "status.h"
+#include "tap.h"
+
+static void test_generation(void)
+{
+	struct stat first, second;
+
+	equal(status_write_generation(scratch_directory, UINT64_MAX), 0, "written");
+	ok(!strcmp(scratch_read("generation"), "18446744073709551615\n"), "a number and a newline");
+	ok(!stat(scratch_path("generation"), &first) && (first.st_mode & 07777) == 0644, "for everyone");
+	equal(status_write_generation(scratch_directory, 7), 0, "written again");
+	ok(!strcmp(scratch_read("generation"), "7\n"), "a shorter number leaves nothing of the longer");
+	ok(!stat(scratch_path("generation"), &second) && first.st_ino == second.st_ino, "the same file");
+	equal(status_write_generation(scratch_path("none"), 7), -ENOENT, "no directory: told");
+}
+
+static void test_status(void)
+{
+	struct record none = { .event = EVENT_NONE };
+	struct record run = {
+		.id_hash = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
+		.event = EVENT_CHANGED, .generation = 5, .reseed_error = -ENODATA,
+	};
+	struct status status = {
+		.activity = "running", .device = "/dev/vmgenid", .generation = 5,
+		.run = &run, .last = &none,
+	};
+	struct json_object *json, *value;
+	struct stat st;
+
+	equal(status_write(scratch_directory, &status), 0, "written");
+	ok(!stat(scratch_path("status.json"), &st) && (st.st_mode & 07777) == 0644, "for everyone");
+	json = json_tokener_parse(scratch_read("status.json"));
+	ok(json, "it is JSON");
+	ok(json_object_object_get_ex(json, "pid", &value) && json_object_get_int(value) == getpid(), "pid");
+	ok(json_object_object_get_ex(json, "handled", &value) && !json_object_get_boolean(value), "handled");
+	ok(!json_object_object_get_ex(json, "last", &value), "no last run");
+	ok(json_object_object_get_ex(json, "run", &value) &&
+	   json_object_object_get_ex(value, "reseed_errno", &value) &&
+	   json_object_get_int(value) == ENODATA, "a failed reseed is told");
+	json_object_put(json);
+	ok(access(scratch_path(".status.json.new"), F_OK), "nothing is left behind");
+	equal(status_write(scratch_path("none"), &status), -ENOENT, "no directory: told");
+}
+
+int main(void)
+{
+	scratch_create();
+	umask(077);
+	test_generation();
+	test_status();
+	return tap_done();
+}
