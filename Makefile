@@ -1,0 +1,260 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# Copyright (C) the vmgen authors
+#
+# make help lists the targets.
+
+.DEFAULT_GOAL := all
+.DELETE_ON_ERROR:
+.SECONDARY:
+.SUFFIXES:
+
+VERSION    := 0.1.0
+# Bump whenever the ABI of libvmgen breaks.
+SOVERSION  := 1
+
+O          ?= build
+PREFIX     ?= /usr/local
+BINDIR     ?= $(PREFIX)/bin
+SBINDIR    ?= $(PREFIX)/sbin
+LIBDIR     ?= $(PREFIX)/lib
+INCLUDEDIR ?= $(PREFIX)/include
+MANDIR     ?= $(PREFIX)/share/man
+UNITDIR    ?= $(PREFIX)/lib/systemd/system
+# Where DKMS looks, whatever the prefix.
+DKMSDIR    ?= /usr/src/vmgenc-$(VERSION)
+KREL       ?= $(shell uname -r)
+KDIR       ?= /lib/modules/$(KREL)/build
+PKG_CONFIG ?= pkg-config
+INSTALL    ?= install
+PYTHON     ?= python3
+
+# What make check boots and which scenarios it runs there.
+KERNELS    ?= 5.10 6.1 6.1-cloud 6.12
+SCENARIOS  ?= $(patsubst tests/vm/t-%.py,%,$(wildcard tests/vm/t-*.py))
+
+# --- Debian packages, each with its reason ------------------------------------
+
+deps := gcc libc6-dev make   # the programs
+deps += gcc-12               # the compiler of the kernels that make check boots
+deps += g++ clang            # other compilers that shall accept the code
+deps += pkg-config           # where the libraries are
+deps += libevent-dev         # the daemon's loop
+deps += libsystemd-dev       # sd_notify(3)
+deps += libinih-dev          # configuration files
+deps += libjson-c-dev        # state and status files
+deps += libmd-dev            # SHA-256 of the ID
+deps += scdoc mandoc         # manual pages, and their lint
+deps += python3              # tests/vm
+deps += perl git             # prove, which runs the tests, and what it asks for files
+deps += qemu-system-x86 seabios   # boots kernels
+deps += busybox-static       # the shell of the guests
+deps += acpica-tools         # iasl, for ACPI tables to inject
+deps += debian-archive-keyring   # kernels of other suites are checked against it
+deps += mmdebstrap mount     # tool chains newer than this machine's
+deps += pahole libelf1 dpkg-dev   # what building a module calls
+deps += dkms                 # tests of its configuration
+deps += sparse               # checks of the module
+deps += shellcheck codespell # checks of scripts and prose
+deps += procps util-linux    # sysctl(8) and setpriv(1) for the guests
+
+# --- Flags --------------------------------------------------------------------
+
+ifneq ($(V),1)
+Q   := @
+say  = @printf '  %-7s %s\n' $(1) $(patsubst $(O)/%,%,$@);
+endif
+
+CFLAGS ?= -O2 -g
+WARN   := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
+	  -Wpointer-arith -Wwrite-strings -Wformat=2 -Wundef -Wvla
+libs   := libevent_core libsystemd inih json-c libmd
+LIBS   ?= $(shell $(PKG_CONFIG) --libs $(libs))
+
+# Ours are overrides: CFLAGS= on the command line must not lose them.
+override CPPFLAGS += -D_GNU_SOURCE -DVERSION='"$(VERSION)"' -Ilibvmgen -Idaemon -Itests \
+		     -isystem kmod/uapi
+override CFLAGS   += -std=gnu11 $(WARN) -MMD -MP
+ifdef SAN
+override CFLAGS   += -fsanitize=$(SAN) -fno-omit-frame-pointer
+endif
+# Continuous integration: a warning is an error there.
+ifneq ($(filter 1 true,$(WERROR) $(CI)),)
+override CFLAGS   += -Werror
+export KCFLAGS    := -Werror
+endif
+plain :=
+asan  := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+
+# Every object depends on the command line that would build it.
+flags = $(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) $(PREFIX) $(LIBDIR) $(INCLUDEDIR) $(SBINDIR)
+$(O)/.flags: force
+	@mkdir -p $(@D); echo '$(subst ','\'',$(flags))' | cmp -s - $@ || \
+		echo '$(subst ','\'',$(flags))' >$@
+force:
+
+# --- User space ---------------------------------------------------------------
+
+lib_obj    := $(patsubst %.c,%.o,$(wildcard libvmgen/*.c))
+daemon_obj := $(patsubst %.c,%.o,$(filter-out daemon/main.c,$(wildcard daemon/*.c)))
+ctl_obj    := $(patsubst %.c,%.o,$(wildcard daemon/ctl/*.c))
+unit       := $(patsubst %.c,%.t,$(wildcard tests/unit/t-*.c))
+guest      := $(patsubst %.c,%,$(filter-out tests/vm/init.c,$(wildcard tests/vm/*.c)))
+man        := $(patsubst %.scd,%,$(wildcard kmod/*.scd libvmgen/*.scd daemon/*.scd))
+soname     := libvmgen.so.$(SOVERSION)
+so         := $(soname).0.0
+
+all: $(O)/vmgend $(O)/vmgenctl $(O)/libvmgen.a $(O)/$(so) $(O)/libvmgen.pc \
+     $(O)/vmgend.service $(O)/dkms.conf $(man:%=$(O)/%)
+
+define link
+	$(call say,LD)
+	$(Q)$(CC) $(CFLAGS) $($(1)) $(LDFLAGS) -Wl,--as-needed -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LIBS)
+endef
+
+# The same rules once as shipped and once with sanitizers, for the tests.
+define flavour
+$(1)/%.o: %.c $(O)/.flags
+	$$(call say,CC)
+	$(Q)mkdir -p $$(@D)
+	$(Q)$$(CC) $$(CPPFLAGS) $$(CFLAGS) $$($(2)) -fPIC -fvisibility=hidden -c -o $$@ $$<
+
+$(1)/libvmgen.a: $(lib_obj:%=$(1)/%)
+$(1)/daemon.a: $(daemon_obj:%=$(1)/%)
+$(1)/libvmgen.a $(1)/daemon.a:
+	$$(call say,AR)
+	$(Q)rm -f $$@; $$(AR) rcs $$@ $$^
+
+$(1)/vmgend: $(1)/daemon/main.o
+$(1)/vmgenctl: $(ctl_obj:%=$(1)/%)
+$(1)/vmgend $(1)/vmgenctl: $(1)/daemon.a $(1)/libvmgen.a
+	$$(call link,$(2))
+$(guest:%=$(1)/%): %: %.o $(1)/libvmgen.a
+	$$(call link,$(2))
+$(1)/tests/unit/%.t: $(1)/tests/unit/%.o $(1)/daemon.a $(1)/libvmgen.a
+	$$(call link,$(2))
+endef
+$(eval $(call flavour,$(O),plain))
+$(eval $(call flavour,$(O)/asan,asan))
+
+$(O)/$(so): $(lib_obj:%=$(O)/%) libvmgen/libvmgen.map
+	$(call say,LD)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -shared -Wl,-z,defs -Wl,-soname,$(soname) \
+		-Wl,--version-script=libvmgen/libvmgen.map -o $@ $(filter %.o,$^)
+
+# PID 1 of the guests has nothing to load libraries with yet.
+$(O)/tests/vm/init: tests/vm/init.c $(O)/.flags
+	$(call say,CC)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -static -o $@ $<
+
+expand = sed -e 's|@VERSION@|$(VERSION)|g' -e 's|@PREFIX@|$(PREFIX)|g' \
+	-e 's|@LIBDIR@|$(LIBDIR)|g' -e 's|@INCLUDEDIR@|$(INCLUDEDIR)|g' \
+	-e 's|@SBINDIR@|$(SBINDIR)|g'
+$(O)/libvmgen.pc: libvmgen/libvmgen.pc.in
+$(O)/vmgend.service: packaging/systemd/vmgend.service.in
+$(O)/dkms.conf: kmod/dkms.conf.in
+$(O)/libvmgen.pc $(O)/vmgend.service $(O)/dkms.conf: $(O)/.flags
+	$(call say,GEN)
+	$(Q)$(expand) $(filter %.in,$^) >$@
+
+$(man:%=$(O)/%): $(O)/%: %.scd $(O)/.flags
+	$(call say,MAN)
+	$(Q)mkdir -p $(@D) && scdoc <$< >$@
+
+# --- Kernel module ------------------------------------------------------------
+
+# O= and CC= mean something else to Kbuild, so no override may reach it.
+MAKEOVERRIDES :=
+
+# Kbuild before 6.13 cannot build elsewhere, so it gets a copy for each kernel.
+kmod: kdir := $(abspath $(O))/kmod-$(KREL)
+kmod:
+	$(Q)mkdir -p $(kdir) && cp -pur kmod/. $(kdir)
+	$(Q)$(MAKE) -C $(KDIR) M=$(kdir) $(if $(KCC),CC=$(KCC)) $(if $(V),V=$(V)) modules
+
+# --- Tests --------------------------------------------------------------------
+
+missing = $(shell dpkg-query -W -f='$${db:Status-Status} $${Package}\n' $(deps) 2>/dev/null | \
+	awk '$$1 == "installed" { have[$$2] } \
+	     END { split("$(deps)", want); for (i in want) if (!(want[i] in have)) print want[i] }')
+sudo    = $(if $(filter 0,$(shell id -u)),,sudo)
+
+deps:
+	$(sudo) apt-get update -q
+	$(sudo) env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $(deps)
+
+need-deps:
+	@$(if $(strip $(missing)),echo 'Installing: $(strip $(missing))' && $(MAKE) --no-print-directory deps)
+
+ifneq ($(filter check demo,$(MAKECMDGOALS)),)
+$(O)/.flags: | need-deps
+endif
+
+vm_programs := $(O)/tests/vm/init $(guest:%=$(O)/asan/%) $(O)/asan/vmgend $(O)/asan/vmgenctl
+vm_tests    := $(foreach k,$(KERNELS),$(SCENARIOS:%=$(O)/check/$(k)/%.t))
+
+# One file for each scenario and kernel, so that prove has a line for each.
+$(vm_tests): Makefile
+	@mkdir -p $(@D)
+	@printf '#!/bin/sh\nexec $(PYTHON) %s/tests/vm/t-%s.py %s\n' \
+		'$(CURDIR)' '$(basename $(notdir $@))' '$(notdir $(@D))' >$@ && chmod +x $@
+
+modules: $(KERNELS:%=module-%)
+module-%: force | need-deps
+	$(Q)$(PYTHON) tests/vm/kernel.py module $* --source kmod --out $(O)/modules/$*
+
+export O
+unit_tests := $(unit:%=$(O)/asan/%)
+host_tests := $(wildcard tests/t-*.sh)
+check: all modules $(vm_programs) $(unit_tests) $(vm_tests)
+	@prove -j $$(nproc) --timer --failures $(host_tests) $(unit_tests) $(vm_tests) | \
+		tee $(O)/check.log
+	@tail -n 1 $(O)/check.log | grep -qx 'Result: PASS' && ! grep -q skipped $(O)/check.log
+
+demo: all module-6.1-cloud $(O)/tests/vm/init $(O)/tests/vm/draw
+	@$(PYTHON) tests/vm/demo.py
+
+# --- Installation -------------------------------------------------------------
+
+# mode:source:directory, read by install and by uninstall.
+files := 755:$(O)/vmgend:$(SBINDIR) \
+	 755:$(O)/vmgenctl:$(BINDIR) \
+	 644:$(O)/libvmgen.a:$(LIBDIR) \
+	 755:$(O)/$(so):$(LIBDIR) \
+	 644:$(O)/libvmgen.pc:$(LIBDIR)/pkgconfig \
+	 644:libvmgen/libvmgen.h:$(INCLUDEDIR) \
+	 644:kmod/uapi/vmgen/vmgenid.h:$(INCLUDEDIR)/vmgen \
+	 644:kmod/uapi/vmgen/vmgenid.h:$(DKMSDIR)/uapi/vmgen \
+	 644:$(O)/vmgend.service:$(UNITDIR) \
+	 644:$(O)/dkms.conf:$(DKMSDIR) \
+	 $(foreach f,$(wildcard kmod/*.[ch] kmod/Kbuild),644:$(f):$(DKMSDIR)) \
+	 $(foreach m,$(man),644:$(O)/$(m):$(MANDIR)/man$(patsubst .%,%,$(suffix $(m))))
+part   = $(word $(1),$(subst :, ,$(2)))
+target = $(DESTDIR)$(call part,3,$(1))/$(notdir $(call part,2,$(1)))
+
+install: all
+	$(foreach f,$(files),$(INSTALL) -D -m $(call part,1,$(f)) $(call part,2,$(f)) $(call target,$(f)) &&) \
+	ln -sf $(so) $(DESTDIR)$(LIBDIR)/$(soname) && \
+	ln -sf $(soname) $(DESTDIR)$(LIBDIR)/libvmgen.so
+
+uninstall:
+	rm -f $(foreach f,$(files),$(call target,$(f))) \
+		$(DESTDIR)$(LIBDIR)/$(soname) $(DESTDIR)$(LIBDIR)/libvmgen.so
+	-rmdir $(DESTDIR)$(DKMSDIR)/uapi/vmgen $(DESTDIR)$(DKMSDIR)/uapi $(DESTDIR)$(DKMSDIR) \
+		$(DESTDIR)$(INCLUDEDIR)/vmgen
+
+clean:
+	rm -rf build
+
+help:
+	@echo 'make            library, daemon, manual pages, into O=build'
+	@echo 'make kmod       the kernel module, for KREL=$(KREL)'
+	@echo 'make demo       two clones of one snapshot side by side, without and with vmgen'
+	@echo 'make check      all tests; KERNELS= and SCENARIOS= choose among them'
+	@echo 'make deps       install the Debian packages that the above need'
+	@echo 'make install    DESTDIR= PREFIX=$(PREFIX); make uninstall takes it away'
+	@echo 'Variables: O= V=1 CC= CFLAGS= SAN=address,undefined WERROR=1'
+
+.PHONY: all kmod modules deps need-deps check demo install uninstall clean help force
+
+-include $(shell find $(O) -name '*.d' 2>/dev/null)

@@ -1,0 +1,46 @@
+#!/bin/sh
+# SPDX-License-Identifier: BSD-2-Clause
+# Copyright (C) the vmgen authors
+#
+# The module is clean under sparse and the kernel's own checkpatch, and DKMS can
+# build it from what "make install" installs.
+#
+# shellcheck disable=SC2317 # functions are called through ok and empty
+
+cd "$(dirname "$0")/.." || exit 1
+. tests/tap.sh
+
+scratch=$(mktemp -d) || exit 1
+trap 'rm -rf "$scratch"' EXIT
+kernel=$(python3 tests/vm/kernel.py headers 6.1) || exit 1
+release=${kernel##*/linux-headers-}
+version=$(sed -n 's/^VERSION *:= *//p' Makefile)
+
+sparse_findings() {
+	cp -r kmod "$scratch/sparse"
+	make -s -C "$kernel" M="$scratch/sparse" W=1 C=2 CF=-D__CHECK_ENDIAN__ modules 2>&1 |
+		grep -v 'Skipping BTF'
+}
+
+checkpatch() {
+	python3 tests/vm/checkpatch.py --terse -f kmod/*.[ch] kmod/uapi/vmgen/*.h
+}
+
+install_module() {
+	make -s install DESTDIR="$scratch/root" &&
+		mkdir "$scratch/dkms" &&
+		dkms add -m vmgenc -v "$version" --sourcetree "$scratch/root/usr/src" \
+			--dkmstree "$scratch/dkms"
+}
+
+build_module() {
+	dkms build -m vmgenc -v "$version" --sourcetree "$scratch/root/usr/src" \
+		--dkmstree "$scratch/dkms" -k "$release" --kernelsourcedir "$kernel" &&
+		find "$scratch/dkms" -name 'vmgenc.ko*' | grep .
+}
+
+empty 'sparse finds nothing' sparse_findings
+ok 'checkpatch finds nothing' checkpatch
+ok 'dkms takes what make install installs' install_module
+ok 'dkms builds it' build_module
+tap_done

@@ -1,0 +1,69 @@
+#!/bin/sh
+# SPDX-License-Identifier: BSD-2-Clause
+# Copyright (C) the vmgen authors
+#
+# The house rules of CONTRIBUTING.md, as far as a program can tell.
+#
+# The functions are called through ok and empty:
+# shellcheck disable=SC2317
+
+cd "$(dirname "$0")/.." || exit 1
+. tests/tap.sh
+
+sources() {
+	git ls-files --cached --others --exclude-standard -- "$@"
+}
+
+without_spdx() {
+	sources ':!LICENSES' | while read -r f; do
+		head -n 3 "$f" | grep -q 'SPDX-License-Identifier: ' || echo "$f"
+	done
+}
+
+without_copyright() {
+	sources ':!LICENSES' | while read -r f; do
+		head -n 5 "$f" | grep -q 'Copyright (C) the vmgen authors' || echo "$f"
+	done
+}
+
+catch_all_names() {
+	sources | grep -E '(^|/)(util|utils|common|helpers?|misc)\.[a-z]+$'
+}
+
+version_tests() {
+	sources kmod ':!kmod/compat.h' | xargs grep -nE 'LINUX_VERSION_CODE|KERNEL_VERSION\('
+}
+
+long_files() {
+	sources '*.c' '*.h' '*.py' '*.sh' | xargs wc -l | awk '$2 != "total" && $1 > 450'
+}
+
+skipped_tests() {
+	sources tests ':!tests/vm/tap.py' ':!tests/t-style.sh' | xargs grep -niE '# *(skip|todo)\b'
+}
+
+scripts() {
+	sources | while read -r f; do
+		head -n 1 "$f" | grep -qE '^#!/bin/(sh|bash)' && echo "$f"
+	done
+}
+
+lint_manuals() {
+	for page in "${O:-build}"/daemon/*.[1-8]; do
+		# scdoc puts empty paragraphs around its lists.
+		mandoc -T lint -W warning "$page" | grep -v 'skipping paragraph macro'
+	done
+}
+
+empty 'every file names its licence' without_spdx
+empty 'every file names its copyright' without_copyright
+empty 'no file has a catch-all name' catch_all_names
+empty 'kernel versions stand in kmod/compat.h only' version_tests
+empty 'no file is far over 400 lines' long_files
+empty 'no test can be skipped' skipped_tests
+# shellcheck disable=SC2046
+ok 'shellcheck' shellcheck -x $(scripts)
+# shellcheck disable=SC2046
+ok 'codespell' codespell $(sources ':!LICENSES')
+empty 'mandoc finds nothing in the manual pages' lint_manuals
+tap_done

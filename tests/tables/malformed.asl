@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Copyright (C) the vmgen authors
+//
+// Generation ID devices as no firmware should make them, one fault each. None
+// may be used, and each has a message of its own.
+DefinitionBlock ("", "SSDT", 2, "VMGEN ", "WRONG", 1)
+{
+    Scope (\_SB)
+    {
+        Device (VG00) { Name (_HID, "VMGENCTR") }   // no ADDR
+        Device (VG01) { Name (_HID, "VMGENCTR") Name (ADDR, Package (1) { 0x0FFE0000 }) }
+        Device (VG02) { Name (_HID, "VMGENCTR") Name (ADDR, Package (3) { 0x0FFE0000, 0, 0 }) }
+        Device (VG03) { Name (_HID, "VMGENCTR") Name (ADDR, "0x0FFE0000") }
+        Device (VG04) { Name (_HID, "VMGENCTR") Name (ADDR, 0x0FFE0000) }
+        Device (VG05) { Name (_HID, "VMGENCTR") Name (ADDR, Buffer (8) { 0, 0, 0xFE, 0x0F }) }
+        Device (VG06) { Name (_HID, "VMGENCTR") Name (ADDR, Package (2) { "0x0FFE0000", 0 }) }
+        Device (VG07) { Name (_HID, "VMGENCTR") Name (ADDR, Package (2) { 0x0FFE0000 }) }
+        Device (VG08) { Name (_HID, "VMGENCTR") Name (ADDR, Package (2) { Package () { 0x0FFE0000 }, 0 }) }
+        Device (VG09) { Name (_HID, "VMGENCTR") Name (ADDR, Package (2) { 0, 0 }) }
+        Device (VG10) { Name (_HID, "VMGENCTR") Name (ADDR, Package (2) { 0x0FFE0004, 0 }) }
+        Device (VG11) { Name (_HID, "VMGENCTR") Name (ADDR, Package (2) { 0x00100000, 0 }) }
+        Device (VG12) { Name (_HID, "VMGENCTR") Name (ADDR, Package (2) { 0xFFFFFFF8, 0xFFFFFFFF }) }
+        // Not present, so not even looked at.
+        Device (VG13) { Name (_HID, "VMGENCTR") Name (_STA, 0) Name (ADDR, Package (2) { 0, 0 }) }
+    }
+}

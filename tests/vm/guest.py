@@ -1,0 +1,361 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# Copyright (C) the vmgen authors
+"""A virtual machine with a real kernel, its snapshots, and clones of those.
+
+    with Guest(kernel, guid=GUID_A) as g:
+        g.run("insmod /vmgenc.ko")
+        snapshot = g.snapshot()
+    with snapshot.clone(guid=GUID_B) as b, snapshot.clone(guid=GUID_C) as c:
+        b.run("dmesg"), c.run("dmesg")
+
+A guest that panics, hangs or ends raises GuestError or GuestTimeout with the end of its console.
+"""
+
+import contextlib
+import ctypes
+import dataclasses
+import json
+import os
+import pathlib
+import shlex
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+
+import initramfs
+import kernel as kernels
+import tap
+from qmp import Qmp, QmpError
+
+QEMU = "qemu-system-x86_64"
+READY = b"vmgen-init\n"
+BOOT_TIMEOUT = 120
+COMMAND_TIMEOUT = 60
+MIGRATE_TIMEOUT = 60
+# A working KVM is done in a second or two; a broken one must not cost a minute.
+KVM_TIMEOUT = 8
+PR_SET_PDEATHSIG = 1
+
+libc = ctypes.CDLL(None)
+
+
+class GuestError(Exception):
+    pass
+
+
+class GuestTimeout(GuestError):
+    pass
+
+
+class CommandFailed(GuestError):
+    def __init__(self, command, status, output):
+        super().__init__(f"{command}: exit status {status}\n{output}")
+        self.status = status
+        self.output = output
+
+
+def scratch():
+    """The directory of this process for everything that ends with it."""
+    if not hasattr(scratch, "directory"):
+        scratch.directory = tempfile.TemporaryDirectory(prefix="vmgen-")
+    return pathlib.Path(scratch.directory.name)
+
+
+def build_directory():
+    return pathlib.Path(os.environ.get("O", "build"))
+
+
+def end_with_parent():
+    libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+@dataclasses.dataclass(frozen=True)
+class Machine:
+    """What a guest and all its clones have in common."""
+    kernel: kernels.Kernel
+    cpus: int = 1
+    memory: int = 256           # MiB
+    cmdline: str = ""
+    programs: dict = dataclasses.field(default_factory=dict)    # {path in the guest: file}
+    modules: tuple = ()
+    files: dict = dataclasses.field(default_factory=dict)       # {path: content | (content, mode)}
+    tables: tuple = ()          # .asl files, injected as further ACPI tables
+    loader: dict = dataclasses.field(default_factory=dict)      # {physical address: bytes}
+    icount: bool = False        # time counts instructions: deterministic, and idle time is skipped
+    cpu: str = "qemu64"         # has no RDRAND: what siblings draw in common is not hidden by it
+    accel: str = ""             # default: kvm where it works, else tcg
+
+    def accelerator(self):
+        # Instructions can only be counted where they are emulated.
+        return self.accel or ("tcg" if self.icount else default_accelerator())
+
+    def arguments(self, directory):
+        """QEMU's arguments; makes the files that they name."""
+        image = directory / "initramfs"
+        initramfs.write(image, build_directory() / "tests/vm/init", self.programs, self.modules,
+                        self.files)
+        cmdline = f"console=ttyS0 quiet panic=-1 oops=panic panic_on_warn=1 {self.cmdline}"
+        args = ["-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
+                "-machine", "pc", "-accel", self.accelerator(), "-cpu", self.cpu,
+                "-smp", str(self.cpus), "-m", str(self.memory),
+                "-kernel", str(self.kernel.vmlinuz), "-initrd", str(image),
+                "-append", cmdline.strip()]
+        if self.icount:
+            args += ["-icount", "shift=3,sleep=off"]
+        for table in self.tables:
+            args += ["-acpitable", f"file={compile_table(table, directory)}"]
+        for address, content in self.loader.items():
+            path = directory / f"loader-{address:x}"
+            path.write_bytes(content)
+            args += ["-device", f"loader,file={path},addr={address:#x},force-raw=on"]
+        return args
+
+
+def compile_table(source, directory):
+    """The AML of an .asl file. -f: some tables are wrong on purpose; -oa: as they are written."""
+    prefix = directory / pathlib.Path(source).stem
+    r = subprocess.run(["iasl", "-f", "-oa", "-p", prefix, source], capture_output=True, text=True,
+                       check=False)
+    aml = prefix.with_suffix(".aml")
+    if not aml.exists():
+        raise GuestError(f"iasl {source}: {r.stdout}{r.stderr}")
+    return aml
+
+
+class Process:
+    """One QEMU process: its console, command channel and control channel."""
+
+    def __init__(self, machine, arguments, guid, name, state=None):
+        self.machine = machine
+        self.arguments = arguments
+        self.has_device = guid is not None
+        self.name = name
+        self.directory = pathlib.Path(tempfile.mkdtemp(dir=scratch(), prefix=f"{name}-"))
+        self.console = self.directory / "console"
+        self.pending = b""
+        self.qmp = None
+        self.channel, channel = socket.socketpair()
+        control, qmp = socket.socketpair()
+        command = [QEMU, *arguments,
+                   "-serial", f"file:{self.console}",
+                   "-chardev", f"socket,id=channel,fd={channel.fileno()}",
+                   "-serial", "chardev:channel",
+                   "-chardev", f"socket,id=qmp,fd={qmp.fileno()}",
+                   "-mon", "chardev=qmp,mode=control"]
+        if guid is not None:
+            command += ["-device", f"vmgenid,guid={guid}"]
+        if state:
+            command += ["-incoming", f"exec:cat {shlex.quote(str(state))}"]
+        with open(self.directory / "qemu", "wb") as log, channel, qmp:
+            self.process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                pass_fds=(channel.fileno(), qmp.fileno()), preexec_fn=end_with_parent)
+        self.control = control
+        try:
+            self.qmp = Qmp(control)
+        except QmpError as e:
+            error = self.error("QEMU did not start")
+            self.close()
+            raise error from e
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        self.close()
+
+    def close(self):
+        self.process.kill()
+        self.process.wait()
+        self.channel.close()
+        self.control.close()
+
+    def console_text(self):
+        with contextlib.suppress(OSError):
+            return self.console.read_text(encoding="utf-8", errors="replace").replace("\r", "")
+        return ""
+
+    def error(self, what, kind=GuestError):
+        qemu = (self.directory / "qemu").read_text(encoding="utf-8", errors="replace")
+        tail = "\n".join((qemu + self.console_text()).splitlines()[-40:])
+        return kind(f"{self.name} ({self.machine.kernel.release}): {what}; the console ends:\n"
+                    f"{tail or '(empty)'}")
+
+    # ---- the command channel, see init.c ------------------------------------------------------
+
+    def _receive(self, deadline, what):
+        self.channel.settimeout(max(deadline - time.monotonic(), 0.001))
+        try:
+            data = self.channel.recv(1 << 16)
+        except TimeoutError:
+            raise self.error(f"timed out: {what}", GuestTimeout) from None
+        except ConnectionResetError:
+            data = b""
+        if not data:
+            raise self.error(f"the guest ended: {what}")
+        self.pending += data
+
+    def _receive_until(self, end, deadline, what):
+        while end not in self.pending:
+            self._receive(deadline, what)
+        head, self.pending = self.pending.split(end, 1)
+        return head
+
+    def execute(self, command, timeout=COMMAND_TIMEOUT):
+        """(exit status, output) of a shell command; a signal is 128 and its number."""
+        deadline = time.monotonic() + timeout
+        text = command.encode()
+        self.channel.settimeout(timeout)
+        try:
+            self.channel.sendall(b"%d\n" % len(text) + text)
+        except (TimeoutError, BrokenPipeError, ConnectionResetError):
+            raise self.error(f"the guest takes no commands: {command}") from None
+        head = self._receive_until(b"\n", deadline, command)
+        status, length = (int(field) for field in head.split())
+        while len(self.pending) < length:
+            self._receive(deadline, command)
+        output, self.pending = self.pending[:length], self.pending[length:]
+        return status, output.decode(errors="replace")
+
+    def run(self, command, timeout=COMMAND_TIMEOUT):
+        """The output of a shell command that must succeed."""
+        status, output = self.execute(command, timeout)
+        if status:
+            raise CommandFailed(command, status, output)
+        return output
+
+    def spawn(self, command):
+        """Start a command in the background, where it sees to its own output; returns its PID."""
+        return int(self.run(f"( {command} ) </dev/null >/dev/null 2>&1 & echo $!"))
+
+    def join(self, pid, timeout=COMMAND_TIMEOUT):
+        """Wait until a spawned command has ended, also one spawned before the snapshot."""
+        self.run(f"while kill -0 {pid} 2>/dev/null; do sleep 0.1; done", timeout)
+
+    def wait_for(self, condition, timeout=COMMAND_TIMEOUT):
+        """Wait until a shell command succeeds."""
+        self.run(f"until {condition}; do sleep 0.1; done", timeout)
+
+    def tap(self, command, timeout=COMMAND_TIMEOUT):
+        """[(passed, name)] of a program that writes TAP; a run cut short is a failure in it."""
+        return tap.parse(*self.execute(command, timeout), command)
+
+    def uptime(self):
+        return float(self.run("cat /proc/uptime").split()[0])
+
+    def sleep_until(self, uptime):
+        """Let the guest idle until its own clock says so; free with icount."""
+        wait = uptime - self.uptime()
+        if wait > 0:
+            self.run(f"sleep {wait:.1f}", timeout=wait + COMMAND_TIMEOUT)
+
+    # ---- the hypervisor's side ----------------------------------------------------------------
+
+    def guid(self):
+        """The generation ID as the hypervisor shows it."""
+        return self.ask("query-vm-generation-id")["guid"].lower()
+
+    def ask(self, command, **arguments):
+        """The answer of QEMU to a QMP command."""
+        try:
+            return self.qmp.execute(command, **arguments)
+        except QmpError as e:
+            raise self.error(str(e)) from e
+
+    def pause(self):
+        self.ask("stop")
+
+    def resume(self):
+        self.ask("cont")
+
+    def snapshot(self):
+        """Freeze the guest, write all its state to a file, and end it."""
+        path = self.directory / "state"
+        self.pause()
+        self.ask("migrate-set-parameters", **{"max-bandwidth": 1 << 40})
+        self.ask("migrate", uri=f"exec:cat >{shlex.quote(str(path))}")
+        self._wait_for("query-migrate", "completed")
+        self.close()
+        return Snapshot(self.machine, self.arguments, self.has_device, path)
+
+    def _wait_for(self, query, wanted):
+        deadline = time.monotonic() + MIGRATE_TIMEOUT
+        while (status := self.ask(query)["status"]) != wanted:
+            if status == "failed" or time.monotonic() > deadline:
+                raise self.error(f"{query}: {status}, not {wanted}")
+            time.sleep(0.01)
+
+
+class Guest(Process):
+    """A guest from cold boot to its first command; keywords as in Machine."""
+
+    def __init__(self, kernel, guid=None, timeout=BOOT_TIMEOUT, **machine):
+        machine = Machine(kernel, **machine)
+        directory = pathlib.Path(tempfile.mkdtemp(dir=scratch(), prefix="machine-"))
+        super().__init__(machine, machine.arguments(directory), guid, "guest")
+        try:
+            self._receive_until(READY, time.monotonic() + timeout, "booting")
+        except BaseException:
+            self.close()
+            raise
+
+
+class Clone(Process):
+    """A guest that goes on from a snapshot; it runs when this returns, unless paused."""
+
+    def __init__(self, snapshot, guid, paused):
+        super().__init__(snapshot.machine, snapshot.arguments, guid, "clone", snapshot.path)
+        try:
+            # The snapshot was taken of a stopped guest, so this is where the clone comes up.
+            self._wait_for("query-status", "paused")
+            if not paused:
+                self.resume()
+        except BaseException:
+            self.close()
+            raise
+
+
+@dataclasses.dataclass
+class Snapshot:
+    machine: Machine
+    arguments: list
+    has_device: bool
+    path: pathlib.Path
+
+    def clone(self, guid=None, paused=False):
+        """A new guest from this state; it needs an ID exactly when the first guest had one."""
+        if self.has_device != (guid is not None):
+            raise ValueError("a clone has a vmgenid device exactly when the first guest had one")
+        return Clone(self, guid, paused)
+
+
+# ---- acceleration -----------------------------------------------------------------------------
+
+
+def kvm_works():
+    kernel = kernels.load("6.1-cloud")      # the smallest to fetch
+    try:
+        with Guest(kernel, accel="kvm", timeout=KVM_TIMEOUT) as g:
+            g.run("true", timeout=KVM_TIMEOUT)
+            return True
+    except GuestError:
+        return False
+
+
+def default_accelerator():
+    """kvm where a boot has shown that it works on this host, else tcg; found out once."""
+    if chosen := os.environ.get("VMGEN_ACCEL"):
+        return chosen
+    if not os.access("/dev/kvm", os.R_OK | os.W_OK):
+        return "tcg"
+    version = subprocess.run([QEMU, "--version"], capture_output=True, text=True, check=True)
+    host = " ".join((*os.uname()[1:4], version.stdout.splitlines()[0]))
+    with kernels.locked("accelerator"):
+        path = kernels.cache() / "accelerator.json"
+        known = json.loads(path.read_text("ascii")) if path.exists() else {}
+        if host not in known:
+            known = {host: "kvm" if kvm_works() else "tcg"}
+            path.write_text(json.dumps(known), "ascii")
+    return known[host]

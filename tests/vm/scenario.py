@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# Copyright (C) the vmgen authors
+"""What the scenarios have in common: a guest with the module and programs of this build in it."""
+
+import sys
+import uuid
+
+import kernel as kernels
+from guest import Guest, build_directory
+
+# Debian built these without CONFIG_VMGENID: nothing but vmgen reseeds there.
+WITHOUT_INTREE = ("5.10", "6.1-cloud")
+SYSTEM_PROGRAMS = {"/bin/setpriv": "/usr/bin/setpriv", "/sbin/sysctl": "/sbin/sysctl"}
+# By its path: the shell of the guest has a command of that name built in.
+NOBODY = "/bin/setpriv --reuid=65534 --regid=65534 --clear-groups"
+
+
+def new_guid():
+    return str(uuid.uuid4())
+
+
+def boot(kernel, programs=(), load=True, sanitized=True, files=None, **machine):
+    """A guest of the named kernel with programs of this build in /bin and the module loaded."""
+    build = build_directory()
+    flavour = build / "asan" if sanitized else build
+    found = {f"/bin/{p}": next(d / p for d in (flavour / "tests/vm", flavour) if (d / p).exists())
+             for p in programs}
+    machine.setdefault("memory", 512)   # sanitizers need room
+    guest = Guest(kernels.load(kernel), programs={**SYSTEM_PROGRAMS, **found}, files=files,
+                  modules=[build / "modules" / kernel / "vmgenc.ko"], **machine)
+    if load:
+        try:
+            guest.run("insmod /vmgenc.ko")
+        except BaseException:
+            guest.close()
+            raise
+    return guest
+
+
+def seed(guest):
+    """Waits until the kernel's generator is seeded: a read of /dev/random does."""
+    guest.run("dd if=/dev/random bs=1 count=1 of=/dev/null")
+
+
+def generation(guest):
+    return int(guest.run("sysctl -n dev.vmgenc.0.generation"))
+
+
+def info(guest):
+    """What the program info prints, as a dictionary of strings."""
+    return dict(line.split(" ", 1) for line in guest.run("info").splitlines())
+
+
+def say(text):
+    """A figure for whoever watches: prove lets standard error through."""
+    print(f"# {text}", file=sys.stderr, flush=True)

@@ -1,0 +1,118 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
+# Copyright (C) the vmgen authors
+"""What vmgend, vmgenctl and bad hooks say when something is wrong: each names the thing and the
+remedy, and nothing is left half-done."""
+
+import tap
+from scenario import NOBODY, boot, new_guid
+
+PROGRAMS = ["vmgend", "vmgenctl"]
+GOOD = "#!/bin/sh\necho >>/run/good\n"
+D = "/etc/vmgen/hooks.d"
+HOOKS = {
+    f"{D}/20-plain": ("#!/bin/sh\n", 0o644),
+    f"{D}/21-writable": ("#!/bin/sh\n", 0o777),
+    f"{D}/22-interpreter": ("#!/nonexistent/sh\n", 0o755),
+    f"{D}/23-hangs": ("#!/bin/sh\ntrap '' TERM\nsleep 1000 & wait\nsleep 1000\n", 0o755),
+    f"{D}/24-killed": ("#!/bin/sh\nkill -9 $$\n", 0o755),
+    f"{D}/25-fails": ("#!/bin/sh\nexit 3\n", 0o755),
+    f"{D}/26-elsewhere": ("#!/bin/sh\nexit 77\n", 0o755),
+    f"{D}/80-good": (GOOD, 0o755),
+    "/etc/vmgen/hooks.conf.d/23-hangs.conf": "[hook]\ntimeout = 1\n",
+}
+# What the log says of each: some words of the fault and of the remedy.
+SAID = {
+    "20-plain": ("chmod",),
+    "21-writable": ("chmod go-w",),
+    "22-interpreter": ("interpreter", "does not exist"),
+    "23-hangs": ("timeout",),
+    "24-killed": ("signal 9",),
+    "25-fails": ("3",),
+    "26-elsewhere": ("does not apply",),
+}
+
+
+def refused(g, t, command, status, words, what):
+    """A command that must end by itself with this exit status and say these words."""
+    got, output = g.execute(f"timeout 30 {command}")
+    t.ok(got == status and all(word in output for word in words), what)
+    if got != status or not all(word in output for word in words):
+        t.note(f"exit status {got}, output: {output}")
+    return output
+
+
+def check_no_device(kernel, t):
+    with boot(kernel, PROGRAMS, load=False) as g:
+        for program, expected in (("vmgend", 5), ("vmgenctl status", 5)):
+            refused(g, t, program, expected, ["no VM Generation ID device", "-device vmgenid"],
+                    f"no device: {program} says so, and how to add one")
+        refused(g, t, "vmgenctl wait", 5, ["no VM Generation ID device"],
+                "no device: vmgenctl wait does not wait for ever")
+
+
+def check_no_module(g, t):
+    refused(g, t, "vmgend", 5, ["modprobe vmgenc"], "no module: vmgend names modprobe")
+    refused(g, t, "vmgenctl status", 6, ["modprobe vmgenc"], "no module: so does vmgenctl status")
+    t.ok(g.execute("test -e /var/lib/vmgen/state.json -o -e /run/vmgen/status.json")[0],
+         "no module: nothing is left behind")
+
+
+def check_starts(g, t):
+    refused(g, t, f"{NOBODY} vmgend", 4, ["root"], "vmgend as nobody says that it needs root")
+    status, output = g.execute(f"{NOBODY} vmgenctl status")
+    t.ok(status == 3 and "generation:  1" in output, "vmgenctl status is for everybody")
+    pid = g.spawn("exec vmgend >/run/vmgend.log 2>&1")
+    g.wait_for("vmgenctl wait --settled")
+    refused(g, t, "vmgend", 75, [str(pid)], "a second vmgend names the first")
+    refused(g, t, "vmgend --nonsense", 2, ["nonsense"], "an unknown option is named")
+    refused(g, t, "vmgenctl nonsense", 2, ["nonsense"], "so is an unknown command")
+    refused(g, t, "vmgenctl wait --timeout 0.1 1", 124, [], "a time-out has a status of its own")
+
+
+def check_config(g, t):
+    g.run("printf '[vmgend]\\nhook-timeuot = 5\\n' >/tmp/bad.conf")
+    refused(g, t, "vmgend --check-config --config=/tmp/bad.conf", 6,
+            ["/tmp/bad.conf", "2", "hook-timeuot"], "an unknown key: file, line and key are named")
+
+
+def check_hooks(snapshot, t):
+    with snapshot.clone(guid=new_guid()) as c:
+        c.run("vmgenctl wait --settled --timeout 60 1")
+        log = c.run("cat /run/vmgend.log").splitlines()
+        for hook, words in SAID.items():
+            t.ok(any(hook in line and all(word in line for word in words) for line in log),
+                 f"the log names {hook} and {' and '.join(words)}")
+        t.equal(c.run("wc -l </run/good").strip(), "1", "a good hook after the bad ones ran")
+        t.ok(c.execute("pgrep sleep")[0], "of the hook that hung no process is left")
+        refused(c, t, "vmgenctl status", 8, ["journalctl"], "vmgenctl status says that hooks failed")
+
+
+def check_state(snapshot, t):
+    """The record was damaged while vmgend was not running."""
+    with snapshot.clone(guid=new_guid()) as c:
+        c.run("killall vmgend && while pidof vmgend; do sleep 0.1; done; rm -f /run/good;"
+              " cd /var/lib/vmgen && head -c 40 state.json >t && cat t >state.json && rm t")
+        c.spawn("exec vmgend >/run/vmgend.log 2>&1")
+        c.wait_for("vmgenctl wait --settled")
+        log = c.run("cat /run/vmgend.log")
+        t.ok("state.json.bad" in log and "unknown" in log, "a truncated record is kept, and said")
+        t.equal(c.run("wc -c </var/lib/vmgen/state.json.bad").strip(), "40", "as it was")
+        t.ok(c.execute("test -e /run/good")[0], "hooks that are no guards do not run on it")
+        t.ok('"handled"' in c.run("cat /var/lib/vmgen/state.json"), "a new record is made")
+
+
+def scenario(kernel, t):
+    check_no_device(kernel, t)
+    with boot(kernel, PROGRAMS, guid=new_guid(), files=HOOKS, load=False) as g:
+        check_no_module(g, t)
+        g.run("insmod /vmgenc.ko")
+        check_config(g, t)
+        check_starts(g, t)
+        snapshot = g.snapshot()
+    check_hooks(snapshot, t)
+    check_state(snapshot, t)
+
+
+if __name__ == "__main__":
+    tap.main(scenario)

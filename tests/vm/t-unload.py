@@ -1,0 +1,53 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
+# Copyright (C) the vmgen authors
+"""The module comes and goes under load, stays while it is in use, and leaves nothing behind.
+
+A warning of the kernel is a panic in these guests, so each command is also a test that there was
+none.
+"""
+
+import tap
+from scenario import boot, generation, new_guid
+
+ROUNDS = 20
+LOAD = ("while :; do cat /proc/sys/dev/vmgenc/0/* >/dev/null 2>&1;"
+        " dd if=/dev/vmgenid bs=24 count=1 >/dev/null 2>&1; done")
+
+
+def unload(g):
+    """A reader may hold the module for a moment, so try again as an administrator would."""
+    g.run("until rmmod vmgenc 2>/dev/null; do :; done")
+
+
+def scenario(kernel, t):
+    with boot(kernel, ["notice"], guid=new_guid(), cpus=2) as g:
+        status, output = g.execute("insmod /vmgenc.ko")
+        t.ok(status and "File exists" in output, "a second insmod is refused")
+        reader = g.spawn("exec notice read")
+        g.wait_for("ls -l /proc/[0-9]*/fd 2>/dev/null | grep -q /dev/vmgenid")
+        status, output = g.execute("rmmod vmgenc")
+        t.ok(status and "unavailable" in output.lower() or "in use" in output,
+             f"rmmod is refused while a reader waits: {output.strip()}")
+        g.run(f"kill {reader}; while kill -0 {reader} 2>/dev/null; do sleep 0.1; done")
+        unload(g)
+        t.ok(g.execute("test -e /dev/vmgenid -o -e /proc/sys/dev/vmgenc")[0],
+             "the node and the sysctls are gone")
+
+        for _ in range(3):
+            g.spawn(LOAD)
+        for _ in range(ROUNDS):
+            g.run("insmod /vmgenc.ko")
+            unload(g)
+        g.run("insmod /vmgenc.ko")
+        t.equal(generation(g), 1, f"{ROUNDS} times loaded and unloaded under load")
+        snapshot = g.snapshot()
+    with snapshot.clone(guid=new_guid()) as c:
+        c.wait_for("dmesg | grep -q 'generation 2'")
+        t.equal(generation(c), 2, "and still notices a change")
+        unload(c)
+        t.ok(c.execute("test -e /dev/vmgenid")[0], "and can be unloaded after it, under load")
+
+
+if __name__ == "__main__":
+    tap.main(scenario)
