@@ -30,7 +30,9 @@ PYTHON     ?= python3
 
 # What make check boots and which scenarios it runs there.
 KERNELS    ?= 5.10 6.1 6.1-cloud 6.12
-SCENARIOS  ?= $(patsubst tests/vm/t-%.py,%,$(wildcard tests/vm/t-*.py))
+SCENARIOS  ?= $(patsubst tests/vm/t-%.py,%,$(filter-out $(system),$(wildcard tests/vm/t-*.py)))
+# A whole system has a kernel of its own.
+system     := tests/vm/t-debian.py
 
 # --- Debian packages, each with its reason ------------------------------------
 
@@ -47,6 +49,7 @@ deps += scdoc mandoc         # manual pages, and their lint
 deps += python3              # tests/vm
 deps += perl git             # prove, which runs the tests, and what it asks for files
 deps += qemu-system-x86 seabios   # boots kernels
+deps += qemu-utils e2fsprogs # disks of whole systems
 deps += busybox-static       # the shell of the guests
 deps += acpica-tools         # iasl, for ACPI tables to inject
 deps += debian-archive-keyring   # kernels of other suites are checked against it
@@ -163,7 +166,9 @@ $(man:%=$(O)/%): $(O)/%: %.scd $(O)/.flags
 
 # --- Kernel module ------------------------------------------------------------
 
-# O= and CC= mean something else to Kbuild, so no override may reach it.
+# O= and CC= mean something else to Kbuild, so no override may reach it. The
+# tests hand them on to the make that they call, or it would build all anew.
+export OVERRIDES := $(MAKEOVERRIDES)
 MAKEOVERRIDES :=
 
 # Kbuild before 6.13 cannot build elsewhere, so it gets a copy for each kernel.
@@ -191,7 +196,8 @@ $(O)/.flags: | need-deps
 endif
 
 vm_programs := $(O)/tests/vm/init $(guest:%=$(O)/asan/%) $(O)/asan/vmgend $(O)/asan/vmgenctl
-vm_tests    := $(foreach k,$(KERNELS),$(SCENARIOS:%=$(O)/check/$(k)/%.t))
+vm_tests    := $(if $(filter file,$(origin SCENARIOS)),$(O)/check/6.1/debian.t) \
+	       $(foreach k,$(KERNELS),$(SCENARIOS:%=$(O)/check/$(k)/%.t))
 
 # One file for each scenario and kernel, so that prove has a line for each.
 $(vm_tests): Makefile
@@ -207,7 +213,7 @@ export O
 unit_tests := $(unit:%=$(O)/asan/%)
 host_tests := $(wildcard tests/t-*.sh)
 check: all modules $(vm_programs) $(unit_tests) $(vm_tests)
-	@prove -j $$(nproc) --timer --failures $(host_tests) $(unit_tests) $(vm_tests) | \
+	@prove -j $$(nproc) --timer --failures $(vm_tests) $(host_tests) $(unit_tests) | \
 		tee $(O)/check.log
 	@tail -n 1 $(O)/check.log | grep -qx 'Result: PASS' && ! grep -q skipped $(O)/check.log
 

@@ -80,6 +80,7 @@ class Machine:
     cmdline: str = ""
     programs: dict = dataclasses.field(default_factory=dict)    # {path in the guest: file}
     modules: tuple = ()
+    initrd: pathlib.Path = None     # instead of the three above: then PID 1 is the system's own
     files: dict = dataclasses.field(default_factory=dict)       # {path: content | (content, mode)}
     tables: tuple = ()          # .asl files, injected as further ACPI tables
     loader: dict = dataclasses.field(default_factory=dict)      # {physical address: bytes}
@@ -93,9 +94,10 @@ class Machine:
 
     def arguments(self, directory):
         """QEMU's arguments; makes the files that they name."""
-        image = directory / "initramfs"
-        initramfs.write(image, build_directory() / "tests/vm/init", self.programs, self.modules,
-                        self.files)
+        image = self.initrd or directory / "initramfs"
+        if not self.initrd:
+            initramfs.write(image, build_directory() / "tests/vm/init", self.programs,
+                            self.modules, self.files)
         cmdline = f"console=ttyS0 quiet panic=-1 oops=panic panic_on_warn=1 {self.cmdline}"
         args = ["-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
                 "-machine", "pc", "-accel", self.accelerator(), "-cpu", self.cpu,
@@ -124,10 +126,16 @@ def compile_table(source, directory):
     return aml
 
 
+def add_layer(below, layer):
+    """A disk image that holds what a guest changes of another one, which may have several."""
+    subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", "-F", "qcow2", "-b", below, layer],
+                   check=True)
+
+
 class Process:
     """One QEMU process: its console, command channel and control channel."""
 
-    def __init__(self, machine, arguments, guid, name, state=None):
+    def __init__(self, machine, arguments, guid, name, disk=None, state=None):
         self.machine = machine
         self.arguments = arguments
         self.has_device = guid is not None
@@ -146,6 +154,10 @@ class Process:
                    "-mon", "chardev=qmp,mode=control"]
         if guid is not None:
             command += ["-device", f"vmgenid,guid={guid}"]
+        self.disk = self.directory / "disk" if disk else None
+        if disk:
+            add_layer(disk, self.disk)
+            command += ["-drive", f"file={self.disk},if=virtio,format=qcow2"]
         if state:
             command += ["-incoming", f"exec:cat {shlex.quote(str(state))}"]
         with open(self.directory / "qemu", "wb") as log, channel, qmp:
@@ -278,7 +290,7 @@ class Process:
         self.ask("migrate", uri=f"exec:cat >{shlex.quote(str(path))}")
         self._wait_for("query-migrate", "completed")
         self.close()
-        return Snapshot(self.machine, self.arguments, self.has_device, path)
+        return Snapshot(self.machine, self.arguments, self.has_device, path, self.disk)
 
     def _wait_for(self, query, wanted):
         deadline = time.monotonic() + MIGRATE_TIMEOUT
@@ -291,10 +303,10 @@ class Process:
 class Guest(Process):
     """A guest from cold boot to its first command; keywords as in Machine."""
 
-    def __init__(self, kernel, guid=None, timeout=BOOT_TIMEOUT, **machine):
+    def __init__(self, kernel, guid=None, timeout=BOOT_TIMEOUT, disk=None, **machine):
         machine = Machine(kernel, **machine)
         directory = pathlib.Path(tempfile.mkdtemp(dir=scratch(), prefix="machine-"))
-        super().__init__(machine, machine.arguments(directory), guid, "guest")
+        super().__init__(machine, machine.arguments(directory), guid, "guest", disk)
         try:
             self._receive_until(READY, time.monotonic() + timeout, "booting")
         except BaseException:
@@ -306,7 +318,8 @@ class Clone(Process):
     """A guest that goes on from a snapshot; it runs when this returns, unless paused."""
 
     def __init__(self, snapshot, guid, paused):
-        super().__init__(snapshot.machine, snapshot.arguments, guid, "clone", snapshot.path)
+        super().__init__(snapshot.machine, snapshot.arguments, guid, "clone", snapshot.disk,
+                         snapshot.path)
         try:
             # The snapshot was taken of a stopped guest, so this is where the clone comes up.
             self._wait_for("query-status", "paused")
@@ -323,6 +336,7 @@ class Snapshot:
     arguments: list
     has_device: bool
     path: pathlib.Path
+    disk: pathlib.Path
 
     def clone(self, guid=None, paused=False):
         """A new guest from this state; it needs an ID exactly when the first guest had one."""

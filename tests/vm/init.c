@@ -242,7 +242,9 @@ int main(void)
 {
 	sigset_t set;
 
-	mount_filesystems();
+	/* In a whole system, whose own PID 1 has done this, it is a service. */
+	if (getpid() == 1)
+		mount_filesystems();
 	umask(022);
 	setenv("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", 1);
 	setenv("HOME", "/", 1);

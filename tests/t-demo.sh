@@ -1,0 +1,27 @@
+#!/bin/sh
+# SPDX-License-Identifier: BSD-2-Clause
+# Copyright (C) the vmgen authors
+#
+# make demo shows two clones that draw the same numbers without vmgen, and others
+# with it.
+#
+# functions are called through ok; OVERRIDES is several words
+# shellcheck disable=SC2317,SC2086
+
+cd "$(dirname "$0")/.." || exit 1
+. tests/tap.sh
+
+output=$(make $OVERRIDES demo 2>&1)
+status=$?
+
+shows() {
+	printf '%s\n' "$output"
+	printf '%s\n' "$output" | grep -qE "$1"
+}
+
+ok 'make demo' test $status = 0
+ok 'without vmgen both clones draw the same' shows '^ +[1-9][0-9]* of 100 random numbers are the same'
+ok 'with vmgen they have nothing in common' shows '^ +0 of 100 random numbers are the same'
+ok 'a hook ran in both' shows '^hook +ran [0-9]+ ms after the resume +ran [0-9]+ ms'
+ok 'it says what to do next' shows 'On a real guest, as root'
+tap_done

@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# Copyright (C) the vmgen authors
+"""A whole Debian with systemd in which vmgen was installed by the README's own commands.
+
+Compilers are slow in an emulated machine, so packages are installed and programs built in a
+chroot; what comes after modprobe is for the booted system.
+"""
+
+import hashlib
+import pathlib
+import re
+import shlex
+import shutil
+import subprocess
+
+import guest
+import kernel as kernels
+
+README = pathlib.Path(__file__).parents[2] / "README.md"
+# What a virtual machine has anyway; the README need not ask for it.
+SYSTEM = ("linux-image-amd64", "systemd-sysv", "udev", "kmod", "procps", "initramfs-tools", "zstd")
+AGENT = """[Unit]
+After=basic.target
+[Service]
+ExecStart=/sbin/vmgen-agent
+[Install]
+WantedBy=multi-user.target
+"""
+
+
+def install_commands():
+    """The commands of the README's section Install, as words."""
+    section = re.search(r"(?ms)^## Install$.*?^```sh\n(.*?)^```$", README.read_text("utf-8"))
+    text = section.group(1).replace("\\\n", " ")
+    return [shlex.split(line) for line in text.splitlines()]
+
+
+def base(packages):
+    """A tar file with Debian and these packages, from the cache."""
+    suite = kernels.machine_suite()
+    name = hashlib.sha256(" ".join((suite, *packages)).encode()).hexdigest()[:16]
+    target = kernels.cache() / "debian" / f"{name}.tar"
+    with kernels.locked("debian") as new:
+        if not target.exists():
+            target.parent.mkdir(exist_ok=True)
+            suites = (suite, f"{suite}-security")
+            (new / "vmgen.sources").write_text(kernels.sources(suites), encoding="utf-8")
+            kernels.run(["mmdebstrap", "--variant=minbase", f"--include={','.join(packages)}",
+                         '--aptopt=APT::Sandbox::User "root"',
+                         "--dpkgopt=path-exclude=/usr/share/doc/*",
+                         suite, str(new / "root.tar"), str(new / "vmgen.sources")])
+            (new / "root.tar").rename(target)
+    return target
+
+
+def chroot(root, directory, command):
+    script = ('mount --rbind /dev "$1/dev"; mount -t proc proc "$1/proc"; '
+              'exec chroot "$1" sh -ec "cd $2; $3"')
+    kernels.run(["unshare", "--mount", "sh", "-ec", script, "sh", str(root), directory, command])
+
+
+def copy_checkout(target):
+    """What git tracks, as somebody who has just cloned it sees it."""
+    top = README.parent
+    files = subprocess.run(["git", "ls-files", "--cached", "--others", "--exclude-standard"],
+                           cwd=top, capture_output=True, text=True, check=True).stdout.split("\n")
+    for name in filter(None, files):
+        (target / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(top / name, target / name)
+
+
+class Debian:
+    """The system on a disk, with the kernel and initrd to boot it from."""
+
+    def __init__(self):
+        commands = install_commands()
+        assert commands[0][:2] == ["apt-get", "install"], commands[0]
+        first_in_guest = next(i for i, c in enumerate(commands) if c[0] == "modprobe")
+        self.in_guest = [shlex.join(c) for c in commands[first_in_guest:]]
+
+        directory = guest.scratch() / "debian"
+        root = directory / "root"
+        root.mkdir(parents=True)
+        kernels.run(["tar", "-xf", base((*SYSTEM, *commands[0][2:])), "-C", root])
+        self.vmlinuz = directory / "vmlinuz"
+        self.initrd = directory / "initrd"
+        shutil.copy(root / "vmlinuz", self.vmlinuz)
+        shutil.copy(root / "initrd.img", self.initrd)
+        self.release = next((root / "lib/modules").iterdir()).name
+
+        copy_checkout(root / "usr/src/vmgen")
+        for words in commands[1:first_in_guest]:
+            command = shlex.join(words)
+            if words[0] == "dkms":      # takes the kernel that runs, which is another one here
+                command += f" -k {self.release}"
+            chroot(root, "/usr/src/vmgen", command)
+        self.add_agent(root)
+        self.disk = directory / "disk"
+        self.write_disk(root, directory / "raw")
+
+    def add_agent(self, root):
+        shutil.copy(guest.build_directory() / "tests/vm/init", root / "sbin/vmgen-agent")
+        (root / "etc/systemd/system/vmgen-agent.service").write_text(AGENT, "ascii")
+        chroot(root, "/", "systemctl enable vmgen-agent")
+
+    def write_disk(self, root, raw):
+        kernels.run(["mkfs.ext4", "-q", "-d", root, raw, "3G"])
+        kernels.run(["qemu-img", "convert", "-O", "qcow2", raw, self.disk])
+        shutil.rmtree(root)
+        raw.unlink()
+
+    def boot(self, guid, disk=None):
+        # panic_on_warn would make a fault of Debian's own one of ours.
+        return guest.Guest(self, guid=guid, disk=disk or self.disk, initrd=self.initrd, memory=512,
+                           cmdline="root=/dev/vda rw panic_on_warn=0 systemd.show_status=0",
+                           timeout=300)

@@ -1,0 +1,93 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
+# Copyright (C) the vmgen authors
+"""The README's commands on a whole Debian with systemd; then clones of it, and a cold boot."""
+
+import json
+
+import tap
+from debian import Debian
+from scenario import new_guid
+
+HOOK = "#!/bin/sh\necho $1 $2 >>/var/tmp/%s\n"
+
+
+def install(g, debian, t):
+    for command in debian.in_guest:
+        status, output = g.execute(command)
+        t.ok(status == 0, command)
+        if status:
+            t.note(output)
+    t.ok("protected:   yes" in g.run("vmgenctl status"), "vmgenctl says that it is protected")
+    t.equal(g.run("systemctl is-active vmgend").strip(), "active", "the service is active")
+    for name in ("10-guard", "80-last"):
+        g.run(f"mkdir -p /etc/vmgen/hooks.d; cat >/etc/vmgen/hooks.d/{name} <<'END'\n"
+              f"{HOOK % name}END\nchmod 755 /etc/vmgen/hooks.d/{name}")
+    t.equal(g.execute("vmgend --check-config"), (0, ""), "vmgend --check-config finds no mistake")
+
+
+def check_clone(c, t):
+    c.run("vmgenctl wait --settled --timeout 60 1", timeout=90)
+    t.equal(c.run("cat /var/tmp/10-guard /var/tmp/80-last"), "changed 2\nchanged 2\n",
+            "the hooks of a clone run, once")
+    report = json.loads(c.run("vmgenctl status --json"))
+    t.equal((report["verdict"], report["generation"]), (0, 2), "vmgenctl is satisfied")
+    t.equal(c.run("sysctl -n dev.vmgenc.0.guid").strip(), c.guid(), "the ID is the host's")
+    t.ok("80-last: succeeded" in c.run("journalctl -u vmgend"), "the journal says so")
+    t.equal(c.run("journalctl -q -u vmgend -p err"), "", "and has no error of vmgend")
+    return c.run("head -c 16 /dev/urandom | od -An -tx1")
+
+
+def check_stop(c, t):
+    """Neither a stop nor a restart of the service ends a hook that runs."""
+    c.run("cat >/etc/vmgen/hooks.d/50-slow <<'END'\n"
+          "#!/bin/sh\necho start >>/var/tmp/slow\nuntil test -e /var/tmp/go; do sleep 0.1; done\n"
+          "echo end >>/var/tmp/slow\nEND\nchmod 755 /etc/vmgen/hooks.d/50-slow; sync")
+    again = c.snapshot()
+    with again.clone(guid=new_guid()) as d:
+        d.wait_for("test -e /var/tmp/slow")
+        d.run("systemctl stop vmgend")
+        d.run("touch /var/tmp/go")
+        d.wait_for("grep -q end /var/tmp/slow")
+        t.equal(d.run("grep -c . /var/tmp/80-last").strip(), "1", "a stopped vmgend starts no hook")
+        d.run("systemctl start vmgend; vmgenctl wait --settled --timeout 60", timeout=90)
+        t.equal(d.run("cat /var/tmp/slow"), "start\nend\n", "a running hook outlives the service")
+        t.equal(d.run("grep -c . /var/tmp/80-last").strip(), "2", "the next start does the rest")
+
+
+def check_cold_boot(debian, disk, t):
+    with debian.boot(new_guid(), disk) as g:
+        g.wait_for("vmgenctl wait --settled --timeout 60", timeout=90)
+        t.equal(g.run("tail -n 1 /var/tmp/10-guard").split()[0], "boot-changed",
+                "a cold boot with another ID: module and service start by themselves, guards run")
+        t.equal(g.run("grep -c . /var/tmp/80-last").strip(), "1", "hooks for running services do not")
+        t.equal(g.run("systemctl is-active vmgend").strip(), "active", "the service is active")
+        order = g.run("systemctl show -P ActiveEnterTimestampMonotonic vmgend sysinit.target").split()
+        t.ok(int(order[0]) <= int(order[1]), "it was ready before other services started")
+        status, output = g.execute("systemctl --failed --no-legend")
+        t.equal(output, "", "no unit failed")
+        failures = g.run("journalctl -q -b -p err -o cat | grep -i vmgen || true")
+        t.equal(failures, "", "no error in the journal")
+
+
+def scenario(kernel, t):
+    debian = Debian()
+    with debian.boot(new_guid()) as g:
+        install(g, debian, t)
+        g.run("sync")
+        snapshot = g.snapshot()
+    draws = []
+    for last in (False, True):
+        with snapshot.clone(guid=new_guid()) as c:
+            draws.append(check_clone(c, t))
+            if last:
+                check_stop(c, t)
+            else:
+                c.run("systemctl stop vmgend; sync")
+                disk = c.disk
+    t.ok(draws[0] != draws[1], "two clones draw different bytes")
+    check_cold_boot(debian, disk, t)
+
+
+if __name__ == "__main__":
+    tap.main(scenario)
