@@ -232,15 +232,17 @@ static u32 handle_sci(void *context)
 static void handle_notify(acpi_handle handle, u32 event, void *context)
 {
 	struct vmgenc *vg = context;
-	u64 generation;
+	u64 settled;
 
 	if (event != VMGENC_NOTIFY_CHANGED)
 		return;
 	vmgenc_notice(vg, VMGENID_SOURCE_NOTIFY);
 	kthread_flush_work(&vg->settle);
-	/* Others notice before the Notify arrives, so compare generations. */
-	generation = vmgenc_record(vg).generation;
-	if (xchg(&vg->notified_generation, generation) == generation)
+	/* Others notice before the Notify arrives, so compare the counts. */
+	spin_lock(&vg->lock);
+	settled = vg->n_settled;
+	spin_unlock(&vg->lock);
+	if (xchg(&vg->n_notified, settled) == settled)
 		atomic64_inc(&vg->spurious_notifies);
 }
 
@@ -252,16 +254,26 @@ static int handle_vmfork(struct notifier_block *nb, unsigned long action,
 	return NOTIFY_DONE;
 }
 
+static int cannot_listen(const char *to, acpi_status status)
+{
+	pr_err("cannot listen to the device's %s: %s\n", to,
+	       acpi_format_exception(status));
+	return status == AE_NO_MEMORY ? -ENOMEM : -ENODEV;
+}
+
 int vmgenc_acpi_listen(struct vmgenc *vg)
 {
+	acpi_status status;
 	int err;
 
-	if (ACPI_FAILURE(acpi_install_sci_handler(handle_sci, vg)))
-		return -ENOMEM;
-	if (ACPI_FAILURE(acpi_install_notify_handler(vg->handle,
-						     ACPI_DEVICE_NOTIFY,
-						     handle_notify, vg))) {
-		err = -ENOMEM;
+	/* Kernels for hardware-reduced ACPI have no SCI; Notify has to do. */
+	status = acpi_install_sci_handler(handle_sci, vg);
+	if (ACPI_FAILURE(status) && status != AE_NOT_CONFIGURED)
+		return cannot_listen("interrupt", status);
+	status = acpi_install_notify_handler(vg->handle, ACPI_DEVICE_NOTIFY,
+					     handle_notify, vg);
+	if (ACPI_FAILURE(status)) {
+		err = cannot_listen("notifications", status);
 		goto err_notify;
 	}
 	vg->vmfork.notifier_call = handle_vmfork;

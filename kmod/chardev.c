@@ -56,13 +56,19 @@ static bool has_news(struct vmgenc_file *vf)
 	return vmgenc_record(vf->vg).generation != READ_ONCE(vf->seen);
 }
 
-/* Returns: bytes copied; -EAGAIN: nothing new; -EFAULT: nothing consumed. */
-static ssize_t take_news(struct vmgenc_file *vf, char __user *buf, size_t size)
+/*
+ * Returns: bytes copied; -EAGAIN: nothing new, or another thread is at it and
+ * this one must not wait; -EFAULT: nothing consumed.
+ */
+static ssize_t take_news(struct vmgenc_file *vf, char __user *buf, size_t size,
+			 bool nonblock)
 {
 	struct vmgenid_record record;
 	ssize_t ret = -EAGAIN;
 
-	if (mutex_lock_interruptible(&vf->lock))
+	if (nonblock && !mutex_trylock(&vf->lock))
+		return -EAGAIN;
+	if (!nonblock && mutex_lock_interruptible(&vf->lock))
 		return -ERESTARTSYS;
 	record = vmgenc_record(vf->vg);
 	if (record.generation == vf->seen)
@@ -82,22 +88,21 @@ static ssize_t vmgenc_read(struct file *file, char __user *buf, size_t size,
 {
 	struct vmgenc_file *vf = file->private_data;
 	struct vmgenc *vg = vf->vg;
-	bool nonblock = file->f_flags & O_NONBLOCK;
 	ssize_t ret;
 	int err;
 
 	if (size != sizeof(struct vmgenid_record) && size != sizeof(u64))
 		return -EINVAL;
+	if (file->f_flags & O_NONBLOCK)
+		return vmgenc_notice(vg, VMGENID_SOURCE_CALL) ?
+			       -EAGAIN :
+			       take_news(vf, buf, size, true);
 	for (;;) {
-		if (nonblock && vmgenc_differs(vg)) {
-			vmgenc_notice(vg, VMGENID_SOURCE_CALL);
-			return -EAGAIN;
-		}
 		err = vmgenc_wait_settled(vg);
 		if (err)
 			return err;
-		ret = take_news(vf, buf, size);
-		if (ret != -EAGAIN || nonblock)
+		ret = take_news(vf, buf, size, false);
+		if (ret != -EAGAIN)
 			return ret;
 		err = wait_event_interruptible(vg->wait,
 					       has_news(vf) || vmgenc_differs(vg));
@@ -113,10 +118,8 @@ static __poll_t vmgenc_poll(struct file *file, poll_table *table)
 
 	poll_wait(file, &vg->wait, table);
 	/* Not ready while it is settled: the worker wakes whoever polls. */
-	if (vmgenc_differs(vg)) {
-		vmgenc_notice(vg, VMGENID_SOURCE_CALL);
+	if (vmgenc_notice(vg, VMGENID_SOURCE_CALL))
 		return 0;
-	}
 	return has_news(vf) ? EPOLLIN | EPOLLRDNORM : 0;
 }
 
@@ -126,7 +129,7 @@ static bool raw_page_allowed(const struct file *file, const struct vmgenc *vg)
 	       offset_in_page(vg->phys) + VMGENID_ID_SIZE <= PAGE_SIZE;
 }
 
-/* With the attributes of the kernel's own mapping: see vmgenc_acpi_find(). */
+/* With the attributes of the kernel's own mapping: see consider() in acpi.c. */
 static int map_raw_page(const struct file *file, struct vm_area_struct *vma,
 			const struct vmgenc *vg)
 {
@@ -166,6 +169,12 @@ static bool differs_from(struct vmgenc *vg, u64 known)
 	return vmgenc_record(vg).generation != known || vmgenc_differs(vg);
 }
 
+/* A call that the kernel restarts would begin its time-out anew. */
+static int interrupted(s64 timeout_ns)
+{
+	return timeout_ns < 0 ? -ERESTARTSYS : -EINTR;
+}
+
 static long ioctl_wait(struct vmgenc *vg, void __user *arg)
 {
 	struct vmgenid_wait wait;
@@ -178,9 +187,8 @@ static long ioctl_wait(struct vmgenc *vg, void __user *arg)
 	if (wait.timeout_ns >= 0)
 		end = ktime_add_safe(ktime_get(), ns_to_ktime(wait.timeout_ns));
 	for (;;) {
-		err = vmgenc_wait_settled(vg);
-		if (err)
-			return err;
+		if (vmgenc_wait_settled(vg))
+			return interrupted(wait.timeout_ns);
 		wait.record = vmgenc_record(vg);
 		if (wait.record.generation != wait.known)
 			break;
@@ -193,14 +201,14 @@ static long ioctl_wait(struct vmgenc *vg, void __user *arg)
 							 differs_from(vg, wait.known),
 							 left);
 		if (err == -ERESTARTSYS)
-			return err;
+			return interrupted(wait.timeout_ns);
 	}
 	return copy_to_user(arg, &wait, sizeof(wait)) ? -EFAULT : 0;
 }
 
 static struct vmgenid_info describe(const struct file *file, struct vmgenc *vg)
 {
-	struct vmgenc_id id = vmgenc_sample(vg);
+	struct vmgenc_id id;
 	struct vmgenid_info info = {
 		.version = VMGENID_ABI_VERSION,
 		.id_offset = offset_in_page(vg->phys),
@@ -209,6 +217,8 @@ static struct vmgenid_info describe(const struct file *file, struct vmgenc *vg)
 
 	BUILD_BUG_ON(sizeof(info) != VMGENID_INFO_SIZE_VER1);
 	spin_lock(&vg->lock);
+	/* The ID that this generation stands for. */
+	id = vg->settled;
 	info.generation = vg->record.generation;
 	info.found_by_call = vg->found_by_call;
 	info.lost_ids = vg->lost_ids;

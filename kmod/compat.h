@@ -16,8 +16,9 @@
 #include <linux/sysctl.h>
 #include <linux/version.h>
 
-#if LINUX_VERSION_CODE < KERNEL_VERSION(5, 10, 0)
-#error "vmgenc needs Linux 5.10 or newer"
+/* In 5.10.119 the generator began to take in all that is mixed in on a reseed. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(5, 10, 119)
+#error "vmgenc needs Linux 5.10.119 or newer"
 #endif
 
 #ifndef CONFIG_64BIT

@@ -18,7 +18,7 @@
 #include "vmgenc.h"
 
 /* A host that changes the ID faster than the kernel reseeds is broken. */
-enum { SETTLE_TRIES = 16 };
+enum { SETTLE_TRIES = 16, SETTLE_PAUSE_MS = 100 };
 
 static const char * const source_names[] = {
 	[VMGENID_SOURCE_NONE]	 = "nobody",
@@ -63,43 +63,48 @@ bool vmgenc_differs(const struct vmgenc *vg)
 	return !same(vmgenc_sample(vg), settled);
 }
 
-/* Stage 1. Any context, also hard interrupts: must not print. */
-void vmgenc_notice(struct vmgenc *vg, enum vmgenid_source source)
+/*
+ * Stage 1. Any context, also hard interrupts: must not print.
+ *
+ * Returns: whether there is a change to be settled.
+ */
+bool vmgenc_notice(struct vmgenc *vg, enum vmgenid_source source)
 {
 	if (!vmgenc_differs(vg))
-		return;
+		return false;
 	cmpxchg(&vg->noticed_by, VMGENID_SOURCE_NONE, source);
 	kthread_queue_work(vg->worker, &vg->settle);
+	return true;
 }
 
-/* Half of an ID may be new already when the other is still on its way. */
-static struct vmgenc_id sample_whole(const struct vmgenc *vg)
+/* Half of the ID is new: the other may still be on its way. */
+static bool torn(const struct vmgenc *vg, struct vmgenc_id id)
 {
-	struct vmgenc_id id = vmgenc_sample(vg);
-	bool old0 = id.half[0] == vg->settled.half[0];
-	bool old1 = id.half[1] == vg->settled.half[1];
-
-	if (old0 != old1) {
-		usleep_range(1000, 2000);
-		id = vmgenc_sample(vg);
-	}
-	return id;
+	return (id.half[0] == vg->settled.half[0]) !=
+	       (id.half[1] == vg->settled.half[1]);
 }
 
 /*
  * Has the generator reseeded from the ID that is in memory afterwards too: a
- * snapshot may be taken, and cloned, between any two instructions.
+ * snapshot may be taken, and cloned, between any two instructions. Nothing may
+ * come before the first reseed, because user space may run meanwhile.
  */
 static int take(struct vmgenc *vg, struct vmgenc_id *ret_id)
 {
 	struct vmgenc_id id;
-	int tries = 0;
+	int tries;
 	int err;
 
-	do {
-		id = sample_whole(vg);
+	for (tries = 0; tries < SETTLE_TRIES; tries++) {
+		id = vmgenc_sample(vg);
 		err = vmgenc_random_reseed(vg, id);
-	} while (!same(id, vmgenc_sample(vg)) && ++tries < SETTLE_TRIES);
+		if (!tries && torn(vg, id))
+			usleep_range(1000, 2000);
+		if (same(id, vmgenc_sample(vg)))
+			break;
+	}
+	if (tries == SETTLE_TRIES)
+		msleep(SETTLE_PAUSE_MS);
 	*ret_id = id;
 	return err;
 }
@@ -111,14 +116,14 @@ static bool publish(struct vmgenc *vg, struct vmgenc_id id, u32 flags,
 	bool valid = vmgenc_id_valid(id);
 	bool changed = valid && vg->adopted;
 
+	if (!valid)
+		flags |= VMGENID_NO_ID;
 	spin_lock(&vg->lock);
-	if (valid) {
-		vg->adopted = true;
-		vg->record.flags = flags;
-		WRITE_ONCE(vg->page->flags, flags);
-	} else if (vg->adopted) {
-		vg->lost_ids++;
-	}
+	vg->record.flags = flags;
+	WRITE_ONCE(vg->page->flags, flags);
+	vg->n_settled += vg->adopted;
+	vg->lost_ids += vg->adopted && !valid;
+	vg->adopted |= valid;
 	if (changed) {
 		vg->record.generation++;
 		vg->record.changed_boottime_ns = now;
@@ -134,7 +139,29 @@ static bool publish(struct vmgenc *vg, struct vmgenc_id id, u32 flags,
 	return changed;
 }
 
-/* Stages 2 and 3: the worker. */
+static void wake(struct vmgenc *vg)
+{
+	wake_up_interruptible_poll(&vg->wait, EPOLLIN | EPOLLRDNORM);
+}
+
+/* A broken host may change the ID all the time, so all of this is limited. */
+static void report(struct vmgenc *vg, struct vmgenc_id id, bool changed, int err)
+{
+	if (err)
+		pr_warn_ratelimited("the kernel's random number generator could not be reseeded (error %d): have vmgend running, or reseed it by hand\n",
+				    err);
+	if (changed) {
+		vmgenc_chardev_uevent(vg);
+		pr_notice_ratelimited("this virtual machine was cloned or restored: generation %llu (noticed by %s)\n",
+				      vg->record.generation,
+				      source_names[vg->record.source]);
+	} else if (!vmgenc_id_valid(id)) {
+		pr_warn_ratelimited("the host provides no generation ID (it is all %s)\n",
+				    id.half[0] ? "ones" : "zeros");
+	}
+}
+
+/* Stage 2, by the worker. */
 static void settle(struct kthread_work *work)
 {
 	struct vmgenc *vg = container_of(work, struct vmgenc, settle);
@@ -144,25 +171,16 @@ static void settle(struct kthread_work *work)
 	bool changed;
 	int err;
 
-	if (vg->adopted && !vmgenc_differs(vg))
+	/* Whoever saw a change that went away again waits as well. */
+	if (vg->adopted && !vmgenc_differs(vg)) {
+		wake(vg);
 		return;
-
-	err = take(vg, &id);
-	changed = publish(vg, id, err ? VMGENID_RNG_STALE : 0, source, now);
-	wake_up_interruptible_poll(&vg->wait, EPOLLIN | EPOLLRDNORM);
-
-	if (err)
-		pr_warn("the kernel's random number generator could not be reseeded (error %d): have vmgend running, or reseed it by hand\n",
-			err);
-	if (changed) {
-		vmgenc_chardev_uevent(vg);
-		pr_notice("this virtual machine was cloned or restored: generation %llu (noticed by %s)\n",
-			  vg->record.generation, source_names[source]);
-	} else if (!vmgenc_id_valid(id)) {
-		pr_warn("the host provides no generation ID (it is all %s)\n",
-			id.half[0] ? "ones" : "zeros");
 	}
-
+	err = take(vg, &id);
+	changed = publish(vg, id, err ? VMGENID_RNG_STALE : 0,
+			  source ?: VMGENID_SOURCE_RECHECK, now);
+	wake(vg);
+	report(vg, id, changed, err);
 	/* Of a snapshot taken after the last comparison in take(). */
 	vmgenc_notice(vg, VMGENID_SOURCE_RECHECK);
 }
@@ -175,8 +193,9 @@ static void settle(struct kthread_work *work)
  */
 int vmgenc_wait_settled(struct vmgenc *vg)
 {
-	vmgenc_notice(vg, VMGENID_SOURCE_CALL);
-	return wait_event_interruptible(vg->wait, !vmgenc_differs(vg));
+	/* Also what changes while this waits: perhaps nobody else looks. */
+	return wait_event_interruptible(vg->wait,
+					!vmgenc_notice(vg, VMGENID_SOURCE_CALL));
 }
 
 struct vmgenid_record vmgenc_record(struct vmgenc *vg)
@@ -203,10 +222,11 @@ int vmgenc_generation_init(struct vmgenc *vg)
 	vg->page->version = VMGENID_ABI_VERSION;
 	vg->page->generation = 1;
 	vg->record.generation = 1;
-	vg->notified_generation = 1;
+	vmgenc_random_init(vg);
 
 	vg->worker = kthread_run_worker(0, "vmgenc");
 	if (IS_ERR(vg->worker)) {
+		vmgenc_random_exit(vg);
 		free_page((unsigned long)vg->page);
 		return PTR_ERR(vg->worker);
 	}
@@ -224,6 +244,8 @@ int vmgenc_generation_init(struct vmgenc *vg)
 
 void vmgenc_generation_exit(struct vmgenc *vg)
 {
+	/* The work queues itself while the ID changes. */
+	kthread_cancel_work_sync(&vg->settle);
 	kthread_destroy_worker(vg->worker);
 	vmgenc_random_exit(vg);
 	free_page((unsigned long)vg->page);

@@ -34,6 +34,15 @@ static struct file *open_urandom(void)
 }
 
 /*
+ * By the process that loads the module: kernel threads need not have a file
+ * system with /dev in it. A failure is told when the generator is to reseed.
+ */
+void vmgenc_random_init(struct vmgenc *vg)
+{
+	vg->urandom = open_urandom();
+}
+
+/*
  * Only for the worker: the ioctl asks for capabilities of the caller, which a
  * kernel thread has and the process that loads the module may lack.
  *
@@ -46,19 +55,14 @@ int vmgenc_random_reseed(struct vmgenc *vg, struct vmgenc_id id)
 	long err;
 
 	add_device_randomness(&id, sizeof(id));
-	if (!file) {
-		file = open_urandom();
-		if (IS_ERR(file))
-			return PTR_ERR(file);
-		vg->urandom = file;
-	}
+	if (IS_ERR(file))
+		return PTR_ERR(file);
 	err = file->f_op->unlocked_ioctl(file, RNDRESEEDCRNG, 0);
 	return err == -ENODATA ? 0 : err;
 }
 
 void vmgenc_random_exit(struct vmgenc *vg)
 {
-	if (vg->urandom)
+	if (!IS_ERR(vg->urandom))
 		filp_close(vg->urandom, NULL);
-	vg->urandom = NULL;
 }

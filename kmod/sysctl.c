@@ -24,12 +24,17 @@ static int show_guid(COMPAT_CTL_CONST struct ctl_table *table, int write,
 static int show_generation(COMPAT_CTL_CONST struct ctl_table *table, int write,
 			   void *buf, size_t *size, loff_t *pos)
 {
-	unsigned long generation = vmgenc_record(table->extra1).generation;
+	unsigned long generation;
 	struct ctl_table line = {
 		.data = &generation,
 		.maxlen = sizeof(generation),
 	};
+	int err;
 
+	err = vmgenc_wait_settled(table->extra1);
+	if (err)
+		return err;
+	generation = vmgenc_record(table->extra1).generation;
 	return proc_doulongvec_minmax(&line, write, buf, size, pos);
 }
 

@@ -44,14 +44,16 @@ struct vmgenc {
 	struct vmgenid_record record;
 	u64 found_by_call;
 	u64 lost_ids;
+	/* Changes of either kind. */
+	u64 n_settled;
 	struct vmgenid_page *page;
 	wait_queue_head_t wait;
 
 	/* Notifies: acpi.c. */
-	u64 notified_generation;
+	u64 n_notified;
 	atomic64_t spurious_notifies;
 
-	/* The kernel's random number generator: random.c. */
+	/* /dev/urandom, or why there is none: random.c. */
 	struct file *urandom;
 
 	/* User space: chardev.c, sysctl.c. */
@@ -72,11 +74,12 @@ void vmgenc_generation_exit(struct vmgenc *vg);
 struct vmgenc_id vmgenc_sample(const struct vmgenc *vg);
 bool vmgenc_id_valid(struct vmgenc_id id);
 bool vmgenc_differs(const struct vmgenc *vg);
-void vmgenc_notice(struct vmgenc *vg, enum vmgenid_source source);
+bool vmgenc_notice(struct vmgenc *vg, enum vmgenid_source source);
 int vmgenc_wait_settled(struct vmgenc *vg);
 struct vmgenid_record vmgenc_record(struct vmgenc *vg);
 
 /* random.c */
+void vmgenc_random_init(struct vmgenc *vg);
 int vmgenc_random_reseed(struct vmgenc *vg, struct vmgenc_id id);
 void vmgenc_random_exit(struct vmgenc *vg);
 

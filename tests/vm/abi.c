@@ -195,6 +195,7 @@ static void test_wait(void)
 	struct vmgenid_wait wait = { .known = 0, .timeout_ns = -1 };
 	const struct itimerval soon = { .it_value.tv_usec = 50000 };
 	const struct sigaction action = { .sa_handler = on_alarm };
+	const struct sigaction restart = { .sa_handler = on_alarm, .sa_flags = SA_RESTART };
 	int fd = must_open(O_RDONLY);
 
 	equal(result(ioctl(fd, VMGENID_WAIT, &wait)), 0, "WAIT on 0 returns at once");
@@ -209,6 +210,11 @@ static void test_wait(void)
 	sigaction(SIGALRM, &action, NULL);
 	setitimer(ITIMER_REAL, &soon, NULL);
 	equal(result(ioctl(fd, VMGENID_WAIT, &wait)), -EINTR, "WAIT is ended by a signal: EINTR");
+	wait.timeout_ns = 1000 * 1000 * 1000;
+	sigaction(SIGALRM, &restart, NULL);
+	setitimer(ITIMER_REAL, &soon, NULL);
+	equal(result(ioctl(fd, VMGENID_WAIT, &wait)), -EINTR,
+	      "also with SA_RESTART, because the time-out would begin anew");
 	equal(result(ioctl(fd, VMGENID_WAIT, NULL)), -EFAULT, "WAIT on NULL: EFAULT");
 	equal(result(ioctl(fd, _IOWR(VMGENID_IOC_TYPE, 1, __u32), &wait)), -EINVAL,
 	      "WAIT with another size: EINVAL");

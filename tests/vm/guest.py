@@ -15,6 +15,7 @@ import contextlib
 import ctypes
 import dataclasses
 import json
+import mmap
 import os
 import pathlib
 import shlex
@@ -84,6 +85,7 @@ class Machine:
     files: dict = dataclasses.field(default_factory=dict)       # {path: content | (content, mode)}
     tables: tuple = ()          # .asl files, injected as further ACPI tables
     loader: dict = dataclasses.field(default_factory=dict)      # {physical address: bytes}
+    shared: bool = False        # the host can write the guest's memory: see Process.memory()
     icount: bool = False        # time counts instructions: deterministic, and idle time is skipped
     cpu: str = "qemu64"         # has no RDRAND: what siblings draw in common is not hidden by it
     accel: str = ""             # default: kvm where it works, else tcg
@@ -104,6 +106,9 @@ class Machine:
                 "-smp", str(self.cpus), "-m", str(self.memory),
                 "-kernel", str(self.kernel.vmlinuz), "-initrd", str(image),
                 "-append", cmdline.strip()]
+        if self.shared:
+            args += ["-object", f"memory-backend-file,id=ram,share=on,size={self.memory}M,"
+                     f"mem-path={directory / 'memory'}", "-machine", "memory-backend=ram"]
         if self.icount:
             args += ["-icount", "shift=3,sleep=off"]
         for table in self.tables:
@@ -275,6 +280,12 @@ class Process:
             return self.qmp.execute(command, **arguments)
         except QmpError as e:
             raise self.error(str(e)) from e
+
+    def memory(self):
+        """The memory of a guest with shared=True, as a writable bytes-like object."""
+        backend = next(a for a in self.arguments if a.startswith("memory-backend-file"))
+        with open(backend.split("mem-path=")[1], "r+b") as file:
+            return mmap.mmap(file.fileno(), 0)
 
     def pause(self):
         self.ask("stop")

@@ -25,8 +25,9 @@ def first_draws(kernel, load):
         g.wait_for("grep -q ready /tmp/draws")
         snapshot = g.snapshot()
     draws = []
-    for _ in range(SIBLINGS):
-        with snapshot.clone(guid=new_guid()) as c:
+    # IDs that a host counts up share a half with the old one, and look torn.
+    for new in [new_guid()] + [new_guid()[:18] + guid[18:] for _ in range(SIBLINGS - 1)]:
+        with snapshot.clone(guid=new) as c:
             c.wait_for(f"test $(wc -l </tmp/draws) -ge {DRAWS}")
             draws.append(c.run("cat /tmp/draws").split("\n")[2:DRAWS + 2])
     return draws

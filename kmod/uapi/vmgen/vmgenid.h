@@ -80,9 +80,14 @@ enum vmgenid_source {
 	VMGENID_SOURCE_RECHECK	= 5,
 };
 
-/* Flags of a record and of the page: describe the latest generation. */
+/* Flags of a record and of the page. */
 /* The kernel's random number generator could not be reseeded. */
 #define VMGENID_RNG_STALE	(1U << 0)
+/*
+ * The host provides no ID now (all zeros or all ones): changes cannot be seen.
+ * Losing the ID is no change, but getting one back is.
+ */
+#define VMGENID_NO_ID		(1U << 1)
 
 /* What read(2) returns. */
 struct vmgenid_record {
@@ -90,7 +95,7 @@ struct vmgenid_record {
 	/* CLOCK_BOOTTIME, nanoseconds, when it was noticed; 0: no change yet. */
 	__u64 changed_boottime_ns;
 	__u32 source;		/* enum vmgenid_source */
-	__u32 flags;		/* VMGENID_RNG_STALE */
+	__u32 flags;		/* VMGENID_RNG_STALE, VMGENID_NO_ID */
 };
 
 /* Page 0. Load the generation with acquire semantics before the flags. */
@@ -98,7 +103,7 @@ struct vmgenid_page {
 	__u64 generation;
 	__u64 reserved;
 	__u32 version;		/* VMGENID_ABI_VERSION */
-	__u32 flags;		/* VMGENID_RNG_STALE */
+	__u32 flags;		/* as in the record */
 };
 
 /*
@@ -106,8 +111,10 @@ struct vmgenid_page {
  * under way is settled, then returns the record as soon as the generation
  * differs from known. 0 is never a generation: "just settle". Keeps no state,
  * so it is free of races and may be used on a shared descriptor.
- * timeout_ns < 0 waits for ever, 0 not at all.
- * Errors: ETIMEDOUT; EINTR; EFAULT; EINVAL (size).
+ * timeout_ns < 0 waits for ever, 0 not at all; settling takes no longer than
+ * the kernel's reseed and is waited for in any case.
+ * Errors: ETIMEDOUT; EINTR: a signal, after which a call with a time-out is not
+ * restarted; EFAULT; EINVAL (size).
  */
 struct vmgenid_wait {
 	__aligned_u64 known;
@@ -116,11 +123,11 @@ struct vmgenid_wait {
 };
 
 /* vmgenid_info.flags */
-/* The in-tree driver is part of this kernel and reseeds as well. */
+/* This kernel was built with the in-tree driver, which reseeds as well. */
 #define VMGENID_INFO_INTREE	(1U << 0)
 /* This host is not known to leave out the ACPI Notify (Xen and bhyve do). */
 #define VMGENID_INFO_NOTIFIES	(1U << 1)
-/* The memory holds an ID now: neither all zeros nor all ones. */
+/* The host provides an ID: neither all zeros nor all ones. */
 #define VMGENID_INFO_ID_VALID	(1U << 2)
 /* The id member is filled in: the descriptor is open for writing. */
 #define VMGENID_INFO_ID_SHOWN	(1U << 3)
@@ -146,7 +153,7 @@ struct vmgenid_info {
 	__u64 found_by_call;	/* changes noticed by VMGENID_SOURCE_CALL */
 	__u64 lost_ids;		/* changes to all zeros or all ones */
 	__u8 hid[32];		/* ACPI _HID, NUL-terminated; empty: none */
-	__u8 id[VMGENID_ID_SIZE];
+	__u8 id[VMGENID_ID_SIZE];	/* that generation stands for */
 };
 
 #define VMGENID_INFO_SIZE_VER1	104
