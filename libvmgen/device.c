@@ -14,6 +14,15 @@
 
 #include "device.h"
 
+/* A signal handler that checks for a change must leave errno alone. */
+static int take_errno(int saved)
+{
+	int r = -errno;
+
+	errno = saved;
+	return r;
+}
+
 static size_t page_size(void)
 {
 	return (size_t)sysconf(_SC_PAGESIZE);
@@ -48,20 +57,17 @@ static int open_node(const char *path, bool *ret_privileged)
 	return fd;
 }
 
-static int map_raw(struct device *device, const struct vmgenid_info *info)
+/* Without the raw page the handle works as it does for everybody. */
+static void map_raw(struct device *device, const struct vmgenid_info *info)
 {
-	int r;
-
 	if (!(info->flags & VMGENID_INFO_RAW_PAGE))
-		return 0;
+		return;
 	if (info->id_offset % sizeof(uint64_t) ||
 	    info->id_offset + sizeof(struct device_id) > page_size())
-		return -EPROTO;
-	r = map(device->fd, (off_t)page_size(), &device->raw_page);
-	if (r < 0)
-		return r;
+		return;
+	if (map(device->fd, (off_t)page_size(), &device->raw_page) < 0)
+		return;
 	device->raw = (const void *)((const char *)device->raw_page + info->id_offset);
-	return 0;
 }
 
 int device_open(const char *path, struct device *ret_device)
@@ -83,9 +89,7 @@ int device_open(const char *path, struct device *ret_device)
 	if (r < 0)
 		goto fail;
 	device.page = page;
-	r = map_raw(&device, &info);
-	if (r < 0)
-		goto fail;
+	map_raw(&device, &info);
 	*ret_device = device;
 	return 0;
 
@@ -109,19 +113,42 @@ int device_wait(const struct device *device, uint64_t known, int64_t timeout_ns,
 		struct vmgenid_record *ret_record)
 {
 	struct vmgenid_wait wait = { .known = known, .timeout_ns = timeout_ns };
+	int saved = errno;
 
 	if (ioctl(device->fd, VMGENID_WAIT, &wait) < 0)
-		return -errno;
+		return take_errno(saved);
 	*ret_record = wait.record;
+	return 0;
+}
+
+int device_read(const struct device *device, struct vmgenid_record *ret_record)
+{
+	struct vmgenid_record record;
+	int saved = errno;
+	ssize_t n;
+
+	do
+		n = read(device->fd, &record, sizeof(record));
+	while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return take_errno(saved);
+	if (n != sizeof(record))
+		return -EPROTO;
+	*ret_record = record;
 	return 0;
 }
 
 int device_info(const struct device *device, struct vmgenid_info *ret_info)
 {
 	struct vmgenid_info info = { .size = sizeof(info) };
+	int saved = errno;
+	int r;
 
-	if (ioctl(device->fd, VMGENID_INFO, &info) < 0)
-		return -errno;
+	do
+		r = ioctl(device->fd, VMGENID_INFO, &info);
+	while (r < 0 && errno == EINTR);
+	if (r < 0)
+		return take_errno(saved);
 	*ret_info = info;
 	return 0;
 }

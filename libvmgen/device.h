@@ -34,7 +34,14 @@ int device_open(const char *path, struct device *ret_device);
 void device_close(struct device *device);
 int device_wait(const struct device *device, uint64_t known, int64_t timeout_ns,
 		struct vmgenid_record *ret_record);
+int device_read(const struct device *device, struct vmgenid_record *ret_record);
 int device_info(const struct device *device, struct vmgenid_info *ret_info);
+
+/* After the generation, which is stored last. */
+static inline uint32_t device_flags(const struct device *device)
+{
+	return __atomic_load_n(&device->page->flags, __ATOMIC_RELAXED);
+}
 
 static inline uint64_t device_generation(const struct device *device)
 {
@@ -42,7 +49,7 @@ static inline uint64_t device_generation(const struct device *device)
 	return __atomic_load_n(&device->page->generation, __ATOMIC_ACQUIRE);
 }
 
-/* Only where raw is mapped. Acquire: what is checked must not be loaded before. */
+/* Only where raw is mapped. */
 static inline struct device_id device_raw_id(const struct device *device)
 {
 	return (struct device_id){ {

@@ -23,8 +23,8 @@
  * change on its own. Only vmgen_read() shares its position with the parent.
  *
  * Signal handlers. vmgen_changed(), vmgen_changed_now(), vmgen_generation(),
- * vmgen_getrandom() and vmgen_fd() take no locks, allocate nothing, and may be
- * called there.
+ * vmgen_getrandom() and vmgen_fd() take no locks, allocate nothing, leave errno
+ * alone, and may be called there.
  *
  * A copy of the memory of the process that is made after a check and before
  * the use of its result cannot be seen by the check. No check can.
@@ -46,8 +46,11 @@ extern "C" {
 /* An open source of generations. */
 struct vmgen;
 
-/* vmgen_event.flags: the kernel could not reseed its random number generator. */
+/* vmgen_event.flags, with the values of VMGENID_ in <vmgen/vmgenid.h>. */
+/* The kernel could not reseed its random number generator. */
 #define VMGEN_RNG_STALE	(1U << 0)
+/* The host provides no ID now, so changes cannot be seen. */
+#define VMGEN_NO_ID	(1U << 1)
 
 /* The latest change. */
 struct vmgen_event {
@@ -57,7 +60,7 @@ struct vmgen_event {
 	uint64_t changed_boottime_ns;
 	/* Who noticed: enum vmgenid_source of <vmgen/vmgenid.h>. */
 	uint32_t source;
-	/* VMGEN_RNG_STALE */
+	/* VMGEN_RNG_STALE, VMGEN_NO_ID */
 	uint32_t flags;
 };
 
@@ -116,7 +119,9 @@ struct vmgen *vmgen_close(struct vmgen *v);
  * When it returns true the kernel's random number generator has been reseeded
  * (unless VMGEN_RNG_STALE, see vmgen_event()), so draw from getrandom(2).
  *
- * Returns true when in doubt: also when the device cannot be asked any more.
+ * Returns true when in doubt. A process that looks at the raw page but cannot ask
+ * the device any more (closed descriptor, seccomp) gets true from every call after
+ * a change.
  */
 bool vmgen_changed(struct vmgen *v);
 
@@ -184,8 +189,9 @@ int vmgen_info(struct vmgen *v, struct vmgen_info *ret_info, size_t size);
  * call returned has drawn as well: draws, checks, and draws again if the world
  * changed in between, on any number of virtual CPUs.
  *
- * Returns 0; -EAGAIN: the machine is being cloned faster than it can draw;
- * otherwise what getrandom(2) or ioctl(2) failed with. On failure buf holds
+ * Returns 0; -EIO: the kernel could not reseed after a change (VMGEN_RNG_STALE);
+ * -ENODATA: the host provides no ID (VMGEN_NO_ID); -EAGAIN: the machine is
+ * being cloned faster than it can draw; otherwise what getrandom(2) or ioctl(2) failed with. On failure buf holds
  * zeros.
  */
 int vmgen_getrandom(struct vmgen *v, void *buf, size_t size);

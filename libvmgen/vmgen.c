@@ -8,15 +8,18 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
-#include <unistd.h>
 
 #include "device.h"
 #include "libvmgen.h"
 
 #define VMGEN_EXPORT __attribute__((visibility("default")))
 
-/* A machine that is cloned more often than this within one draw is out of luck. */
-enum { DRAW_TRIES = 16 };
+enum {
+	/* A machine that is cloned more often within one draw is out of luck. */
+	DRAW_TRIES = 16,
+	/* Of the first release; the structure only grows. */
+	INFO_SIZE_VER1 = 80,
+};
 
 struct vmgen {
 	struct device device;
@@ -32,7 +35,7 @@ static struct vmgen_event event_of(const struct vmgenid_record *record)
 		.generation = record->generation,
 		.changed_boottime_ns = record->changed_boottime_ns,
 		.source = record->source,
-		.flags = record->flags & VMGENID_RNG_STALE ? VMGEN_RNG_STALE : 0,
+		.flags = record->flags & (VMGENID_RNG_STALE | VMGENID_NO_ID),
 	};
 }
 
@@ -43,8 +46,9 @@ static bool raw_moved(struct vmgen *v)
 	if (!v->device.raw)
 		return false;
 	id = device_raw_id(&v->device);
-	return id.half[0] != atomic_load_explicit(&v->settled[0], memory_order_relaxed) ||
-	       id.half[1] != atomic_load_explicit(&v->settled[1], memory_order_relaxed);
+	/* Pairs with settle(): whoever sees its ID sees the generation it stands for. */
+	return id.half[0] != atomic_load_explicit(&v->settled[0], memory_order_acquire) ||
+	       id.half[1] != atomic_load_explicit(&v->settled[1], memory_order_acquire);
 }
 
 /*
@@ -63,26 +67,39 @@ static int settle(struct vmgen *v, struct vmgenid_record *ret_record)
 	while (r == -EINTR);
 	if (r < 0)
 		return r;
-	atomic_store_explicit(&v->settled[0], id.half[0], memory_order_relaxed);
-	atomic_store_explicit(&v->settled[1], id.half[1], memory_order_relaxed);
+	/* Pairs with raw_moved(). */
+	atomic_store_explicit(&v->settled[0], id.half[0], memory_order_release);
+	atomic_store_explicit(&v->settled[1], id.half[1], memory_order_release);
 	return 0;
+}
+
+/* Returns whether random bytes can be vouched for: 0, -EIO or -ENODATA. */
+static int judge(uint32_t flags)
+{
+	if (flags & VMGENID_NO_ID)
+		return -ENODATA;
+	return flags & VMGENID_RNG_STALE ? -EIO : 0;
 }
 
 /* The settled generation of now; without a system call where the raw ID can be seen. */
 static int look(struct vmgen *v, uint64_t *ret_generation)
 {
 	struct vmgenid_record record;
+	uint64_t generation;
 	int r;
 
 	if (v->device.raw && !raw_moved(v)) {
-		*ret_generation = device_generation(&v->device);
-		return 0;
+		generation = device_generation(&v->device);
+		r = judge(device_flags(&v->device));
+	} else {
+		r = settle(v, &record);
+		if (r == 0)
+			r = judge(record.flags);
+		generation = record.generation;
 	}
-	r = settle(v, &record);
-	if (r < 0)
-		return r;
-	*ret_generation = record.generation;
-	return 0;
+	if (r == 0)
+		*ret_generation = generation;
+	return r;
 }
 
 VMGEN_EXPORT int vmgen_open(const char *path, unsigned int flags, struct vmgen **ret_v)
@@ -99,15 +116,15 @@ VMGEN_EXPORT int vmgen_open(const char *path, unsigned int flags, struct vmgen *
 	r = device_open(path ? path : "/dev/vmgenid", &v->device);
 	if (r < 0)
 		goto fail;
-	r = settle(v, &record);
+	/* Takes the generation of now, so that only a change makes the fd readable. */
+	do {
+		r = settle(v, &record);
+		if (r == 0)
+			r = device_read(&v->device, &record);
+	} while (r == -EAGAIN);
 	if (r < 0)
 		goto fail_device;
 	atomic_store(&v->known, record.generation);
-	/* Takes the generation of now, so that only a change makes the fd readable. */
-	if (read(v->device.fd, &record, sizeof(record)) < 0 && errno != EAGAIN) {
-		r = -errno;
-		goto fail_device;
-	}
 	*ret_v = v;
 	return 0;
 
@@ -127,13 +144,22 @@ VMGEN_EXPORT struct vmgen *vmgen_close(struct vmgen *v)
 	return NULL;
 }
 
+/* One caller is told of a generation, and known never goes back. */
+static bool learn(struct vmgen *v, uint64_t generation)
+{
+	uint64_t known = atomic_load(&v->known);
+
+	while (known < generation)
+		if (atomic_compare_exchange_weak(&v->known, &known, generation))
+			return true;
+	return false;
+}
+
 VMGEN_EXPORT bool vmgen_changed_now(struct vmgen *v)
 {
 	struct vmgenid_record record;
 
-	if (settle(v, &record) < 0)
-		return true;
-	return atomic_exchange(&v->known, record.generation) != record.generation;
+	return settle(v, &record) < 0 || learn(v, record.generation);
 }
 
 VMGEN_EXPORT bool vmgen_changed(struct vmgen *v)
@@ -181,15 +207,10 @@ VMGEN_EXPORT int vmgen_fd(const struct vmgen *v)
 VMGEN_EXPORT int vmgen_read(struct vmgen *v, struct vmgen_event *ret_event)
 {
 	struct vmgenid_record record;
-	ssize_t n;
+	int r = device_read(&v->device, &record);
 
-	do
-		n = read(v->device.fd, &record, sizeof(record));
-	while (n < 0 && errno == EINTR);
-	if (n < 0)
-		return -errno;
-	if (n != sizeof(record))
-		return -EPROTO;
+	if (r < 0)
+		return r;
 	*ret_event = event_of(&record);
 	return 0;
 }
@@ -215,7 +236,8 @@ VMGEN_EXPORT int vmgen_info(struct vmgen *v, struct vmgen_info *ret_info, size_t
 	struct vmgen_info info;
 	int r;
 
-	if (size < sizeof(info))
+	_Static_assert(sizeof(info) == INFO_SIZE_VER1, "the first release's");
+	if (size < INFO_SIZE_VER1)
 		return -EINVAL;
 	r = device_info(&v->device, &device);
 	if (r < 0)
@@ -234,23 +256,27 @@ VMGEN_EXPORT int vmgen_info(struct vmgen *v, struct vmgen_info *ret_info, size_t
 		info.flags |= VMGEN_INFO_RAW;
 	memcpy(info.hid, device.hid, sizeof(info.hid) - 1);
 	memset(ret_info, 0, size);
-	memcpy(ret_info, &info, sizeof(info));
+	memcpy(ret_info, &info, size < sizeof(info) ? size : sizeof(info));
 	return 0;
 }
 
 static int draw(void *buf, size_t size)
 {
+	int saved = errno;
 	size_t done = 0;
 	ssize_t n;
+	int r;
 
 	while (done < size) {
 		n = getrandom((char *)buf + done, size - done, 0);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		done += (size_t)n;
+		if (n < 0 && errno != EINTR) {
+			r = -errno;
+			errno = saved;
+			return r;
+		}
+		done += n < 0 ? 0 : (size_t)n;
 	}
+	errno = saved;
 	return 0;
 }
 

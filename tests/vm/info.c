@@ -2,14 +2,29 @@
 /*
  * Copyright (C) the vmgen authors
  *
- * Prints what /dev/vmgenid says of itself and of the latest change, one
- * "NAME VALUE" a line.
+ * Prints what /dev/vmgenid says of itself and of the latest change, and what
+ * vmgen_getrandom() returns, one "NAME VALUE" a line.
  */
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <sys/ioctl.h>
 #include <vmgen/vmgenid.h>
+
+#include "libvmgen.h"
+
+static int try_getrandom(void)
+{
+	struct vmgen *v;
+	uint8_t bytes[8];
+	int r = vmgen_open(NULL, 0, &v);
+
+	if (r < 0)
+		return r;
+	r = vmgen_getrandom(v, bytes, sizeof(bytes));
+	vmgen_close(v);
+	return r;
+}
 
 int main(void)
 {
@@ -30,5 +45,6 @@ int main(void)
 	printf("found_by_call %" PRIu64 "\n", (uint64_t)info.found_by_call);
 	printf("lost_ids %" PRIu64 "\n", (uint64_t)info.lost_ids);
 	printf("hid %s\n", info.hid);
+	printf("getrandom %d\n", try_getrandom());
 	return 0;
 }
