@@ -1,0 +1,34 @@
+#!/bin/sh
+# SPDX-License-Identifier: BSD-2-Clause
+# Copyright (C) the vmgen authors
+#
+# ACPICA evaluates each table of tests/tables/ that a test injects, on the host:
+# a table that is wrong by itself would prove nothing in a guest.
+#
+# shellcheck disable=SC2317 # functions are called through ok
+
+cd "$(dirname "$0")/.." || exit 1
+. tests/tap.sh
+
+scratch=$(mktemp -d) || exit 1
+trap 'rm -rf "$scratch"' EXIT
+
+# evaluates TABLE DEVICE: its ADDR gives a package of two integers.
+evaluates() {
+	# -f: iasl refuses the IDs that hypervisors use, although ACPICA takes them.
+	iasl -f -oa -p "$scratch/$1" "tests/tables/$1.asl" >"$scratch/iasl" 2>&1
+	result=$(acpiexec -b "evaluate \\_SB.$2.ADDR" "$scratch/$1.aml" 2>&1 |
+		sed -n '/returned object/,/^$/p')
+	printf '%s\n' "$result"
+	printf '%s\n' "$result" | grep -q '\[Package\] Contains 2 Elements' &&
+		[ "$(printf '%s\n' "$result" | grep -c '\[Integer\]')" = 2 ]
+}
+
+for table in tests/tables/*.asl; do
+	name=$(basename "$table" .asl)
+	# The devices of this one are wrong on purpose.
+	[ "$name" = malformed ] && continue
+	device=$(sed -nE 's/.*Device \((\\_SB\.)?([A-Z0-9]+)\).*/\2/p' "$table" | head -n 1)
+	ok "$name" evaluates "$name" "$device"
+done
+tap_done
