@@ -141,9 +141,11 @@ endef
 $(eval $(call flavour,$(O),plain))
 $(eval $(call flavour,$(O)/asan,asan))
 
+# A dependency that is missing fails here, not at the user's; sanitizers are one.
+defs := $(if $(SAN),,-Wl,-z,defs)
 $(O)/$(so): $(lib_obj:%=$(O)/%) libvmgen/libvmgen.map
 	$(call say,LD)
-	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -shared -Wl,-z,defs -Wl,-soname,$(soname) \
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -shared $(defs) -Wl,-soname,$(soname) \
 		-Wl,--version-script=libvmgen/libvmgen.map -o $@ $(filter %.o,$^)
 
 # PID 1 of the guests has nothing to load libraries with yet.
@@ -168,16 +170,12 @@ $(man:%=$(O)/%): $(O)/%: %.scd $(O)/.flags
 
 # --- Kernel module ------------------------------------------------------------
 
-# O= and CC= mean something else to Kbuild, so no override may reach it. The
-# tests hand them on to the make that they call, or it would build all anew.
-export OVERRIDES := $(MAKEOVERRIDES)
-MAKEOVERRIDES :=
-
 # Kbuild before 6.13 cannot build elsewhere, so it gets a copy for each kernel.
+# O= and CC= mean something else to it, so no variable of this make may reach it.
 kmod: kdir := $(abspath $(O))/kmod-$(KREL)
 kmod:
 	$(Q)mkdir -p $(kdir) && cp -pur kmod/. $(kdir)
-	$(Q)$(MAKE) -C $(KDIR) M=$(kdir) $(if $(KCC),CC=$(KCC)) $(if $(V),V=$(V)) modules
+	$(Q)env -u MAKEFLAGS $(MAKE) -C $(KDIR) M=$(kdir) $(if $(KCC),CC=$(KCC)) $(if $(V),V=$(V)) modules
 
 # --- Tests --------------------------------------------------------------------
 

@@ -5,13 +5,13 @@
 # make demo shows two clones that draw the same numbers without vmgen, and others
 # with it.
 #
-# functions are called through ok; OVERRIDES is several words
-# shellcheck disable=SC2317,SC2086
+# functions are called through ok:
+# shellcheck disable=SC2317
 
 cd "$(dirname "$0")/.." || exit 1
 . tests/tap.sh
 
-output=$(make $OVERRIDES demo 2>&1)
+output=$(make demo 2>&1)
 status=$?
 
 shows() {

@@ -56,7 +56,7 @@ def base(packages):
 def chroot(root, directory, command):
     script = ('mount --rbind /dev "$1/dev"; mount -t proc proc "$1/proc"; '
               'exec chroot "$1" sh -ec "cd $2; $3"')
-    kernels.run(["unshare", "--mount", "sh", "-ec", script, "sh", str(root), directory, command])
+    kernels.run(["env", "-u", "MAKEFLAGS", "-u", "O", "unshare", "--mount", "sh", "-ec", script, "sh", str(root), directory, command])
 
 
 def copy_checkout(target):

@@ -3,9 +3,11 @@
 # Copyright (C) the vmgen authors
 """Two clones of one snapshot side by side, without vmgen and with it."""
 
+import shlex
 import struct
 import time
 
+from debian import install_commands
 from scenario import boot, new_guid
 
 KERNEL = "6.1-cloud"
@@ -14,13 +16,9 @@ HOOK = "#!/bin/sh\ncut -d' ' -f1 /proc/uptime >/run/hook\n"
 MISSING = "(not known)"
 
 NEXT = """
-On a real guest, as root:
-  1. Give the virtual machine a generation ID, once: QEMU -device vmgenid, libvirt <genid/>;
-     Hyper-V, VMware and Proxmox have one.
-  2. make && make install && systemctl daemon-reload; then build the module for the kernel that
-     runs: dkms install vmgenc/VERSION; modprobe vmgenc
-  3. systemctl enable --now vmgend; vmgenctl status
-The README says more, and how to write a hook."""
+On a real guest, as root, once its hypervisor gives it a generation ID (QEMU: -device vmgenid,
+libvirt: <genid/>; Hyper-V, VMware and Proxmox do so by themselves):
+"""
 
 
 def progress(text):
@@ -83,7 +81,8 @@ def main():
     release = snapshot.machine.kernel.release
     show(f"Without vmgen, Linux {release}", pairs[False])
     common = show(f"With vmgen, Linux {release}", pairs[True])
-    print(NEXT)
+    print(NEXT + "\n".join(f"  {shlex.join(command)}" for command in install_commands()))
+    print("The README says more, and how to write a hook.")
     progress(f"({time.monotonic() - start:.0f} s)")
     return 1 if common else 0
 
