@@ -59,7 +59,7 @@ int file_read(int dir_fd, const char *name, size_t limit, char **ret_text, struc
 	return r;
 }
 
-int file_write_all(int fd, const void *data, size_t size)
+static int write_all(int fd, const void *data, size_t size)
 {
 	const char *p = data;
 	ssize_t n;
@@ -88,7 +88,7 @@ static int write_temporary(int dir_fd, const char *name, const char *text, mode_
 		return -errno;
 	r = fchmod(fd, mode) ? -errno : 0;
 	if (!r)
-		r = file_write_all(fd, text, strlen(text));
+		r = write_all(fd, text, strlen(text));
 	if (!r && durability == FILE_DURABLE && fsync(fd))
 		r = -errno;
 	if (close(fd) && !r)

@@ -32,7 +32,4 @@ enum file_durability {
 int file_replace(int dir_fd, const char *name, const char *text, mode_t mode,
 		 enum file_durability durability);
 
-/* Writes all of it. Returns 0 or -errno. */
-int file_write_all(int fd, const void *data, size_t size);
-
 #endif /* FILE_H */

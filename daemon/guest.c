@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "guest.h"
+#include "paths.h"
 
 /* One line of "acpi:ID:ID:", without its length limit to speak of. */
 enum { MODALIAS_SIZE = 1024 };
@@ -53,7 +54,7 @@ static bool has_generation_device(const char *sysfs)
 	return found;
 }
 
-enum guest guest_diagnose(int error, const char *sysfs)
+enum guest guest_diagnose(int error, const char *node, const char *sysfs)
 {
 	char path[PATH_MAX];
 
@@ -63,6 +64,8 @@ enum guest guest_diagnose(int error, const char *sysfs)
 		return GUEST_NO_RIGHTS;
 	if (error != -ENOENT && error != -ENXIO && error != -ENODEV)
 		return GUEST_BROKEN;
+	if (strcmp(node, PATH_DEVICE))
+		return GUEST_NO_NODE;
 	if (!has_generation_device(sysfs))
 		return GUEST_NO_DEVICE;
 	snprintf(path, sizeof(path), "%s/module/vmgenc", sysfs);
@@ -77,6 +80,7 @@ const char *guest_explain(enum guest guest)
 		[GUEST_NO_DEVICE] = "this VM has no VM Generation ID device: add it on the host (QEMU: -device vmgenid,guid=auto; libvirt: <genid/>; Hyper-V, VMware and Xen have it by themselves)",
 		[GUEST_NO_MODULE] = "the kernel module is not loaded: modprobe vmgenc",
 		[GUEST_REFUSED] = "the kernel module is loaded but gives no device: dmesg | grep vmgenc tells why",
+		[GUEST_NO_NODE] = "is the path of the device right?",
 		[GUEST_BROKEN] = "the device is there but does not work: is the module of the same release?",
 	};
 

@@ -14,6 +14,8 @@ enum guest {
 	GUEST_READY,
 	/* It is there, but may not be opened. */
 	GUEST_NO_RIGHTS,
+	/* There is nothing of the name that was given. */
+	GUEST_NO_NODE,
 	/* The hypervisor shows no VM Generation ID device. */
 	GUEST_NO_DEVICE,
 	/* It does, but the kernel module is not loaded. */
@@ -28,9 +30,9 @@ enum guest {
 
 /*
  * Says why a device could not be opened. error: what vmgen_open() returned.
- * sysfs: GUEST_SYSFS.
+ * node: what it should open. sysfs: GUEST_SYSFS.
  */
-enum guest guest_diagnose(int error, const char *sysfs);
+enum guest guest_diagnose(int error, const char *node, const char *sysfs);
 
 /* Returns a sentence without a full stop: what is wrong, and the remedy. */
 const char *guest_explain(enum guest guest);

@@ -174,34 +174,52 @@ static int add_entry(struct hook_list *list, int dir_fd, const char *directory, 
 	return 0;
 }
 
+static int add_entries(struct hook_list *list, int dir_fd, const char *directory,
+		       hook_complaint complain)
+{
+	int fd = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), r = 0;
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	struct dirent *entry;
+
+	if (!dir) {
+		r = -errno;
+		if (fd >= 0)
+			close(fd);
+		return r;
+	}
+	while (!r) {
+		errno = 0;
+		entry = readdir(dir);
+		if (!entry) {
+			r = -errno;
+			break;
+		}
+		r = add_entry(list, dir_fd, directory, entry->d_name, complain);
+	}
+	closedir(dir);
+	return r;
+}
+
 static int add_directory(struct hook_list *list, const char *directory, hook_complaint complain)
 {
 	char reason[HOOK_REASON_SIZE];
-	struct dirent *entry;
-	int fd, list_fd, r;
-	DIR *dir;
+	int fd, r;
 
 	r = open_trusted(directory, &fd, reason);
 	if (r == -ENOENT || r == -ENOMEM)
 		return r == -ENOENT ? 0 : r;
 	if (r) {
+		list->incomplete = true;
 		complain(LOG_ERR, "hooks in %s are not run: %s", directory, reason);
 		return 0;
 	}
-	list_fd = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	dir = list_fd < 0 ? NULL : fdopendir(list_fd);
-	if (!dir) {
-		complain(LOG_ERR, "hooks in %s are not run: %s", directory, strerror(errno));
-		if (list_fd >= 0)
-			close(list_fd);
-		close(fd);
-		return 0;
-	}
-	while (!r && (entry = readdir(dir)))
-		r = add_entry(list, fd, directory, entry->d_name, complain);
-	closedir(dir);
+	r = add_entries(list, fd, directory, complain);
 	close(fd);
-	return r;
+	if (!r || r == -ENOMEM)
+		return r;
+	list->incomplete = true;
+	complain(LOG_ERR, "hooks in %s are not all run: %s", directory, strerror(-r));
+	return 0;
 }
 
 static int compare(const void *a, const void *b)

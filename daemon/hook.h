@@ -31,6 +31,8 @@ struct hook {
 /* Every hook, in the order of the names. */
 struct hook_list {
 	char *path;
+	/* A directory could not be used. */
+	bool incomplete;
 	size_t n_hooks;
 	struct hook *hooks;
 };

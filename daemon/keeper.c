@@ -2,9 +2,8 @@
 /*
  * Copyright (C) the vmgen authors
  *
- * The keeper of a hook. A lock by the hook's name makes a new keeper wait for
- * one that a former daemon left behind, and the state then says whether there
- * is anything left to do.
+ * The keeper of a hook. It holds the lock of the run with the daemon, so that
+ * a daemon that is started meanwhile waits for it.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -21,7 +20,6 @@
 #include <unistd.h>
 
 #include "keeper.h"
-#include "lock.h"
 #include "log.h"
 #include "output.h"
 #include "process.h"
@@ -29,6 +27,7 @@
 
 enum {
 	REPORT_FD = 3,
+	LOCK_FD = 4,
 	EXIT_NOT_APPLICABLE = 77,
 	/* Per look at the output, so that a hook that prints on and on still times out. */
 	PUMP_SIZE = 65536,
@@ -128,7 +127,7 @@ static void log_result(const struct job *job, const struct hook_result *result)
 			  name, result->status, sigabbrev_np(result->status) ?: "?");
 		break;
 	case OUTCOME_TIMED_OUT:
-		log_error("%s: killed with its process group, because it had not ended after %u s; mend it, or raise timeout in %s/%s.conf",
+		log_error("%s: had not ended after %u s, so its process group was sent SIGTERM and SIGKILL; mend it, or raise timeout in %s/%s.conf",
 			  name, job->timeout_ms / 1000, job->config->hook_settings_dir, name);
 		break;
 	case OUTCOME_UNUSABLE:
@@ -213,45 +212,36 @@ static void run_hook(const struct job *job, struct hook_result *result)
 static void __attribute__((noreturn)) keep(const struct job *job)
 {
 	struct keeper_report report = { .record_error = 0 };
-	struct hook_result *result = &report.result;
-	char directory[PATH_MAX];
-	int lock_fd, r;
 
-	strcpy(result->name, job->hook->name);
-	snprintf(directory, sizeof(directory), "%s/lock", job->config->runtime_dir);
-	r = lock_take(directory, job->hook->name, true, &lock_fd, NULL);
-	if (r)
-		log_warning("%s: cannot lock %s/%s, ignoring: %s", result->name, directory,
-			    result->name, strerror(-r));
-	r = state_find_result(job->config->state_dir, job->run->id_hash, result->name, result);
-	if (r || !outcome_settled(result->outcome)) {
-		run_hook(job, result);
-		report.record_error = state_add_result(job->config->state_dir,
-						       job->run->id_hash, result);
-	}
+	strcpy(report.result.name, job->hook->name);
+	run_hook(job, &report.result);
+	report.record_error = state_add_result(job->config->state_dir, job->run->id_hash,
+					       &report.result);
 	/* The daemon may be gone; then the record is what counts. */
 	(void)!write(REPORT_FD, &report, sizeof(report));
 	_exit(0);
 }
 
-static void __attribute__((noreturn)) become_keeper(const struct job *job, int report_fd)
+static void __attribute__((noreturn))
+become_keeper(const struct job *job, int report_fd, int lock_fd)
 {
 	process_reset_signals();
 	/* Writing to a daemon that is gone must not kill the keeper. */
 	(void)signal(SIGPIPE, SIG_IGN);
 	(void)setsid();
 	(void)prctl(PR_SET_NAME, "vmgend-keeper");
-	/* The daemon's own lock would live on with the keeper otherwise. */
-	if ((report_fd != REPORT_FD && dup2(report_fd, REPORT_FD) < 0) ||
-	    close_range(REPORT_FD + 1, ~0U, 0))
+	/* First out of the way, so that no dup3() below hits another. */
+	report_fd = fcntl(report_fd, F_DUPFD, LOCK_FD + 1);
+	lock_fd = fcntl(lock_fd, F_DUPFD, LOCK_FD + 1);
+	/* The hook must not inherit them, nor the keeper the daemon's own lock. */
+	if (report_fd < 0 || lock_fd < 0 || dup3(report_fd, REPORT_FD, O_CLOEXEC) < 0 ||
+	    dup3(lock_fd, LOCK_FD, O_CLOEXEC) < 0 || close_range(LOCK_FD + 1, ~0U, 0))
 		_exit(1);
-	/* The hook must not inherit it. */
-	(void)fcntl(REPORT_FD, F_SETFD, FD_CLOEXEC);
 	keep(job);
 }
 
 int keeper_start(const struct config *config, const struct record *run, const struct hook *hook,
-		 unsigned int timeout_ms, struct keeper *ret_keeper)
+		 unsigned int timeout_ms, int lock_fd, struct keeper *ret_keeper)
 {
 	const struct job job = {
 		.config = config, .run = run, .hook = hook, .timeout_ms = timeout_ms,
@@ -267,7 +257,7 @@ int keeper_start(const struct config *config, const struct record *run, const st
 	sigprocmask(SIG_SETMASK, &all, &before);
 	pid = fork();
 	if (!pid)
-		become_keeper(&job, fds[1]);
+		become_keeper(&job, fds[1], lock_fd);
 	error = errno;
 	sigprocmask(SIG_SETMASK, &before, NULL);
 	close(fds[1]);

@@ -29,11 +29,11 @@ struct keeper_report {
 };
 
 /*
- * Forks a keeper for a hook of a run. Waits for nothing. timeout_ms: of the
- * hook. Returns 0 or -errno.
+ * Forks a keeper for a hook of a run. timeout_ms: of the hook. lock_fd: of the
+ * run; the keeper holds it, too. Returns 0 or -errno.
  */
 int keeper_start(const struct config *config, const struct record *run, const struct hook *hook,
-		 unsigned int timeout_ms, struct keeper *ret_keeper);
+		 unsigned int timeout_ms, int lock_fd, struct keeper *ret_keeper);
 
 /*
  * Takes the report of a keeper that has ended. name: of the hook. Returns 0;

@@ -10,10 +10,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "lock.h"
+#include "process.h"
 
 static pid_t read_holder(int fd)
 {
@@ -23,14 +25,14 @@ static pid_t read_holder(int fd)
 	return n > 0 ? atoi(text) : 0;
 }
 
-static int note_holder(int fd)
+/* Only a message needs it, so a full file system is no reason to give up. */
+static void note_holder(int fd)
 {
-	if (ftruncate(fd, 0) || dprintf(fd, "%d\n", (int)getpid()) < 0)
-		return -errno;
-	return 0;
+	if (!ftruncate(fd, 0))
+		(void)dprintf(fd, "%d\n", (int)getpid());
 }
 
-int lock_take(const char *directory, const char *name, bool wait, int *ret_fd, pid_t *ret_holder)
+int lock_open(const char *directory, const char *name, int *ret_fd)
 {
 	int dir_fd, fd, r = 0;
 
@@ -43,23 +45,37 @@ int lock_take(const char *directory, const char *name, bool wait, int *ret_fd, p
 	if (fd < 0)
 		r = -errno;
 	close(dir_fd);
-	if (r)
-		return r;
-	while (flock(fd, LOCK_EX | (wait ? 0 : LOCK_NB))) {
+	if (!r)
+		*ret_fd = fd;
+	return r;
+}
+
+int lock_take(int fd, pid_t *ret_holder)
+{
+	int r;
+
+	while (flock(fd, LOCK_EX | LOCK_NB)) {
 		if (errno == EINTR)
 			continue;
 		r = -errno;
-		goto err_close;
+		if (r == -EWOULDBLOCK && ret_holder)
+			*ret_holder = read_holder(fd);
+		return r;
 	}
-	r = note_holder(fd);
-	if (r)
-		goto err_close;
-	*ret_fd = fd;
+	note_holder(fd);
 	return 0;
+}
 
-err_close:
-	if (r == -EWOULDBLOCK && ret_holder)
-		*ret_holder = read_holder(fd);
-	close(fd);
-	return r;
+int lock_wait(int fd, pid_t *ret_child)
+{
+	pid_t pid = process_fork_helper(fd);
+
+	if (pid < 0)
+		return pid;
+	if (!pid) {
+		(void)prctl(PR_SET_NAME, "vmgend-waiter");
+		_exit(flock(PROCESS_KEPT_FD, LOCK_EX) != 0);
+	}
+	*ret_child = pid;
+	return 0;
 }

@@ -2,23 +2,32 @@
 /*
  * Copyright (C) the vmgen authors
  *
- * Locks by name in a directory of root: one daemon, and one process at a time
- * that looks after a hook. A lock ends with its holder, however that ends.
+ * Locks by name in a directory of root: one for the daemon, and one for it and
+ * all hooks that it started. A lock ends when the last process that has its
+ * descriptor is gone, however that ends.
  */
 #ifndef LOCK_H
 #define LOCK_H
 
-#include <stdbool.h>
 #include <sys/types.h>
 
 /*
- * Takes a lock and notes the caller's process ID in it. directory is created
- * if needed. wait: until the holder is gone. The lock lasts until ret_fd is
- * closed; it is not inherited across exec.
- *
- * Returns 0; -EWOULDBLOCK: taken, and ret_holder, which may be NULL, is the
- * holder's process ID or 0; otherwise -errno.
+ * Opens a lock, close-on-exec, without taking it. directory is created if
+ * needed. Returns 0 or -errno.
  */
-int lock_take(const char *directory, const char *name, bool wait, int *ret_fd, pid_t *ret_holder);
+int lock_open(const char *directory, const char *name, int *ret_fd);
+
+/*
+ * Takes a lock and notes the caller's process ID in it. Returns 0;
+ * -EWOULDBLOCK: taken, and ret_holder, which may be NULL, is the process ID of
+ * who took it, or 0; otherwise -errno.
+ */
+int lock_take(int fd, pid_t *ret_holder);
+
+/*
+ * Forks a child that ends when it has taken the lock, which then is the
+ * caller's as well. It dies with the caller. Returns 0 or -errno.
+ */
+int lock_wait(int fd, pid_t *ret_child);
 
 #endif /* LOCK_H */

@@ -10,6 +10,7 @@
 #include <getopt.h>
 #include <inttypes.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -126,16 +127,22 @@ static int parse_options(int argc, char **argv, struct options *options, struct 
 	}
 	if (!r && optind == argc)
 		return -1;
+	if (!r)
+		fprintf(stderr, "vmgend: \"%s\" is not expected\n", argv[optind]);
 	fprintf(stderr, "vmgend: try --help\n");
 	return EXIT_USAGE;
 }
 
 static enum exit_code read_config(const struct options *options, struct config *config)
 {
+	static const struct sighting nothing = { .has_id = false };
 	char error[SETTINGS_ERROR_SIZE] = "the path of the configuration is too long";
 
 	if (config_read(config, options->config_path, options->config_required, error)) {
 		log_error("%s", error);
+		/* Whatever else is wrong, nothing ever skips this. */
+		if (!options->check_config)
+			(void)repair_reseed(&nothing);
 		return EXIT_CONFIG;
 	}
 	/* In daily use a mistake in a hook's file stops that hook alone. */
@@ -160,11 +167,11 @@ static enum exit_code open_device(struct daemon *daemon)
 		if (!r || r == -ENODATA)
 			return EXIT_STOPPED;
 	}
-	guest = guest_diagnose(r, GUEST_SYSFS);
+	guest = guest_diagnose(r, node, GUEST_SYSFS);
 	log_error("cannot use %s: %s; %s", node, strerror(-r), guest_explain(guest));
 	if (guest == GUEST_NO_RIGHTS)
 		return EXIT_NO_RIGHTS;
-	return guest == GUEST_BROKEN ? EXIT_FAILED : EXIT_NO_DEVICE;
+	return guest == GUEST_BROKEN || guest == GUEST_NO_NODE ? EXIT_FAILED : EXIT_NO_DEVICE;
 }
 
 /* Keeps a second daemon out until this process ends. */
@@ -180,7 +187,9 @@ static enum exit_code take_lock(const struct config *config)
 		return r == -EACCES || r == -EPERM ? EXIT_NO_RIGHTS : EXIT_FAILED;
 	}
 	snprintf(directory, sizeof(directory), "%s/lock", config->runtime_dir);
-	r = lock_take(directory, "vmgend", false, &fd, &holder);
+	r = lock_open(directory, "vmgend", &fd);
+	if (!r)
+		r = lock_take(fd, &holder);
 	if (!r)
 		return EXIT_STOPPED;
 	if (r == -EWOULDBLOCK) {
@@ -199,8 +208,10 @@ static void stop(struct daemon *daemon, enum exit_code exit_code)
 
 static void settle(struct daemon *daemon)
 {
-	if (daemon->repair.failed)
+	if (daemon->repair.failed) {
 		stop(daemon, EXIT_FAILED);
+		return;
+	}
 	if (daemon->ready || repair_holds_start(&daemon->repair))
 		return;
 	daemon->ready = true;
@@ -221,10 +232,6 @@ static void on_device(void *context)
 		return;
 	if (!r)
 		r = watch_look(daemon->device, &sighting);
-	if (r == -EAGAIN || r == -EINTR) {
-		log_warning("the generation changes too fast to be read; it is read again with the next change");
-		return;
-	}
 	if (r) {
 		log_error("cannot read %s any more: %s", daemon->config.device, strerror(-r));
 		stop(daemon, EXIT_FAILED);
@@ -273,15 +280,20 @@ static int watch(struct daemon *daemon)
 		return r;
 	}
 	r = loop_new(&handlers, daemon, notify_alive_interval(), &daemon->loop);
-	if (r)
+	if (r) {
+		log_error("cannot make the event loop: %s", strerror(-r));
 		return r;
+	}
 	repair_init(&daemon->repair, &daemon->config);
 	repair_start(&daemon->repair, &sighting);
 	r = loop_watch(daemon->loop, vmgen_fd(daemon->device));
 	if (!r) {
 		settle(daemon);
-		r = loop_run(daemon->loop);
+		/* A stop before the loop would be forgotten in it. */
+		r = daemon->repair.failed ? 0 : loop_run(daemon->loop);
 	}
+	if (r)
+		log_error("the event loop failed: %s", strerror(-r));
 	repair_report(&daemon->repair, "stopped");
 	repair_clear(&daemon->repair);
 	return r;
@@ -321,11 +333,19 @@ int main(int argc, char **argv)
 {
 	struct options options = { .config_path = PATH_CONFIG };
 	struct daemon daemon = { .ready = false };
-	int code;
+	int code, r;
 
 	log_init();
-	if (open_standard_descriptors() || config_init(&daemon.config))
+	umask(022);
+	/* Whoever reads the log may go away. */
+	(void)signal(SIGPIPE, SIG_IGN);
+	r = open_standard_descriptors();
+	if (!r)
+		r = config_init(&daemon.config);
+	if (r) {
+		log_error("cannot begin: %s", strerror(-r));
 		return EXIT_FAILED;
+	}
 	code = parse_options(argc, argv, &options, &daemon.config);
 	if (code < 0)
 		code = run(&options, &daemon);

@@ -20,7 +20,8 @@ static void log_output(struct output *output)
 		return;
 	output->logged += used + 1;
 	if (output->logged <= OUTPUT_LIMIT)
-		log_info("%s: %.*s", output->name, (int)used, output->line);
+		/* Unlike what vmgend says of the hook. */
+		log_info("%s| %.*s", output->name, (int)used, output->line);
 	else
 		log_warning("%s: prints more than %d bytes: the rest is not logged",
 			    output->name, OUTPUT_LIMIT);

@@ -11,6 +11,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/pidfd.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -30,6 +31,28 @@ void process_reset_signals(void)
 		(void)signal(i, SIG_DFL);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+pid_t process_fork_helper(int fd)
+{
+	pid_t parent = getpid(), pid;
+	sigset_t all, before;
+	int error;
+
+	/* A handler of the daemon must not run in the child. */
+	sigfillset(&all);
+	sigprocmask(SIG_SETMASK, &all, &before);
+	pid = fork();
+	if (!pid) {
+		if (prctl(PR_SET_PDEATHSIG, SIGKILL) || getppid() != parent ||
+		    (fd != PROCESS_KEPT_FD && dup2(fd, PROCESS_KEPT_FD) < 0) ||
+		    close_range(PROCESS_KEPT_FD + 1, ~0U, 0))
+			_exit(1);
+		return 0;
+	}
+	error = errno;
+	sigprocmask(SIG_SETMASK, &before, NULL);
+	return pid < 0 ? -error : pid;
 }
 
 /* Puts the three descriptors in their places and closes all others. */

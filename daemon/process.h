@@ -29,6 +29,17 @@ struct process {
 int process_start(int exec_fd, char *const argv[], char *const envp[],
 		  struct process *ret_process);
 
+/* Where a helper finds the descriptor that it was given. */
+enum { PROCESS_KEPT_FD = 3 };
+
+/*
+ * Forks a child that does one thing which may take long. It has this and the
+ * standard descriptors alone, so that it keeps no lock alive, blocks all
+ * signals, and is killed when the caller ends. Returns 0 in the child, else
+ * its process ID or -errno.
+ */
+pid_t process_fork_helper(int fd);
+
 /* Puts every signal back to its default and unblocks all: after fork(2). */
 void process_reset_signals(void);
 

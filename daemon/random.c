@@ -10,11 +10,14 @@
 #include <linux/random.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/pidfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "process.h"
 #include "random.h"
 
 enum {
@@ -24,52 +27,63 @@ enum {
 	HARDWARE_TIMEOUT_MS = 1000,
 };
 
+static void __attribute__((noreturn)) pass_hardware_on(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	uint8_t seed[SEED_SIZE];
+	ssize_t n = fd < 0 ? -1 : read(fd, seed, sizeof(seed));
+
+	_exit(n <= 0 || write(PROCESS_KEPT_FD, seed, n) != n);
+}
+
+/* Waits for either of these: POLLIN, the end of a process, a second. */
+static bool wait_a_second(int fd)
+{
+	struct pollfd wanted = { .fd = fd, .events = POLLIN };
+
+	return poll(&wanted, 1, HARDWARE_TIMEOUT_MS) == 1;
+}
+
+static void end_child(pid_t pid)
+{
+	int fd = pidfd_open(pid, 0);
+
+	(void)kill(pid, SIGKILL);
+	/* One that hangs in a driver is left alone; it holds nothing of ours. */
+	if (fd < 0 || wait_a_second(fd))
+		(void)waitpid(pid, NULL, fd < 0 ? 0 : WNOHANG);
+	if (fd >= 0)
+		close(fd);
+}
+
 /*
  * A read of the hardware generator may sleep for as long as the host likes,
  * and cannot be polled. A child does it, which can be killed.
  */
-static pid_t read_hardware_in_child(const char *path, int *ret_fd)
-{
-	uint8_t seed[SEED_SIZE];
-	int fd, pipe_fds[2];
-	ssize_t n;
-	pid_t pid;
-
-	if (pipe2(pipe_fds, O_CLOEXEC))
-		return -1;
-	pid = fork();
-	if (!pid) {
-		fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-		n = fd < 0 ? -1 : read(fd, seed, sizeof(seed));
-		_exit(n <= 0 || write(pipe_fds[1], seed, n) != n);
-	}
-	close(pipe_fds[1]);
-	if (pid < 0) {
-		close(pipe_fds[0]);
-		return -1;
-	}
-	*ret_fd = pipe_fds[0];
-	return pid;
-}
-
 static size_t read_hardware(const char *path, uint8_t seed[SEED_SIZE])
 {
-	struct pollfd wanted = { .events = POLLIN };
+	sigset_t all, before;
+	int fds[2];
 	ssize_t n = 0;
 	pid_t pid;
-	int fd;
 
 	/* Most machines have none; that is no failure. */
-	pid = access(path, R_OK) ? -1 : read_hardware_in_child(path, &fd);
-	if (pid < 0)
+	if (access(path, R_OK) || pipe2(fds, O_CLOEXEC))
 		return 0;
-	wanted.fd = fd;
-	if (poll(&wanted, 1, HARDWARE_TIMEOUT_MS) == 1)
-		n = read(fd, seed, SEED_SIZE);
-	close(fd);
-	(void)kill(pid, SIGKILL);
-	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
-		;
+	pid = process_fork_helper(fds[1]);
+	if (!pid)
+		pass_hardware_on(path);
+	close(fds[1]);
+	if (pid > 0) {
+		/* The end of the child itself would interrupt the waiting. */
+		sigfillset(&all);
+		sigprocmask(SIG_SETMASK, &all, &before);
+		if (wait_a_second(fds[0]))
+			n = read(fds[0], seed, SEED_SIZE);
+		end_child(pid);
+		sigprocmask(SIG_SETMASK, &before, NULL);
+	}
+	close(fds[0]);
 	return n > 0 ? n : 0;
 }
 

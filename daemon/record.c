@@ -41,21 +41,6 @@ void record_clear(struct record *record)
 	*record = (struct record){ .event = EVENT_NONE };
 }
 
-int record_copy(const struct record *record, struct record *ret_record)
-{
-	struct record copy = *record;
-
-	copy.results = NULL;
-	if (record->n_results) {
-		copy.results = malloc(record->n_results * sizeof(*copy.results));
-		if (!copy.results)
-			return -ENOMEM;
-		memcpy(copy.results, record->results, record->n_results * sizeof(*copy.results));
-	}
-	*ret_record = copy;
-	return 0;
-}
-
 const struct hook_result *record_result(const struct record *record, const char *hook)
 {
 	size_t i;
@@ -85,7 +70,7 @@ int record_set_result(struct record *record, const struct hook_result *result)
 
 size_t record_failures(const struct record *record)
 {
-	size_t i, failures = 0;
+	size_t i, failures = record->incomplete;
 
 	for (i = 0; i < record->n_results; i++)
 		failures += !outcome_settled(record->results[i].outcome);
@@ -120,7 +105,8 @@ static struct json_object *results_to_json(const struct record *record)
 	return json;
 }
 
-struct json_object *record_to_json(const struct record *record)
+/* Returns a new object that the caller puts; NULL: no memory. */
+static struct json_object *record_to_json(const struct record *record)
 {
 	struct json_object *json = json_object_new_object();
 
@@ -131,6 +117,7 @@ struct json_object *record_to_json(const struct record *record)
 	    !json_add(json, "detected_usec", json_object_new_uint64(record->detected_usec)) &&
 	    !json_add(json, "finished_usec", json_object_new_uint64(record->finished_usec)) &&
 	    !json_add(json, "reseed_errno", json_object_new_int(-record->reseed_error)) &&
+	    !json_add(json, "incomplete", json_object_new_boolean(record->incomplete)) &&
 	    !json_add(json, "hooks", results_to_json(record)))
 		return json;
 	json_object_put(json);
@@ -189,21 +176,25 @@ int record_from_json(struct json_object *json, struct record *ret_record)
 {
 	struct record record = { .event = EVENT_NONE };
 	const char *hash, *event;
-	struct json_object *hooks;
+	struct json_object *incomplete, *hooks;
 	uint64_t error;
 	int r;
 
 	if (json_get_text(json, "id_hash", &hash) || !hash_valid(hash) ||
 	    json_get_text(json, "event", &event) || event_parse(event, &record.event) ||
+	    record.event == EVENT_NONE ||
 	    json_get_number(json, "generation", &record.generation) ||
 	    json_get_number(json, "detected_usec", &record.detected_usec) ||
 	    json_get_number(json, "finished_usec", &record.finished_usec) ||
 	    json_get_number(json, "reseed_errno", &error) || error > 4095 ||
+	    !json_object_object_get_ex(json, "incomplete", &incomplete) ||
+	    !json_object_is_type(incomplete, json_type_boolean) ||
 	    !json_object_object_get_ex(json, "hooks", &hooks) ||
 	    !json_object_is_type(hooks, json_type_object))
 		return -EBADMSG;
 	strcpy(record.id_hash, hash);
 	record.reseed_error = -(int)error;
+	record.incomplete = json_object_get_boolean(incomplete);
 	r = results_from_json(hooks, &record);
 	if (r) {
 		record_clear(&record);

@@ -58,6 +58,8 @@ struct record {
 	uint64_t detected_usec, finished_usec;
 	/* 0, or the negative errno of the reseed. */
 	int reseed_error;
+	/* A directory of hooks could not be used, so hooks may be missing. */
+	bool incomplete;
 	size_t n_results;
 	struct hook_result *results;
 };
@@ -65,20 +67,14 @@ struct record {
 /* Frees what belongs to it and empties it. */
 void record_clear(struct record *record);
 
-/* Returns 0 or -ENOMEM. */
-int record_copy(const struct record *record, struct record *ret_record);
-
 /* Replaces the result of the same hook, or adds it. Returns 0 or -ENOMEM. */
 int record_set_result(struct record *record, const struct hook_result *result);
 
 /* Returns the result of a hook, or NULL. */
 const struct hook_result *record_result(const struct record *record, const char *hook);
 
-/* How many of its hooks need someone to look at them? */
+/* How many things need someone to look at them? */
 size_t record_failures(const struct record *record);
-
-/* Returns a new object that the caller puts; NULL: no memory. */
-struct json_object *record_to_json(const struct record *record);
 
 /* Adds a member, or nothing if the record holds nothing. Returns 0 or -ENOMEM. */
 int record_add_json(const struct record *record, struct json_object *json, const char *key);

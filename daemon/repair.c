@@ -7,15 +7,22 @@
  */
 #include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "lock.h"
 #include "log.h"
 #include "notify.h"
 #include "random.h"
 #include "repair.h"
 #include "status.h"
+
+/* On top of what the hooks may take; the next number says its own limit. */
+enum { EXTEND_MARGIN_SEC = 30 };
 
 static uint64_t now_usec(void)
 {
@@ -27,17 +34,20 @@ static uint64_t now_usec(void)
 
 void repair_init(struct repair *repair, const struct config *config)
 {
-	*repair = (struct repair){ .config = config };
+	*repair = (struct repair){ .config = config, .lock_fd = -1 };
 }
 
 void repair_clear(struct repair *repair)
 {
 	repair->run = run_free(repair->run);
+	if (repair->lock_fd >= 0)
+		close(repair->lock_fd);
+	repair->lock_fd = -1;
 	state_clear(&repair->state);
 	explicit_bzero(&repair->seen, sizeof(repair->seen));
 }
 
-static int reseed(const struct sighting *sighting)
+int repair_reseed(const struct sighting *sighting)
 {
 	size_t hardware;
 	int r;
@@ -48,11 +58,16 @@ static int reseed(const struct sighting *sighting)
 		log_info("reseeded the kernel's random number generator, with %zu bytes of hardware entropy",
 			 hardware);
 	else if (r == -ENODATA)
-		log_warning("did not reseed: the kernel's random number generator was never seeded yet; the ID is mixed in and counts when it is (a virtio-rng device makes that sooner)");
+		log_warning("the kernel's random number generator is not seeded yet, so it cannot reseed; the ID is mixed in and counts when it is (a virtio-rng device makes that sooner)");
 	else
 		log_error("cannot reseed the kernel's random number generator, clones may draw the same numbers: %s%s",
 			  strerror(-r), r == -EPERM ? " (vmgend needs CAP_SYS_ADMIN)" : "");
 	return r;
+}
+
+static const char *reseed_word(int error)
+{
+	return !error ? "reseeded" : error == -ENODATA ? "not seeded yet" : "NOT reseeded";
 }
 
 static void tell_manager(const struct repair *repair)
@@ -60,15 +75,17 @@ static void tell_manager(const struct repair *repair)
 	const struct record *last = &repair->state.last;
 	uint64_t generation = repair->seen.generation;
 
-	if (!repair->seen.has_id)
+	if (repair->waiter)
+		notify_status("Waiting for hooks that an earlier vmgend started");
+	else if (!repair->seen.has_id)
 		notify_status("The host provides no generation ID");
 	else if (repair->run)
 		notify_status("Generation %" PRIu64 ": %s, hooks are running", generation,
 			      event_name(repair->state.run.event));
 	else if (*last->id_hash)
-		notify_status("Generation %" PRIu64 "; last: %s, %zu hooks, %zu without success%s",
-			      generation, event_name(last->event), last->n_results,
-			      record_failures(last), last->reseed_error ? ", NOT reseeded" : "");
+		notify_status("Generation %" PRIu64 "; last: %s, %zu without success; random number generator %s",
+			      generation, event_name(last->event), record_failures(last),
+			      reseed_word(last->reseed_error));
 	else
 		notify_status("Generation %" PRIu64, generation);
 }
@@ -142,7 +159,7 @@ static void prepare(struct repair *repair, enum event event, bool resume)
 
 static void launch(struct repair *repair)
 {
-	int r = run_new(repair->config, &repair->state.run, &repair->run);
+	int r = run_new(repair->config, &repair->state.run, repair->lock_fd, &repair->run);
 
 	if (r) {
 		log_error("cannot prepare the hooks: %s", strerror(-r));
@@ -165,22 +182,19 @@ static void finish(struct repair *repair)
 	state->run = (struct record){ .event = EVENT_NONE };
 	strcpy(state->handled, last->id_hash);
 	save(repair, open_state(repair));
-	log_notice("generation %" PRIu64 " is handled (%s): %zu hooks, %zu without success; the random number generator was %s",
+	log_notice("generation %" PRIu64 " is handled (%s): hooks: %zu, without success: %zu; random number generator %s",
 		   last->generation, event_name(last->event), last->n_results,
-		   record_failures(last), last->reseed_error ? "NOT reseeded" : "reseeded");
+		   record_failures(last), reseed_word(last->reseed_error));
 	/* Who waits for the generation may look at the status next. */
 	repair_report(repair, "watching");
 	publish_generation(repair, last->generation);
 }
 
-void repair_advance(struct repair *repair)
+static void advance_run(struct repair *repair)
 {
-	if (!repair->run)
-		return;
 	if (run_advance(repair->run)) {
 		if (repair_holds_start(repair))
-			/* The next number says its own limit. */
-			notify_extend_start(run_limit(repair->run) + 30);
+			notify_extend_start(run_limit(repair->run) + EXTEND_MARGIN_SEC);
 		return;
 	}
 	if (!repair->pending) {
@@ -189,6 +203,11 @@ void repair_advance(struct repair *repair)
 	}
 	repair->pending = false;
 	repair->run = run_free(repair->run);
+	if (!repair->seen.has_id) {
+		/* The run for the ID before stays on record as it is: unfinished. */
+		repair_report(repair, "watching");
+		return;
+	}
 	prepare(repair, EVENT_CHANGED, false);
 	save(repair, open_state(repair));
 	launch(repair);
@@ -199,11 +218,13 @@ void repair_change(struct repair *repair, const struct sighting *sighting)
 	log_notice("generation %" PRIu64 ": this machine was cloned or restored",
 		   sighting->generation);
 	repair->seen = *sighting;
-	repair->reseed_error = reseed(sighting);
+	repair->reseed_error = repair_reseed(sighting);
 	if (!sighting->has_id) {
 		log_warning("the host provides no ID now; the hooks run when it does");
 		return;
 	}
+	if (repair->waiter)
+		return;
 	if (repair->run) {
 		log_notice("this came during a run: the hooks that are running end first, then all run for the newest ID");
 		run_stop(repair->run);
@@ -215,23 +236,35 @@ void repair_change(struct repair *repair, const struct sighting *sighting)
 	launch(repair);
 }
 
+/* It says nothing about the record, and another start may have more luck. */
+static bool is_shortage(int r)
+{
+	return r == -ENOMEM || r == -EMFILE || r == -ENFILE;
+}
+
 /* Returns 0, or what state_load() or state_open() failed with. */
 static int load(struct repair *repair, int fd)
 {
 	const char *reason, *directory = repair->config->state_dir;
-	int r;
+	int r, r2;
 
 	if (fd < 0) {
 		log_error("cannot open the state directory %s: %s", directory, strerror(-fd));
-		return fd;
+		/* That is not the same as a directory without a record. */
+		return fd == -ENOENT ? -EIO : fd;
 	}
 	r = state_load(fd, &repair->state, &reason);
 	if (!r || r == -ENOENT)
 		return r;
-	log_error("%s/state.json cannot be used: %s; it is renamed to state.json.bad, only guards run, and the present ID is recorded",
+	if (is_shortage(r)) {
+		log_error("cannot read %s/state.json: %s", directory, reason);
+		return r;
+	}
+	log_error("%s/state.json cannot be used: %s; it is kept as state.json.bad, only guards run, and the present ID is recorded",
 		  directory, reason);
-	if (state_set_aside(fd))
-		log_error("cannot rename %s/state.json: %s", directory, strerror(errno));
+	r2 = state_keep_bad(fd);
+	if (r2)
+		log_error("cannot keep %s/state.json: %s", directory, strerror(-r2));
 	return r;
 }
 
@@ -252,18 +285,24 @@ static void log_start(enum event event, const struct sighting *sighting, bool re
 			   resume ? "; the run was interrupted and is finished now" : "");
 }
 
-void repair_start(struct repair *repair, const struct sighting *sighting)
+static void begin(struct repair *repair)
 {
+	const struct sighting *sighting = &repair->seen;
 	struct state *state = &repair->state;
 	char boot_id[BOOT_ID_SIZE] = "";
 	int fd = open_state(repair), r;
 	enum event event;
 	bool resume, same_boot;
 
-	/* The state stays locked until it is saved: a keeper may be left over. */
 	r = load(repair, fd);
+	if (is_shortage(r)) {
+		if (fd >= 0)
+			close(fd);
+		(void)repair_reseed(sighting);
+		repair->failed = true;
+		return;
+	}
 	repair->recorded = !r;
-	repair->seen = *sighting;
 	if (state_boot_id(boot_id))
 		log_warning("cannot read the ID of this boot: a change is taken for one before it");
 	event = watch_decide(r, state, sighting, boot_id);
@@ -272,7 +311,7 @@ void repair_start(struct repair *repair, const struct sighting *sighting)
 	same_boot = !strcmp(state->boot_id, boot_id);
 	strcpy(state->boot_id, boot_id);
 	if (event == EVENT_NONE) {
-		if (sighting->has_id && !same_boot)
+		if (!r && !same_boot)
 			save(repair, fd);
 		else if (fd >= 0)
 			close(fd);
@@ -280,14 +319,72 @@ void repair_start(struct repair *repair, const struct sighting *sighting)
 		repair_report(repair, "watching");
 		return;
 	}
-	repair->reseed_error = reseed(sighting);
+	repair->reseed_error = repair_reseed(sighting);
 	prepare(repair, event, resume);
 	save(repair, fd);
 	publish_generation(repair, 0);
 	launch(repair);
 }
 
+static int wait_for_hooks(struct repair *repair)
+{
+	int r = lock_wait(repair->lock_fd, &repair->waiter);
+
+	if (r)
+		return r;
+	log_notice("hooks that an earlier vmgend started are still running; when they have ended it goes on");
+	repair->waiter_holds_start = state_holds_start(repair->config->state_dir);
+	if (repair->waiter_holds_start)
+		notify_extend_start(SETTINGS_SECONDS_MAX + EXTEND_MARGIN_SEC);
+	repair->reseed_error = repair_reseed(&repair->seen);
+	publish_generation(repair, 0);
+	repair_report(repair, "waiting");
+	return 0;
+}
+
+void repair_start(struct repair *repair, const struct sighting *sighting)
+{
+	char directory[PATH_MAX];
+	int r;
+
+	repair->seen = *sighting;
+	snprintf(directory, sizeof(directory), "%s/lock", repair->config->runtime_dir);
+	r = lock_open(directory, "run", &repair->lock_fd);
+	if (!r)
+		r = lock_take(repair->lock_fd, NULL);
+	if (!r) {
+		begin(repair);
+		return;
+	}
+	if (r == -EWOULDBLOCK)
+		r = wait_for_hooks(repair);
+	if (r) {
+		log_error("cannot lock %s/run: %s", directory, strerror(-r));
+		repair->failed = true;
+	}
+}
+
+void repair_advance(struct repair *repair)
+{
+	int status;
+
+	if (repair->run) {
+		advance_run(repair);
+		return;
+	}
+	if (!repair->waiter || waitpid(repair->waiter, &status, WNOHANG) != repair->waiter)
+		return;
+	repair->waiter = 0;
+	repair->failed = status != 0;
+	if (repair->failed)
+		log_error("the process that waited for hooks of an earlier vmgend is gone");
+	else
+		begin(repair);
+}
+
 bool repair_holds_start(const struct repair *repair)
 {
-	return *repair->state.run.id_hash && repair->state.run.event != EVENT_CHANGED;
+	if (repair->waiter)
+		return repair->waiter_holds_start;
+	return repair->run && repair->state.run.event != EVENT_CHANGED;
 }

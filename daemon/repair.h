@@ -20,8 +20,14 @@ struct repair {
 	bool recorded;
 	/* NULL: no hook is to be run at the moment. */
 	struct run *run;
-	/* The run could not be begun; another process must try. */
+	/* The answer could not be begun; another process must try. */
 	bool failed;
+	/* Held while hooks are running, also by those who look after them. */
+	int lock_fd;
+	/* Ends when the hooks of an earlier vmgend have ended; 0: none run. */
+	pid_t waiter;
+	/* What is waited for must be over before other services start. */
+	bool waiter_holds_start;
 	/* What the device showed last. */
 	struct sighting seen;
 	/* It came during the run, and is answered next. */
@@ -35,9 +41,12 @@ void repair_init(struct repair *repair, const struct config *config);
 
 void repair_clear(struct repair *repair);
 
+/* As part of every answer, and if there will be none. Returns 0 or -errno. */
+int repair_reseed(const struct sighting *sighting);
+
 /*
  * Compares the state on disk with what the device shows, and begins what has
- * to be done.
+ * to be done, as soon as no hook of an earlier vmgend is running.
  */
 void repair_start(struct repair *repair, const struct sighting *sighting);
 

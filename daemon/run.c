@@ -14,6 +14,9 @@
 #include "log.h"
 #include "run.h"
 
+/* Below it are the random numbers and the guards. */
+enum { FIRST_REPAIR_BAND = 20 };
+
 /* A hook that its keeper looks after now. */
 struct member {
 	const struct hook *hook;
@@ -30,9 +33,11 @@ struct run {
 	struct member *members;
 	size_t n_members;
 	unsigned int limit_sec;
+	int lock_fd;
 };
 
-int run_new(const struct config *config, struct record *record, struct run **ret_run)
+int run_new(const struct config *config, struct record *record, int lock_fd,
+	    struct run **ret_run)
 {
 	struct run *run = calloc(1, sizeof(*run));
 	int r;
@@ -41,6 +46,7 @@ int run_new(const struct config *config, struct record *record, struct run **ret
 		return -ENOMEM;
 	run->config = config;
 	run->record = record;
+	run->lock_fd = lock_fd;
 	r = hook_list_read(config->hook_path, log_line, &run->list);
 	if (r)
 		goto err_run;
@@ -49,6 +55,7 @@ int run_new(const struct config *config, struct record *record, struct run **ret
 		r = -ENOMEM;
 		goto err_list;
 	}
+	record->incomplete = run->list.incomplete;
 	*ret_run = run;
 	return 0;
 
@@ -90,7 +97,12 @@ static bool is_due(struct run *run, const struct hook *hook, unsigned int *ret_t
 		return false;
 	}
 	if (config_read_hook(run->config, hook->name, &settings, error)) {
-		/* Perhaps they meant to say enabled=no. */
+		/* Perhaps they meant to say enabled=no, but nothing skips a guard. */
+		if (hook->band < FIRST_REPAIR_BAND) {
+			log_error("%s: run with default settings: %s", hook->name, error);
+			*ret_timeout_sec = run->config->hook_timeout_sec;
+			return true;
+		}
 		log_error("%s: not run: %s", hook->name, error);
 		strcpy(unusable.name, hook->name);
 		set_result(run, &unusable);
@@ -109,7 +121,8 @@ static void start_hook(struct run *run, const struct hook *hook, unsigned int ti
 	struct member *member = &run->members[run->n_members];
 	int r;
 
-	r = keeper_start(run->config, run->record, hook, timeout_sec * 1000, &member->keeper);
+	r = keeper_start(run->config, run->record, hook, timeout_sec * 1000, run->lock_fd,
+			 &member->keeper);
 	if (r) {
 		log_error("%s: not run: cannot start a process: %s", hook->name, strerror(-r));
 		strcpy(lost.name, hook->name);

@@ -16,9 +16,11 @@ struct run;
 /*
  * Prepares a run: lists the hooks that its event calls for and that are not
  * settled in its record yet. The record belongs to the caller, gets the
- * results, and must outlive the run. Returns 0 or -errno.
+ * results, and must outlive the run. lock_fd: held as long as a hook is running,
+ * also without the caller. Returns 0 or -errno.
  */
-int run_new(const struct config *config, struct record *record, struct run **ret_run);
+int run_new(const struct config *config, struct record *record, int lock_fd,
+	    struct run **ret_run);
 
 /* Frees the run; hooks that are running go on. NULL is allowed. Returns NULL. */
 struct run *run_free(struct run *run);

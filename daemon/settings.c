@@ -6,12 +6,15 @@
  * its handler the line, so the reader that feeds it counts.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <ini.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "settings.h"
 
@@ -90,6 +93,36 @@ static int handle(void *user, const char *section, const char *key, const char *
 	return !r;
 }
 
+static int open_file(const char *path, FILE **ret_file, char *ret_error)
+{
+	/* O_NONBLOCK: a FIFO in the place of the file must not stop the daemon. */
+	int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC), r;
+	struct stat st;
+	FILE *file;
+
+	if (fd < 0) {
+		r = -errno;
+		/* What a dangling link says is lost, which is not the same as unsaid. */
+		if (r == -ENOENT && !lstat(path, &st))
+			r = -ELOOP;
+		snprintf(ret_error, SETTINGS_ERROR_SIZE, "%s: %s", path,
+			 r == -ELOOP ? "the symbolic link leads nowhere" : strerror(-r));
+		return r;
+	}
+	r = fstat(fd, &st) ? -errno : S_ISREG(st.st_mode) ? 0 : -EINVAL;
+	file = r ? NULL : fdopen(fd, "r");
+	if (!r && !file)
+		r = -errno;
+	if (r) {
+		snprintf(ret_error, SETTINGS_ERROR_SIZE, "%s: %s", path,
+			 r == -EINVAL ? "is not a regular file" : strerror(-r));
+		close(fd);
+		return r;
+	}
+	*ret_file = file;
+	return 0;
+}
+
 int settings_read(const char *path, const char *section, const struct setting *table,
 		  void *target, char ret_error[SETTINGS_ERROR_SIZE])
 {
@@ -99,12 +132,9 @@ int settings_read(const char *path, const char *section, const struct setting *t
 	};
 	int r;
 
-	parser.file = fopen(path, "re");
-	if (!parser.file) {
-		r = -errno;
-		snprintf(ret_error, SETTINGS_ERROR_SIZE, "%s: %s", path, strerror(-r));
+	r = open_file(path, &parser.file, ret_error);
+	if (r)
 		return r;
-	}
 	r = ini_parse_stream(read_line, &parser, handle, &parser);
 	if (r > 0 && (!parser.error || (unsigned int)r < parser.line)) {
 		/* A complaint of libinih's own, which goes on after it. */
@@ -112,7 +142,7 @@ int settings_read(const char *path, const char *section, const struct setting *t
 		parser.line = r;
 		fail(&parser, -EINVAL, "expected [section], key = value, or # comment");
 	} else if (!parser.error && ferror(parser.file)) {
-		fail(&parser, -EIO, "cannot read on (is it a directory?)");
+		fail(&parser, -EIO, "cannot read on");
 	}
 	fclose(parser.file);
 	return parser.error;
@@ -127,7 +157,7 @@ int settings_parse_seconds(const char *value, void *target)
 		return -EINVAL;
 	errno = 0;
 	seconds = strtoul(value, &end, 10);
-	if (errno || *end || seconds < 1 || seconds > 86400)
+	if (errno || *end || seconds < 1 || seconds > SETTINGS_SECONDS_MAX)
 		return -EINVAL;
 	*(unsigned int *)target = seconds;
 	return 0;

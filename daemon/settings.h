@@ -10,7 +10,10 @@
 
 #include <stddef.h>
 
-enum { SETTINGS_ERROR_SIZE = 512 };
+enum {
+	SETTINGS_ERROR_SIZE = 512,
+	SETTINGS_SECONDS_MAX = 86400,
+};
 
 struct setting {
 	const char *key;
@@ -26,7 +29,8 @@ struct setting {
  * Reads a file into a structure. table ends with a NULL key. The structure may
  * be half changed on failure. ret_error: text that names file, line and key.
  *
- * Returns 0; -ENOENT: no such file; -EINVAL: its text is wrong; -errno.
+ * Returns 0; -ENOENT: no such file; -EINVAL: its text is wrong, or it is no
+ * regular file; -ELOOP: a link that leads nowhere; -errno.
  */
 int settings_read(const char *path, const char *section, const struct setting *table,
 		  void *target, char ret_error[SETTINGS_ERROR_SIZE]);

@@ -62,59 +62,66 @@ int state_open(const char *directory, int *ret_fd)
 }
 
 /* The member may be missing; if it is there it must be a good one. */
-static const char *parse_record(struct json_object *json, const char *key, struct record *record)
+static int parse_record(struct json_object *json, const char *key, struct record *record)
 {
 	struct json_object *value;
 
-	if (!json_object_object_get_ex(json, key, &value))
-		return NULL;
-	return record_from_json(value, record) ? "a record in it is damaged" : NULL;
+	return json_object_object_get_ex(json, key, &value) ? record_from_json(value, record) : 0;
 }
 
-static const char *parse_text(struct json_object *json, const char *key, char *text, size_t size)
+static int parse_text(struct json_object *json, const char *key, char *text, size_t size)
 {
 	struct json_object *value;
 
 	if (!json_object_object_get_ex(json, key, &value))
-		return NULL;
+		return 0;
 	if (!json_object_is_type(value, json_type_string) ||
 	    json_object_get_string_len(value) != (int)size - 1)
-		return "a member of it is damaged";
+		return -EBADMSG;
 	memcpy(text, json_object_get_string(value), size);
-	return NULL;
+	return 0;
 }
 
-/* Returns NULL or what is wrong. */
-static const char *parse(const char *text, struct state *state)
+static int parse_members(struct json_object *json, struct state *state)
 {
-	struct json_object *json = json_tokener_parse(text), *version;
-	const char *reason = NULL;
+	int r = parse_text(json, "boot_id", state->boot_id, BOOT_ID_SIZE);
 
+	if (!r)
+		r = parse_text(json, "handled", state->handled, HASH_SIZE);
+	if (!r && *state->handled && !hash_valid(state->handled))
+		r = -EBADMSG;
+	if (!r)
+		r = parse_record(json, "run", &state->run);
+	return r ? r : parse_record(json, "last", &state->last);
+}
+
+static int parse(const char *text, struct state *state, const char **ret_reason)
+{
+	struct json_object *json, *version;
+	int r = -EBADMSG;
+
+	/* json-c does not tell a lack of memory from bad text; malloc(3) does. */
+	errno = 0;
+	json = json_tokener_parse(text);
+	if (!json && errno == ENOMEM)
+		return -ENOMEM;
 	if (!json_object_is_type(json, json_type_object))
-		reason = "it is not complete JSON";
+		*ret_reason = "it is not complete JSON";
 	else if (!json_object_object_get_ex(json, "version", &version))
-		reason = "it has no version";
+		*ret_reason = "it has no version";
 	else if (!json_object_is_type(version, json_type_int) ||
 		 json_object_get_int(version) != STATE_VERSION)
-		reason = "its version is not known to this vmgend";
-	if (!reason)
-		reason = parse_text(json, "boot_id", state->boot_id, BOOT_ID_SIZE);
-	if (!reason)
-		reason = parse_text(json, "handled", state->handled, HASH_SIZE);
-	if (!reason && *state->handled && !hash_valid(state->handled))
-		reason = "a member of it is damaged";
-	if (!reason)
-		reason = parse_record(json, "run", &state->run);
-	if (!reason)
-		reason = parse_record(json, "last", &state->last);
+		*ret_reason = "its version is not known to this vmgend";
+	else
+		r = parse_members(json, state);
 	json_object_put(json);
-	return reason;
+	return r;
 }
 
 int state_load(int fd, struct state *ret_state, const char **ret_reason)
 {
 	struct state state = { .boot_id = "" };
-	const char *reason = NULL;
+	const char *reason = "a member of it is damaged";
 	struct stat st;
 	char *text;
 	int r;
@@ -122,22 +129,25 @@ int state_load(int fd, struct state *ret_state, const char **ret_reason)
 	r = file_read(fd, STATE_FILE, STATE_LIMIT, &text, &st);
 	if (r == -ENOENT)
 		return r;
-	if (r)
+	if (r) {
 		reason = strerror(-r);
-	else if (st.st_uid != geteuid())
-		reason = "it belongs to another user";
-	else
-		reason = parse(text, &state);
-	if (!r)
+	} else {
+		if (st.st_uid == geteuid()) {
+			r = parse(text, &state, &reason);
+		} else {
+			reason = "it belongs to another user";
+			r = -EBADMSG;
+		}
 		free(text);
-	if (!reason) {
+	}
+	if (!r) {
 		*ret_state = state;
 		return 0;
 	}
 	state_clear(&state);
 	if (ret_reason)
 		*ret_reason = reason;
-	return r ? r : -EBADMSG;
+	return r;
 }
 
 int state_save(int fd, const struct state *state)
@@ -162,9 +172,11 @@ int state_save(int fd, const struct state *state)
 	return r;
 }
 
-int state_set_aside(int fd)
+int state_keep_bad(int fd)
 {
-	if (renameat(fd, STATE_FILE, fd, STATE_BAD) || fsync(fd))
+	/* In its place it goes on saying "damaged" until a good one replaces it. */
+	if ((unlinkat(fd, STATE_BAD, 0) && errno != ENOENT) ||
+	    linkat(fd, STATE_FILE, fd, STATE_BAD, 0) || fsync(fd))
 		return -errno;
 	return 0;
 }
@@ -193,26 +205,21 @@ out:
 	return r;
 }
 
-int state_find_result(const char *directory, const char *id_hash, const char *hook,
-		      struct hook_result *ret_result)
+bool state_holds_start(const char *directory)
 {
-	const struct hook_result *result = NULL;
 	struct state state;
+	bool holds;
 	int fd, r;
 
-	r = state_open(directory, &fd);
-	if (r)
-		return r;
+	if (state_open(directory, &fd))
+		return true;
 	r = state_load(fd, &state, NULL);
 	close(fd);
 	if (r)
-		return r;
-	if (!strcmp(state.run.id_hash, id_hash))
-		result = record_result(&state.run, hook);
-	if (result)
-		*ret_result = *result;
+		return r != -ENOENT;
+	holds = *state.run.id_hash && state.run.event != EVENT_CHANGED;
 	state_clear(&state);
-	return result ? 0 : -ENOENT;
+	return holds;
 }
 
 int state_boot_id(char ret_boot_id[BOOT_ID_SIZE])

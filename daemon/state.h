@@ -41,16 +41,17 @@ void state_clear(struct state *state);
 int state_open(const char *directory, int *ret_fd);
 
 /*
- * Returns 0; -ENOENT: there is no state yet. Otherwise it cannot be used, and
- * ret_reason, which may be NULL, points to constant text that says why.
+ * Returns 0; -ENOENT: there is no state yet; -ENOMEM, -EMFILE, -ENFILE: nothing
+ * is known about it. Otherwise it cannot be used, and ret_reason, which may be
+ * NULL, points to constant text that says why.
  */
 int state_load(int fd, struct state *ret_state, const char **ret_reason);
 
 /* Returns 0: it is on disk; or -errno. */
 int state_save(int fd, const struct state *state);
 
-/* Renames a state file that cannot be used to state.json.bad. */
-int state_set_aside(int fd);
+/* Gives a state file that cannot be used the second name state.json.bad. */
+int state_keep_bad(int fd);
 
 /*
  * Adds the result of a hook to the unfinished run for an ID. Returns 0;
@@ -59,12 +60,8 @@ int state_set_aside(int fd);
 int state_add_result(const char *directory, const char *id_hash,
 		     const struct hook_result *result);
 
-/*
- * Finds the result of a hook in the unfinished run for an ID. Returns 0;
- * -ENOENT: none; -errno.
- */
-int state_find_result(const char *directory, const char *id_hash, const char *hook,
-		      struct hook_result *ret_result);
+/* Must the unfinished run be over before other services start? Yes in doubt. */
+bool state_holds_start(const char *directory);
 
 /* Reads the ID of this boot. Returns 0 or -errno. */
 int state_boot_id(char ret_boot_id[BOOT_ID_SIZE]);

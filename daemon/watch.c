@@ -36,6 +36,7 @@ int watch_look(struct vmgen *device, struct sighting *ret_sighting)
 	if (i == LOOKS)
 		return -EAGAIN;
 	sighting.generation = after.generation;
+	sighting.changed_here = after.changed_boottime_ns != 0;
 	if (sighting.has_id)
 		hash_id(sighting.id, sighting.id_hash);
 	*ret_sighting = sighting;
@@ -63,7 +64,8 @@ enum event watch_decide(int load_result, const struct state *state,
 		return EVENT_ADOPTED;
 	if (load_result)
 		return EVENT_UNKNOWN;
-	same_boot = *boot_id && !strcmp(state->boot_id, boot_id);
+	/* vmgend need not have run before the machine was cloned. */
+	same_boot = sighting->changed_here || (*boot_id && !strcmp(state->boot_id, boot_id));
 	if (!strcmp(state->run.id_hash, sighting->id_hash))
 		return decide_unfinished(state->run.event, same_boot);
 	if (!*state->run.id_hash && !strcmp(state->handled, sighting->id_hash))

@@ -15,6 +15,8 @@ struct sighting {
 	uint64_t generation;
 	/* The host may provide no ID. */
 	bool has_id;
+	/* The kernel module noticed a change: since this boot, at any rate. */
+	bool changed_here;
 	uint8_t id[VMGEN_ID_SIZE];
 	char id_hash[HASH_SIZE];
 };

@@ -24,6 +24,7 @@ enum ctl_exit {
 	CTL_NO_MODULE = 6,
 	CTL_NOT_HANDLED = 7,
 	CTL_DEGRADED = 8,
+	CTL_NO_ID = 9,
 	/* As timeout(1). */
 	CTL_TIMEOUT = 124,
 };

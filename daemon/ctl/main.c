@@ -63,6 +63,7 @@ enum ctl_exit ctl_guest_exit(enum guest guest)
 	case GUEST_NO_MODULE:
 	case GUEST_REFUSED:
 		return CTL_NO_MODULE;
+	case GUEST_NO_NODE:
 	case GUEST_BROKEN:
 		return CTL_FAILED;
 	}
@@ -77,6 +78,8 @@ static enum ctl_exit run_command(const struct ctl *ctl, int argc, char **argv)
 	for (i = 0; i < N_COMMANDS; i++) {
 		if (strcmp(commands[i].name, argv[0]))
 			continue;
+		/* getopt_long() begins its messages with it. */
+		argv[0] = (char *)"vmgenctl";
 		/* Starts getopt_long() again, with the arguments of the command. */
 		optind = 0;
 		code = commands[i].run(ctl, argc, argv);

@@ -26,6 +26,9 @@ struct view {
 	bool running, handled, recorded;
 	/* Of the run that finished last. */
 	uint64_t reseed_errno, n_failures;
+	bool incomplete;
+	/* Those of that run; NULL: none. */
+	struct json_object *hooks;
 };
 
 static const char *source_name(uint32_t source)
@@ -43,16 +46,23 @@ static const char *source_name(uint32_t source)
 	return source < sizeof(names) / sizeof(names[0]) ? names[source] : "other";
 }
 
-static uint64_t count_failures(struct json_object *hooks)
+/* Returns how many hooks had no success, and prints each unless prefix is NULL. */
+static uint64_t list_failures(struct json_object *hooks, const char *prefix)
 {
 	struct json_object_iterator it = json_object_iter_begin(hooks);
 	struct json_object_iterator end = json_object_iter_end(hooks);
 	const char *outcome;
 	uint64_t failures = 0;
 
-	for (; !json_object_iter_equal(&it, &end); json_object_iter_next(&it))
-		failures += json_get_text(json_object_iter_peek_value(&it), "outcome", &outcome) ||
-			    (strcmp(outcome, "succeeded") && strcmp(outcome, "not-applicable"));
+	for (; !json_object_iter_equal(&it, &end); json_object_iter_next(&it)) {
+		if (json_get_text(json_object_iter_peek_value(&it), "outcome", &outcome))
+			outcome = "?";
+		if (!strcmp(outcome, "succeeded") || !strcmp(outcome, "not-applicable"))
+			continue;
+		failures++;
+		if (prefix)
+			printf("%s%s: %s\n", prefix, json_object_iter_peek_name(&it), outcome);
+	}
 	return failures;
 }
 
@@ -65,7 +75,7 @@ static bool is_true(struct json_object *object, const char *key)
 
 static void view_vmgend(const struct ctl *ctl, struct view *view)
 {
-	struct json_object *last, *hooks;
+	struct json_object *last;
 	uint64_t generation, error;
 
 	if (vmgend_status(ctl->runtime_dir, &view->vmgend, &view->running))
@@ -78,9 +88,12 @@ static void view_vmgend(const struct ctl *ctl, struct view *view)
 	if (!json_object_object_get_ex(view->vmgend, "last", &last))
 		return;
 	view->reseed_errno = json_get_number(last, "reseed_errno", &error) ? EBADMSG : error;
-	if (json_object_object_get_ex(last, "hooks", &hooks) &&
-	    json_object_is_type(hooks, json_type_object))
-		view->n_failures = count_failures(hooks);
+	view->incomplete = is_true(last, "incomplete");
+	if (json_object_object_get_ex(last, "hooks", &view->hooks) &&
+	    json_object_is_type(view->hooks, json_type_object))
+		view->n_failures = list_failures(view->hooks, NULL);
+	else
+		view->hooks = NULL;
 }
 
 static void look(const struct ctl *ctl, struct view *view)
@@ -95,7 +108,7 @@ static void look(const struct ctl *ctl, struct view *view)
 			r = vmgen_info(device, &view->info, sizeof(view->info));
 		vmgen_close(device);
 	}
-	view->guest = guest_diagnose(r, GUEST_SYSFS);
+	view->guest = guest_diagnose(r, ctl->device, GUEST_SYSFS);
 	view_vmgend(ctl, view);
 }
 
@@ -115,12 +128,13 @@ static enum ctl_exit judge(const struct view *view)
 	if (view->guest != GUEST_READY)
 		return ctl_guest_exit(view->guest);
 	if (!has_id(view))
-		return CTL_NO_DEVICE;
+		return CTL_NO_ID;
 	if (!view->running)
 		return CTL_NOT_RUNNING;
 	if (!view->handled)
 		return CTL_NOT_HANDLED;
-	if (reseed_failed(view) || view->n_failures || !view->recorded)
+	if (reseed_failed(view) || view->n_failures || view->incomplete ||
+	    !view->recorded)
 		return CTL_DEGRADED;
 	return CTL_OK;
 }
@@ -138,13 +152,14 @@ static const char *explain(const struct view *view, enum ctl_exit verdict)
 	case CTL_NOT_HANDLED:
 		return "the last change is being handled: vmgenctl wait --settled";
 	case CTL_DEGRADED:
-		return "a hook, the reseed or the record failed: journalctl -u vmgend";
+		return "a hook, the reseed or the record failed; mend it, the next change tries again: journalctl -u vmgend";
 	case CTL_OK:
 	case CTL_FAILED:
 	case CTL_USAGE:
 	case CTL_NO_RIGHTS:
 	case CTL_NO_DEVICE:
 	case CTL_NO_MODULE:
+	case CTL_NO_ID:
 	case CTL_TIMEOUT:
 		break;
 	}
@@ -187,9 +202,13 @@ static void print_words(const struct view *view, enum ctl_exit verdict)
 		printf("handled:     %s\n", view->handled ? "yes" : "no");
 	if (view->vmgend && json_object_object_get_ex(view->vmgend, "last", &last) &&
 	    !json_get_text(last, "event", &event))
-		printf("last run:    %s; %" PRIu64 " hooks without success; random number generator %s\n",
+		printf("last run:    %s; hooks without success: %" PRIu64 "; random number generator %s\n",
 		       event, view->n_failures, reseed_failed(view) ? "NOT reseeded" :
 		       view->reseed_errno ? "not seeded yet" : "reseeded");
+	if (view->hooks)
+		(void)list_failures(view->hooks, "             ");
+	if (view->incomplete)
+		printf("             a directory of hooks could not be used, so its hooks did not run\n");
 }
 
 static const char *guest_word(enum guest guest)
@@ -197,7 +216,8 @@ static const char *guest_word(enum guest guest)
 	static const char *const words[] = {
 		[GUEST_READY] = "ready", [GUEST_NO_RIGHTS] = "no-rights",
 		[GUEST_NO_DEVICE] = "no-device", [GUEST_NO_MODULE] = "no-module",
-		[GUEST_REFUSED] = "refused", [GUEST_BROKEN] = "broken",
+		[GUEST_REFUSED] = "refused", [GUEST_NO_NODE] = "no-node",
+		[GUEST_BROKEN] = "broken",
 	};
 
 	return words[guest];

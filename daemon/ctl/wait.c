@@ -8,18 +8,16 @@
 #include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
-#include <limits.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/inotify.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "ctl.h"
 #include "libvmgen.h"
-#include "paths.h"
+
+/* systemd starts vmgend again after a second. */
+#define RESTART_NS	INT64_C(5000000000)
 
 struct wait {
 	bool settled;
@@ -96,54 +94,64 @@ static int parse(int argc, char **argv, struct wait *wait)
 		fprintf(stderr, "vmgenctl: \"%s\" is not a generation\n", argv[optind]);
 		return -EINVAL;
 	}
-	return optind + 1 == argc ? 0 : -E2BIG;
+	if (optind + 1 == argc)
+		return 0;
+	fprintf(stderr, "vmgenctl: wait takes no second argument \"%s\"\n", argv[optind + 1]);
+	return -E2BIG;
 }
 
-/* Returns 0 when vmgend has handled the present generation. */
+static bool vmgend_runs(const struct ctl *ctl)
+{
+	struct json_object *status = NULL;
+	bool running = false;
+
+	if (vmgend_status(ctl->runtime_dir, &status, &running))
+		return false;
+	json_object_put(status);
+	return running;
+}
+
+/*
+ * Returns 0 when vmgend has handled the present generation, else -EAGAIN;
+ * -ENXIO: the host provides no ID; -ESRCH: vmgend does not run.
+ */
 static int check_handled(const struct ctl *ctl, struct vmgen *device, uint64_t *ret_generation)
 {
 	struct vmgen_event event;
 	uint64_t handled;
-	int r;
+	int r = vmgen_event(device, &event);
 
-	r = vmgend_generation(ctl->runtime_dir, &handled);
-	if (!r)
-		r = vmgen_event(device, &event);
 	if (r)
 		return r;
+	if (event.flags & VMGEN_NO_ID)
+		return -ENXIO;
+	if (!vmgend_runs(ctl))
+		return -ESRCH;
+	if (vmgend_generation(ctl->runtime_dir, &handled) || handled != event.generation)
+		return -EAGAIN;
 	*ret_generation = event.generation;
-	return handled == event.generation ? 0 : -EAGAIN;
+	return 0;
 }
 
+/* Looks again and again, because vmgend may end without a word. */
 static int wait_handled(const struct ctl *ctl, struct vmgen *device, const struct wait *wait,
 			uint64_t *ret_generation)
 {
-	char path[PATH_MAX], events[4096];
-	struct pollfd fds = { .events = POLLIN };
-	int64_t left;
+	const struct timespec pause = { .tv_nsec = 100000000 };
+	int64_t seen_ns = now_ns();
 	int r;
 
-	snprintf(path, sizeof(path), "%s/" NAME_GENERATION, ctl->runtime_dir);
-	fds.fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
-	if (fds.fd < 0)
-		return -errno;
-	r = inotify_add_watch(fds.fd, path, IN_MODIFY) < 0 ? -errno : -EAGAIN;
-	while (r == -EAGAIN) {
-		while (read(fds.fd, events, sizeof(events)) > 0)
-			;
+	for (;;) {
 		r = check_handled(ctl, device, ret_generation);
-		left = left_ns(wait);
-		if (r != -EAGAIN)
-			break;
-		if (!left)
-			r = -ETIMEDOUT;
-		/* At most a day, so that it fits; then it looks again. */
-		else if (poll(&fds, 1, left < 0 || left > INT64_C(86400000000000) ? 86400000 :
-			      left / 1000000 + 1) < 0)
-			r = -errno;
+		if (r == -EAGAIN)
+			seen_ns = now_ns();
+		/* It may just be starting again. */
+		else if (r != -ESRCH || now_ns() - seen_ns > RESTART_NS)
+			return r;
+		if (!left_ns(wait))
+			return -ETIMEDOUT;
+		nanosleep(&pause, NULL);
 	}
-	close(fds.fd);
-	return r;
 }
 
 static int wait_change(struct vmgen *device, const struct wait *wait, uint64_t *ret_generation)
@@ -162,22 +170,31 @@ static int wait_change(struct vmgen *device, const struct wait *wait, uint64_t *
 	return vmgen_wait(device, known, left_ns(wait), ret_generation);
 }
 
-static bool vmgend_runs(const struct ctl *ctl)
+static enum ctl_exit report(int r, uint64_t generation)
 {
-	struct json_object *status = NULL;
-	bool running = false;
-
-	if (vmgend_status(ctl->runtime_dir, &status, &running))
-		return false;
-	json_object_put(status);
-	return running;
+	switch (r) {
+	case 0:
+		printf("%" PRIu64 "\n", generation);
+		return CTL_OK;
+	case -ETIMEDOUT:
+		return CTL_TIMEOUT;
+	case -ESRCH:
+		fprintf(stderr, "vmgenctl: vmgend is not running: systemctl start vmgend\n");
+		return CTL_NOT_RUNNING;
+	case -ENXIO:
+		fprintf(stderr, "vmgenctl: the host provides no ID: give the device of this VM a GUID on the host\n");
+		return CTL_NO_ID;
+	default:
+		fprintf(stderr, "vmgenctl: cannot wait: %s\n", strerror(-r));
+		return CTL_FAILED;
+	}
 }
 
 enum ctl_exit ctl_wait(const struct ctl *ctl, int argc, char **argv)
 {
 	struct wait wait = { .deadline_ns = -1 };
 	struct vmgen *device;
-	uint64_t generation;
+	uint64_t generation = 0;
 	enum guest guest;
 	int r;
 
@@ -185,25 +202,14 @@ enum ctl_exit ctl_wait(const struct ctl *ctl, int argc, char **argv)
 		return CTL_USAGE;
 	r = vmgen_open(ctl->device, 0, &device);
 	if (r) {
-		guest = guest_diagnose(r, GUEST_SYSFS);
+		guest = guest_diagnose(r, ctl->device, GUEST_SYSFS);
 		fprintf(stderr, "vmgenctl: cannot use %s: %s; %s\n", ctl->device, strerror(-r),
 			guest_explain(guest));
 		return ctl_guest_exit(guest);
-	}
-	if (wait.settled && !vmgend_runs(ctl)) {
-		fprintf(stderr, "vmgenctl: vmgend is not running: systemctl start vmgend\n");
-		vmgen_close(device);
-		return CTL_NOT_RUNNING;
 	}
 	r = wait_change(device, &wait, &generation);
 	if (!r && wait.settled)
 		r = wait_handled(ctl, device, &wait, &generation);
 	vmgen_close(device);
-	if (!r)
-		printf("%" PRIu64 "\n", generation);
-	else if (r != -ETIMEDOUT)
-		fprintf(stderr, "vmgenctl: cannot wait: %s\n", strerror(-r));
-	if (r == -ETIMEDOUT)
-		return CTL_TIMEOUT;
-	return r ? CTL_FAILED : CTL_OK;
+	return report(r, generation);
 }

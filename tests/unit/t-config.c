@@ -40,7 +40,8 @@ static void test_good(struct config *config)
 	equal(config_read(config, scratch_path("none"), false, error), 0, "no file is no mistake");
 	equal(config_read(config, scratch_path("none"), true, error), -ENOENT, "unless it was asked for");
 	ok(strstr(error, "/none: No such file"), "it is named");
-	equal(config_read(config, scratch_directory, true, error), -EIO, "a directory is refused");
+	equal(config_read(config, scratch_directory, true, error), -EINVAL, "a directory is refused");
+	ok(strstr(error, "is not a regular file"), "and told");
 }
 
 static void test_bad(struct config *config)
@@ -91,6 +92,14 @@ static void test_hooks(struct config *config)
 	equal(config_read_hook(config, "10-a", &settings, error), 0, "a hook with a file");
 	ok(!settings.enabled && settings.timeout_sec == 3, "has its own settings");
 	equal(config_check_hooks(config, error), 0, "the files are good");
+	unlink(scratch_path("hooks.conf.d/10-a.conf"));
+	(void)!mkfifo(scratch_path("hooks.conf.d/10-a.conf"), 0644);
+	equal(config_read_hook(config, "10-a", &settings, error), -EINVAL, "a FIFO is refused, without waiting for a writer");
+	unlink(scratch_path("hooks.conf.d/10-a.conf"));
+	(void)!symlink("nowhere", scratch_path("hooks.conf.d/10-a.conf"));
+	equal(config_read_hook(config, "10-a", &settings, error), -ELOOP, "a dangling link is not \"no file\"");
+	ok(strstr(error, "10-a.conf: the symbolic link leads nowhere"), "and told");
+	unlink(scratch_path("hooks.conf.d/10-a.conf"));
 	scratch_write("hooks.conf.d/10-a.conf", "[hook]\nenabled=maybe\n", 0644);
 	equal(config_read_hook(config, "10-a", &settings, error), -EINVAL, "a mistake is refused");
 	ok(strstr(error, "10-a.conf:2: bad value \"maybe\" of \"enabled\""), "and told");

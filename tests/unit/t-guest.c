@@ -7,6 +7,7 @@
 #include <errno.h>
 
 #include "guest.h"
+#include "paths.h"
 #include "scratch.h"
 #include "tap.h"
 
@@ -15,24 +16,25 @@ int main(void)
 	enum guest guest;
 
 	scratch_create();
-	equal(guest_diagnose(0, scratch_directory), GUEST_READY, "it could be opened");
-	equal(guest_diagnose(-EACCES, scratch_directory), GUEST_NO_RIGHTS, "no rights");
-	equal(guest_diagnose(-EIO, scratch_directory), GUEST_BROKEN, "another error");
-	equal(guest_diagnose(-ENOENT, scratch_directory), GUEST_NO_DEVICE, "no ACPI at all");
+	equal(guest_diagnose(0, PATH_DEVICE, scratch_directory), GUEST_READY, "it could be opened");
+	equal(guest_diagnose(-EACCES, PATH_DEVICE, scratch_directory), GUEST_NO_RIGHTS, "no rights");
+	equal(guest_diagnose(-EIO, PATH_DEVICE, scratch_directory), GUEST_BROKEN, "another error");
+	equal(guest_diagnose(-ENOENT, PATH_DEVICE, scratch_directory), GUEST_NO_DEVICE, "no ACPI at all");
+	equal(guest_diagnose(-ENOENT, "/dev/other", scratch_directory), GUEST_NO_NODE, "another path");
 	scratch_mkdir("bus", 0755);
 	scratch_mkdir("bus/acpi", 0755);
 	scratch_mkdir("bus/acpi/devices", 0755);
 	scratch_mkdir("bus/acpi/devices/PNP0A03:00", 0755);
 	scratch_write("bus/acpi/devices/PNP0A03:00/modalias", "acpi:PNP0A03:\n", 0644);
-	equal(guest_diagnose(-ENOENT, scratch_directory), GUEST_NO_DEVICE, "no such ACPI device");
+	equal(guest_diagnose(-ENOENT, PATH_DEVICE, scratch_directory), GUEST_NO_DEVICE, "no such ACPI device");
 	scratch_mkdir("bus/acpi/devices/QEMUVGID:00", 0755);
 	scratch_write("bus/acpi/devices/QEMUVGID:00/modalias", "acpi:QEMUVGID:VM_GEN_COUNTER:\n", 0644);
-	equal(guest_diagnose(-ENOENT, scratch_directory), GUEST_NO_MODULE, "QEMU's, no module");
+	equal(guest_diagnose(-ENOENT, PATH_DEVICE, scratch_directory), GUEST_NO_MODULE, "QEMU's, no module");
 	scratch_write("bus/acpi/devices/QEMUVGID:00/modalias", "acpi:VMGENCTR:\n", 0644);
-	equal(guest_diagnose(-ENXIO, scratch_directory), GUEST_NO_MODULE, "Firecracker's, no module");
+	equal(guest_diagnose(-ENXIO, PATH_DEVICE, scratch_directory), GUEST_NO_MODULE, "Firecracker's, no module");
 	scratch_mkdir("module", 0755);
 	scratch_mkdir("module/vmgenc", 0755);
-	equal(guest_diagnose(-ENOENT, scratch_directory), GUEST_REFUSED, "module without a device");
+	equal(guest_diagnose(-ENOENT, PATH_DEVICE, scratch_directory), GUEST_REFUSED, "module without a device");
 	for (guest = GUEST_READY; guest <= GUEST_BROKEN; guest++)
 		ok(strlen(guest_explain(guest)) > 10, "said in words: %s", guest_explain(guest));
 	return tap_done();

@@ -63,6 +63,7 @@ static void test_list(void)
 	equal(hook_list_read(path, note, &list), 0, "hooks are listed, a missing directory is none");
 	if (!equal(list.n_hooks, 4, "four names"))
 		return;
+	ok(!list.incomplete, "nothing is amiss");
 	ok(!strcmp(list.hooks[0].name, "05-first") && list.hooks[0].band == 5, "sorted by name");
 	ok(!strcmp(list.hooks[1].name, "20-both") &&
 	   !strcmp(list.hooks[1].directory, scratch_path("etc")), "the first directory wins");
@@ -84,6 +85,7 @@ static void test_directory(const char *name, const char *reason)
 	complaints[0] = '\0';
 	equal(hook_list_read(scratch_path("%s", name), note, &list), 0, "a directory is looked at");
 	equal(list.n_hooks, 0, "nothing is taken from a directory that others could change");
+	ok(list.incomplete, "and that is no success");
 	if (!ok(strstr(complaints, reason), "and the reason is told: %s", reason))
 		printf("# %s\n", complaints);
 	hook_list_clear(&list);
@@ -147,6 +149,9 @@ static void test_files(void)
 	expect("10-fifo", -EPERM, "is not a regular file");
 	expect("10-link", -EPERM, "is a symbolic link");
 	expect("10-none", -ENOENT, "No such file");
+	/* Since the hooks were listed. */
+	(void)chmod(scratch_path("files"), 0775);
+	expect("10-good", -EPERM, "/files can be written by others than root");
 }
 
 int main(void)

@@ -6,52 +6,101 @@
  */
 #include <errno.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 
 #include "lock.h"
 #include "scratch.h"
 #include "tap.h"
 
-int main(void)
-{
-	char directory[PATH_MAX];
-	int first, second, pipe_fds[2];
-	pid_t holder = 0, pid;
-	struct stat st;
-	char byte;
+static char directory[PATH_MAX];
 
-	scratch_create();
-	strcpy(directory, scratch_path("lock"));
-	equal(lock_take(directory, "a", false, &first, NULL), 0, "taken");
+static int take(const char *name, int *ret_fd, pid_t *ret_holder)
+{
+	int r = lock_open(directory, name, ret_fd);
+
+	if (!r)
+		r = lock_take(*ret_fd, ret_holder);
+	return r;
+}
+
+static void test_twice(void)
+{
+	int first, second, third;
+	pid_t holder = 0;
+	struct stat st;
+
+	equal(take("a", &first, NULL), 0, "taken");
 	ok(!stat(scratch_path("lock/a"), &st) && (st.st_mode & 07777) == 0600 &&
 	   !stat(directory, &st) && (st.st_mode & 07777) == 0700, "for root alone");
-	equal(lock_take(directory, "a", false, &second, &holder), -EWOULDBLOCK, "not taken twice");
+	equal(take("a", &second, &holder), -EWOULDBLOCK, "not taken twice");
 	equal(holder, getpid(), "the holder is named");
-	equal(lock_take(directory, "b", false, &second, NULL), 0, "another name is free");
+	equal(take("b", &third, NULL), 0, "another name is free");
+	close(third);
+	close(first);
+	equal(lock_take(second, NULL), 0, "free after close");
 	close(second);
-	close(first);
-	equal(lock_take(directory, "a", false, &first, NULL), 0, "free after close");
-	close(first);
+}
+
+static void test_wait(void)
+{
+	int first, second, others[2], pipe_fds[2], status = -1;
+	pid_t holder = 0, pid, waiter = 0;
+	char byte;
 
 	if (pipe(pipe_fds))
 		scratch_give_up("pipe");
 	pid = fork();
 	if (!pid) {
-		if (lock_take(directory, "a", false, &first, NULL) || write(pipe_fds[1], "x", 1) != 1)
+		if (take("a", &first, NULL) || write(pipe_fds[1], "x", 1) != 1)
 			_exit(1);
 		pause();
 	}
 	ok(read(pipe_fds[0], &byte, 1) == 1, "a child has it");
-	equal(lock_take(directory, "a", false, &first, &holder), -EWOULDBLOCK, "it is taken");
+	equal(take("a", &first, &holder), -EWOULDBLOCK, "it is taken");
 	equal(holder, pid, "the child is named");
+	if (pipe(others))
+		scratch_give_up("pipe");
+	equal(lock_wait(first, &waiter), 0, "somebody waits");
+	close(others[1]);
+	ok(read(others[0], &byte, 1) == 0, "and keeps no other descriptor");
+	equal(waitpid(waiter, NULL, WNOHANG), 0, "as long as it is taken");
 	(void)kill(pid, SIGKILL);
-	equal(lock_take(directory, "a", true, &first, NULL), 0, "waits until the holder is gone");
-	waitpid(pid, NULL, 0);
+	ok(waitpid(waiter, &status, 0) == waiter && !status, "until the holder is gone");
+	equal(take("a", &second, NULL), -EWOULDBLOCK, "then it is taken for the caller");
+	close(second);
 	close(first);
+	waitpid(pid, NULL, 0);
+	equal(take("a", &first, NULL), 0, "until the caller closes it");
+	close(first);
+}
 
+/* The number of the holder is not worth a failure. */
+static void test_full(void)
+{
+	struct rlimit limit = { .rlim_cur = 0, .rlim_max = 0 };
+	int fd, status;
+
+	if (!fork()) {
+		(void)signal(SIGXFSZ, SIG_IGN);
+		_exit(setrlimit(RLIMIT_FSIZE, &limit) || take("full", &fd, NULL));
+	}
+	ok(wait(&status) > 0 && !status, "taken although nothing can be written");
+}
+
+int main(void)
+{
+	int fd;
+
+	scratch_create();
+	strcpy(directory, scratch_path("lock"));
+	test_twice();
+	test_wait();
+	test_full();
 	(void)!symlink("/etc/passwd", scratch_path("lock/link"));
-	equal(lock_take(directory, "link", false, &first, NULL), -ELOOP, "no symbolic link");
+	equal(take("link", &fd, NULL), -ELOOP, "no symbolic link");
 	scratch_write("file", "", 0600);
-	equal(lock_take(scratch_path("file"), "a", false, &first, NULL), -ENOTDIR, "no directory: told");
+	strcpy(directory, scratch_path("file"));
+	equal(take("a", &fd, NULL), -ENOTDIR, "no directory: told");
 	return tap_done();
 }

@@ -2,41 +2,125 @@
 /*
  * Copyright (C) the vmgen authors
  *
- * The reseed, on the real random number generator.
+ * The reseed, on the real random number generator. What the kernel is asked
+ * for is noted on the way, because it does not show afterwards.
  */
 #include <errno.h>
+#include <linux/random.h>
+#include <poll.h>
+#include <signal.h>
 #include <string.h>
+#include <sys/file.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include "random.h"
 #include "scratch.h"
 #include "tap.h"
 
+static const uint8_t id[VMGEN_ID_SIZE] = "0123456789abcde";
+static char asked[256];
+
+/* Instead of libc's. */
+int ioctl(int fd, unsigned long request, ...)
+{
+	const struct rand_pool_info *pool;
+	char *end = asked + strlen(asked);
+	va_list args;
+
+	va_start(args, request);
+	pool = va_arg(args, void *);
+	va_end(args);
+	if (request == RNDADDENTROPY)
+		sprintf(end, "add %d bytes for %d bits%s, ", pool->buf_size, pool->entropy_count,
+			memcmp(pool->buf, id, sizeof(id)) ? "" : ": the ID");
+	else if (request == RNDRESEEDCRNG)
+		strcpy(end, "reseed");
+	return syscall(SYS_ioctl, fd, request, pool);
+}
+
+static void reseed(const char *device, const char *hardware, const uint8_t *the_id, int want,
+		   size_t want_hardware, const char *want_asked, const char *name)
+{
+	size_t got_hardware = 99;
+
+	asked[0] = '\0';
+	equal(random_reseed(device, hardware, the_id, &got_hardware), want, name);
+	equal(got_hardware, want_hardware, "so many bytes of hardware");
+	if (!ok(!strcmp(asked, want_asked), "asked for: %s", want_asked))
+		printf("# %s\n", asked);
+}
+
+/*
+ * vmgend is killed while the hardware makes its child wait. Everybody's child
+ * is this program's in the end.
+ */
+static void test_killed(void)
+{
+	char path[PATH_MAX];
+	int lock, fifo = -1, status, i;
+	size_t hardware;
+	pid_t pid;
+
+	strcpy(path, scratch_path("lock"));
+	scratch_write("lock", "", 0600);
+	(void)prctl(PR_SET_CHILD_SUBREAPER, 1);
+	pid = fork();
+	if (!pid) {
+		lock = open(path, O_RDONLY);
+		(void)flock(lock, LOCK_EX);
+		for (;;)
+			(void)random_reseed(RANDOM_DEVICE, scratch_path("fifo"), id, &hardware);
+	}
+	/* Opens as soon as the child does, which then reads for ever. */
+	for (i = 0; i < 1000 && fifo < 0; i++) {
+		fifo = open(scratch_path("fifo"), O_WRONLY | O_NONBLOCK);
+		usleep(1000);
+	}
+	ok(fifo >= 0, "a child reads the hardware");
+	(void)kill(pid, SIGKILL);
+	waitpid(pid, &status, 0);
+	/* The FIFO would be readable for ever by a child that lives on. */
+	for (i = 0; i < 1000 && waitpid(-1, &status, WNOHANG) >= 0; i++)
+		usleep(1000);
+	ok(i < 1000, "it dies with its parent");
+	lock = open(path, O_RDONLY);
+	equal(flock(lock, LOCK_EX | LOCK_NB), 0, "and keeps no lock of it");
+	close(lock);
+	close(fifo);
+}
+
 int main(void)
 {
-	static const uint8_t id[VMGEN_ID_SIZE] = "0123456789abcde";
-	size_t hardware = 99;
+	size_t hardware;
 	int status;
 	pid_t pid;
 
 	scratch_create();
-	equal(random_reseed(RANDOM_DEVICE, "/nonexistent", id, &hardware), 0, "reseeds without hardware");
-	equal(hardware, 0, "and says so");
 	scratch_write("short", "0123456789", 0600);
-	equal(random_reseed(RANDOM_DEVICE, scratch_path("short"), NULL, &hardware), 0, "reseeds without an ID");
-	equal(hardware, 10, "with what the hardware gave");
 	if (mkfifo(scratch_path("fifo"), 0600))
 		scratch_give_up("fifo");
-	equal(random_reseed(RANDOM_DEVICE, scratch_path("fifo"), id, &hardware), 0, "reseeds with hardware that hangs");
-	equal(hardware, 0, "and does not wait for it");
-	equal(random_reseed("/nonexistent", "/nonexistent", id, &hardware), -ENOENT, "no device: told");
-	equal(random_reseed("/dev/null", "/nonexistent", id, &hardware), -ENOTTY, "another device: told");
-	equal(random_reseed("/dev/null", scratch_path("short"), id, &hardware), -ENOTTY, "and with hardware");
-	equal(hardware, 0, "which it could not use");
+	reseed(RANDOM_DEVICE, "/nonexistent", id, 0, 0,
+	       "add 16 bytes for 0 bits: the ID, reseed", "reseeds without hardware");
+	reseed(RANDOM_DEVICE, scratch_path("short"), NULL, 0, 10,
+	       "add 10 bytes for 40 bits, reseed", "reseeds without an ID");
+	reseed(RANDOM_DEVICE, scratch_path("short"), id, 0, 10,
+	       "add 10 bytes for 40 bits, add 16 bytes for 0 bits: the ID, reseed", "reseeds with both");
+	reseed(RANDOM_DEVICE, scratch_path("fifo"), id, 0, 0,
+	       "add 16 bytes for 0 bits: the ID, reseed", "reseeds with hardware that hangs");
+	reseed("/nonexistent", "/nonexistent", id, -ENOENT, 0, "", "no device: told");
+	reseed("/dev/null", "/nonexistent", id, -ENOTTY, 0,
+	       "add 16 bytes for 0 bits: the ID, ", "another device: told");
+	reseed("/dev/null", "/nonexistent", NULL, -ENOTTY, 0, "reseed", "a failed reseed: told");
+	reseed("/dev/null", scratch_path("short"), id, -ENOTTY, 0,
+	       "add 10 bytes for 40 bits, ", "hardware that could not be used: told");
 	pid = fork();
 	if (!pid)
 		_exit(setuid(65534) || random_reseed(RANDOM_DEVICE, "/nonexistent", id, &hardware) != -EPERM);
 	ok(waitpid(pid, &status, 0) == pid && !status, "without rights: told");
 	ok(waitpid(-1, NULL, WNOHANG) < 0 && errno == ECHILD, "no child is left");
+	test_killed();
 	return tap_done();
 }

@@ -6,13 +6,30 @@
  * recorded, and what is told.
  */
 #include <errno.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
 #include <time.h>
 
+#include "random.h"
 #include "repair.h"
 #include "scratch.h"
 #include "tap.h"
 
 static struct config config;
+static int reseeds, reseed_result;
+
+/* Instead of the real one, which has a test of its own. */
+int random_reseed(const char *device, const char *hardware, const uint8_t *id,
+		  size_t *ret_hardware)
+{
+	(void)device;
+	(void)hardware;
+	(void)id;
+	*ret_hardware = 0;
+	reseeds++;
+	return reseed_result;
+}
 
 static struct sighting sight(uint64_t generation, const char *id)
 {
@@ -31,7 +48,7 @@ static void advance_to_end(struct repair *repair)
 {
 	const struct timespec pause = { .tv_nsec = 5000000 };
 
-	while (repair->run) {
+	while (repair->run || repair->waiter) {
 		nanosleep(&pause, NULL);
 		repair_advance(repair);
 	}
@@ -60,6 +77,23 @@ static struct state read_state(void)
 	return state;
 }
 
+static bool contains(const char *file, const char *text)
+{
+	return strcasestr(scratch_read(file), text) != NULL;
+}
+
+/* As bytes, as the host writes it, and as it is in memory. */
+static bool has_raw_id(const char *file, char letter)
+{
+	char bytes[VMGEN_ID_SIZE + 1] = "", hex[2 * VMGEN_ID_SIZE + 1] = "", dashed[40];
+
+	memset(bytes, letter, VMGEN_ID_SIZE);
+	for (int i = 0; i < VMGEN_ID_SIZE; i++)
+		sprintf(hex + 2 * i, "%02x", letter);
+	snprintf(dashed, sizeof(dashed), "%.8s-%.4s-%.4s-%.4s-%s", hex, hex, hex, hex, hex + 20);
+	return contains(file, bytes) || contains(file, hex) || contains(file, dashed);
+}
+
 static void expect(const char *name, const char *ran, enum event event, const char *id)
 {
 	struct state state = read_state();
@@ -70,9 +104,29 @@ static void expect(const char *name, const char *ran, enum event event, const ch
 	ok(!strcmp(state.handled, sighting.id_hash) && !*state.run.id_hash,
 	   "%s: recorded as handled", name);
 	ok(state.last.event == event, "%s: %s", name, event_name(state.last.event));
-	ok(!memmem(scratch_read("state/state.json"), strlen(scratch_read("state/state.json")), id, 8) &&
-	   !strstr(scratch_read("status.json"), id), "%s: the ID itself is nowhere", name);
+	ok(!has_raw_id("state/state.json", *id) && !has_raw_id("status.json", *id),
+	   "%s: the ID itself is nowhere", name);
 	unlink(scratch_path("ran"));
+	state_clear(&state);
+}
+
+static void forget_boot(void)
+{
+	struct state state = read_state();
+	int fd;
+
+	strcpy(state.boot_id, "99999999-9999-9999-9999-999999999999");
+	if (state_open(config.state_dir, &fd) || state_save(fd, &state))
+		scratch_give_up("state");
+	close(fd);
+	state_clear(&state);
+}
+
+static void expect_this_boot(const char *name)
+{
+	struct state state = read_state();
+
+	ok(strcmp(state.boot_id, "99999999-9999-9999-9999-999999999999"), "%s: this boot is recorded", name);
 	state_clear(&state);
 }
 
@@ -91,24 +145,69 @@ static void test_starts(void)
 
 static void test_reboot(void)
 {
-	struct state state = read_state();
-	int fd;
+	struct sighting none = { .generation = 1 };
+	struct repair repair;
 
-	strcpy(state.boot_id, "99999999-9999-9999-9999-999999999999");
-	if (state_open(config.state_dir, &fd) || state_save(fd, &state))
-		scratch_give_up("state");
-	close(fd);
-	state_clear(&state);
+	forget_boot();
 	start_and_finish(1, ID_C);
 	expect("down meanwhile", "15:boot-changed ", EVENT_BOOT_CHANGED, ID_C);
-	state = read_state();
-	ok(strcmp(state.boot_id, "99999999-9999-9999-9999-999999999999"), "this boot is recorded");
-	state_clear(&state);
+	expect_this_boot("down meanwhile");
+	forget_boot();
+	start_and_finish(1, ID_C);
+	expect("rebooted", "", EVENT_BOOT_CHANGED, ID_C);
+	expect_this_boot("rebooted");
+	forget_boot();
+	repair_init(&repair, &config);
+	repair_start(&repair, &none);
+	repair_clear(&repair);
+	expect("rebooted without an ID", "", EVENT_BOOT_CHANGED, ID_C);
+	expect_this_boot("rebooted without an ID");
+}
+
+/* The start is not held up by a run that cannot go on. */
+static void test_boot_run_without_id(void)
+{
+	struct sighting sighting = sight(1, ID_A), none = { .generation = 1 };
+	struct repair repair;
+
+	forget_boot();
+	scratch_write("generation", "1\n", 0644);
+	repair_init(&repair, &config);
+	repair_start(&repair, &sighting);
+	ok(repair.run && repair_holds_start(&repair), "a run at boot holds up the start");
+	ok(!strcmp(scratch_read("generation"), "0\n"), "no generation is handled yet");
+	repair_clear(&repair);
+	repair_init(&repair, &config);
+	repair_start(&repair, &none);
+	ok(repair.waiter && repair_holds_start(&repair), "so do its hooks after a restart");
+	advance_to_end(&repair);
+	ok(!repair.run && !repair_holds_start(&repair), "without an ID it is not held up");
+	repair_clear(&repair);
+	start_and_finish(1, ID_A);
+	expect("with the ID again", "15:boot-changed ", EVENT_BOOT_CHANGED, ID_A);
+	start_and_finish(2, ID_C);
+	expect("back", "15:changed 50:changed ", EVENT_CHANGED, ID_C);
 }
 
 static void test_damaged(void)
 {
+	struct sighting first = sight(1, ID_A);
+	struct repair repair;
+	int status;
+	pid_t pid;
+
 	scratch_write("state/state.json", "{\"version\":1,\"handled\":\"", 0600);
+	pid = fork();
+	if (!pid) {
+		struct rlimit limit = { .rlim_cur = 10, .rlim_max = 10 };
+
+		/* Dies when it writes the new record. */
+		(void)setrlimit(RLIMIT_FSIZE, &limit);
+		repair_init(&repair, &config);
+		repair_start(&repair, &first);
+		_exit(1);
+	}
+	ok(waitpid(pid, &status, 0) == pid && WIFSIGNALED(status), "a start dies before there is a new record");
 	start_and_finish(1, ID_A);
 	expect("damaged", "15:unknown ", EVENT_UNKNOWN, ID_A);
 	ok(!strcmp(scratch_read("state/state.json.bad"), "{\"version\":1,\"handled\":\""),
@@ -117,11 +216,85 @@ static void test_damaged(void)
 	expect("once", "", EVENT_UNKNOWN, ID_A);
 }
 
+static void test_shortage(void)
+{
+	char before[8192];
+	struct sighting first = sight(1, ID_B);
+	struct repair repair;
+	int status;
+	pid_t pid;
+
+	strcpy(before, scratch_read("state/state.json"));
+	pid = fork();
+	if (!pid) {
+		struct rlimit limit;
+		int fd;
+
+		/* For the lock and the directory, but not for the file in it. */
+		fd = open("/", O_PATH);
+		limit.rlim_cur = limit.rlim_max = fd + 2;
+		close(fd);
+		repair_init(&repair, &config);
+		if (setrlimit(RLIMIT_NOFILE, &limit))
+			_exit(2);
+		repair_start(&repair, &first);
+		_exit(!repair.failed || repair.run);
+	}
+	ok(waitpid(pid, &status, 0) == pid && !status, "a start without descriptors fails");
+	ok(!strcmp(scratch_read("state/state.json"), before), "and does not condemn a good record");
+}
+
+static void test_vanished(void)
+{
+	struct sighting first = sight(1, ID_A), second = sight(2, ID_B), none = { .generation = 4 };
+	struct sighting third = sight(3, ID_C);
+	struct state state;
+	struct repair repair;
+
+	repair_init(&repair, &config);
+	repair_start(&repair, &first);
+	repair_change(&repair, &second);
+	repair_change(&repair, &third);
+	repair_change(&repair, &none);
+	advance_to_end(&repair);
+	state = read_state();
+	ok(!strcmp(state.run.id_hash, second.id_hash) && !strcmp(state.handled, first.id_hash),
+	   "no ID during a run: the unfinished run stays on record");
+	state_clear(&state);
+	repair_change(&repair, &first);
+	advance_to_end(&repair);
+	expect("the ID is back", "15:changed 15:changed 50:changed ", EVENT_CHANGED, ID_A);
+	repair_clear(&repair);
+}
+
+static void test_reseeds(void)
+{
+	struct sighting first = sight(1, ID_A), second = sight(2, ID_B);
+	struct repair repair;
+
+	repair_init(&repair, &config);
+	reseeds = 0;
+	repair_start(&repair, &first);
+	equal(reseeds, 0, "no reseed if nothing happened");
+	reseed_result = -EIO;
+	repair_change(&repair, &second);
+	equal(reseeds, 1, "one for a change");
+	advance_to_end(&repair);
+	reseed_result = 0;
+	expect("although it failed", "15:changed 50:changed ", EVENT_CHANGED, ID_B);
+	ok(contains("status.json", "\"reseed_errno\":5"), "which is told");
+	repair_clear(&repair);
+	start_and_finish(1, ID_A);
+	equal(reseeds, 2, "one for a change that is found at the start");
+	expect("found at the start", "15:changed 50:changed ", EVENT_CHANGED, ID_A);
+}
+
 static void test_changes(void)
 {
 	struct sighting first = sight(1, ID_A), second = sight(2, ID_B), third = sight(3, ID_C);
 	struct sighting none = { .generation = 4 };
 	struct repair repair;
+	struct state state;
 
 	repair_init(&repair, &config);
 	repair_start(&repair, &first);
@@ -133,6 +306,11 @@ static void test_changes(void)
 	repair_change(&repair, &third);
 	repair_change(&repair, &second);
 	repair_change(&repair, &third);
+	while (repair.pending)
+		repair_advance(&repair);
+	state = read_state();
+	ok(!strcmp(state.run.id_hash, third.id_hash), "the run for the newest is on record");
+	state_clear(&state);
 	advance_to_end(&repair);
 	expect("changes during a run", "15:changed 15:changed 50:changed ", EVENT_CHANGED, ID_C);
 	ok(!strcmp(scratch_read("generation"), "3\n"), "the newest is handled");
@@ -143,7 +321,7 @@ static void test_changes(void)
 
 static void test_interrupted(void)
 {
-	struct sighting first = sight(1, ID_C), second = sight(2, ID_A);
+	struct sighting first = sight(1, ID_C), second = sight(2, ID_A), third = sight(3, ID_B);
 	struct state state;
 	struct repair repair;
 
@@ -156,8 +334,26 @@ static void test_interrupted(void)
 	ok(!strcmp(state.run.id_hash, second.id_hash) && !strcmp(state.handled, first.id_hash),
 	   "interrupted: the unfinished run is on record");
 	state_clear(&state);
+	reseeds = 0;
+	repair_init(&repair, &config);
+	repair_start(&repair, &second);
+	ok(repair.waiter && !repair_holds_start(&repair), "a new start waits for it, which holds nothing up");
+	ok(!strcmp(scratch_read("generation"), "0\n") && contains("status.json", "\"waiting\""), "and says so");
+	/* And this one is stopped while it waits. */
+	repair_clear(&repair);
+	(void)kill(repair.waiter, SIGKILL);
+	(void)waitpid(repair.waiter, NULL, 0);
+	repair_init(&repair, &config);
+	repair_start(&repair, &second);
+	equal(reseeds, 2, "the reseed does not wait");
+	repair_change(&repair, &third);
+	equal(reseeds, 3, "nor at a change meanwhile");
+	ok(!repair.run && !*scratch_read("ran"), "but the hooks do");
+	advance_to_end(&repair);
+	repair_clear(&repair);
+	expect("interrupted", "15:changed 15:changed 50:changed ", EVENT_CHANGED, ID_B);
 	start_and_finish(2, ID_A);
-	expect("interrupted", "15:changed 50:changed ", EVENT_CHANGED, ID_A);
+	expect("interrupted and back", "15:changed 50:changed ", EVENT_CHANGED, ID_A);
 }
 
 static void test_no_state(void)
@@ -168,6 +364,11 @@ static void test_no_state(void)
 	ok(!strcmp(scratch_read("ran"), "15:unknown "), "without a state directory the guards run");
 	ok(!strcmp(scratch_read("generation"), "1\n"), "and the start is not held up");
 	ok(strstr(scratch_read("status.json"), "\"recorded\":false"), "but that is told");
+	unlink(scratch_path("ran"));
+	free(config.state_dir);
+	config.state_dir = strdup(scratch_path("no/such"));
+	start_and_finish(1, ID_A);
+	ok(!strcmp(scratch_read("ran"), "15:unknown "), "a state directory that cannot be made is no first start");
 }
 
 int main(void)
@@ -190,7 +391,11 @@ int main(void)
 	scratch_write("hooks/50-repair", text, 0755);
 	test_starts();
 	test_reboot();
+	test_boot_run_without_id();
 	test_damaged();
+	test_shortage();
+	test_reseeds();
+	test_vanished();
 	test_changes();
 	test_interrupted();
 	test_no_state();

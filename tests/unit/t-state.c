@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include "scratch.h"
@@ -17,6 +18,40 @@
 #define HASH_B "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
 
 static char directory[PATH_MAX];
+static char steps[256];
+
+static void note(const char *step)
+{
+	if (strlen(steps) + strlen(step) < sizeof(steps))
+		strcat(steps, step);
+}
+
+/* Instead of libc's, to see the order. */
+int fsync(int fd)
+{
+	struct stat st;
+
+	note(fstat(fd, &st) ? "?" : S_ISDIR(st.st_mode) ? "sync directory, " : "sync file, ");
+	return syscall(SYS_fsync, fd);
+}
+
+int renameat(int old_fd, const char *old, int new_fd, const char *new)
+{
+	note("rename, ");
+	return syscall(SYS_renameat, old_fd, old, new_fd, new);
+}
+
+int linkat(int old_fd, const char *old, int new_fd, const char *new, int flags)
+{
+	note("link, ");
+	return syscall(SYS_linkat, old_fd, old, new_fd, new, flags);
+}
+
+static void expect_steps(const char *want)
+{
+	if (!ok(!strcmp(steps, want), "in this order: %s", want))
+		printf("# %s\n", steps);
+}
 
 static struct state example(void)
 {
@@ -65,7 +100,9 @@ static void test_round_trip(void)
 	equal(load(&loaded, NULL), -ENOENT, "at first there is no state");
 	ok(!stat(directory, &st) && (st.st_mode & 07777) == 0700, "the directory was made, 0700");
 	(void)chmod(directory, 0755);
+	steps[0] = '\0';
 	equal(save(&state), 0, "it is saved");
+	expect_steps("sync file, rename, sync directory, ");
 	ok(!stat(directory, &st) && (st.st_mode & 07777) == 0700, "an open directory is closed");
 	ok(!stat(scratch_path("state/state.json"), &st) && (st.st_mode & 07777) == 0600, "the file is 0600");
 	equal(load(&loaded, NULL), 0, "it is loaded");
@@ -116,7 +153,7 @@ static void refuse(const char *text, const char *want)
 
 static void test_foreign(void)
 {
-	struct state loaded;
+	struct state loaded, state;
 	const char *reason = "";
 	char *big;
 	int fd;
@@ -129,8 +166,11 @@ static void test_foreign(void)
 	refuse("{\"version\":1,\"handled\":7}", "damaged");
 	refuse("{\"version\":1,\"run\":[]}", "damaged");
 	refuse("{\"version\":1,\"run\":{\"id_hash\":\"" HASH_A "\",\"event\":\"changed\",\"generation\":1,"
-	       "\"detected_usec\":1,\"finished_usec\":0,\"reseed_errno\":0,"
+	       "\"detected_usec\":1,\"finished_usec\":0,\"reseed_errno\":0,\"incomplete\":false,"
 	       "\"hooks\":{\"../x\":{\"outcome\":\"succeeded\",\"status\":0,\"duration_ms\":1}}}}", "damaged");
+	refuse("{\"version\":1,\"run\":{\"id_hash\":\"" HASH_A "\",\"event\":\"none\",\"generation\":1,"
+	       "\"detected_usec\":1,\"finished_usec\":0,\"reseed_errno\":0,\"incomplete\":false,"
+	       "\"hooks\":{}}}", "damaged");
 	scratch_write("state/state.json", "{\"version\":1}", 0600);
 	equal(load(&loaded, NULL), 0, "an empty one is accepted");
 	state_clear(&loaded);
@@ -149,10 +189,17 @@ static void test_foreign(void)
 	free(big);
 	equal(load(&loaded, &reason), -EFBIG, "refused: far too big");
 	equal(state_open(directory, &fd), 0, "locked");
-	equal(state_set_aside(fd), 0, "a bad file is set aside");
+	scratch_write("state/state.json.bad", "older", 0600);
+	steps[0] = '\0';
+	equal(state_keep_bad(fd), 0, "a bad file is kept");
+	expect_steps("link, sync directory, ");
 	close(fd);
-	ok(!access(scratch_path("state/state.json.bad"), F_OK), "it is kept");
-	equal(load(&loaded, NULL), -ENOENT, "and out of the way");
+	ok(*scratch_read("state/state.json.bad") == ' ', "as the newest one");
+	equal(load(&loaded, NULL), -EFBIG, "and stays bad until a good one is saved");
+	state = example();
+	equal(save(&state), 0, "it is replaced");
+	state_clear(&state);
+	ok(*scratch_read("state/state.json.bad") == ' ', "and kept");
 }
 
 /* The file size limit makes the write fail, or kills in the middle of it. */
@@ -233,13 +280,14 @@ static void test_results(void)
 	for (i = 0; i < 8; i++)
 		good += wait(&status) > 0 && !status;
 	equal(good, 8, "eight processes add a result at once");
+	state_clear(&state);
+	equal(load(&state, NULL), 0, "the state is whole");
 	for (good = 0, i = 0; i < 8; i++) {
 		snprintf(result.name, sizeof(result.name), "2%d-x", i);
-		good += !state_find_result(directory, HASH_B, result.name, &result);
+		good += record_result(&state.run, result.name) != NULL;
 	}
 	equal(good, 8, "and none is lost");
 	equal(state_add_result(directory, HASH_A, &result), -ESTALE, "none for another ID");
-	equal(state_find_result(directory, HASH_A, "20-x", &result), -ENOENT, "nor is one found");
 	state_clear(&state);
 }
 

@@ -73,5 +73,13 @@ int main(void)
 	sighting = (struct sighting){ .has_id = true, .id_hash = "b" };
 	equal(watch_decide(0, &state, &sighting, ""), EVENT_BOOT_CHANGED,
 	      "an unknown boot is another one");
+	sighting.changed_here = true;
+	equal(watch_decide(0, &state, &sighting, here), EVENT_CHANGED,
+	      "cloned in this boot before vmgend was started");
+	strcpy(state.boot_id, before);
+	strcpy(state.run.id_hash, "b");
+	state.run.event = EVENT_CHANGED;
+	equal(watch_decide(0, &state, &sighting, here), EVENT_CHANGED,
+	      "and with an unfinished run for this ID");
 	return tap_done();
 }

@@ -5,6 +5,7 @@
 after the machine was off."""
 
 import json
+import uuid
 
 import tap
 from scenario import boot, new_guid, seed
@@ -40,6 +41,13 @@ def told(line):
     return line.split()[:5]
 
 
+def has_id(text, guid):
+    """As the host writes it and as it is in memory, with dashes or without."""
+    text = text.lower().replace("-", "")
+    forms = uuid.UUID(guid)
+    return forms.bytes.hex() in text or forms.bytes_le.hex() in text
+
+
 def check_running(snapshot, guid, t):
     with snapshot.clone(guid=guid) as c:
         c.run("vmgenctl wait --settled --timeout 60 1")
@@ -48,8 +56,8 @@ def check_running(snapshot, guid, t):
                 "a change runs a hook once, and tells it what happened")
         t.equal(last, first, "all hooks are told the same")
         digest = first[0].split()[5]
-        t.ok(len(digest) == 64 and guid.replace("-", "") not in digest, "the ID itself is not told")
-        t.ok(guid not in c.run(f"cat {STATE} /run/vmgen/status.json /run/vmgend.log"),
+        t.ok(len(digest) == 64 and not has_id(digest, guid), "the ID itself is not told")
+        t.ok(not has_id(c.run(f"cat {STATE} /run/vmgen/status.json /run/vmgend.log"), guid),
              "nor is it in any file or in the log")
         t.equal(c.run("cat /run/vmgen/generation").strip(), "2", "/run/vmgen/generation says so")
         report = json.loads(c.run("vmgenctl status --json"))
@@ -72,6 +80,9 @@ def check_stopped(snapshot, t):
         status, output = c.execute("vmgenctl status")
         t.equal(status, 3, "vmgenctl status says that vmgend is not running")
         t.ok("systemctl enable --now vmgend" in output, "and how to start it")
+        status, output = c.execute("vmgenctl wait --settled")
+        t.equal((status, "vmgend is not running" in output), (3, True),
+                "vmgenctl wait --settled does not wait for ever")
         start(c)
         t.equal([told(line)[0] for line in lines(c, "10-guard") + lines(c, "80-last")],
                 ["changed"] * 2, "the next start runs every hook once")
@@ -81,7 +92,10 @@ def check_killed(snapshot, t):
     """vmgend is killed in the middle of a run."""
     with snapshot.clone(guid=new_guid()) as c:
         c.wait_for("test -e /run/slow")
+        waiter = c.spawn("vmgenctl wait --settled 1; echo $? >/run/waited")
         stop(c, "KILL")
+        c.join(waiter)
+        t.equal(c.run("cat /run/waited").strip(), "3", "who waits for it learns of that")
         t.equal(len(lines(c, "10-guard")), 1, "the first hook ran before vmgend was killed")
         c.spawn("exec vmgend >>/run/vmgend.log 2>&1")
         c.run("sleep 1; touch /run/go")
@@ -89,6 +103,19 @@ def check_killed(snapshot, t):
         t.equal(len(lines(c, "10-guard")), 1, "a hook that succeeded does not run again")
         t.equal(len(lines(c, "slow")), 1, "nor does one that went on meanwhile")
         t.equal(len(lines(c, "80-last")), 1, "the one that had not run does")
+
+
+def check_first_start(kernel, state, t):
+    """The machine is cloned in the boot in which vmgend is started for the first time."""
+    files = {**HOOKS, STATE: (state, 0o600)}
+    with boot(kernel, PROGRAMS, guid=new_guid(), files=files) as g:
+        g.run("chmod 0700 /var/lib/vmgen")
+        snapshot = g.snapshot()
+    with snapshot.clone(guid=new_guid()) as c:
+        c.wait_for("test $(sysctl -n dev.vmgenc.0.generation) = 2")
+        start(c)
+        t.equal([told(line)[0] for line in lines(c, "10-guard") + lines(c, "80-last")],
+                ["changed"] * 2, "cloned before vmgend was started, every hook runs")
 
 
 def check_boot(kernel, state, t):
@@ -126,6 +153,7 @@ def scenario(kernel, t):
         snapshot = g.snapshot()
     check_killed(snapshot, t)
     check_boot(kernel, state, t)
+    check_first_start(kernel, state, t)
 
 
 if __name__ == "__main__":

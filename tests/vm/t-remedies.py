@@ -18,6 +18,7 @@ HOOKS = {
     f"{D}/24-killed": ("#!/bin/sh\nkill -9 $$\n", 0o755),
     f"{D}/25-fails": ("#!/bin/sh\nexit 3\n", 0o755),
     f"{D}/26-elsewhere": ("#!/bin/sh\nexit 77\n", 0o755),
+    f"{D}/15-guard": ("#!/bin/sh\necho $1 >>/run/guard\n", 0o755),
     f"{D}/80-good": (GOOD, 0o755),
     "/etc/vmgen/hooks.conf.d/23-hangs.conf": "[hook]\ntimeout = 1\n",
 }
@@ -28,7 +29,7 @@ SAID = {
     "22-interpreter": ("interpreter", "does not exist"),
     "23-hangs": ("timeout",),
     "24-killed": ("signal 9",),
-    "25-fails": ("3",),
+    "25-fails": ("exit status 3",),
     "26-elsewhere": ("does not apply",),
 }
 
@@ -51,11 +52,18 @@ def check_no_device(kernel, t):
                 "no device: vmgenctl wait does not wait for ever")
 
 
+def check_no_id(kernel, t):
+    with boot(kernel, PROGRAMS, guid="00000000-0000-0000-0000-000000000000") as g:
+        for command in "status", "wait --settled":
+            refused(g, t, f"vmgenctl {command}", 9, ["give the device of this VM a GUID"],
+                    f"no ID: vmgenctl {command} says so")
+
+
 def check_no_module(g, t):
     refused(g, t, "vmgend", 5, ["modprobe vmgenc"], "no module: vmgend names modprobe")
     refused(g, t, "vmgenctl status", 6, ["modprobe vmgenc"], "no module: so does vmgenctl status")
-    t.ok(g.execute("test -e /var/lib/vmgen/state.json -o -e /run/vmgen/status.json")[0],
-         "no module: nothing is left behind")
+    t.equal(g.run("ls -d /var/lib/vmgen/* /run/vmgen/* 2>/dev/null || true"), "",
+            "no module: nothing is left behind")
 
 
 def check_starts(g, t):
@@ -84,26 +92,41 @@ def check_hooks(snapshot, t):
             t.ok(any(hook in line and all(word in line for word in words) for line in log),
                  f"the log names {hook} and {' and '.join(words)}")
         t.equal(c.run("wc -l </run/good").strip(), "1", "a good hook after the bad ones ran")
-        t.ok(c.execute("pgrep sleep")[0], "of the hook that hung no process is left")
-        refused(c, t, "vmgenctl status", 8, ["journalctl"], "vmgenctl status says that hooks failed")
+        t.equal(c.execute("pidof sleep"), (1, ""), "of the hook that hung no process is left")
+        refused(c, t, "vmgenctl status", 8, ["journalctl", "24-killed: killed", "25-fails: failed"],
+                "vmgenctl status names the hooks that failed")
+
+
+def stop(g):
+    g.run("killall vmgend && while pidof vmgend; do sleep 0.1; done")
 
 
 def check_state(snapshot, t):
     """The record was damaged while vmgend was not running."""
     with snapshot.clone(guid=new_guid()) as c:
-        c.run("killall vmgend && while pidof vmgend; do sleep 0.1; done; rm -f /run/good;"
+        c.run("vmgenctl wait --settled --timeout 60 1")
+        stop(c)
+        c.run("rm -f /run/good /run/guard;"
               " cd /var/lib/vmgen && head -c 40 state.json >t && cat t >state.json && rm t")
         c.spawn("exec vmgend >/run/vmgend.log 2>&1")
         c.wait_for("vmgenctl wait --settled")
         log = c.run("cat /run/vmgend.log")
         t.ok("state.json.bad" in log and "unknown" in log, "a truncated record is kept, and said")
         t.equal(c.run("wc -c </var/lib/vmgen/state.json.bad").strip(), "40", "as it was")
-        t.ok(c.execute("test -e /run/good")[0], "hooks that are no guards do not run on it")
+        t.equal(c.run("cat /run/guard"), "unknown\n", "the guards run on it")
+        t.equal(c.run("ls /run | grep -x good || true"), "", "and no other hook does")
         t.ok('"handled"' in c.run("cat /var/lib/vmgen/state.json"), "a new record is made")
+        stop(c)
+        c.run(f"chmod g+w {D}; echo >/var/lib/vmgen/state.json")
+        c.spawn("exec vmgend >/run/vmgend.log 2>&1")
+        c.wait_for("vmgenctl wait --settled")
+        refused(c, t, "vmgenctl status", 8, ["a directory of hooks could not be used"],
+                "hooks of a directory that others can change are missed")
 
 
 def scenario(kernel, t):
     check_no_device(kernel, t)
+    check_no_id(kernel, t)
     with boot(kernel, PROGRAMS, guid=new_guid(), files=HOOKS, load=False) as g:
         check_no_module(g, t)
         g.run("insmod /vmgenc.ko")

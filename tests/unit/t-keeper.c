@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Copyright (C) the vmgen authors
+ *
+ * How hooks end, what they find, and what they print. The program is its own
+ * hook where a shell could not see what is to be seen.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <signal.h>
+
+#include "rig.h"
+
+/* Returns how many descriptors there are beside the standard ones. */
+static int count_others(void)
+{
+	DIR *dir = opendir("/proc/self/fd");
+	struct dirent *entry;
+	int others = 0;
+
+	if (!dir)
+		return -1;
+	while ((entry = readdir(dir)))
+		others += *entry->d_name != '.' && atoi(entry->d_name) > 2 &&
+			  atoi(entry->d_name) != dirfd(dir);
+	closedir(dir);
+	return others;
+}
+
+/* As a hook: is all as it was promised? */
+static int be_hook(char **argv)
+{
+	char target[PATH_MAX];
+	sigset_t mask;
+
+	if (readlink("/proc/self/fd/0", target, sizeof(target)) != 9 ||
+	    memcmp(target, "/dev/null", 9))
+		return 2;
+	if (getsid(0) != getpid() || getpgrp() != getpid())
+		return 3;
+	sigprocmask(SIG_SETMASK, NULL, &mask);
+	if (!sigisemptyset(&mask) || signal(SIGPIPE, SIG_DFL) != SIG_DFL)
+		return 4;
+	if (count_others())
+		return 5;
+	if (strcmp(strrchr(argv[0], '/'), "/10-self") || !getcwd(target, sizeof(target)) ||
+	    strcmp(target, "/"))
+		return 6;
+	if (umask(0) != 022)
+		return 7;
+	/* What hits the daemon's session must not hit who looks after the hook. */
+	if (getsid(getppid()) != getppid())
+		return 8;
+	return 77;
+}
+
+static void test_outcomes(void)
+{
+	clean_hooks();
+	hook("10-good", "exit 0");
+	hook("11-skip", "exit 77");
+	hook("12-fail", "echo because >&2; exit 3");
+	hook("13-killed", "kill -SEGV $$");
+	hook("14-plain", "");
+	(void)chmod(scratch_path("hooks/14-plain"), 0644);
+	hook("15-open", "");
+	(void)chmod(scratch_path("hooks/15-open"), 0775);
+	scratch_write("hooks/16-lost", "#!/nonexistent/interpreter\n", 0755);
+	scratch_write("hooks/17-text", "no first line\n", 0755);
+	(void)!symlink("10-good", scratch_path("hooks/18-link"));
+	hook("19-orphan", "kill -KILL $PPID; exit 0");
+	hook("20-off", "touch out-off");
+	scratch_write("conf/20-off.conf", "[hook]\nenabled=no\n", 0644);
+	hook("11-guard", "exit 0");
+	scratch_write("conf/11-guard.conf", "[hook]\ntimeout=never\n", 0644);
+	hook("21-typo", "touch out-typo");
+	scratch_write("conf/21-typo.conf", "[hook]\nenabeld=no\n", 0644);
+	(void)!symlink("/dev/null", scratch_path("hooks/22-masked"));
+	hook("99-end", "touch out-end");
+	begin_record(EVENT_CHANGED);
+	run_hooks();
+	expect("10-good", OUTCOME_SUCCEEDED, 0, "10-good: succeeded after");
+	expect("11-skip", OUTCOME_NOT_APPLICABLE, 0, "11-skip: does not apply here");
+	expect("12-fail", OUTCOME_FAILED, 3, "12-fail: failed with exit status 3");
+	ok(strstr(scratch_read("log"), "12-fail| because\n"), "what it printed is told");
+	expect("13-killed", OUTCOME_KILLED, SIGSEGV, "13-killed: killed by signal 11 (SIGSEGV)");
+	expect("14-plain", OUTCOME_UNUSABLE, 0, "is not executable (chmod u+x)");
+	expect("15-open", OUTCOME_UNUSABLE, 0, "can be written by others than root");
+	expect("16-lost", OUTCOME_UNUSABLE, 0, "the interpreter that its first line names");
+	expect("17-text", OUTCOME_UNUSABLE, 0, "a script needs #!");
+	expect("18-link", OUTCOME_UNUSABLE, 0, "is a symbolic link");
+	expect("19-orphan", OUTCOME_LOST, 0, "nobody knows how it ended");
+	ok(!record_result(&record, "20-off") && access(scratch_path("out-off"), F_OK), "20-off: not run");
+	ok(strstr(scratch_read("log"), "20-off: not run:") != NULL, "20-off: told");
+	expect("11-guard", OUTCOME_SUCCEEDED, 0, "11-guard: run with default settings");
+	ok(access(scratch_path("out-typo"), F_OK), "21-typo: not run");
+	ok(strstr(scratch_read("log"), "21-typo.conf:2: unknown key \"enabeld\""), "21-typo: told");
+	ok(!record_result(&record, "22-masked"), "22-masked: not run");
+	expect("99-end", OUTCOME_SUCCEEDED, 0, NULL);
+	ok(!access(scratch_path("out-end"), F_OK), "the run went on to its end");
+	equal(record_failures(&record), 9, "failures are counted");
+}
+
+static void test_environment(void)
+{
+	char self[PATH_MAX] = "", command[2 * PATH_MAX + 64];
+
+	clean_hooks();
+	(void)setenv("SECRET", "1", 1);
+	if (readlink("/proc/self/exe", self, sizeof(self) - 1) < 0)
+		scratch_give_up("self");
+	snprintf(command, sizeof(command), "cp %s %s && chmod 755 %s", self,
+		 scratch_path("hooks/10-self"), scratch_path("hooks/10-self"));
+	if (system(command))
+		scratch_give_up("self");
+	hook("20-env", "[ \"$0\" = /proc/self/fd/3 ] || exit 1\necho \"$#:$1:$2:$PWD\" >out-env; env | grep -v ^PWD= | LC_ALL=C sort >>out-env\n"
+	     "cd /proc/$$/fd; echo * >>/$OLDPWD/out-env");
+	begin_record(EVENT_CHANGED);
+	umask(077);
+	run_hooks();
+	umask(022);
+	/* Exit status 77 says that it found all in order. */
+	expect("10-self", OUTCOME_NOT_APPLICABLE, 0, "10-self: does not apply here");
+	expect("20-env", OUTCOME_SUCCEEDED, 0, NULL);
+	/* PWD is where hook() went. */
+	snprintf(command, sizeof(command),
+		 "2:changed:42:%s\nLANG=C.UTF-8\n"
+		 "OLDPWD=/\nPATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\n"
+		 "VMGEN_EVENT=changed\nVMGEN_GENERATION=42\nVMGEN_HINT=unknown\n"
+		 "VMGEN_ID_HASH=" HASH "\nVMGEN_INTENT=\nVMGEN_SOURCE=vmgenid\n", scratch_directory);
+	if (!ok(!strncmp(scratch_read("out-env"), command, strlen(command)), "arguments and environment"))
+		printf("# %s\n# %s\n", scratch_read("out-env"), command);
+	/* Of the shell: 10 is the script again, 4 the directory that it lists. */
+	ok(strstr(scratch_read("out-env"), "\n0 1 10 2 3 4\n"), "no other descriptors are there");
+	unsetenv("SECRET");
+}
+
+/* Gone, or a zombie: whoever adopted it reaps it in its own time. */
+static bool is_dead(const char *name)
+{
+	const struct timespec pause = { .tv_nsec = 10000000 };
+	char path[32], text[64];
+	ssize_t n;
+	int fd, i;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", atoi(scratch_read(name)));
+	for (i = 0; i < 100; i++) {
+		fd = open(path, O_RDONLY);
+		n = fd < 0 ? 0 : read(fd, text, sizeof(text) - 1);
+		if (fd >= 0)
+			close(fd);
+		text[n < 0 ? 0 : n] = '\0';
+		if (n <= 0 || strstr(text, ") Z "))
+			return true;
+		nanosleep(&pause, NULL);
+	}
+	return false;
+}
+
+static void test_timeout(void)
+{
+	clean_hooks();
+	config.kill_grace_ms = 200;
+	hook("10-meek", "echo $$ >out-meek; sleep 1000");
+	/* Its child lives in the same group and holds the output open. */
+	hook("10-stubborn", "trap '' TERM; (trap '' TERM; sleep 1000) & echo $! >out-child; echo $$ >out-stubborn; while :; do sleep 1000; done");
+	hook("10-leader", "(trap '' TERM; sleep 1000) & echo $! >out-left; sleep 1000");
+	hook("10-chatty", "while :; do echo on and on; done");
+	hook("10-quick", "exit 0");
+	/* Leaves a child behind that holds the output open. */
+	hook("10-daemon", "sleep 1000 & echo $! >out-daemon");
+	scratch_write("conf/10-meek.conf", "[hook]\ntimeout=3\n", 0644);
+	scratch_write("conf/10-stubborn.conf", "[hook]\ntimeout=3\n", 0644);
+	scratch_write("conf/10-leader.conf", "[hook]\ntimeout=3\n", 0644);
+	scratch_write("conf/10-chatty.conf", "[hook]\ntimeout=3\n", 0644);
+	begin_record(EVENT_CHANGED);
+	run_hooks();
+	expect("10-meek", OUTCOME_TIMED_OUT, 0, "10-meek: had not ended after 3 s");
+	expect("10-stubborn", OUTCOME_TIMED_OUT, 0, "conf/10-stubborn.conf");
+	expect("10-chatty", OUTCOME_TIMED_OUT, 0, "10-chatty: prints more than 8192 bytes");
+	expect("10-quick", OUTCOME_SUCCEEDED, 0, NULL);
+	expect("10-daemon", OUTCOME_SUCCEEDED, 0, NULL);
+	ok(kill(atoi(scratch_read("out-meek")), 0) && errno == ESRCH, "10-meek is gone");
+	ok(kill(atoi(scratch_read("out-stubborn")), 0) && errno == ESRCH, "10-stubborn is gone");
+	ok(is_dead("out-child"), "and its child");
+	ok(is_dead("out-left"), "and what a leader left behind that obeyed");
+	ok(!strstr(scratch_read("log"), "10-quick: killed"), "10-quick was left alone");
+	ok(!kill(atoi(scratch_read("out-daemon")), SIGKILL), "what 10-daemon started lives on");
+}
+
+static void test_output(void)
+{
+	const char *log;
+	size_t lines = 0, length;
+
+	clean_hooks();
+	hook("10-much", "yes 0123456789 | head -c 1000000; echo no newline >&2; printf end");
+	hook("11-odd", "printf 'a\\033[31mb\\000c\\rd\\n'; printf 'last'");
+	begin_record(EVENT_CHANGED);
+	run_hooks();
+	expect("10-much", OUTCOME_SUCCEEDED, 0, "10-much: prints more than 8192 bytes");
+	log = scratch_read("log");
+	length = strlen(log);
+	for (; *log; log = strchr(log, '\n') + 1)
+		lines += !strncmp(log, "10-much| 0123456789\n", 20);
+	equal(lines, 8192 / 11, "the lines within the limit are logged");
+	ok(length < 2 * 8192, "and no more");
+	ok(strstr(scratch_read("log"), "11-odd| a?[31mb?c?d\n"), "control characters do no harm");
+	ok(strstr(scratch_read("log"), "11-odd| last\n"), "a last line without a newline is logged");
+}
+
+int main(int argc, char **argv)
+{
+	if (argc == 3 && getenv("VMGEN_EVENT"))
+		return be_hook(argv);
+	rig_create();
+	test_outcomes();
+	test_environment();
+	test_timeout();
+	test_output();
+	rig_clear();
+	return tap_done();
+}

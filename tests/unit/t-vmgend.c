@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Copyright (C) the vmgen authors
+ *
+ * vmgend as a whole, beside a service manager that this program plays. Its
+ * device is a counter in shared memory: what it makes of a real one is for
+ * tests/vm to show.
+ */
+int vmgend_main(int argc, char **argv);
+#define main vmgend_main
+#include "main.c"
+#undef main
+
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+
+#include "scratch.h"
+#include "tap.h"
+
+static struct { uint64_t generation; } *device;
+static int device_fd, manager;
+static char told[8192];
+
+int vmgen_open(const char *node, unsigned int flags, struct vmgen **ret_device)
+{
+	(void)node;
+	(void)flags;
+	*ret_device = (struct vmgen *)device;
+	return 0;
+}
+
+struct vmgen *vmgen_close(struct vmgen *v)
+{
+	(void)v;
+	return NULL;
+}
+
+int vmgen_fd(const struct vmgen *v)
+{
+	(void)v;
+	return device_fd;
+}
+
+int vmgen_event(struct vmgen *v, struct vmgen_event *ret_event)
+{
+	(void)v;
+	*ret_event = (struct vmgen_event){ .generation = device->generation };
+	return 0;
+}
+
+int vmgen_read(struct vmgen *v, struct vmgen_event *ret_event)
+{
+	uint64_t count;
+
+	if (read(device_fd, &count, sizeof(count)) < 0)
+		return -errno;
+	return vmgen_event(v, ret_event);
+}
+
+int vmgen_id(struct vmgen *v, uint8_t ret_id[VMGEN_ID_SIZE])
+{
+	(void)v;
+	memset(ret_id, 'A' + device->generation, VMGEN_ID_SIZE);
+	return 0;
+}
+
+static pid_t start_vmgend(void)
+{
+	char config_option[PATH_MAX + 16], state_option[PATH_MAX + 16], runtime_option[PATH_MAX + 16];
+	char *argv[] = { (char *)"vmgend", config_option, state_option, runtime_option, NULL };
+	pid_t pid;
+
+	snprintf(config_option, sizeof(config_option), "--config=%s", scratch_path("conf"));
+	snprintf(state_option, sizeof(state_option), "--state-dir=%s", scratch_path("state"));
+	snprintf(runtime_option, sizeof(runtime_option), "--runtime-dir=%s", scratch_path("run"));
+	told[0] = '\0';
+	pid = fork();
+	if (pid)
+		return pid;
+	umask(077);
+	_exit(vmgend_main(4, argv));
+}
+
+/* Returns false if nothing more is told in time. */
+static bool read_more(int timeout_ms)
+{
+	struct pollfd wanted = { .fd = manager, .events = POLLIN };
+	size_t used = strlen(told);
+	ssize_t n;
+
+	if (poll(&wanted, 1, timeout_ms) != 1)
+		return false;
+	n = read(manager, told + used, sizeof(told) - used - 2);
+	if (n <= 0)
+		return false;
+	strcpy(told + used + n, "\n");
+	return true;
+}
+
+static bool is_told(const char *text)
+{
+	int i;
+
+	/* Signs of life go on for ever. */
+	for (i = 0; i < 100 && !strstr(told, text); i++)
+		if (!read_more(10000))
+			return false;
+	return strstr(told, text);
+}
+
+static int end_vmgend(pid_t pid, int signal_number)
+{
+	int status;
+
+	if (signal_number)
+		(void)kill(pid, signal_number);
+	if (waitpid(pid, &status, 0) != pid)
+		return -1;
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+static void change(void)
+{
+	const uint64_t one = 1;
+
+	device->generation++;
+	(void)!write(device_fd, &one, sizeof(one));
+}
+
+static void test_life(void)
+{
+	int fds[2], saved = dup(STDERR_FILENO);
+	struct stat st;
+	pid_t pid;
+
+	pid = start_vmgend();
+	ok(is_told("READY=1"), "a first start says READY");
+	ok(is_told("WATCHDOG=1"), "it says that it lives");
+	ok(!stat(scratch_path("run"), &st) && (st.st_mode & 07777) == 0755, "everyone can look, whatever the umask");
+	equal(end_vmgend(pid, SIGTERM), EXIT_STOPPED, "SIGTERM ends it");
+	ok(is_told("STOPPING=1"), "and it says so");
+
+	/* A log that nobody reads. */
+	if (pipe(fds) || dup2(fds[1], STDERR_FILENO) < 0)
+		scratch_give_up("pipe");
+	close(fds[0]);
+	close(fds[1]);
+	pid = start_vmgend();
+	dup2(saved, STDERR_FILENO);
+	ok(is_told("READY=1"), "a start without a reader of the log");
+	change();
+	ok(is_told("STATUS=Generation 2: changed, hooks are running"), "a change is told");
+	ok(is_told("STATUS=Generation 2; last: changed, 0 without success"), "and its end");
+	equal(end_vmgend(pid, SIGTERM), EXIT_STOPPED, "the log's end is not that of vmgend");
+	close(saved);
+}
+
+static void test_boot(void)
+{
+	char command[3 * PATH_MAX];
+	pid_t pid;
+
+	snprintf(command, sizeof(command), "sed -i 's/\"boot_id\":\"..../\"boot_id\":\"0000/' %s",
+		 scratch_path("state/state.json"));
+	if (system(command))
+		scratch_give_up("sed");
+	change();
+	pid = start_vmgend();
+	ok(is_told("EXTEND_TIMEOUT_USEC=130000000") && is_told("STATUS=Generation 3: boot-changed"),
+	   "a run at boot asks for time");
+	ok(is_told("WATCHDOG=1") && !strstr(told, "READY=1"), "other services wait for it");
+	scratch_write("go", "", 0600);
+	ok(is_told("READY=1"), "until it is over");
+	equal(end_vmgend(pid, SIGTERM), EXIT_STOPPED, "ended");
+}
+
+static void test_failed_start(void)
+{
+	int i, status = 0;
+	pid_t pid;
+
+	unlink(scratch_path("run/lock/run"));
+	(void)!symlink("x", scratch_path("run/lock/run"));
+	pid = start_vmgend();
+	for (i = 0; i < 500 && !waitpid(pid, &status, WNOHANG); i++)
+		usleep(10000);
+	if (!ok(i < 500 && WIFEXITED(status) && WEXITSTATUS(status) == EXIT_FAILED, "a start that fails ends"))
+		(void)end_vmgend(pid, SIGKILL);
+	while (read_more(0))
+		;
+	ok(!strstr(told, "READY=1"), "and does not say READY");
+}
+
+static void test_bad_config(void)
+{
+	int saved = dup(STDERR_FILENO);
+	int fd = open(scratch_path("log"), O_WRONLY | O_CREAT | O_APPEND, 0600);
+
+	scratch_write("conf", "[vmgend]\nhook-timeuot=1\n", 0644);
+	dup2(fd, STDERR_FILENO);
+	close(fd);
+	equal(end_vmgend(start_vmgend(), 0), EXIT_CONFIG, "a mistake in the configuration ends the start");
+	dup2(saved, STDERR_FILENO);
+	close(saved);
+	ok(strstr(scratch_read("log"), "conf:2: unknown key \"hook-timeuot\""), "it is named");
+	ok(strstr(scratch_read("log"), "reseeded the kernel's random number generator"), "but nothing skips the reseed");
+}
+
+int main(void)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	char text[4 * PATH_MAX];
+
+	scratch_create();
+	device = mmap(NULL, sizeof(*device), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	device_fd = eventfd(0, EFD_NONBLOCK);
+	manager = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	strcpy(address.sun_path, scratch_path("manager"));
+	if (device == MAP_FAILED || device_fd < 0 ||
+	    bind(manager, (struct sockaddr *)&address, sizeof(address)))
+		scratch_give_up("manager");
+	(void)setenv("NOTIFY_SOCKET", address.sun_path, 1);
+	(void)setenv("WATCHDOG_USEC", "200000", 1);
+	device->generation = 1;
+	scratch_mkdir("hooks", 0755);
+	snprintf(text, sizeof(text), "[vmgend]\nhook-path=%s\n", scratch_path("hooks"));
+	scratch_write("conf", text, 0644);
+	snprintf(text, sizeof(text), "#!/bin/sh\n[ $1 = changed ] && exit\nuntil [ -e %s ]; do sleep 0.05; done\n",
+		 scratch_path("go"));
+	scratch_write("hooks/10-guard", text, 0755);
+	test_life();
+	test_boot();
+	test_failed_start();
+	test_bad_config();
+	return tap_done();
+}
