@@ -4,13 +4,14 @@
 """Ten clones of one snapshot are told, each in its own right, and draw ten different values."""
 
 import tap
-from scenario import boot, new_guid
+from scenario import boot, new_guid, seed
 
 CLONES = 10
 
 
 def scenario(kernel, t):
     with boot(kernel, ["notice"], guid=new_guid()) as g:
+        seed(g)     # or each clone would seed its generator by itself
         g.spawn("notice read >/tmp/draw")
         g.wait_for("ls -l /proc/[0-9]*/fd 2>/dev/null | grep -q /dev/vmgenid")
         g.run("sleep 1; ! grep . /tmp/draw")

@@ -4,7 +4,7 @@
 """A restore with a new ID is one change, seen by everybody who waits; with the same ID it is none."""
 
 import tap
-from scenario import boot, generation, info, new_guid
+from scenario import boot, generation, info, new_guid, seed
 
 WAYS = ("read", "poll", "wait", "map", "changed", "vmgen_wait")
 
@@ -49,6 +49,7 @@ def check_unchanged(c, t):
 def scenario(kernel, t):
     guid = new_guid()
     with boot(kernel, ["notice", "info"], guid=guid) as g:
+        seed(g)
         start_waiting(g)
         snapshot = g.snapshot()
     with snapshot.clone(guid=new_guid()) as c:

@@ -90,7 +90,7 @@ def scenario(kernel, t):
         check_flood(g, host, t)
         check_no_id(g, host, t)
         check_adoption(g, host, t)
-        for _ in range(20):
+        for _ in range(10):
             g.spawn("flood 1")
             host.change()
             g.run("until rmmod vmgenc 2>/dev/null; do :; done; insmod /vmgenc.ko")

@@ -10,7 +10,7 @@ none.
 import tap
 from scenario import boot, generation, new_guid
 
-ROUNDS = 20
+ROUNDS = 10
 LOAD = ("while :; do cat /proc/sys/dev/vmgenc/0/* >/dev/null 2>&1;"
         " dd if=/dev/vmgenid bs=24 count=1 >/dev/null 2>&1; done")
 
