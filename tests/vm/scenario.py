@@ -19,15 +19,21 @@ def new_guid():
     return str(uuid.uuid4())
 
 
+def program(name, sanitized):
+    """Where the build has put a program of a guest."""
+    build = build_directory() / ("asan" if sanitized else "")
+    for path in (build / "tests/vm" / name, build / name):
+        if path.exists():
+            return path
+    raise FileNotFoundError(f"{name} is not built in {build}: make check does that")
+
+
 def boot(kernel, programs=(), load=True, sanitized=True, files=None, **machine):
     """A guest of the named kernel with programs of this build in /bin and the module loaded."""
-    build = build_directory()
-    flavour = build / "asan" if sanitized else build
-    found = {f"/bin/{p}": next(d / p for d in (flavour / "tests/vm", flavour) if (d / p).exists())
-             for p in programs}
+    found = {f"/bin/{name}": program(name, sanitized) for name in programs}
     machine.setdefault("memory", 512)   # sanitizers need room
     guest = Guest(kernels.load(kernel), programs={**SYSTEM_PROGRAMS, **found}, files=files,
-                  modules=[build / "modules" / kernel / "vmgenc.ko"], **machine)
+                  modules=[build_directory() / "modules" / kernel / "vmgenc.ko"], **machine)
     if load:
         try:
             guest.run("insmod /vmgenc.ko")

@@ -60,7 +60,7 @@ class Host:
 
 
 def check(kernel, name, shape, t):
-    with boot(kernel, ["info"], load=False, sanitized=False, tables=[TABLES / f"{name}.asl"], shared=True,
+    with boot(kernel, ["info"], load=False, tables=[TABLES / f"{name}.asl"], shared=True,
               memory=shape.memory, cmdline=RESERVED) as g:
         host = Host(g, shape)
         guid = host.change()
