@@ -40,8 +40,20 @@ build_module() {
 		find "$scratch/dkms" -name 'vmgenc.ko*' | grep .
 }
 
+remove_module() {
+	dkms remove "vmgenc/$version" --all --sourcetree "$scratch/root/usr/src" \
+		--dkmstree "$scratch/dkms" && ! find "$scratch/dkms" -name 'vmgenc.ko*' | grep .
+}
+
+make_kmod() {
+	make -s kmod O="$scratch/o" KREL="$release" KDIR="$kernel" KCC=gcc-12 &&
+		modinfo -F alias "$scratch/o/kmod-$release/vmgenc.ko" | grep -qx 'acpi\*:VM_GEN_COUNTER:\*'
+}
+
 empty 'sparse finds nothing' sparse_findings
 ok 'checkpatch finds nothing' checkpatch
 ok 'dkms takes what make install installs' install_module
 ok 'dkms builds it' build_module
+ok 'dkms removes it' remove_module
+ok 'make kmod builds a module that udev finds' make_kmod
 tap_done

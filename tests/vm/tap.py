@@ -25,7 +25,7 @@ class Tap:
     def ok(self, condition, name):
         self.count += 1
         self.failed += not condition
-        # A bare # would begin a directive, and "not ok # SKIP" counts as a pass.
+        # A bare # would begin a directive, and prove forgives a failure that has one.
         text = " ".join(name.split()).replace("#", "\\#")
         print(f"{'ok' if condition else 'not ok'} {self.count} - {text}", flush=True)
         return bool(condition)
