@@ -13,7 +13,9 @@
 #include <linux/mm.h>
 #include <linux/notifier.h>
 #include <linux/random.h>
+#include <linux/syscore_ops.h>
 #include <linux/sysctl.h>
+#include <linux/timer.h>
 #include <linux/version.h>
 
 /* In 5.10.119 the generator began to take in all that is mixed in on a reseed. */
@@ -64,6 +66,55 @@ static inline void vm_flags_mod(struct vm_area_struct *vma, vm_flags_t set,
 /* Until 6.13 a worker was created running. */
 #ifndef kthread_run_worker
 #define kthread_run_worker kthread_create_worker
+#endif
+
+/* Until 6.15 the old name lives on, so that a backport of the new one does no harm. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 2, 0)
+#define timer_delete_sync del_timer_sync
+#endif
+
+#ifndef timer_container_of
+#define timer_container_of from_timer
+#endif
+
+/*
+ * 6.19 gave the callbacks an argument and a new type, and 6.12 took that over, so
+ * Kbuild looks into the header. Before it there is nowhere to keep the argument:
+ * a file can register one structure, of which only resume is called.
+ */
+#ifndef COMPAT_HAVE_SYSCORE
+struct compat_syscore_ops {
+	void (*resume)(void *data);
+};
+
+struct syscore {
+	const struct compat_syscore_ops *ops;
+	void *data;
+};
+
+static struct syscore *compat_syscore;
+
+static inline void compat_syscore_resume(void)
+{
+	compat_syscore->ops->resume(compat_syscore->data);
+}
+
+static struct syscore_ops compat_syscore_old = {
+	.resume = compat_syscore_resume,
+};
+
+static inline void register_syscore(struct syscore *syscore)
+{
+	compat_syscore = syscore;
+	register_syscore_ops(&compat_syscore_old);
+}
+
+static inline void unregister_syscore(struct syscore *syscore)
+{
+	unregister_syscore_ops(&compat_syscore_old);
+}
+
+#define syscore_ops compat_syscore_ops
 #endif
 
 #endif /* VMGENC_COMPAT_H */
