@@ -220,8 +220,12 @@ static struct vmgenid_info describe(const struct file *file, struct vmgenc *vg)
 	/* The ID that this generation stands for. */
 	id = vg->settled;
 	info.generation = vg->record.generation;
-	info.found_by_call = vg->found_by_call;
+	info.found_by_call = vg->found_by[VMGENID_SOURCE_CALL];
+	info.found_by_resume = vg->found_by[VMGENID_SOURCE_RESUME];
+	info.found_by_timer = vg->found_by[VMGENID_SOURCE_TIMER];
 	info.lost_ids = vg->lost_ids;
+	if (vg->id_untrusted)
+		info.flags |= VMGENID_INFO_ID_UNTRUSTED;
 	spin_unlock(&vg->lock);
 	info.changes = info.generation - 1;
 	memcpy(info.hid, vg->hid, sizeof(info.hid));

@@ -27,6 +27,8 @@ static const char * const source_names[] = {
 	[VMGENID_SOURCE_VMFORK]	 = "in-tree driver",
 	[VMGENID_SOURCE_CALL]	 = "system call",
 	[VMGENID_SOURCE_RECHECK] = "recheck",
+	[VMGENID_SOURCE_RESUME]	 = "wake-up",
+	[VMGENID_SOURCE_TIMER]	 = "timer",
 };
 
 static bool same(struct vmgenc_id a, struct vmgenc_id b)
@@ -77,6 +79,17 @@ bool vmgenc_notice(struct vmgenc *vg, enum vmgenid_source source)
 	return true;
 }
 
+/*
+ * For when the memory may hold an old ID although the machine changed hands:
+ * has the generator reseeded whatever the ID is. Any context.
+ */
+void vmgenc_distrust(struct vmgenc *vg, enum vmgenid_source source)
+{
+	WRITE_ONCE(vg->doubtful, true);
+	cmpxchg(&vg->noticed_by, VMGENID_SOURCE_NONE, source);
+	kthread_queue_work(vg->worker, &vg->settle);
+}
+
 /* Half of the ID is new: the other may still be on its way. */
 static bool torn(const struct vmgenc *vg, struct vmgenc_id id)
 {
@@ -114,21 +127,23 @@ static bool publish(struct vmgenc *vg, struct vmgenc_id id, u32 flags,
 		    u32 source, u64 now)
 {
 	bool valid = vmgenc_id_valid(id);
-	bool changed = valid && vg->adopted;
+	bool differs = vg->adopted && !same(id, vg->settled);
+	bool changed = valid && differs;
 
 	if (!valid)
 		flags |= VMGENID_NO_ID;
 	spin_lock(&vg->lock);
 	vg->record.flags = flags;
 	WRITE_ONCE(vg->page->flags, flags);
-	vg->n_settled += vg->adopted;
-	vg->lost_ids += vg->adopted && !valid;
+	vg->n_settled += differs;
+	vg->lost_ids += differs && !valid;
 	vg->adopted |= valid;
 	if (changed) {
 		vg->record.generation++;
 		vg->record.changed_boottime_ns = now;
 		vg->record.source = source;
-		vg->found_by_call += source == VMGENID_SOURCE_CALL;
+		vg->found_by[source]++;
+		vg->id_untrusted = false;
 		/* Pairs with the acquire load of those who mapped the page. */
 		smp_store_release(&vg->page->generation,
 				  vg->record.generation);
@@ -158,6 +173,8 @@ static void report(struct vmgenc *vg, struct vmgenc_id id, bool changed, int err
 	} else if (!vmgenc_id_valid(id)) {
 		pr_warn_ratelimited("the host provides no generation ID (it is all %s)\n",
 				    id.half[0] ? "ones" : "zeros");
+	} else if (vg->id_untrusted) {
+		pr_warn_ratelimited("the ID may be older than this machine, because hibernation writes it back: boot with acpi_sleep=nonvs\n");
 	}
 }
 
@@ -166,17 +183,20 @@ static void settle(struct kthread_work *work)
 {
 	struct vmgenc *vg = container_of(work, struct vmgenc, settle);
 	u32 source = xchg(&vg->noticed_by, VMGENID_SOURCE_NONE);
+	bool doubtful = xchg(&vg->doubtful, false);
 	u64 now = ktime_get_boottime_ns();
 	struct vmgenc_id id;
 	bool changed;
 	int err;
 
 	/* Whoever saw a change that went away again waits as well. */
-	if (vg->adopted && !vmgenc_differs(vg)) {
+	if (vg->adopted && !doubtful && !vmgenc_differs(vg)) {
 		wake(vg);
 		return;
 	}
 	err = take(vg, &id);
+	if (doubtful)
+		WRITE_ONCE(vg->id_untrusted, vg->nvs);
 	changed = publish(vg, id, err ? VMGENID_RNG_STALE : 0,
 			  source ?: VMGENID_SOURCE_RECHECK, now);
 	wake(vg);

@@ -25,6 +25,12 @@ static int __init vmgenc_init(void)
 	err = vmgenc_acpi_listen(&vmgenc);
 	if (err)
 		goto err_listen;
+	err = vmgenc_power_init(&vmgenc);
+	if (err)
+		goto err_power;
+	err = vmgenc_timer_init(&vmgenc);
+	if (err)
+		goto err_timer;
 	err = vmgenc_sysctl_init(&vmgenc);
 	if (err)
 		goto err_sysctl;
@@ -37,6 +43,10 @@ static int __init vmgenc_init(void)
 err_chardev:
 	vmgenc_sysctl_exit(&vmgenc);
 err_sysctl:
+	vmgenc_timer_exit(&vmgenc);
+err_timer:
+	vmgenc_power_exit(&vmgenc);
+err_power:
 	vmgenc_acpi_ignore(&vmgenc);
 err_listen:
 	vmgenc_generation_exit(&vmgenc);
@@ -49,6 +59,8 @@ static void __exit vmgenc_exit(void)
 {
 	vmgenc_chardev_exit(&vmgenc);
 	vmgenc_sysctl_exit(&vmgenc);
+	vmgenc_timer_exit(&vmgenc);
+	vmgenc_power_exit(&vmgenc);
 	vmgenc_acpi_ignore(&vmgenc);
 	vmgenc_generation_exit(&vmgenc);
 	vmgenc_acpi_unmap(&vmgenc);

@@ -38,6 +38,19 @@ static int show_generation(COMPAT_CTL_CONST struct ctl_table *table, int write,
 	return proc_doulongvec_minmax(&line, write, buf, size, pos);
 }
 
+static int set_poll_ms(COMPAT_CTL_CONST struct ctl_table *table, int write,
+		       void *buf, size_t *size, loff_t *pos)
+{
+	int err = proc_dointvec_minmax(table, write, buf, size, pos);
+
+	if (write && !err)
+		vmgenc_timer_update(container_of(table->data, struct vmgenc,
+						 poll_ms));
+	return err;
+}
+
+static int poll_ms_max = VMGENC_POLL_MAX_MS;
+
 static struct ctl_table vmgenc_table[] = {
 	{
 		.procname = "guid",
@@ -55,6 +68,14 @@ static struct ctl_table vmgenc_table[] = {
 		.mode = 0444,
 		.proc_handler = proc_dostring,
 	},
+	{
+		.procname = "poll_ms",
+		.maxlen = sizeof(int),
+		.mode = 0644,
+		.proc_handler = set_poll_ms,
+		.extra1 = SYSCTL_ZERO,
+		.extra2 = &poll_ms_max,
+	},
 	/* Kernels before 6.11 look for an end; later ones count. */
 	{ }
 };
@@ -64,6 +85,7 @@ int vmgenc_sysctl_init(struct vmgenc *vg)
 	vmgenc_table[0].extra1 = vg;
 	vmgenc_table[1].extra1 = vg;
 	vmgenc_table[2].data = vg->hid;
+	vmgenc_table[3].data = &vg->poll_ms;
 	vg->sysctl = register_sysctl_sz("dev/vmgenc/0", vmgenc_table,
 					ARRAY_SIZE(vmgenc_table) - 1);
 	return vg->sysctl ? 0 : -ENOMEM;

@@ -13,6 +13,8 @@
 #include <linux/miscdevice.h>
 #include <linux/notifier.h>
 #include <linux/spinlock.h>
+#include <linux/syscore_ops.h>
+#include <linux/timer.h>
 #include <linux/types.h>
 #include <linux/wait.h>
 #include <vmgen/vmgenid.h>
@@ -31,19 +33,33 @@ struct vmgenc {
 	bool host_notifies;
 	struct notifier_block vmfork;
 
+	/* Sleep and wake-up: power.c. */
+	struct syscore syscore;
+	struct notifier_block pm;
+	bool hibernating;
+	/* The ID lies in memory that hibernation writes back. */
+	bool nvs;
+
+	/* Hosts that do not notify: timer.c. */
+	struct timer_list timer;
+	int poll_ms;
+
 	/* The state machine: generation.c. */
 	struct kthread_worker *worker;
 	struct kthread_work settle;
 	/* Who noticed first since the worker last looked. */
 	u32 noticed_by;
+	/* The machine changed hands in a way that the ID need not show. */
+	bool doubtful;
 	/* The ID that the record stands for. Written by the worker only. */
 	struct vmgenc_id settled;
 	bool adopted;
 	/* Of the worker against its readers; never taken in an interrupt. */
 	spinlock_t lock;
 	struct vmgenid_record record;
-	u64 found_by_call;
+	u64 found_by[VMGENID_SOURCE_TIMER + 1];
 	u64 lost_ids;
+	bool id_untrusted;
 	/* Changes of either kind. */
 	u64 n_settled;
 	struct vmgenid_page *page;
@@ -75,8 +91,19 @@ struct vmgenc_id vmgenc_sample(const struct vmgenc *vg);
 bool vmgenc_id_valid(struct vmgenc_id id);
 bool vmgenc_differs(const struct vmgenc *vg);
 bool vmgenc_notice(struct vmgenc *vg, enum vmgenid_source source);
+void vmgenc_distrust(struct vmgenc *vg, enum vmgenid_source source);
 int vmgenc_wait_settled(struct vmgenc *vg);
 struct vmgenid_record vmgenc_record(struct vmgenc *vg);
+
+/* power.c */
+int vmgenc_power_init(struct vmgenc *vg);
+void vmgenc_power_exit(struct vmgenc *vg);
+
+/* timer.c */
+enum { VMGENC_POLL_MAX_MS = 3600 * 1000 };
+int vmgenc_timer_init(struct vmgenc *vg);
+void vmgenc_timer_update(struct vmgenc *vg);
+void vmgenc_timer_exit(struct vmgenc *vg);
 
 /* random.c */
 void vmgenc_random_init(struct vmgenc *vg);

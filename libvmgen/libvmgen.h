@@ -71,6 +71,8 @@ struct vmgen_event {
 #define VMGEN_INFO_NOTIFIES	(1U << 1)
 /* The host provides an ID now. */
 #define VMGEN_INFO_ID_VALID	(1U << 2)
+/* The machine was hibernated, and Linux may have written an old ID back. */
+#define VMGEN_INFO_ID_UNTRUSTED	(1U << 5)
 /* This handle looks at the hypervisor's own page: no window after a restore. */
 #define VMGEN_INFO_RAW	(1U << 16)
 
@@ -83,6 +85,8 @@ struct vmgen_info {
 	uint64_t changes;
 	uint64_t spurious_notifies;
 	uint64_t found_by_call;
+	uint64_t found_by_resume;
+	uint64_t found_by_timer;
 	uint64_t lost_ids;
 	/* ACPI _HID, NUL-terminated; empty where the device has none. */
 	char hid[32];

@@ -18,7 +18,7 @@ enum {
 	/* A machine that is cloned more often within one draw is out of luck. */
 	DRAW_TRIES = 16,
 	/* Of the first release; the structure only grows. */
-	INFO_SIZE_VER1 = 80,
+	INFO_SIZE_VER1 = 96,
 };
 
 struct vmgen {
@@ -244,12 +244,14 @@ VMGEN_EXPORT int vmgen_info(struct vmgen *v, struct vmgen_info *ret_info, size_t
 		return r;
 	info = (struct vmgen_info){
 		.flags = device.flags & (VMGENID_INFO_INTREE | VMGENID_INFO_NOTIFIES |
-					 VMGENID_INFO_ID_VALID),
+					 VMGENID_INFO_ID_VALID | VMGENID_INFO_ID_UNTRUSTED),
 		.version = device.version,
 		.generation = device.generation,
 		.changes = device.changes,
 		.spurious_notifies = device.spurious_notifies,
 		.found_by_call = device.found_by_call,
+		.found_by_resume = device.found_by_resume,
+		.found_by_timer = device.found_by_timer,
 		.lost_ids = device.lost_ids,
 	};
 	if (v->device.raw)

@@ -40,6 +40,8 @@ static const char *source_name(uint32_t source)
 		[VMGENID_SOURCE_VMFORK] = "vmfork",
 		[VMGENID_SOURCE_CALL] = "call",
 		[VMGENID_SOURCE_RECHECK] = "recheck",
+		[VMGENID_SOURCE_RESUME] = "resume",
+		[VMGENID_SOURCE_TIMER] = "timer",
 	};
 
 	/* The module may be newer than this program. */
@@ -123,6 +125,12 @@ static bool has_id(const struct view *view)
 	return view->info.flags & VMGEN_INFO_ID_VALID;
 }
 
+/* Whether a change may have gone unseen while the machine was hibernated. */
+static bool id_untrusted(const struct view *view)
+{
+	return view->info.flags & VMGEN_INFO_ID_UNTRUSTED;
+}
+
 static enum ctl_exit judge(const struct view *view)
 {
 	if (view->guest != GUEST_READY)
@@ -134,7 +142,7 @@ static enum ctl_exit judge(const struct view *view)
 	if (!view->handled)
 		return CTL_NOT_HANDLED;
 	if (reseed_failed(view) || view->n_failures || view->incomplete ||
-	    !view->recorded)
+	    !view->recorded || id_untrusted(view))
 		return CTL_DEGRADED;
 	return CTL_OK;
 }
@@ -152,6 +160,8 @@ static const char *explain(const struct view *view, enum ctl_exit verdict)
 	case CTL_NOT_HANDLED:
 		return "the last change is being handled: vmgenctl wait --settled";
 	case CTL_DEGRADED:
+		if (id_untrusted(view))
+			return "this machine was hibernated, and a change of its ID cannot be seen across that: boot it with acpi_sleep=nonvs";
 		return "a hook, the reseed or the record failed; mend it, the next change tries again: journalctl -u vmgend";
 	case CTL_OK:
 	case CTL_FAILED:
@@ -225,7 +235,8 @@ static const char *guest_word(enum guest guest)
 
 static int fill_device(struct json_object *json, const struct view *view)
 {
-	if (json_add(json, "generation", json_object_new_uint64(view->event.generation)) ||
+	if (json_add(json, "id_untrusted", json_object_new_boolean(id_untrusted(view))) ||
+	    json_add(json, "generation", json_object_new_uint64(view->event.generation)) ||
 	    json_add(json, "source", json_object_new_string("vmgenid")) ||
 	    json_add(json, "hid", json_object_new_string(view->info.hid)) ||
 	    json_add(json, "id_valid", json_object_new_boolean(has_id(view))) ||

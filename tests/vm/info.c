@@ -43,6 +43,8 @@ int main(void)
 	printf("changes %" PRIu64 "\n", (uint64_t)info.changes);
 	printf("spurious_notifies %" PRIu64 "\n", (uint64_t)info.spurious_notifies);
 	printf("found_by_call %" PRIu64 "\n", (uint64_t)info.found_by_call);
+	printf("found_by_resume %" PRIu64 "\n", (uint64_t)info.found_by_resume);
+	printf("found_by_timer %" PRIu64 "\n", (uint64_t)info.found_by_timer);
 	printf("lost_ids %" PRIu64 "\n", (uint64_t)info.lost_ids);
 	printf("hid %s\n", info.hid);
 	printf("getrandom %d\n", try_getrandom());

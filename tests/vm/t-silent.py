@@ -5,32 +5,14 @@
 and no change is made up. Also IDs that are none, and a module that goes while the ID changes."""
 
 import time
-import uuid
 
 import tap
+from host import Host
 from scenario import boot, generation, info, new_guid
 
 CHANGES = 200
 # Flags of a record, as in <vmgen/vmgenid.h>.
 NO_ID = 2
-
-
-class Host:
-    """The hypervisor's hand in the guest's memory."""
-
-    def __init__(self, guest, guid):
-        self.memory = guest.memory()
-        # QEMU's blob has it at offset 40 of a page; elsewhere lie copies that nobody reads.
-        needle = uuid.UUID(guid).bytes_le
-        self.page = self.memory.rfind(needle)
-        while self.page % 4096 != 40:
-            self.page = self.memory.rfind(needle, 0, self.page)
-
-    def write(self, content):
-        self.memory[self.page:self.page + 16] = content
-
-    def change(self):
-        self.write(uuid.uuid4().bytes_le)
 
 
 def check_flood(g, host, t):

@@ -78,6 +78,10 @@ enum vmgenid_source {
 	VMGENID_SOURCE_CALL	= 4,
 	/* The module itself, which compares again after each change. */
 	VMGENID_SOURCE_RECHECK	= 5,
+	/* The wake-up from sleep or hibernation, which gives no notice. */
+	VMGENID_SOURCE_RESUME	= 6,
+	/* The timer for hosts that do not notify (sysctl dev.vmgenc.0.poll_ms). */
+	VMGENID_SOURCE_TIMER	= 7,
 };
 
 /* Flags of a record and of the page. */
@@ -133,6 +137,14 @@ struct vmgenid_wait {
 #define VMGENID_INFO_ID_SHOWN	(1U << 3)
 /* Page 1 can be mapped through this descriptor. */
 #define VMGENID_INFO_RAW_PAGE	(1U << 4)
+/*
+ * The machine was hibernated (ACPI S4) and the ID lies in memory that Linux
+ * writes back afterwards (EfiACPIMemoryNVS), so it may be older than the
+ * machine. The kernel's generator was reseeded, the generation did not move.
+ * Cleared by the next change. With the kernel parameter acpi_sleep=nonvs Linux
+ * leaves the memory alone and the ID can be relied on, whatever this flag says.
+ */
+#define VMGENID_INFO_ID_UNTRUSTED	(1U << 5)
 
 /*
  * VMGENID_INFO: size must equal the size in the request number, at least
@@ -151,12 +163,14 @@ struct vmgenid_info {
 	__u64 changes;
 	__u64 spurious_notifies;	/* Notify without a change */
 	__u64 found_by_call;	/* changes noticed by VMGENID_SOURCE_CALL */
+	__u64 found_by_resume;	/* by VMGENID_SOURCE_RESUME */
+	__u64 found_by_timer;	/* by VMGENID_SOURCE_TIMER */
 	__u64 lost_ids;		/* changes to all zeros or all ones */
 	__u8 hid[32];		/* ACPI _HID, NUL-terminated; empty: none */
 	__u8 id[VMGENID_ID_SIZE];	/* that generation stands for */
 };
 
-#define VMGENID_INFO_SIZE_VER1	104
+#define VMGENID_INFO_SIZE_VER1	120
 
 #define VMGENID_IOC_TYPE	0xE5
 #define VMGENID_WAIT	_IOWR(VMGENID_IOC_TYPE, 0x01, struct vmgenid_wait)
