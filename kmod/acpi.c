@@ -57,16 +57,30 @@ static bool is_vmgenid(const struct acpi_device_info *info)
 	return false;
 }
 
-/* ACPI 6.5, 6.3.7: a device without _STA is present. */
-static bool is_present(acpi_handle handle)
+/*
+ * ACPI 6.5, 6.3.7: without _STA it is all there; below one that is neither
+ * present nor functioning there is nothing.
+ *
+ * Returns: NULL; or what is wrong with _STA, in words.
+ */
+static const char *evaluate_sta(acpi_handle handle, bool *ret_present)
 {
+	u32 wanted = ACPI_STA_DEVICE_PRESENT;
 	unsigned long long sta;
 	acpi_status status;
 
-	status = acpi_evaluate_integer(handle, "_STA", NULL, &sta);
-	if (status == AE_NOT_FOUND)
-		return true;
-	return ACPI_SUCCESS(status) && (sta & ACPI_STA_DEVICE_PRESENT);
+	do {
+		status = acpi_evaluate_integer(handle, "_STA", NULL, &sta);
+		if (status == AE_NOT_FOUND)
+			sta = wanted;
+		else if (ACPI_FAILURE(status))
+			return "_STA fails, or does not return an integer";
+		if (!(sta & wanted))
+			break;
+		wanted = ACPI_STA_DEVICE_PRESENT | ACPI_STA_DEVICE_FUNCTIONING;
+	} while (ACPI_SUCCESS(acpi_get_parent(handle, &handle)));
+	*ret_present = sta & wanted;
+	return NULL;
 }
 
 static bool is_addressable(u64 phys)
@@ -130,13 +144,18 @@ static void consider(struct vmgenc *vg, acpi_handle handle, const char *path,
 		     const struct acpi_device_info *info)
 {
 	const char *wrong;
+	bool present;
 	u64 phys;
 
+	wrong = evaluate_sta(handle, &present);
+	if (!wrong && !present)
+		return;
 	if (vg->memory) {
 		pr_warn("%s: ignored, only the first device is used\n", path);
 		return;
 	}
-	wrong = evaluate_addr(handle, &phys);
+	if (!wrong)
+		wrong = evaluate_addr(handle, &phys);
 	if (wrong) {
 		pr_err("%s: %s; this is for the vendor of the hypervisor to mend\n",
 		       path, wrong);
@@ -162,7 +181,7 @@ static acpi_status visit(acpi_handle handle, u32 level, void *context,
 
 	if (ACPI_FAILURE(acpi_get_object_info(handle, &info)))
 		return AE_OK;
-	if (!is_vmgenid(info) || !is_present(handle))
+	if (!is_vmgenid(info))
 		goto out;
 	if (ACPI_FAILURE(acpi_get_name(handle, ACPI_FULL_PATHNAME, &path)))
 		goto out;

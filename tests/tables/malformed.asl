@@ -20,7 +20,15 @@ DefinitionBlock ("", "SSDT", 2, "VMGEN ", "WRONG", 1)
         Device (VG10) { Name (_HID, "VMGENCTR") Name (ADDR, Package (2) { 0x0FFE0004, 0 }) }
         Device (VG11) { Name (_HID, "VMGENCTR") Name (ADDR, Package (2) { 0x00100000, 0 }) }
         Device (VG12) { Name (_HID, "VMGENCTR") Name (ADDR, Package (2) { 0xFFFFFFF8, 0xFFFFFFFF }) }
+        Device (VG13) { Name (_HID, "VMGENCTR") Method (ADDR) { Divide (1, 0, Local0) Return (Package (2) { 0x0FFE0000, 0 }) } }
+        Device (VG14) { Name (_HID, "VMGENCTR") Name (_STA, Package () { 15 }) Name (ADDR, Package (2) { 0x0FFE0000, 0 }) }
         // Not present, so not even looked at.
-        Device (VG13) { Name (_HID, "VMGENCTR") Name (_STA, 0) Name (ADDR, Package (2) { 0, 0 }) }
+        Device (VGA0) { Name (_HID, "VMGENCTR") Name (_STA, 0) Name (ADDR, Package (2) { 0x0FFE0000, 0 }) }
+        Device (VGA1) { Name (_HID, "VMGENCTR") Name (_STA, 8) Name (ADDR, Package (2) { 0x0FFE0000, 0 }) }
+        Device (VGA2)
+        {
+            Name (_STA, 0)
+            Device (VGA3) { Name (_HID, "VMGENCTR") Name (ADDR, Package (2) { 0x0FFE0000, 0 }) }
+        }
     }
 }
