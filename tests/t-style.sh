@@ -49,7 +49,7 @@ scripts() {
 }
 
 lint_manuals() {
-	for page in "${O:-build}"/daemon/*.[1-8]; do
+	for page in "${O:-build}"/daemon/*.[1-8] "${O:-build}"/kmod/*.[1-8]; do
 		# scdoc puts empty paragraphs around its lists.
 		mandoc -T lint -W warning "$page" | grep -v 'skipping paragraph macro'
 	done
