@@ -51,6 +51,7 @@ deps += scdoc mandoc         # manual pages, and their lint
 deps += python3              # tests/vm
 deps += perl git             # prove, which runs the tests, and what it asks for files
 deps += qemu-system-x86 seabios   # boots kernels
+deps += ovmf                 # boots them by UEFI, where the ID lies in ACPI NVS memory
 deps += qemu-utils e2fsprogs # disks of whole systems
 deps += busybox-static       # the shell of the guests
 deps += acpica-tools         # iasl and acpiexec, for ACPI tables to inject

@@ -15,6 +15,7 @@ import subprocess
 
 import guest
 import kernel as kernels
+import machine
 
 README = pathlib.Path(__file__).parents[2] / "README.md"
 # What a virtual machine has anyway; the README need not ask for it.
@@ -78,7 +79,7 @@ class Debian:
         first_in_guest = next(i for i, c in enumerate(commands) if c[0] == "modprobe")
         self.in_guest = [shlex.join(c) for c in commands[first_in_guest:]]
 
-        directory = guest.scratch() / "debian"
+        directory = machine.scratch() / "debian"
         root = directory / "root"
         root.mkdir(parents=True)
         kernels.run(["tar", "-xf", base((*SYSTEM, *commands[0][2:])), "-C", root])
@@ -99,7 +100,7 @@ class Debian:
         self.write_disk(root, directory / "raw")
 
     def add_agent(self, root):
-        shutil.copy(guest.build_directory() / "tests/vm/init", root / "sbin/vmgen-agent")
+        shutil.copy(machine.build_directory() / "tests/vm/init", root / "sbin/vmgen-agent")
         (root / "etc/systemd/system/vmgen-agent.service").write_text(AGENT, "ascii")
         chroot(root, "/", "systemctl enable vmgen-agent")
 

@@ -25,12 +25,12 @@ import subprocess
 import tempfile
 import time
 
-import initramfs
 import kernel as kernels
+import qemu as qemus
 import tap
+from machine import Machine, add_layer, scratch
 from qmp import Qmp, QmpError
 
-QEMU = "qemu-system-x86_64"
 READY = b"vmgen-init\n"
 BOOT_TIMEOUT = 120
 COMMAND_TIMEOUT = 60
@@ -38,6 +38,7 @@ MIGRATE_TIMEOUT = 60
 # A working KVM is done in a second or two; a broken one must not cost a minute.
 KVM_TIMEOUT = 8
 PR_SET_PDEATHSIG = 1
+SLEEP = "/sys/power/state"
 
 libc = ctypes.CDLL(None)
 
@@ -57,84 +58,8 @@ class CommandFailed(GuestError):
         self.output = output
 
 
-def scratch():
-    """The directory of this process for everything that ends with it."""
-    if not hasattr(scratch, "directory"):
-        scratch.directory = tempfile.TemporaryDirectory(prefix="vmgen-")
-    return pathlib.Path(scratch.directory.name)
-
-
-def build_directory():
-    return pathlib.Path(os.environ.get("O", "build"))
-
-
 def end_with_parent():
     libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-
-
-@dataclasses.dataclass(frozen=True)
-class Machine:
-    """What a guest and all its clones have in common."""
-    kernel: kernels.Kernel
-    cpus: int = 1
-    memory: int = 256           # MiB
-    cmdline: str = ""
-    programs: dict = dataclasses.field(default_factory=dict)    # {path in the guest: file}
-    modules: tuple = ()
-    initrd: pathlib.Path = None     # instead of the three above: then PID 1 is the system's own
-    files: dict = dataclasses.field(default_factory=dict)       # {path: content | (content, mode)}
-    tables: tuple = ()          # .asl files, injected as further ACPI tables
-    loader: dict = dataclasses.field(default_factory=dict)      # {physical address: bytes}
-    shared: bool = False        # the host can write the guest's memory: see Process.memory()
-    icount: bool = False        # time counts instructions: deterministic, and idle time is skipped
-    cpu: str = "qemu64"         # has no RDRAND: what siblings draw in common is not hidden by it
-    accel: str = ""             # default: kvm where it works, else tcg
-
-    def accelerator(self):
-        # Instructions can only be counted where they are emulated.
-        return self.accel or ("tcg" if self.icount else default_accelerator())
-
-    def arguments(self, directory):
-        """QEMU's arguments; makes the files that they name."""
-        image = self.initrd or directory / "initramfs"
-        if not self.initrd:
-            initramfs.write(image, build_directory() / "tests/vm/init", self.programs,
-                            self.modules, self.files)
-        cmdline = f"console=ttyS0 quiet panic=-1 oops=panic panic_on_warn=1 {self.cmdline}"
-        args = ["-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
-                "-machine", "pc", "-accel", self.accelerator(), "-cpu", self.cpu,
-                "-smp", str(self.cpus), "-m", str(self.memory),
-                "-kernel", str(self.kernel.vmlinuz), "-initrd", str(image),
-                "-append", cmdline.strip()]
-        if self.shared:
-            args += ["-object", f"memory-backend-file,id=ram,share=on,size={self.memory}M,"
-                     f"mem-path={directory / 'memory'}", "-machine", "memory-backend=ram"]
-        if self.icount:
-            args += ["-icount", "shift=3,sleep=off"]
-        for table in self.tables:
-            args += ["-acpitable", f"file={compile_table(table, directory)}"]
-        for address, content in self.loader.items():
-            path = directory / f"loader-{address:x}"
-            path.write_bytes(content)
-            args += ["-device", f"loader,file={path},addr={address:#x},force-raw=on"]
-        return args
-
-
-def compile_table(source, directory):
-    """The AML of an .asl file. -f: some tables are wrong on purpose; -oa: as they are written."""
-    prefix = directory / pathlib.Path(source).stem
-    r = subprocess.run(["iasl", "-f", "-oa", "-p", prefix, source], capture_output=True, text=True,
-                       check=False)
-    aml = prefix.with_suffix(".aml")
-    if not aml.exists():
-        raise GuestError(f"iasl {source}: {r.stdout}{r.stderr}")
-    return aml
-
-
-def add_layer(below, layer):
-    """A disk image that holds what a guest changes of another one, which may have several."""
-    subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", "-F", "qcow2", "-b", below, layer],
-                   check=True)
 
 
 class Process:
@@ -151,7 +76,7 @@ class Process:
         self.qmp = None
         self.channel, channel = socket.socketpair()
         control, qmp = socket.socketpair()
-        command = [QEMU, *arguments,
+        command = [*machine.qemu.command, *arguments,
                    "-serial", f"file:{self.console}",
                    "-chardev", f"socket,id=channel,fd={channel.fileno()}",
                    "-serial", "chardev:channel",
@@ -168,7 +93,8 @@ class Process:
         with open(self.directory / "qemu", "wb") as log, channel, qmp:
             self.process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                pass_fds=(channel.fileno(), qmp.fileno()), preexec_fn=end_with_parent)
+                pass_fds=(channel.fileno(), qmp.fileno()), preexec_fn=end_with_parent,
+                env=machine.qemu.environment())
         self.control = control
         try:
             self.qmp = Qmp(control)
@@ -223,12 +149,19 @@ class Process:
     def execute(self, command, timeout=COMMAND_TIMEOUT):
         """(exit status, output) of a shell command; a signal is 128 and its number."""
         deadline = time.monotonic() + timeout
+        self.send(command, timeout)
+        return self._answer(command, deadline)
+
+    def send(self, command, timeout=COMMAND_TIMEOUT):
+        """Begin a command; its answer is what wake() takes."""
         text = command.encode()
         self.channel.settimeout(timeout)
         try:
             self.channel.sendall(b"%d\n" % len(text) + text)
         except (TimeoutError, BrokenPipeError, ConnectionResetError):
             raise self.error(f"the guest takes no commands: {command}") from None
+
+    def _answer(self, command, deadline):
         head = self._receive_until(b"\n", deadline, command)
         status, length = (int(field) for field in head.split())
         while len(self.pending) < length:
@@ -267,6 +200,29 @@ class Process:
         wait = uptime - self.uptime()
         if wait > 0:
             self.run(f"sleep {wait:.1f}", timeout=wait + COMMAND_TIMEOUT)
+
+    # ---- sleep states -------------------------------------------------------------------------
+
+    def fall_asleep(self):
+        """Suspend to RAM (S3) of a machine with sleeps=True; also a clone of it is asleep."""
+        self.send(f"echo mem >{SLEEP}")
+        self._wait_for("query-status", "suspended")
+
+    def wake(self, timeout=COMMAND_TIMEOUT):
+        """Wake a guest that is asleep, or a clone of one; user space runs when this returns."""
+        self.ask("system_wakeup")
+        status, output = self._answer(SLEEP, time.monotonic() + timeout)
+        if status:
+            raise CommandFailed(SLEEP, status, output)
+
+    def wait_for_end(self, timeout):
+        """Wait until the guest has switched its machine off."""
+        try:
+            self.process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            raise self.error("timed out: switching off", GuestTimeout) from None
+        if self.process.returncode:
+            raise self.error(f"QEMU ended with status {self.process.returncode}")
 
     # ---- the hypervisor's side ----------------------------------------------------------------
 
@@ -311,18 +267,26 @@ class Process:
             time.sleep(0.01)
 
 
-class Guest(Process):
-    """A guest from cold boot to its first command; keywords as in Machine."""
+class Booted(Process):
+    """A guest from cold boot to its first command."""
 
-    def __init__(self, kernel, guid=None, timeout=BOOT_TIMEOUT, disk=None, **machine):
-        machine = Machine(kernel, **machine)
-        directory = pathlib.Path(tempfile.mkdtemp(dir=scratch(), prefix="machine-"))
-        super().__init__(machine, machine.arguments(directory), guid, "guest", disk)
+    def __init__(self, machine, arguments, guid, name, disk, timeout=BOOT_TIMEOUT):
+        super().__init__(machine, arguments, guid, name, disk)
         try:
             self._receive_until(READY, time.monotonic() + timeout, "booting")
         except BaseException:
             self.close()
             raise
+
+
+class Guest(Booted):
+    """A machine's first boot; keywords as in Machine."""
+
+    def __init__(self, kernel, guid=None, timeout=BOOT_TIMEOUT, disk=None, **machine):
+        machine = Machine(kernel, **machine)
+        directory = pathlib.Path(tempfile.mkdtemp(dir=scratch(), prefix="machine-"))
+        super().__init__(machine, machine.arguments(directory, accelerator(machine)), guid,
+                         "guest", disk, timeout)
 
 
 class Clone(Process):
@@ -369,14 +333,18 @@ def kvm_works():
         return False
 
 
+def accelerator(machine):
+    # Instructions can only be counted where they are emulated.
+    return machine.accel or ("tcg" if machine.icount else default_accelerator())
+
+
 def default_accelerator():
     """kvm where a boot has shown that it works on this host, else tcg; found out once."""
     if chosen := os.environ.get("VMGEN_ACCEL"):
         return chosen
     if not os.access("/dev/kvm", os.R_OK | os.W_OK):
         return "tcg"
-    version = subprocess.run([QEMU, "--version"], capture_output=True, text=True, check=True)
-    host = " ".join((*os.uname()[1:4], version.stdout.splitlines()[0]))
+    host = " ".join((*os.uname()[1:4], qemus.SYSTEM.version()))
     with kernels.locked("accelerator"):
         path = kernels.cache() / "accelerator.json"
         known = json.loads(path.read_text("ascii")) if path.exists() else {}

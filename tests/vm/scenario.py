@@ -6,7 +6,8 @@ import sys
 import uuid
 
 import kernel as kernels
-from guest import Guest, build_directory
+from guest import Guest
+from machine import build_directory
 
 # Debian built these without CONFIG_VMGENID: nothing but vmgen reseeds there.
 WITHOUT_INTREE = ("5.10", "6.1-cloud")

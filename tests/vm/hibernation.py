@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# Copyright (C) the vmgen authors
+"""A guest that hibernates (S4): its state goes to a disk, its machine ends, another one goes on.
+
+    with hibernation.boot("6.1", guid=GUID_A) as g:
+        image = hibernation.hibernate(g)
+    with image.resume(guid=GUID_B) as g:
+        g.run("dmesg")
+"""
+
+import dataclasses
+import lzma
+import pathlib
+import subprocess
+
+import kernel as kernels
+import scenario
+from guest import Booted
+from machine import Machine, scratch
+
+DISK_MIB = 512
+DRIVERS = ("virtio_pci", "virtio_blk")
+LOAD_DRIVERS = "for m in /drivers/*; do insmod $m; done"
+SWAP = "/dev/vda"
+# Printed by whoever resumes from the image, and not by a kernel that found none.
+BACK = "vmgen-back"
+POWER_OFF_TIMEOUT = 60
+RESUME_TIMEOUT = 60
+
+
+def find_module(kernel, name):
+    """The file of a module, or None if the kernel has it built in."""
+    found = [p for p in kernel.modules.rglob("*.ko*")
+             if p.name.split(".")[0].replace("-", "_") == name]
+    return found[0] if found else None
+
+
+def add_module(kernel, name, modules):
+    """{name: content} of a module, after those that it depends on."""
+    path = find_module(kernel, name)
+    if not path or name in modules:
+        return
+    content = path.read_bytes()
+    if path.suffix == ".xz":
+        content = lzma.decompress(content)
+    depends = subprocess.run(["modinfo", "-F", "depends", path], check=True, text=True,
+                             capture_output=True).stdout.strip()
+    for other in filter(None, depends.split(",")):
+        add_module(kernel, other.replace("-", "_"), modules)
+    modules[name] = content
+
+
+def drivers(kernel):
+    """Files of a guest: what its disk needs, named in the order of their loading."""
+    modules = {}
+    for name in DRIVERS:
+        add_module(kernel, name, modules)
+    return {f"/drivers/{i:02}-{name}.ko": content
+            for i, (name, content) in enumerate(modules.items())}
+
+
+def boot(name, **machine):
+    """As scenario.boot(), with a disk to swap and hibernate to."""
+    disk = scratch() / "swap"
+    subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", disk, f"{DISK_MIB}M"], check=True)
+    guest = scenario.boot(name, disk=disk, sleeps=True, files=drivers(kernels.load(name)),
+                          **machine)
+    try:
+        guest.run(f"{LOAD_DRIVERS}; mkswap {SWAP} && swapon {SWAP}")
+        # As small an image as can be had.
+        guest.run("echo 0 >/sys/power/image_size")
+    except BaseException:
+        guest.close()
+        raise
+    return guest
+
+
+@dataclasses.dataclass
+class Image:
+    machine: Machine
+    arguments: list
+    disk: pathlib.Path
+
+    def resume(self, guid=None):
+        return Resumed(self, guid)
+
+
+def hibernate(guest):
+    """Save the guest to its disk; ends it."""
+    guest.send(f"echo disk >/sys/power/state && echo {BACK}")
+    guest.wait_for_end(POWER_OFF_TIMEOUT)
+    return Image(guest.machine, guest.arguments, guest.disk)
+
+
+class Resumed(Booted):
+    """A machine that boots the kernel anew, which then replaces itself by the image."""
+
+    def __init__(self, image, guid):
+        super().__init__(image.machine, image.arguments, guid, "resumed", image.disk)
+        try:
+            self.run(LOAD_DRIVERS)
+            # Answered by the guest that hibernated: this is what it still owes.
+            output = self.run(f"cat /sys/class/block/{SWAP[5:]}/dev >/sys/power/resume",
+                              RESUME_TIMEOUT)
+            if output.strip() != BACK:
+                raise self.error(f"did not resume from {SWAP}: {output}")
+        except BaseException:
+            self.close()
+            raise

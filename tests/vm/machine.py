@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# Copyright (C) the vmgen authors
+"""What a virtual machine consists of, as QEMU's arguments: kernel, memory, firmware, ACPI tables.
+
+A machine is a description; guest.py turns it into a process.
+"""
+
+import dataclasses
+import os
+import pathlib
+import subprocess
+import tempfile
+
+import initramfs
+import kernel as kernels
+import qemu as qemus
+
+TYPES = {
+    "pc": "pc",
+    "q35": "q35",
+    # ACPI without the legacy hardware: no SCI, no GPE.
+    "microvm": "microvm,acpi=on,pcie=on,rtc=on,isa-serial=on",
+}
+OVMF = pathlib.Path("/usr/share/OVMF")
+# From QEMU's documentation of ACPI: sleep states are off in newer machine types.
+SLEEP_STATES = [f"{device}.{state}=0" for device in ("PIIX4_PM", "ICH9-LPC")
+                for state in ("disable_s3", "disable_s4")]
+
+
+class MachineError(Exception):
+    pass
+
+
+def scratch():
+    """The directory of this process for everything that ends with it."""
+    if not hasattr(scratch, "directory"):
+        scratch.directory = tempfile.TemporaryDirectory(prefix="vmgen-")
+    return pathlib.Path(scratch.directory.name)
+
+
+def build_directory():
+    return pathlib.Path(os.environ.get("O", "build"))
+
+
+def compile_table(source, directory):
+    """The AML of an .asl file. -f: some tables are wrong on purpose; -oa: as they are written."""
+    prefix = directory / pathlib.Path(source).stem
+    r = subprocess.run(["iasl", "-f", "-oa", "-p", prefix, source], capture_output=True, text=True,
+                       check=False)
+    aml = prefix.with_suffix(".aml")
+    if not aml.exists():
+        raise MachineError(f"iasl {source}: {r.stdout}{r.stderr}")
+    return aml
+
+
+def add_layer(below, layer):
+    """A disk image that holds what a guest changes of another one, which may have several."""
+    subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", "-F", "qcow2", "-b", below, layer],
+                   check=True)
+
+
+def firmware_arguments(name):
+    """QEMU's own SeaBIOS needs none. What OVMF writes to its variables is thrown away."""
+    if name == "seabios":
+        return []
+    flash = [(f"file={OVMF}/OVMF_CODE_4M.fd", "readonly=on"),
+             (f"file={OVMF}/OVMF_VARS_4M.fd", "snapshot=on")]
+    return [arg for unit, (file, mode) in enumerate(flash)
+            for arg in ("-drive", f"if=pflash,unit={unit},format=raw,{file},{mode}")]
+
+
+@dataclasses.dataclass(frozen=True)
+class Machine:
+    """What a guest and all its clones have in common."""
+    kernel: kernels.Kernel
+    cpus: int = 1
+    memory: int = 256           # MiB
+    cmdline: str = ""
+    programs: dict = dataclasses.field(default_factory=dict)    # {path in the guest: file}
+    modules: tuple = ()
+    initrd: pathlib.Path = None     # instead of the three above: then PID 1 is the system's own
+    files: dict = dataclasses.field(default_factory=dict)       # {path: content | (content, mode)}
+    tables: tuple = ()          # .asl files, injected as further ACPI tables
+    loader: dict = dataclasses.field(default_factory=dict)      # {physical address: bytes}
+    shared: bool = False        # the host can write the guest's memory: see Process.memory()
+    icount: bool = False        # time counts instructions: deterministic, and idle time is skipped
+    cpu: str = "qemu64"         # has no RDRAND: what siblings draw in common is not hidden by it
+    accel: str = ""             # default: kvm where it works, else tcg
+    type: str = "pc"            # of TYPES
+    firmware: str = "seabios"   # or ovmf
+    sleeps: bool = False        # S3 and S4 are there
+    qemu: qemus.Qemu = qemus.SYSTEM
+
+    def write_initramfs(self, image):
+        initramfs.write(image, build_directory() / "tests/vm/init", self.programs, self.modules,
+                        self.files)
+
+    def arguments(self, directory, accelerator):
+        """QEMU's arguments; makes the files that they name."""
+        image = self.initrd or directory / "initramfs"
+        if not self.initrd:
+            self.write_initramfs(image)
+        cmdline = f"console=ttyS0 quiet panic=-1 oops=panic panic_on_warn=1 {self.cmdline}"
+        args = ["-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
+                "-machine", TYPES[self.type], "-accel", accelerator, "-cpu", self.cpu,
+                "-smp", str(self.cpus), "-m", str(self.memory),
+                "-kernel", str(self.kernel.vmlinuz), "-initrd", str(image),
+                "-append", cmdline.strip(), *firmware_arguments(self.firmware)]
+        if self.shared:
+            args += ["-object", f"memory-backend-file,id=ram,share=on,size={self.memory}M,"
+                     f"mem-path={directory / 'memory'}", "-machine", "memory-backend=ram"]
+        if self.icount:
+            args += ["-icount", "shift=3,sleep=off"]
+        if self.sleeps:
+            args += [arg for state in SLEEP_STATES for arg in ("-global", state)]
+        for table in self.tables:
+            args += ["-acpitable", f"file={compile_table(table, directory)}"]
+        for address, content in self.loader.items():
+            path = directory / f"loader-{address:x}"
+            path.write_bytes(content)
+            args += ["-device", f"loader,file={path},addr={address:#x},force-raw=on"]
+        return args
