@@ -79,7 +79,7 @@ LIBS   ?= $(shell $(PKG_CONFIG) --libs $(libs))
 # Ours are overrides: CFLAGS= on the command line must not lose them.
 override CPPFLAGS += -D_GNU_SOURCE -DVERSION='"$(VERSION)"' -Ilibvmgen -Idaemon -Itests \
 		     -isystem kmod/uapi
-override CFLAGS   += -std=gnu11 $(WARN) -MMD -MP
+override CFLAGS   += -std=gnu11 $(WARN) -MD -MP
 ifdef SAN
 override CFLAGS   += -fsanitize=$(SAN) -fno-omit-frame-pointer
 endif
