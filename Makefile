@@ -208,7 +208,7 @@ $(vm_tests): Makefile
 
 modules: $(KERNELS:%=module-%)
 module-%: force | need-deps
-	$(Q)$(PYTHON) tests/vm/kernel.py module $* --source kmod --out $(O)/modules/$*
+	$(Q)$(PYTHON) tests/vm/module.py $* --source kmod --out $(O)/modules/$*
 
 export O
 unit_tests := $(unit:%=$(O)/asan/%)

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
 # Copyright (C) the vmgen authors
-"""Debian's own kernels for the tests: fetched with apt, unpacked, modules built against them.
+"""Debian's own kernels for the tests: fetched with apt and unpacked.
 
 Nothing is installed on the machine: packages of any suite come through a private apt
 configuration and are unpacked into a cache outside the checkout, where later runs find them
@@ -12,7 +12,6 @@ import argparse
 import contextlib
 import dataclasses
 import fcntl
-import hashlib
 import json
 import os
 import pathlib
@@ -22,9 +21,6 @@ import subprocess
 import sys
 
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
-# What the machine's own compiler is called; a kernel that needs a newer one says chroot=True.
-COMPILER = "gcc-12"
-STAMP = "build.hash"
 
 
 class KernelError(Exception):
@@ -33,16 +29,26 @@ class KernelError(Exception):
 
 @dataclasses.dataclass(frozen=True)
 class Source:
-    suites: tuple       # the first is where a chroot is made from
-    release: str        # pattern of `uname -r`; the newest that matches is taken
-    chroot: bool = False
+    suites: tuple
+    release: str            # pattern of `uname -r`; the newest that matches is taken
+    chroot: bool = False    # its modules need a compiler of those suites, not the machine's
 
 
+BULLSEYE = ("bullseye", "bullseye-security")
+BOOKWORM = ("bookworm", "bookworm-security")
+TRIXIE = ("trixie", "trixie-security", "trixie-backports")
 KERNELS = {
-    "5.10": Source(("bullseye", "bullseye-security"), r"5\.10\.0-\d+-amd64"),
-    "6.1": Source(("bookworm", "bookworm-security"), r"6\.1\.0-\d+-amd64"),
-    "6.1-cloud": Source(("bookworm", "bookworm-security"), r"6\.1\.0-\d+-cloud-amd64"),
-    "6.12": Source(("bookworm", "bookworm-security"), r"6\.12\.\d+\+deb12(\.\d+)?-amd64"),
+    "5.10": Source(BULLSEYE, r"5\.10\.0-\d+-amd64"),
+    "6.1": Source(BOOKWORM, r"6\.1\.0-\d+-amd64"),
+    "6.1-cloud": Source(BOOKWORM, r"6\.1\.0-\d+-cloud-amd64"),
+    "6.1-rt": Source(BOOKWORM, r"6\.1\.0-\d+-rt-amd64"),
+    "6.12": Source(BOOKWORM, r"6\.12\.\d+\+deb12(\.\d+)?-amd64"),
+    "6.12-rt": Source(BOOKWORM, r"6\.12\.\d+\+deb12(\.\d+)?-rt-amd64"),
+    "7.2": Source(TRIXIE, r"7\.2\.\d+\+deb13(\.\d+)?-amd64", chroot=True),
+    # Of whatever series that is: 7.3 when this was written.
+    "newest": Source(TRIXIE, r"\d+\.\d+\.\d+\+deb13(\.\d+)?-amd64", chroot=True),
+    "newest-cloud": Source(TRIXIE, r"\d+\.\d+\.\d+\+deb13(\.\d+)?-cloud-amd64", chroot=True),
+    "newest-rt": Source(TRIXIE, r"\d+\.\d+\.\d+\+deb13(\.\d+)?-rt-amd64", chroot=True),
 }
 
 
@@ -52,10 +58,13 @@ class Kernel:
     release: str
     root: pathlib.Path      # the packages, unpacked
     tools: tuple            # packages that the kernel's own build tools depend on
+    chroot: tuple = ()      # the suites with those tools; empty if they are on the machine
 
+    # From 7.2 on nothing lies in /boot; installing the package copies it there.
     @property
     def vmlinuz(self):
-        return self.root / "boot" / f"vmlinuz-{self.release}"
+        boot = self.root / "boot" / f"vmlinuz-{self.release}"
+        return boot if boot.exists() else self.modules / "vmlinuz"
 
     @property
     def headers(self):
@@ -68,7 +77,7 @@ class Kernel:
 
     @property
     def config(self):
-        return self.root / "boot" / f"config-{self.release}"
+        return self.headers / ".config"
 
 
 def cache():
@@ -188,13 +197,18 @@ class Apt:
                               "left the mirror (it is in Debian's archive then) needs another row "
                               f"in tests/vm/kernel.py.\n{e}") from e
 
-    def newest(self, release):
-        found = [m.group(1) for name in run(["apt-cache", "pkgnames", "linux-image-"],
+    def releases(self, kind, release):
+        """Releases that match the pattern and have a package linux-KIND-RELEASE, oldest first."""
+        found = [m.group(1) for name in run(["apt-cache", "pkgnames", f"linux-{kind}-"],
                                             env=self.env).split()
-                 if (m := re.fullmatch(f"linux-image-({release})", name))]
+                 if (m := re.fullmatch(f"linux-{kind}-({release})", name))]
         if not found:
-            raise KernelError(f"no package linux-image-{release} in the suites {self.suites}")
-        return max(found, key=lambda r: [int(n) for n in re.findall(r"\d+", r)])
+            raise KernelError(f"no package linux-{kind}-{release} in the suites {self.suites}: "
+                              "where Debian has dropped it, name another one in "
+                              "tests/vm/kernel.py")
+        # The digits of amd64 are none of the version's.
+        return sorted(found, key=lambda r: [int(n) for n in
+                                            re.findall(r"\d+", r.removesuffix("amd64"))])
 
     def depends(self, package):
         text = run(["apt-cache", "depends", "--no-recommends", "--no-suggests", package],
@@ -221,31 +235,36 @@ def row(name):
 
 def find(name):
     """The kernel from the cache, or None."""
-    row(name)
+    source = row(name)
     link = cache() / "kernels" / name
     if not link.exists():
         return None
     root = link.resolve()
-    return Kernel(name=name, root=root, **json.loads((root / "kernel.json").read_text("ascii")))
+    return Kernel(name=name, root=root, chroot=source.suites if source.chroot else (),
+                  **json.loads((root / "kernel.json").read_text("ascii")))
 
 
 def point_headers_at_each_other(root, release):
     """Debian's header packages name each other below /usr/src; make them meet where they lie."""
     makefile = root / "usr/src" / f"linux-headers-{release}" / "Makefile"
-    makefile.write_text(re.sub(r"(?m)^include /usr/src/(\S+)/Makefile$",
-                               r"include $(realpath $(CURDIR)/../\1)/Makefile",
-                               makefile.read_text("ascii")), "ascii")
+    makefile.write_text(makefile.read_text("ascii").replace(
+        "/usr/src/", "$(realpath $(CURDIR)/..)/"), "ascii")
 
 
-def unpack_kernel(apt, release, root):
+def unpack_kernel(apt, release, root, image=True):
+    """Put the headers of a release into root, which is made, and the kernel where asked for."""
     headers = apt.depends(f"linux-headers-{release}")
     parts = [p for p in headers if p.startswith(("linux-headers-", "linux-kbuild-"))]
     tools = [p for p in headers if p.startswith("gcc-")]
     for package in parts:
         if package.startswith("linux-kbuild-"):
             tools += apt.depends(package)
+    if image:
+        # From 7.2 on the image is a package without files, and its parts are others.
+        parts += [f"linux-image-{release}", *(p for p in apt.depends(f"linux-image-{release}")
+                                              if p.endswith(f"-{release}"))]
     root.mkdir()
-    apt.unpack([f"linux-image-{release}", f"linux-headers-{release}", *parts], root)
+    apt.unpack([f"linux-headers-{release}", *parts], root)
     point_headers_at_each_other(root, release)
     (root / "kernel.json").write_text(
         json.dumps({"release": release, "tools": sorted(set(tools))}), "ascii")
@@ -254,7 +273,7 @@ def unpack_kernel(apt, release, root):
 def fetch_one(apt, name, new, say):
     kernels = cache() / "kernels"
     kernels.mkdir(exist_ok=True)
-    release = apt.newest(row(name).release)
+    release = apt.releases("image", row(name).release)[-1]
     if not (kernels / release).is_dir():
         say(f"{name}: fetching Linux {release}")
         unpack_kernel(apt, release, new / release)
@@ -286,83 +305,6 @@ def load(name):
     return found
 
 
-# ---- modules ----------------------------------------------------------------------------------
-
-
-def make_chroot(kernel):
-    """A small system of the kernel's own suite, for kernels too new for this one's compiler."""
-    target = cache() / "chroots" / kernel.release
-    suites = row(kernel.name).suites
-    with locked("chroots") as new:
-        if not target.is_dir():
-            target.parent.mkdir(exist_ok=True)
-            (new / "vmgen.sources").write_text(sources(suites), encoding="utf-8")
-            run(["mmdebstrap", "--variant=essential",
-                 f"--include={','.join(('make', *kernel.tools))}",
-                 '--aptopt=Acquire::Check-Valid-Until "false"',
-                 '--aptopt=APT::Sandbox::User "root"',
-                 suites[0], str(new / "root"), str(new / "vmgen.sources")])
-            (new / "root").rename(target)
-    return target
-
-
-def enter_chroot(kernel, out_dir):
-    """The command prefix that runs make inside, with headers and module at their own paths."""
-    if os.geteuid():
-        raise KernelError(f"{kernel.name}: its modules are built in a chroot, which needs root")
-    root = make_chroot(kernel)
-    script = ('root=$1; shift; mount --rbind /dev "$root/dev"; '
-              'for d in "$1" "$2"; do mkdir -p "$root$d"; mount --bind "$d" "$root$d"; done; '
-              'shift 2; exec chroot "$root" "$@"')
-    return ["unshare", "--mount", "sh", "-ec", script, "sh", str(root),
-            str(kernel.root), str(out_dir)]
-
-
-def source_hash(kernel, source_dir):
-    h = hashlib.sha256(f"{kernel.release} {os.environ.get('KCFLAGS', '')}\n".encode())
-    for path in sorted(p for p in source_dir.rglob("*") if p.is_file()):
-        content = path.read_bytes()
-        h.update(f"{path.relative_to(source_dir)} {len(content)}\n".encode() + content)
-    return h.hexdigest()
-
-
-def copy_source(source_dir, out_dir):
-    if not source_dir.is_dir():
-        raise KernelError(f"{source_dir}: no such directory")
-    if out_dir.exists():
-        if any(out_dir.iterdir()) and not (out_dir / STAMP).exists():
-            raise KernelError(f"{out_dir} is in use for something else: name an empty directory")
-        shutil.rmtree(out_dir)
-    shutil.copytree(source_dir, out_dir)
-    # From here on the directory is known as ours, also when the build fails.
-    (out_dir / STAMP).write_text("", "ascii")
-
-
-def build_module(kernel, source_dir, out_dir):
-    """Build the module in a copy of source_dir; returns the path of the one .ko it makes.
-
-    KCFLAGS of the environment reaches the compiler. The messages are in out_dir/build.log.
-    """
-    source_dir, out_dir = pathlib.Path(source_dir).resolve(), pathlib.Path(out_dir).resolve()
-    stamp = out_dir / STAMP
-    wanted = source_hash(kernel, source_dir)
-    if not stamp.exists() or stamp.read_text("ascii") != wanted:
-        copy_source(source_dir, out_dir)
-        command = ["make", "-C", str(kernel.headers), f"M={out_dir}", "modules"]
-        if row(kernel.name).chroot:
-            command = enter_chroot(kernel, out_dir) + command
-        else:
-            command.append(f"CC={COMPILER}")
-        # Variables of a make that runs this are not meant for the kernel's.
-        env = {k: v for k, v in os.environ.items() if k not in ("MAKEFLAGS", "MAKEOVERRIDES", "O")}
-        (out_dir / "build.log").write_text(run(command, env=env), encoding="utf-8")
-        stamp.write_text(wanted, "ascii")
-    modules = list(out_dir.glob("*.ko"))
-    if len(modules) != 1:
-        raise KernelError(f"{source_dir}: made {len(modules)} modules, not one")
-    return modules[0]
-
-
 # ---- command line -----------------------------------------------------------------------------
 
 
@@ -382,19 +324,13 @@ def main():
     p.add_argument("name", nargs="+", choices=KERNELS)
     p = commands.add_parser("headers", help="print the directory to build modules against")
     p.add_argument("name", choices=KERNELS)
-    p = commands.add_parser("module", help="build a module; prints its path")
-    p.add_argument("name", choices=KERNELS)
-    p.add_argument("--source", required=True, help="directory with the module's Kbuild")
-    p.add_argument("--out", required=True, help="directory to build in; replaced")
     args = parser.parse_args()
     if args.command == "list":
         list_kernels()
     elif args.command == "fetch":
         fetch(args.name, args.refresh)
-    elif args.command == "headers":
-        print(load(args.name).headers)
     else:
-        print(build_module(load(args.name), args.source, args.out))
+        print(load(args.name).headers)
 
 
 if __name__ == "__main__":
