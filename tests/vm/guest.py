@@ -79,7 +79,7 @@ class Process:
         command = [*machine.qemu.command, *arguments,
                    "-serial", f"file:{self.console}",
                    "-chardev", f"socket,id=channel,fd={channel.fileno()}",
-                   "-serial", "chardev:channel",
+                   "-device", "isa-serial,chardev=channel",
                    "-chardev", f"socket,id=qmp,fd={qmp.fileno()}",
                    "-mon", "chardev=qmp,mode=control"]
         if guid is not None:
@@ -148,12 +148,11 @@ class Process:
 
     def execute(self, command, timeout=COMMAND_TIMEOUT):
         """(exit status, output) of a shell command; a signal is 128 and its number."""
-        deadline = time.monotonic() + timeout
         self.send(command, timeout)
-        return self._answer(command, deadline)
+        return self.answer(command, timeout)
 
     def send(self, command, timeout=COMMAND_TIMEOUT):
-        """Begin a command; its answer is what wake() takes."""
+        """Begin a command, for answer() to wait for."""
         text = command.encode()
         self.channel.settimeout(timeout)
         try:
@@ -161,7 +160,8 @@ class Process:
         except (TimeoutError, BrokenPipeError, ConnectionResetError):
             raise self.error(f"the guest takes no commands: {command}") from None
 
-    def _answer(self, command, deadline):
+    def answer(self, command, timeout=COMMAND_TIMEOUT):
+        deadline = time.monotonic() + timeout
         head = self._receive_until(b"\n", deadline, command)
         status, length = (int(field) for field in head.split())
         while len(self.pending) < length:
@@ -211,7 +211,7 @@ class Process:
     def wake(self, timeout=COMMAND_TIMEOUT):
         """Wake a guest that is asleep, or a clone of one; user space runs when this returns."""
         self.ask("system_wakeup")
-        status, output = self._answer(SLEEP, time.monotonic() + timeout)
+        status, output = self.answer(SLEEP, timeout)
         if status:
             raise CommandFailed(SLEEP, status, output)
 

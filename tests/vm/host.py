@@ -9,12 +9,17 @@ ID_OFFSET = 40
 
 
 class Host:
-    def __init__(self, guest, guid):
+    def __init__(self, guest, guid=None, at=None):
+        """The ID is looked for, or lies at an address that a table of the test names."""
         self.memory = guest.memory()
+        self.id = self.find(guid) if guid else at
+
+    def find(self, guid):
         needle = uuid.UUID(guid).bytes_le
-        self.id = self.memory.rfind(needle)
-        while self.id % 4096 != ID_OFFSET:
-            self.id = self.memory.rfind(needle, 0, self.id)
+        found = self.memory.rfind(needle)
+        while found % 4096 != ID_OFFSET:
+            found = self.memory.rfind(needle, 0, found)
+        return found
 
     def write(self, content):
         self.memory[self.id:self.id + len(content)] = content

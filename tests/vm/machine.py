@@ -19,7 +19,7 @@ TYPES = {
     "pc": "pc",
     "q35": "q35",
     # ACPI without the legacy hardware: no SCI, no GPE.
-    "microvm": "microvm,acpi=on,pcie=on,rtc=on,isa-serial=on",
+    "microvm": "microvm,acpi=on,rtc=on,isa-serial=on",
 }
 OVMF = pathlib.Path("/usr/share/OVMF")
 # From QEMU's documentation of ACPI: sleep states are off in newer machine types.
