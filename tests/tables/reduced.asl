@@ -5,6 +5,12 @@
 // interrupt of a Generic Event Device would evaluate what FIRE does.
 DefinitionBlock ("", "SSDT", 2, "VMGEN ", "REDUCED", 1)
 {
+    // Integers have 64 bits here, as they do not on QEMU's other machines.
+    Device (\_SB.VGE6)
+    {
+        Name (_HID, "VMGENCTR")
+        Name (ADDR, Package (2) { 0x10FFE0028, 0 })
+    }
     Device (\_SB.VGEN)
     {
         Name (_HID, "FCVMGID")

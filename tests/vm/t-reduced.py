@@ -9,6 +9,7 @@ import pathlib
 import time
 
 import kernel as kernels
+import module
 import tap
 from guest import GuestTimeout
 from host import Host
@@ -27,8 +28,8 @@ NOTIFY, CALL, RESUME = "2", "4", "6"
 
 
 def boot_reduced(kernel):
-    notify = kernels.build_module(kernels.load(kernel), TESTS / "vm/notify",
-                                  build_directory() / "notify" / kernel)
+    notify = module.build(kernels.load(kernel), TESTS / "vm/notify",
+                          build_directory() / "notify" / kernel)
     aml = compile_table(TESTS / "tables/reduced.asl", scratch())
     # Counted instructions: without KVM the kernel cannot find out the time there otherwise.
     return boot(kernel, ["info"], load=False, type="microvm", shared=True, icount=True,
@@ -88,6 +89,8 @@ def scenario(kernel, t):
         guid = host.change()
         t.ok(g.execute("grep -q 'IO-APIC.* acpi$' /proc/interrupts")[0], "there is no SCI")
         g.run("insmod /vmgenc.ko")
+        t.ok("VGE6: ADDR returns an integer of more than 32 bits" in g.run("dmesg"),
+             "a low word over 32 bits is refused")
         t.equal(g.run("sysctl -n dev.vmgenc.0.guid").strip(), guid, "the ID is the host's")
         check_notify(g, host, t)
         check_call(g, host, t)
