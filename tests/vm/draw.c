@@ -2,12 +2,14 @@
 /*
  * Copyright (C) the vmgen authors
  *
- * draw GUID COUNT SECONDS: the first random numbers that a clone draws.
+ * draw GUID|sleep COUNT SECONDS [LOG]: the first random numbers that a clone draws.
  *
  * Draws in a tight loop and keeps the COUNT first draws that were begun after
- * the generation ID had changed from GUID. Sibling clones of one snapshot run
- * the same loop on from the same state, so the draws they have in common are
- * those that were made before anyone told the kernel's generator.
+ * the generation ID had changed from GUID, or after the machine had slept.
+ * Sibling clones of one snapshot run the same loop on from the same state, so
+ * the draws they have in common are those that were made before anyone told the
+ * kernel's generator. LOG gets a line before the first of them: with /dev/kmsg
+ * it shows what the kernel did before user space ran, and what after.
  *
  * The ID is read straight from the hypervisor's memory (through /dev/mem),
  * not from vmgen, so that a stock kernel can be measured with the same ruler.
@@ -34,6 +36,15 @@ enum {
 	MAX_SECONDS = 3600,
 	/* A look at the clock is a system call under some clock sources. */
 	DRAWS_PER_LOOK = 1024,
+	/* A sleep is seconds long, and the clocks agree better than this. */
+	SLEPT_NS = 500 * 1000 * 1000,
+};
+
+/* What tells that the machine is another one. */
+struct event {
+	const volatile uint64_t *id;	/* NULL: that it slept */
+	uint64_t old_id;
+	int64_t old_slept;
 };
 
 struct draws {
@@ -105,6 +116,25 @@ static int find_guid(const uint8_t *guid, const uint8_t **ret_id)
 	return 0;
 }
 
+/* Returns: 0; -EINVAL: neither a GUID nor "sleep"; else why the GUID was not found. */
+static int parse_event(const char *text, struct event *ret_event)
+{
+	uint8_t guid[GUID_SIZE];
+	const uint8_t *id = NULL;
+
+	if (strcmp(text, "sleep")) {
+		if (parse_guid(text, guid))
+			return -EINVAL;
+
+		int r = find_guid(guid, &id);
+
+		if (r)
+			return r;
+	}
+	*ret_event = (struct event){ .id = (const volatile uint64_t *)id };
+	return 0;
+}
+
 static uint64_t seconds_now(void)
 {
 	struct timespec t;
@@ -113,18 +143,38 @@ static uint64_t seconds_now(void)
 	return t.tv_sec;
 }
 
-/* One half of the ID is enough: every GUID that a test uses differs in it. */
-static int draw(const volatile uint64_t *id, size_t count, uint64_t seconds, struct draws *d)
+/* Nanoseconds that the machine has slept since it was booted. */
+static int64_t slept(void)
 {
-	const uint64_t old = *id, deadline = seconds_now() + seconds;
+	struct timespec boot, awake;
 
+	clock_gettime(CLOCK_MONOTONIC, &awake);
+	clock_gettime(CLOCK_BOOTTIME, &boot);
+	return (boot.tv_sec - awake.tv_sec) * INT64_C(1000000000) + boot.tv_nsec - awake.tv_nsec;
+}
+
+/* One half of the ID is enough: every GUID that a test uses differs in it. */
+static bool happened(const struct event *e)
+{
+	return e->id ? *e->id != e->old_id : slept() - e->old_slept > SLEPT_NS;
+}
+
+static int draw(struct event *e, int log, size_t count, uint64_t seconds, struct draws *d)
+{
+	static const char line[] = "draw: user space runs\n";
+	const uint64_t deadline = seconds_now() + seconds;
+
+	e->old_id = e->id ? *e->id : 0;
+	e->old_slept = slept();
 	while (d->n < count) {
-		const bool changed = *id != old;
+		const bool after = happened(e);
 		uint64_t value;
 
+		if (after && !d->n && log >= 0 && write(log, line, sizeof(line) - 1) < 0)
+			return -errno;
 		if (getrandom(&value, sizeof(value), 0) != sizeof(value))
 			return -errno;
-		if (changed)
+		if (after)
 			d->value[d->n++] = value;
 		else if (++d->before % DRAWS_PER_LOOK == 0 && seconds_now() > deadline)
 			return -ETIMEDOUT;
@@ -134,7 +184,7 @@ static int draw(const volatile uint64_t *id, size_t count, uint64_t seconds, str
 
 static int usage(void)
 {
-	fprintf(stderr, "usage: draw GUID COUNT SECONDS\n");
+	fprintf(stderr, "usage: draw GUID|sleep COUNT SECONDS [LOG]\n");
 	return 2;
 }
 
@@ -146,9 +196,9 @@ static int fail(const char *what, int error)
 
 int main(int argc, char **argv)
 {
-	uint8_t guid[GUID_SIZE];
+	struct event event;
 
-	if (argc != 4 || parse_guid(argv[1], guid))
+	if (argc < 4 || argc > 5)
 		return usage();
 
 	const unsigned long count = strtoul(argv[2], NULL, 10);
@@ -157,11 +207,17 @@ int main(int argc, char **argv)
 	if (count < 1 || count > MAX_COUNT || seconds < 1 || seconds > MAX_SECONDS)
 		return usage();
 
-	const uint8_t *id;
-	int r = find_guid(guid, &id);
+	int r = parse_event(argv[1], &event);
 
+	if (r == -EINVAL)
+		return usage();
 	if (r)
 		return fail("no such GUID in the reserved memory", r);
+
+	const int log = argc == 5 ? open(argv[4], O_WRONLY | O_CLOEXEC) : -1;
+
+	if (argc == 5 && log < 0)
+		return fail(argv[4], -errno);
 
 	struct draws *d = calloc(1, sizeof(*d) + count * sizeof(d->value[0]));
 
@@ -174,9 +230,9 @@ int main(int argc, char **argv)
 		return fail("getrandom", -errno);
 	puts("ready");
 	fflush(stdout);
-	r = draw((const volatile uint64_t *)id, count, seconds, d);
+	r = draw(&event, log, count, seconds, d);
 	if (r)
-		return fail("no change of the ID", r);
+		return fail(event.id ? "no change of the ID" : "no sleep", r);
 	printf("before %" PRIu64 "\n", d->before);
 	for (size_t i = 0; i < d->n; i++)
 		printf("%016" PRIx64 "\n", d->value[i]);
