@@ -232,8 +232,8 @@ files := 755:$(O)/vmgend:$(SBINDIR) \
 	 755:$(O)/$(so):$(LIBDIR) \
 	 644:$(O)/libvmgen.pc:$(LIBDIR)/pkgconfig \
 	 644:libvmgen/libvmgen.h:$(INCLUDEDIR) \
-	 644:kmod/uapi/vmgen/vmgenid.h:$(INCLUDEDIR)/vmgen \
-	 644:kmod/uapi/vmgen/vmgenid.h:$(DKMSDIR)/uapi/vmgen \
+	 $(foreach h,$(wildcard kmod/uapi/vmgen/*.h),\
+		644:$(h):$(INCLUDEDIR)/vmgen 644:$(h):$(DKMSDIR)/uapi/vmgen) \
 	 644:$(O)/vmgend.service:$(UNITDIR) \
 	 644:$(O)/dkms.conf:$(DKMSDIR) \
 	 $(foreach f,$(wildcard kmod/*.[ch] kmod/Kbuild),644:$(f):$(DKMSDIR)) \

@@ -147,6 +147,7 @@ static bool publish(struct vmgenc *vg, struct vmgenc_id id, u32 flags,
 		/* Pairs with the acquire load of those who mapped the page. */
 		smp_store_release(&vg->page->generation,
 				  vg->record.generation);
+		vmgenc_sysgenid_move(vg, 1);
 	}
 	WRITE_ONCE(vg->settled.half[0], id.half[0]);
 	WRITE_ONCE(vg->settled.half[1], id.half[1]);

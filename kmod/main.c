@@ -38,6 +38,7 @@ static int __init vmgenc_init(void)
 	err = vmgenc_chardev_init(&vmgenc);
 	if (err)
 		goto err_chardev;
+	vmgenc_sysgenid_init(&vmgenc);
 	return 0;
 
 err_chardev:
@@ -57,6 +58,7 @@ err_generation:
 
 static void __exit vmgenc_exit(void)
 {
+	vmgenc_sysgenid_exit(&vmgenc);
 	vmgenc_chardev_exit(&vmgenc);
 	vmgenc_sysctl_exit(&vmgenc);
 	vmgenc_timer_exit(&vmgenc);

@@ -24,6 +24,18 @@ struct vmgenc_id {
 	u64 half[2];
 };
 
+/* Of sysgenid.c; but for the device, all of it belongs to the lock. */
+struct vmgenc_sysgenid {
+	struct miscdevice misc;
+	/* NULL where the device is not offered. */
+	u32 *page;
+	/* Its low half is what users see: no watcher is confused when that wraps. */
+	u64 generation;
+	/* Watchers that are waited for, and those of them that hold up. */
+	unsigned int tracked;
+	unsigned int outdated;
+};
+
 struct vmgenc {
 	/* The device: acpi.c. Constant after the module is loaded. */
 	acpi_handle handle;
@@ -72,9 +84,10 @@ struct vmgenc {
 	/* /dev/urandom, or why there is none: random.c. */
 	struct file *urandom;
 
-	/* User space: chardev.c, sysctl.c. */
+	/* User space: chardev.c, sysgenid.c, sysctl.c. */
 	struct miscdevice misc;
 	struct device *dev;
+	struct vmgenc_sysgenid sysgenid;
 	struct ctl_table_header *sysctl;
 };
 
@@ -114,6 +127,11 @@ void vmgenc_random_exit(struct vmgenc *vg);
 int vmgenc_chardev_init(struct vmgenc *vg);
 void vmgenc_chardev_exit(struct vmgenc *vg);
 void vmgenc_chardev_uevent(struct vmgenc *vg);
+
+/* sysgenid.c */
+void vmgenc_sysgenid_init(struct vmgenc *vg);
+void vmgenc_sysgenid_exit(struct vmgenc *vg);
+void vmgenc_sysgenid_move(struct vmgenc *vg, u32 steps);
 
 /* sysctl.c */
 int vmgenc_sysctl_init(struct vmgenc *vg);
