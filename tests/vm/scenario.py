@@ -2,10 +2,12 @@
 # Copyright (C) the vmgen authors
 """What the scenarios have in common: a guest with the module and programs of this build in it."""
 
+import pathlib
 import sys
 import uuid
 
 import kernel as kernels
+import module
 from guest import Guest
 from machine import build_directory
 
@@ -27,6 +29,13 @@ def program(name, sanitized):
         if path.exists():
             return path
     raise FileNotFoundError(f"{name} is not built in {build}: make check does that")
+
+
+def test_module(kernel, name):
+    """{path in the guest: content} of a kernel module that only a scenario needs."""
+    source = pathlib.Path(__file__).parent / name
+    built = module.build(kernels.load(kernel), source, build_directory() / "modules" / name / kernel)
+    return {f"/{name}.ko": built.read_bytes()}
 
 
 def boot(kernel, programs=(), load=True, sanitized=True, files=None, **machine):

@@ -8,15 +8,13 @@ import contextlib
 import pathlib
 import time
 
-import kernel as kernels
-import module
 import tap
 from guest import GuestTimeout
 from host import Host
-from machine import build_directory, compile_table, scratch
-from scenario import boot, info
+from machine import compile_table, scratch
+from scenario import boot, info, test_module
 
-TESTS = pathlib.Path(__file__).parent.parent
+TABLES = pathlib.Path(__file__).parent.parent / "tables"
 # Where reduced.asl says; the kernel is told to leave it alone, as firmware would tell it.
 ADDRESS = 0x0FFE0028
 RESERVED = "memmap=64K$0x0FFE0000"
@@ -28,13 +26,11 @@ NOTIFY, CALL, RESUME = "2", "4", "6"
 
 
 def boot_reduced(kernel):
-    notify = module.build(kernels.load(kernel), TESTS / "vm/notify",
-                          build_directory() / "notify" / kernel)
-    aml = compile_table(TESTS / "tables/reduced.asl", scratch())
+    aml = compile_table(TABLES / "reduced.asl", scratch())
     # Counted instructions: without KVM the kernel cannot find out the time there otherwise.
     return boot(kernel, ["info"], load=False, type="microvm", shared=True, icount=True,
                 cmdline=RESERVED,
-                files={TABLE: aml.read_bytes(), "/notify.ko": notify.read_bytes()})
+                files={TABLE: aml.read_bytes(), **test_module(kernel, "notify")})
 
 
 def notify(g):

@@ -5,8 +5,7 @@
 reseed when it is told to move, and leaves alone one that is there already."""
 
 import tap
-from guest import build_directory
-from scenario import boot, new_guid
+from scenario import boot, new_guid, test_module
 
 TRACE = "/sys/kernel/tracing"
 RNDRESEEDCRNG = 0x5207
@@ -61,9 +60,8 @@ def check_name(g, t):
 
 
 def scenario(kernel, t):
-    rival = build_directory() / "rival" / kernel / "rival.ko"
     with boot(kernel, ["sysgenid", "watchers"], guid=new_guid(), cpus=2,
-              files={"/rival.ko": rival.read_bytes()}) as g:
+              files=test_module(kernel, "rival")) as g:
         check_interface(g, t)
         check_reseed(g, t)
         check_name(g, t)
