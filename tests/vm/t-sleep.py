@@ -49,8 +49,8 @@ def without_module(kernel, t):
     clocks = when(log, CLOCKS)
     if clocks is None:
         return "nothing"
+    # Nearly always late; the kernel promises nothing.
     late = clocks - when(log, USER)
-    t.ok(late > 0, "stock kernel: it reseeds from clocks, after user space ran")
     return f"a reseed from clocks, {late:.1f} ms after user space ran"
 
 

@@ -76,6 +76,9 @@ int main(void)
 		if (*generation != old_generation)
 			break;
 	}
+	/* Stopped between the two looks, it saw both new in the same round. */
+	if (!raw_round)
+		raw_round = count;
 	printf("raw %" PRIu64 "\ncounter %" PRIu64 "\n", raw_round, count);
 	return 0;
 }
