@@ -6,6 +6,7 @@ one snapshot have in common: none with the module and one CPU, whatever the kern
 
 import itertools
 
+import draws
 import tap
 from scenario import WITHOUT_INTREE, boot, new_guid, say, seed
 
@@ -21,29 +22,22 @@ def first_draws(kernel, load):
     with boot(kernel, ["draw"], load=load, guid=guid, cpus=1, icount=True) as g:
         seed(g)
         g.sleep_until(UPTIME)
-        g.spawn(f"draw {guid} {DRAWS} 60 >/tmp/draws")
-        g.wait_for("grep -q ready /tmp/draws")
+        draws.begin(g, guid, DRAWS)
         snapshot = g.snapshot()
-    draws = []
+    found = []
     # IDs that a host counts up share a half with the old one, and look torn.
     for new in [new_guid()] + [new_guid()[:18] + guid[18:] for _ in range(SIBLINGS - 1)]:
         with snapshot.clone(guid=new) as c:
-            c.wait_for(f"test $(wc -l </tmp/draws) -ge {DRAWS}")
-            draws.append(c.run("cat /tmp/draws").split("\n")[2:DRAWS + 2])
-    return draws
-
-
-def in_common(a, b):
-    """Leading draws that two siblings share."""
-    return sum(1 for _ in itertools.takewhile(lambda pair: pair[0] == pair[1], zip(a, b)))
+            found.append(draws.finish(c, DRAWS))
+    return found
 
 
 def scenario(kernel, t):
     figures = {}
     for load in (False, True):
-        draws = first_draws(kernel, load)
-        t.equal([len(d) for d in draws], [DRAWS] * SIBLINGS, "every sibling drew")
-        figures[load] = [in_common(*pair) for pair in itertools.combinations(draws, 2)]
+        found = first_draws(kernel, load)
+        t.equal([len(f) for f in found], [DRAWS] * SIBLINGS, "every sibling drew")
+        figures[load] = [draws.in_common(*pair) for pair in itertools.combinations(found, 2)]
     if kernel in WITHOUT_INTREE:
         t.ok(min(figures[False]) > 0, "without the module siblings draw the same numbers")
     t.equal(max(figures[True]), 0, "with the module they have none in common")

@@ -6,6 +6,7 @@ module the change is settled before user space runs again, without it nobody eve
 
 import re
 
+import draws
 import tap
 from host import Host
 from scenario import boot, generation, info, new_guid, say, seed
@@ -26,13 +27,12 @@ def when(log, text):
 
 def sleep_and_wake(g, host, guid):
     """What the kernel logged from the wake-up on."""
-    g.spawn(f"draw {guid} {DRAWS} 60 /dev/kmsg >/tmp/draws")
-    g.wait_for("grep -q ready /tmp/draws")
+    draws.begin(g, guid, DRAWS, log="/dev/kmsg")
     g.run("dmesg -c")
     g.fall_asleep()
     host.change()
     g.wake()
-    g.wait_for(f"test $(wc -l </tmp/draws) -ge {DRAWS}")
+    draws.finish(g, DRAWS)
     # Time enough for a Notify that is late.
     g.run("sleep 1")
     return g.run("dmesg")
