@@ -26,6 +26,8 @@ SWAP = "/dev/vda"
 BACK = "vmgen-back"
 POWER_OFF_TIMEOUT = 60
 RESUME_TIMEOUT = 60
+# VMGENID_INFO_ID_UNTRUSTED
+ID_UNTRUSTED = 1 << 5
 
 
 def find_module(kernel, name):

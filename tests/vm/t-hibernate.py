@@ -1,0 +1,55 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
+# Copyright (C) the vmgen authors
+"""A guest hibernates, and two machines with IDs of their own go on from its image. No Notify comes;
+with the module the change is found, as SeaBIOS keeps the ID where hibernation leaves it alone."""
+
+import draws
+import hibernation
+import tap
+from scenario import info, new_guid, say, seed
+
+DRAWS = 1000
+SIBLINGS = 2
+# Younger kernels reseed often of their own accord, which would flatter them.
+UPTIME = 130
+
+
+def resume_siblings(kernel, load, check):
+    """The leading draws that two machines have in common."""
+    with hibernation.boot(kernel, programs=["draw", "info"], load=load, guid=new_guid(),
+                          icount=True) as g:
+        seed(g)
+        g.sleep_until(UPTIME)
+        draws.begin(g, "sleep", DRAWS)
+        image = hibernation.hibernate(g)
+    found = []
+    for _ in range(SIBLINGS):
+        with image.resume(guid=new_guid()) as c:
+            found.append(draws.finish(c, DRAWS))
+            check(c)
+    return draws.in_common(*found), [len(f) for f in found]
+
+
+def scenario(kernel, t):
+    def check_stock(c):
+        t.ok("virtual machine fork" not in c.run("dmesg"), "stock kernel: no Notify comes")
+
+    def check_module(c):
+        facts = info(c)
+        t.equal(c.run("sysctl -n dev.vmgenc.0.guid").strip(), c.guid(), "the ID is the host's")
+        t.equal((facts["generation"], facts["source"]), ("2", "6"), "the wake-up noticed")
+        t.equal(facts["record_flags"], "0", "the generator was reseeded")
+        t.ok(not int(facts["flags"], 16) & hibernation.ID_UNTRUSTED, "the ID is trusted")
+
+    stock, n_stock = resume_siblings(kernel, False, check_stock)
+    module, n_module = resume_siblings(kernel, True, check_module)
+    t.equal(n_stock + n_module, [DRAWS] * 2 * SIBLINGS, "every sibling drew")
+    t.ok(stock > 0, "without the module siblings draw the same numbers")
+    t.equal(module, 0, "with the module they have none in common")
+    say(f"{kernel}: two machines from one hibernated image, leading draws in common, of {DRAWS}: "
+        f"stock kernel {stock}, with vmgenc {module}")
+
+
+if __name__ == "__main__":
+    tap.main(scenario)
