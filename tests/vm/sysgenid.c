@@ -7,6 +7,7 @@
  *
  * sysgenid show: prints the generation.
  * sysgenid trigger: has it moved.
+ * sysgenid time: has it moved, and prints after how many milliseconds that is seen.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -19,6 +20,7 @@
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 #include <vmgen/sysgenid.h>
 #include <vmgen/vmgenid.h>
@@ -323,6 +325,27 @@ static void test_nobody(void)
 	equal(status, 0, "nobody may open it for reading, and not for writing");
 }
 
+static uint64_t now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+static int time_trigger(void)
+{
+	const uint32_t before = *generation;
+	const uint64_t start = now_ms();
+	pid_t pid = fork();
+
+	if (!pid)
+		_exit(trigger(0) != 0);
+	while (*generation == before)
+		;
+	return printf("%llu\n", (unsigned long long)(now_ms() - start)) < 0;
+}
+
 int main(int argc, char **argv)
 {
 	if (!map_and_open())
@@ -331,6 +354,8 @@ int main(int argc, char **argv)
 		return printf("%u\n", *generation) < 0;
 	if (argc > 1 && !strcmp(argv[1], "trigger"))
 		return trigger(0) != 0;
+	if (argc > 1 && !strcmp(argv[1], "time"))
+		return time_trigger();
 	test_read();
 	test_write();
 	test_wake();

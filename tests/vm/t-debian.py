@@ -20,6 +20,8 @@ def install(g, debian, t):
             t.note(output)
     t.ok("protected:   yes" in g.run("vmgenctl status"), "vmgenctl says that it is protected")
     t.equal(g.run("systemctl is-active vmgend").strip(), "active", "the service is active")
+    t.equal(g.run("stat -c %a /dev/vmgenid /dev/sysgenid").split(), ["644", "444"],
+            "udev leaves the nodes as they are")
     for name in ("10-guard", "80-last"):
         g.run(f"mkdir -p /etc/vmgen/hooks.d; cat >/etc/vmgen/hooks.d/{name} <<'END'\n"
               f"{HOOK % name}END\nchmod 755 /etc/vmgen/hooks.d/{name}")

@@ -15,7 +15,7 @@ WRONG = {"no /dev/urandom": "rm /dev/urandom",
 
 
 def scenario(kernel, t):
-    with boot(kernel, ["info"], guid=new_guid(), load=False) as g:
+    with boot(kernel, ["info", "sysgenid"], guid=new_guid(), load=False) as g:
         for name, command in WRONG.items():
             g.run(f"{command}; insmod /vmgenc.ko")
             facts = info(g)
@@ -28,6 +28,8 @@ def scenario(kernel, t):
     with snapshot.clone(guid=new_guid()) as c:
         c.wait_for("test $(sysctl -n dev.vmgenc.0.generation) = 2")
         t.equal(int(info(c)["record_flags"], 16), RNG_STALE, "a change is told, with the flag")
+        t.equal(c.run("sysgenid show; sysgenid trigger; sysgenid show").split(), ["1", "2"],
+                "/dev/sysgenid moves all the same, also by TRIGGER")
         c.run("rmmod vmgenc; mknod -m 666 /dev/urandom c 1 9; insmod /vmgenc.ko")
         t.equal(info(c)["record_flags"], "0", "loaded anew with /dev/urandom, it is fresh")
         t.equal(generation(c), 1, "at its first generation")

@@ -9,6 +9,8 @@ from scenario import boot, new_guid, test_module
 
 TRACE = "/sys/kernel/tracing"
 RNDRESEEDCRNG = 0x5207
+# As in stall/stall.c.
+STALL_MS = 100
 TAKEN = "/dev/sysgenid is there already"
 
 
@@ -33,7 +35,10 @@ def check_reseed(g, t):
     calls = [line.split() for line in g.run(f"grep urandom: {TRACE}/trace").splitlines()]
     t.equal([(call[0].split("-")[0], call[-1]) for call in calls],
             [("vmgenc", f"request={RNDRESEEDCRNG:#x}")], "TRIGGER has the generator reseed, once")
-    g.run(f"echo >{TRACE}/kprobe_events")
+    g.run(f"echo >{TRACE}/kprobe_events; insmod /stall.ko")
+    took = int(g.run("sysgenid time"))
+    t.ok(took >= STALL_MS, f"and does not move before that is done: {took} ms")
+    g.run("rmmod stall")
 
 
 def check_name(g, t):
@@ -61,7 +66,7 @@ def check_name(g, t):
 
 def scenario(kernel, t):
     with boot(kernel, ["sysgenid", "watchers"], guid=new_guid(), cpus=2,
-              files=test_module(kernel, "rival")) as g:
+              files={**test_module(kernel, "rival"), **test_module(kernel, "stall")}) as g:
         check_interface(g, t)
         check_reseed(g, t)
         check_name(g, t)
