@@ -194,7 +194,7 @@ deps:
 need-deps:
 	@$(if $(strip $(missing)),echo 'Installing: $(strip $(missing))' && $(MAKE) --no-print-directory deps)
 
-ifneq ($(filter check demo,$(MAKECMDGOALS)),)
+ifneq ($(filter check% demo,$(MAKECMDGOALS)),)
 $(O)/.flags: | need-deps
 endif
 
@@ -215,10 +215,15 @@ module-%: force | need-deps
 export O
 unit_tests := $(unit:%=$(O)/asan/%)
 host_tests := $(wildcard tests/t-*.sh)
+define prove
+	@prove -j $$(($$(nproc) + 1)) --timer --failures $(1) | tee $(O)/$@.log
+	@tail -n 1 $(O)/$@.log | grep -qx 'Result: PASS' && ! grep -q skipped $(O)/$@.log
+endef
 check: all modules $(vm_programs) $(unit_tests) $(vm_tests)
-	@prove -j $$(($$(nproc) + 1)) --timer --failures $(vm_tests) $(host_tests) $(unit_tests) | \
-		tee $(O)/check.log
-	@tail -n 1 $(O)/check.log | grep -qx 'Result: PASS' && ! grep -q skipped $(O)/check.log
+	$(call prove,$(vm_tests) $(host_tests) $(unit_tests))
+
+check-static: all
+	$(call prove,tests/t-checkers.sh tests/t-compilers.sh tests/t-style.sh)
 
 demo: all module-6.1-cloud $(O)/tests/vm/init $(O)/tests/vm/draw
 	@$(PYTHON) tests/vm/demo.py
@@ -260,10 +265,11 @@ help:
 	@echo 'make kmod       the kernel module, for KREL=$(KREL)'
 	@echo 'make demo       two clones of one snapshot side by side, without and with vmgen'
 	@echo 'make check      all tests; KERNELS= and SCENARIOS= choose among them'
+	@echo 'make check-static   of those, the checks of the source alone'
 	@echo 'make deps       install the Debian packages that the above need'
 	@echo 'make install    DESTDIR= PREFIX=$(PREFIX); make uninstall takes it away'
 	@echo 'Variables: O= V=1 CC= CFLAGS= SAN=address,undefined WERROR=1'
 
-.PHONY: all kmod modules deps need-deps check demo install uninstall clean help force
+.PHONY: all kmod modules deps need-deps check check-static demo install uninstall clean help force
 
 -include $(shell find $(O) -name '*.d' 2>/dev/null)
