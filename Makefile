@@ -225,6 +225,11 @@ check: all modules $(vm_programs) $(unit_tests) $(vm_tests)
 check-static: all
 	$(call prove,tests/t-checkers.sh tests/t-compilers.sh tests/t-style.sh)
 
+# Without prove, which would keep the list of kernels to itself.
+check-kernels: export KCFLAGS := -Werror
+check-kernels: | need-deps
+	@$(PYTHON) tests/vm/headers.py
+
 demo: all module-6.1-cloud $(O)/tests/vm/init $(O)/tests/vm/draw
 	@$(PYTHON) tests/vm/demo.py
 
@@ -266,10 +271,11 @@ help:
 	@echo 'make demo       two clones of one snapshot side by side, without and with vmgen'
 	@echo 'make check      all tests; KERNELS= and SCENARIOS= choose among them'
 	@echo 'make check-static   of those, the checks of the source alone'
+	@echo 'make check-kernels  builds the module for every kernel that Debian has'
 	@echo 'make deps       install the Debian packages that the above need'
 	@echo 'make install    DESTDIR= PREFIX=$(PREFIX); make uninstall takes it away'
 	@echo 'Variables: O= V=1 CC= CFLAGS= SAN=address,undefined WERROR=1'
 
-.PHONY: all kmod modules deps need-deps check check-static demo install uninstall clean help force
+.PHONY: all kmod modules deps need-deps check check-static check-kernels demo install uninstall clean help force
 
 -include $(shell find $(O) -name '*.d' 2>/dev/null)

@@ -173,6 +173,8 @@ class Apt:
 
     def __init__(self, directory, suites):
         self.suites = " ".join(suites)
+        self.debs = directory / "debs"
+        self.debs.mkdir(parents=True)
         for name in ("etc/apt.conf.d", "state/lists/partial", "cache/archives/partial"):
             (directory / name).mkdir(parents=True)
         (directory / "etc/vmgen.sources").write_text(sources(suites), encoding="utf-8")
@@ -194,8 +196,8 @@ class Apt:
             run(["apt-get", "update", "--error-on=any"], env=self.env)
         except KernelError as e:
             raise KernelError(f"apt cannot read the suites {self.suites}. A suite that has "
-                              "left the mirror (it is in Debian's archive then) needs another row "
-                              f"in tests/vm/kernel.py.\n{e}") from e
+                              "left the mirror (it is in Debian's archive then) needs a "
+                              f"successor in tests/vm.\n{e}") from e
 
     def releases(self, kind, release):
         """Releases that match the pattern and have a package linux-KIND-RELEASE, oldest first."""
@@ -204,8 +206,7 @@ class Apt:
                  if (m := re.fullmatch(f"linux-{kind}-({release})", name))]
         if not found:
             raise KernelError(f"no package linux-{kind}-{release} in the suites {self.suites}: "
-                              "where Debian has dropped it, name another one in "
-                              "tests/vm/kernel.py")
+                              "where Debian has dropped it, name another one in tests/vm")
         # The digits of amd64 are none of the version's.
         return sorted(found, key=lambda r: [int(n) for n in
                                             re.findall(r"\d+", r.removesuffix("amd64"))])
@@ -215,13 +216,20 @@ class Apt:
                    env=self.env)
         return re.findall(r"(?m)^ [ |]Depends: ([^<\s]+)", text)
 
-    def unpack(self, packages, target):
-        debs = target.with_name(f"{target.name}.debs")
-        debs.mkdir()
-        run(["apt-get", "download", *packages], env=self.env, cwd=debs)
-        for deb in debs.iterdir():
+    def unpack(self, packages, target, gone_ok=False):
+        """Returns the packages that were unpacked, as an index may name some that are gone."""
+        try:
+            run(["apt-get", "download", *packages], env=self.env, cwd=self.debs)
+        except KernelError as e:
+            errors = re.findall(r"(?m)^E: Failed to fetch .*", str(e))
+            if not (gone_ok and errors and all(" 404 " in line for line in errors)):
+                raise
+        unpacked = set()
+        for deb in self.debs.iterdir():
             run(["dpkg-deb", "-x", deb, target])
+            unpacked.add(deb.name.split("_")[0])
             deb.unlink()
+        return unpacked
 
 
 # ---- kernels ----------------------------------------------------------------------------------
@@ -251,23 +259,27 @@ def point_headers_at_each_other(root, release):
         "/usr/src/", "$(realpath $(CURDIR)/..)/"), "ascii")
 
 
-def unpack_kernel(apt, release, root, image=True):
-    """Put the headers of a release into root, which is made, and the kernel where asked for."""
-    headers = apt.depends(f"linux-headers-{release}")
-    parts = [p for p in headers if p.startswith(("linux-headers-", "linux-kbuild-"))]
-    tools = [p for p in headers if p.startswith("gcc-")]
-    for package in parts:
-        if package.startswith("linux-kbuild-"):
-            tools += apt.depends(package)
-    if image:
-        # From 7.2 on the image is a package without files, and its parts are others.
-        parts += [f"linux-image-{release}", *(p for p in apt.depends(f"linux-image-{release}")
-                                              if p.endswith(f"-{release}"))]
+def header_packages(apt, release):
+    """(packages with the headers of a release, packages with the tools to build against them)"""
+    package = f"linux-headers-{release}"
+    depends = apt.depends(package)
+    parts = [p for p in depends if p.startswith(("linux-headers-", "linux-kbuild-"))]
+    tools = {p for p in depends if p.startswith("gcc-")}
+    for part in parts:
+        if part.startswith("linux-kbuild-"):
+            tools.update(apt.depends(part))
+    return [package, *parts], sorted(tools)
+
+
+def unpack_kernel(apt, release, root):
+    headers, tools = header_packages(apt, release)
+    image = f"linux-image-{release}"
+    # From 7.2 on the image is a package without files, and its parts are others.
+    parts = [p for p in apt.depends(image) if p.endswith(f"-{release}")]
     root.mkdir()
-    apt.unpack([f"linux-headers-{release}", *parts], root)
+    apt.unpack([image, *parts, *headers], root)
     point_headers_at_each_other(root, release)
-    (root / "kernel.json").write_text(
-        json.dumps({"release": release, "tools": sorted(set(tools))}), "ascii")
+    (root / "kernel.json").write_text(json.dumps({"release": release, "tools": tools}), "ascii")
 
 
 def fetch_one(apt, name, new, say):

@@ -26,12 +26,16 @@ ALWAYS = ("make", "binutils")
 STAMP = "build.hash"
 
 
-def make_chroot(suites, tools):
-    """A small system of the first of these suites with at least these packages."""
+def make_chroot(suites, tools, renew=False):
+    """A small system of the first of these suites that has at least these packages.
+
+    With renew it is made anew of what the suites have now, for suites that move on.
+    """
     target = kernels.cache() / "chroots" / suites[0]
     known = target / "tools.json"
+    tools = {*ALWAYS, *tools}
     with kernels.locked("chroots") as new:
-        have = set(json.loads(known.read_text("ascii"))) if known.exists() else set()
+        have = set() if renew or not known.exists() else set(json.loads(known.read_text("ascii")))
         if not have.issuperset(tools):
             tools = sorted(have.union(tools))
             (new / "vmgen.sources").write_text(kernels.sources(suites), encoding="utf-8")
@@ -53,7 +57,7 @@ def run_in_chroot(kernel, out_dir, command, env):
     """Run make inside, with headers and module at their own paths."""
     if os.geteuid():
         raise KernelError(f"{kernel.name}: its modules are built in a chroot, which needs root")
-    root = make_chroot(kernel.chroot, (*ALWAYS, *kernel.tools))
+    root = make_chroot(kernel.chroot, kernel.tools)
     script = ('root=$1; shift; mount --rbind /dev "$root/dev"; mount -t proc proc "$root/proc"; '
               'for d in "$1" "$2"; do mkdir -p "$root$d"; mount --bind "$d" "$root$d"; done; '
               'shift 2; exec chroot "$root" "$@"')
