@@ -28,15 +28,21 @@ PKG_CONFIG ?= pkg-config
 INSTALL    ?= install
 PYTHON     ?= python3
 
-# What make check boots and which scenarios it runs there.
-KERNELS    ?= 5.10 6.1 6.1-cloud 6.12
+# What make check boots and which scenarios it runs there: those that show most
+# on every kernel, the others on the usual ones; KERNELS= runs all on its own.
 SCENARIOS  ?= $(patsubst tests/vm/t-%.py,%,$(wildcard tests/vm/t-*.py))
-# Not on every kernel: a whole system has a kernel of its own, and what ACPI
-# tables can look like takes a boot each.
+ifndef KERNELS
+usual      := 5.10 6.1 6.1-cloud 6.12
+KERNELS    := $(usual) 6.12-rt 7.2 newest newest-rt
+endif
+everywhere := restore siblings silent window
+# A whole system has a kernel of its own, and what ACPI tables can look like
+# takes a boot each.
 only_debian := 6.1
 only_shapes := 6.1-cloud 6.12
 # Elsewhere the module takes the same path.
 only_reduced := 5.10 6.12
+runs_on = $(filter $(KERNELS),$(or $(only_$(1)),$(if $(filter $(1),$(everywhere)),,$(usual)),$(KERNELS)))
 
 # --- Debian packages, each with its reason ------------------------------------
 
@@ -199,8 +205,7 @@ $(O)/.flags: | need-deps
 endif
 
 vm_programs := $(O)/tests/vm/init $(guest:%=$(O)/asan/%) $(O)/asan/vmgend $(O)/asan/vmgenctl
-vm_tests    := $(foreach s,$(SCENARIOS),$(foreach k,$(filter $(KERNELS),$(or $(only_$(s)),$(KERNELS))),\
-	       $(O)/check/$(k)/$(s).t))
+vm_tests    := $(foreach s,$(SCENARIOS),$(foreach k,$(call runs_on,$(s)),$(O)/check/$(k)/$(s).t))
 
 # One file for each scenario and kernel, so that prove has a line for each.
 $(vm_tests): Makefile
