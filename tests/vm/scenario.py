@@ -13,7 +13,8 @@ from machine import build_directory
 
 # Debian built these without CONFIG_VMGENID: nothing but vmgen reseeds there.
 WITHOUT_INTREE = ("5.10", "6.1-cloud")
-SYSTEM_PROGRAMS = {"/bin/setpriv": "/usr/bin/setpriv", "/sbin/sysctl": "/sbin/sysctl"}
+SYSTEM_PROGRAMS = {"/bin/chrt": "/usr/bin/chrt", "/bin/setpriv": "/usr/bin/setpriv",
+                   "/sbin/sysctl": "/sbin/sysctl"}
 # By its path: the shell of the guest has a command of that name built in.
 NOBODY = "/bin/setpriv --reuid=65534 --regid=65534 --clear-groups"
 

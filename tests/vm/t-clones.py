@@ -20,7 +20,7 @@ def scenario(kernel, t):
     for _ in range(CLONES):
         with snapshot.clone(guid=new_guid()) as c:
             c.wait_for("grep . /tmp/draw")
-            draws.append(c.run("cat /tmp/draw").split())
+            draws.append(c.run("cat /tmp/draw").split()[:2])
             ids.append(c.run("sysctl -n dev.vmgenc.0.guid").strip())
             t.equal(ids[-1], c.guid(), f"clone {len(ids)} has the ID that its host shows")
     t.equal({generation for generation, _ in draws}, {"2"}, "all ten are at generation 2")
