@@ -42,6 +42,9 @@ only_debian := 6.1
 only_shapes := 6.1-cloud 6.12
 # Elsewhere the module takes the same path.
 only_reduced := 5.10 6.12
+# What is about order takes many clones.
+only_order  := 6.1-cloud 6.12
+only_midway := 6.1-cloud
 runs_on = $(filter $(KERNELS),$(or $(only_$(1)),$(if $(filter $(1),$(everywhere)),,$(usual)),$(KERNELS)))
 
 # --- Debian packages, each with its reason ------------------------------------

@@ -249,15 +249,20 @@ class Process:
     def resume(self):
         self.ask("cont")
 
-    def snapshot(self):
-        """Freeze the guest, write all its state to a file, and end it."""
-        path = self.directory / "state"
+    def save(self, name="state"):
+        """Freeze the guest and write all its state to a file; it can go on afterwards."""
+        path = self.directory / name
         self.pause()
         self.ask("migrate-set-parameters", **{"max-bandwidth": 1 << 40})
         self.ask("migrate", uri=f"exec:cat >{shlex.quote(str(path))}")
         self._wait_for("query-migrate", "completed")
-        self.close()
         return Snapshot(self.machine, self.arguments, self.has_device, path, self.disk)
+
+    def snapshot(self):
+        """Freeze the guest, write all its state to a file, and end it."""
+        snapshot = self.save()
+        self.close()
+        return snapshot
 
     def _wait_for(self, query, wanted):
         deadline = time.monotonic() + MIGRATE_TIMEOUT
