@@ -21,8 +21,9 @@ class Host:
             found = self.memory.rfind(needle, 0, found)
         return found
 
-    def write(self, content):
-        self.memory[self.id:self.id + len(content)] = content
+    def write(self, content, offset=0):
+        start = self.id + offset
+        self.memory[start:start + len(content)] = content
 
     def change(self, guid=None):
         """A new ID; returns it as text."""
