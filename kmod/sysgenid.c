@@ -219,9 +219,15 @@ static int sysgenid_mmap(struct file *file, struct vm_area_struct *vma)
 			      virt_to_page(w->vg->sysgenid.page));
 }
 
+/* With the lock: set_watcher() takes a watcher out of the count and puts it back. */
 static bool all_confirmed(struct vmgenc *vg)
 {
-	return !READ_ONCE(vg->sysgenid.outdated);
+	bool all;
+
+	spin_lock(&vg->lock);
+	all = !vg->sysgenid.outdated;
+	spin_unlock(&vg->lock);
+	return all;
 }
 
 static long ioctl_wait(struct watcher *w, unsigned long timeout_ms)
