@@ -62,7 +62,9 @@ def fetch(offer):
 
 
 def version(kernel):
-    """Of the upstream kernel; Debian's release need not show it."""
+    """Of the upstream kernel, which Debian's release need not show; the third number is 255 at
+    most.
+    """
     header = kernel.headers / "include/generated/uapi/linux/version.h"
     code = int(re.search(r"LINUX_VERSION_CODE (\d+)", header.read_text("ascii")).group(1))
     return code >> 16, code >> 8 & 255, code & 255
@@ -83,10 +85,10 @@ def check(found, t):
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
         for kernel, error in zip(found, pool.map(build, found)):
             upstream = version(kernel)
-            name = f"{kernel.release} (Linux {'.'.join(map(str, upstream))})"
+            name = kernel.release
             if upstream < OLDEST:
                 verdict = "refused" if REFUSAL in (error or "") else "failed"
-                name += " is refused"
+                name += f" (Linux {'.'.join(map(str, upstream))}) is refused"
             else:
                 verdict = "failed" if error else "built"
             if not t.ok(verdict != "failed", name):
