@@ -203,7 +203,7 @@ deps:
 need-deps:
 	@$(if $(strip $(missing)),echo 'Installing: $(strip $(missing))' && $(MAKE) --no-print-directory deps)
 
-ifneq ($(filter check% demo,$(MAKECMDGOALS)),)
+ifneq ($(filter check% demo bench,$(MAKECMDGOALS)),)
 $(O)/.flags: | need-deps
 endif
 
@@ -240,6 +240,9 @@ check-kernels: | need-deps
 
 demo: all module-6.1-cloud $(O)/tests/vm/init $(O)/tests/vm/draw
 	@$(PYTHON) tests/vm/demo.py
+
+bench: modules $(O)/tests/vm/init $(O)/tests/vm/draw
+	@PYTHONPATH=tests/vm $(PYTHON) tests/bench/randomness.py $(KERNELS)
 
 # --- Installation -------------------------------------------------------------
 
@@ -280,10 +283,11 @@ help:
 	@echo 'make check      all tests; KERNELS= and SCENARIOS= choose among them'
 	@echo 'make check-static   of those, the checks of the source alone'
 	@echo 'make check-kernels  builds the module for every kernel that Debian has'
+	@echo 'make bench      random numbers that clones have in common; KERNELS= chooses'
 	@echo 'make deps       install the Debian packages that the above need'
 	@echo 'make install    DESTDIR= PREFIX=$(PREFIX); make uninstall takes it away'
 	@echo 'Variables: O= V=1 CC= CFLAGS= SAN=address,undefined WERROR=1'
 
-.PHONY: all kmod modules deps need-deps check check-static check-kernels demo install uninstall clean help force
+.PHONY: all kmod modules deps need-deps check check-static check-kernels demo bench install uninstall clean help force
 
 -include $(shell find $(O) -name '*.d' 2>/dev/null)

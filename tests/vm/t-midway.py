@@ -21,7 +21,7 @@ def prepare(kernel):
     """A snapshot with everybody waiting, and the addresses of the functions of the module."""
     guid = new_guid()
     with boot(kernel, ["draw", "notice", "info"], guid=guid, icount=True) as g:
-        symbols = (line.split() for line in g.run("grep '\\[vmgenc\\]' /proc/kallsyms").splitlines())
+        symbols = map(str.split, g.run("grep '\\[vmgenc\\]' /proc/kallsyms").splitlines())
         addresses = {name: int(address, 16) for address, _, name, _ in symbols}
         seed(g)
         for way in WAYS:

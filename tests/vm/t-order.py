@@ -79,14 +79,14 @@ def check(kernel, cpus, t):
         snapshot = freeze(g)
     same, snapshot = control(snapshot, guid)
     t.equal([way for way in WAYS if not same[way]], [],
-            f"{cpus} CPUs: where nothing changed, siblings draw the same by every way")
+            f"CPUs {cpus}: where nothing changed, siblings draw the same by every way")
     changed = pair(snapshot, [new_guid(), new_guid()])
     t.equal([way for way in WAYS for sibling in changed if sibling[way][0] != "2"], [],
-            f"{cpus} CPUs: after a change everybody sees generation 2")
+            f"CPUs {cpus}: after a change everybody sees generation 2")
     common = in_common(*changed)
     t.equal({way: n for way, n in common.items() if n}, {},
-            f"{cpus} CPUs: and nothing that is drawn then is drawn by a sibling")
-    say(f"{kernel}, {cpus} CPUs: draws in common, of {len(WAYS) * DRAWS}: "
+            f"CPUs {cpus}: and nothing that is drawn then is drawn by a sibling")
+    say(f"{kernel}, CPUs {cpus}: draws in common, of {len(WAYS) * DRAWS}: "
         f"{sum(same.values())} without a change, {sum(common.values())} after one")
 
 

@@ -4,6 +4,7 @@
 """The host writes the 16 bytes of the ID in two goes. Both values reach the generator, and the
 generation moves once if the second came while the first was settled, else twice."""
 
+import re
 import struct
 import uuid
 
@@ -25,9 +26,9 @@ def watch_reseeds(g):
 
 def reseeds(g):
     """The IDs that the generator was given since the last look, in the form of the memory."""
-    lines = g.run(f"cd {TRACE}; sed -n 's/.* a=0x\\(.*\\) b=0x\\(.*\\)/\\1 \\2/p' trace; echo >trace")
-    words = [[int(word, 16) for word in line.split()] for line in lines.splitlines()]
-    return [struct.pack("=QQ", *pair) for pair in words]
+    trace = g.run(f"cd {TRACE}; cat trace; echo >trace")
+    words = re.findall(r" a=(\w+) b=(\w+)", trace)
+    return [struct.pack("=QQ", int(a, 16), int(b, 16)) for a, b in words]
 
 
 def check_slow(g, host, old, t):
