@@ -40,7 +40,11 @@ everywhere := restore siblings silent window
 # takes a boot each.
 only_debian := 6.1
 only_shapes := 6.1-cloud 6.12
-# Elsewhere the module takes the same path.
+# Nor where the machine matters more than the kernel: firmware, its memory that
+# hibernation writes back, ACPI without an SCI.
+only_firmware := 6.1-cloud 6.12
+only_hibernate := 5.10 6.12
+only_nvs := 6.1 6.12
 only_reduced := 5.10 6.12
 # What is about order takes many clones.
 only_order  := 6.1-cloud 6.12

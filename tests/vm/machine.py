@@ -21,7 +21,13 @@ TYPES = {
     # ACPI without the legacy hardware: no SCI, no GPE.
     "microvm": "microvm,acpi=on,rtc=on,isa-serial=on",
 }
-OVMF = pathlib.Path("/usr/share/OVMF")
+OVMF = "/usr/share/OVMF"
+# QEMU brings SeaBIOS. What OVMF writes to its variables is thrown away.
+FIRMWARES = {
+    "seabios": [],
+    "ovmf": ["-drive", f"if=pflash,unit=0,format=raw,file={OVMF}/OVMF_CODE_4M.fd,readonly=on",
+             "-drive", f"if=pflash,unit=1,format=raw,file={OVMF}/OVMF_VARS_4M.fd,snapshot=on"],
+}
 # From QEMU's documentation of ACPI: sleep states are off in newer machine types.
 SLEEP_STATES = [f"{device}.{state}=0" for device in ("PIIX4_PM", "ICH9-LPC")
                 for state in ("disable_s3", "disable_s4")]
@@ -59,16 +65,6 @@ def add_layer(below, layer):
                    check=True)
 
 
-def firmware_arguments(name):
-    """QEMU's own SeaBIOS needs none. What OVMF writes to its variables is thrown away."""
-    if name == "seabios":
-        return []
-    flash = [(f"file={OVMF}/OVMF_CODE_4M.fd", "readonly=on"),
-             (f"file={OVMF}/OVMF_VARS_4M.fd", "snapshot=on")]
-    return [arg for unit, (file, mode) in enumerate(flash)
-            for arg in ("-drive", f"if=pflash,unit={unit},format=raw,{file},{mode}")]
-
-
 @dataclasses.dataclass(frozen=True)
 class Machine:
     """What a guest and all its clones have in common."""
@@ -87,7 +83,7 @@ class Machine:
     cpu: str = "qemu64"         # has no RDRAND: what siblings draw in common is not hidden by it
     accel: str = ""             # default: kvm where it works, else tcg
     type: str = "pc"            # of TYPES
-    firmware: str = "seabios"   # or ovmf
+    firmware: str = "seabios"   # of FIRMWARES
     sleeps: bool = False        # S3 and S4 are there
     qemu: qemus.Qemu = qemus.SYSTEM
 
@@ -107,7 +103,7 @@ class Machine:
                 "-machine", TYPES[self.type], "-accel", accelerator, "-cpu", self.cpu,
                 "-smp", str(self.cpus), "-m", str(self.memory),
                 "-kernel", str(self.kernel.vmlinuz), "-initrd", str(image),
-                "-append", cmdline.strip(), *firmware_arguments(self.firmware)]
+                "-append", cmdline.strip(), *FIRMWARES[self.firmware]]
         if self.shared:
             args += ["-object", f"memory-backend-file,id=ram,share=on,size={self.memory}M,"
                      f"mem-path={directory / 'memory'}", "-machine", "memory-backend=ram"]

@@ -17,7 +17,7 @@ NVS = {"type": "q35", "firmware": "ovmf"}
 
 def hibernate(kernel, guid, cmdline=""):
     with hibernation.boot(kernel, programs=["draw", "info"], guid=guid, cmdline=cmdline,
-                          icount=True, **NVS) as g:
+                          **NVS) as g:
         seed(g)
         draws.begin(g, "sleep", DRAWS)
         return hibernation.hibernate(g)

@@ -1,0 +1,62 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
+# Copyright (C) the vmgen authors
+"""Each machine type of QEMU with each firmware: the ID is the host's and a restore is noticed, also
+one after a suspend to RAM, in which the firmware must tell QEMU the ID's address once more."""
+
+import itertools
+
+import tap
+from machine import FIRMWARES
+from scenario import boot, generation, info, new_guid, say
+
+TYPES = ("pc", "q35")
+# enum vmgenid_source: SCI, NOTIFY and VMFORK, all of them the host's doing; TIMER.
+ANNOUNCED = ("1", "2", "3")
+TIMED = ("7",)
+
+
+def is_deaf(g):
+    """Whether ACPI's registers are gone: SeaBIOS leaves them switched off when a q35 wakes. Then
+    no event of any kind arrives, also none of the power button, and only a look finds the ID."""
+    ports = g.run("grep 'ACPI PM1a_EVT_BLK' /proc/ioports")
+    first = int(ports.split("-")[0], 16)
+    status = g.run(f"dd if=/dev/port bs=1 skip={first} count=2 2>/dev/null | hexdump -ve '/1 \"%x\"'")
+    return status == "ffff"
+
+
+def check_noticed(c, t, count, name, sources=ANNOUNCED):
+    c.wait_for(f"dmesg | grep -q 'generation {count} '")
+    how = "the timer finds it" if sources == TIMED else "the event arrives"
+    t.ok(info(c)["source"] in sources, f"{name}: {how}")
+    t.equal(c.run("sysctl -n dev.vmgenc.0.guid").strip(), c.guid(), f"{name}: the ID is new")
+
+
+def check(kernel, t, machine_type, firmware):
+    name = f"{machine_type}, {firmware}"
+    with boot(kernel, ["info"], guid=new_guid(), type=machine_type, firmware=firmware,
+              sleeps=True) as g:
+        t.equal(g.run("sysctl -n dev.vmgenc.0.guid").strip(), g.guid(),
+                f"{name}: the ID is the host's")
+        snapshot = g.snapshot()
+    with snapshot.clone(guid=new_guid()) as c:
+        check_noticed(c, t, 2, f"{name}, restored")
+        c.fall_asleep()
+        c.wake()
+        t.equal(generation(c), 2, f"{name}, woken: no change is made up")
+        deaf = is_deaf(c)
+        if deaf:
+            say(f"{kernel}: {name}: after a suspend to RAM no ACPI event arrives any more")
+            c.run("sysctl -w dev.vmgenc.0.poll_ms=50")
+        snapshot = c.snapshot()
+    with snapshot.clone(guid=new_guid()) as c:
+        check_noticed(c, t, 3, f"{name}, restored after a sleep", TIMED if deaf else ANNOUNCED)
+
+
+def scenario(kernel, t):
+    for machine_type, firmware in itertools.product(TYPES, FIRMWARES):
+        check(kernel, t, machine_type, firmware)
+
+
+if __name__ == "__main__":
+    tap.main(scenario)
