@@ -13,7 +13,7 @@ import threading
 
 import draws
 import kernel as kernels
-from guest import build_directory
+from guest import build_directory, scratch
 from scenario import boot, new_guid, seed
 from siblings import UPTIME, first_draws, in_common
 
@@ -79,7 +79,9 @@ def show(results):
 
 
 def main(names):
+    # What the threads share is made before there are any.
     kernels.fetch(names)
+    scratch()
     cases = [(kernel, cpus) for kernel in names for cpus in CPUS]
     with concurrent.futures.ThreadPoolExecutor(len(cases)) as pool:
         results = list(pool.map(measure, *zip(*cases)))
