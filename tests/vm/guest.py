@@ -27,6 +27,7 @@ import time
 
 import kernel as kernels
 import qemu as qemus
+import sanitizer
 import tap
 from machine import Machine, add_layer, scratch
 from qmp import Qmp, QmpError
@@ -106,8 +107,12 @@ class Process:
     def __enter__(self):
         return self
 
-    def __exit__(self, *exception):
-        self.close()
+    def __exit__(self, kind, *exception):
+        try:
+            if not kind:
+                sanitizer.check(self)
+        finally:
+            self.close()
 
     def close(self):
         self.process.kill()
@@ -122,9 +127,11 @@ class Process:
 
     def error(self, what, kind=GuestError):
         qemu = (self.directory / "qemu").read_text(encoding="utf-8", errors="replace")
-        tail = "\n".join((qemu + self.console_text()).splitlines()[-40:])
-        return kind(f"{self.name} ({self.machine.kernel.release}): {what}; the console ends:\n"
-                    f"{tail or '(empty)'}")
+        text = qemu + self.console_text()
+        # Of a panic the beginning says what it is, which may be far from the end.
+        shown = sanitizer.report(text) or "\n".join(text.splitlines()[-40:])
+        return kind(f"{self.name} ({self.machine.kernel.release}): {what}; the console shows:\n"
+                    f"{shown or '(empty)'}")
 
     # ---- the command channel, see init.c ------------------------------------------------------
 
@@ -256,6 +263,7 @@ class Process:
         self.ask("migrate-set-parameters", **{"max-bandwidth": 1 << 40})
         self.ask("migrate", uri=f"exec:cat >{shlex.quote(str(path))}")
         self._wait_for("query-migrate", "completed")
+        sanitizer.check(self)
         return Snapshot(self.machine, self.arguments, self.has_device, path, self.disk)
 
     def snapshot(self):

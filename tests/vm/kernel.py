@@ -12,6 +12,8 @@ import argparse
 import contextlib
 import dataclasses
 import fcntl
+import hashlib
+import importlib
 import json
 import os
 import pathlib
@@ -32,6 +34,7 @@ class Source:
     suites: tuple
     release: str            # pattern of `uname -r`; the newest that matches is taken
     chroot: bool = False    # its modules need a compiler of those suites, not the machine's
+    config: str = ""        # built from source with this one, see debug.py
 
 
 BULLSEYE = ("bullseye", "bullseye-security")
@@ -49,6 +52,7 @@ KERNELS = {
     "newest": Source(TRIXIE, r"\d+\.\d+\.\d+\+deb13(\.\d+)?-amd64", chroot=True),
     "newest-cloud": Source(TRIXIE, r"\d+\.\d+\.\d+\+deb13(\.\d+)?-cloud-amd64", chroot=True),
     "newest-rt": Source(TRIXIE, r"\d+\.\d+\.\d+\+deb13(\.\d+)?-rt-amd64", chroot=True),
+    "debug": Source(BOOKWORM, "linux-source-6.1", config="debug.config"),
 }
 
 
@@ -241,6 +245,15 @@ def row(name):
     return KERNELS[name]
 
 
+def config_path(name):
+    return pathlib.Path(__file__).with_name(name)
+
+
+def mark(config):
+    """The end of the release of a kernel that was built with this configuration."""
+    return hashlib.sha256(config_path(config).read_bytes()).hexdigest()[:8]
+
+
 def find(name):
     """The kernel from the cache, or None."""
     source = row(name)
@@ -248,6 +261,8 @@ def find(name):
     if not link.exists():
         return None
     root = link.resolve()
+    if source.config and not root.name.endswith(mark(source.config)):
+        return None
     return Kernel(name=name, root=root, chroot=source.suites if source.chroot else (),
                   **json.loads((root / "kernel.json").read_text("ascii")))
 
@@ -282,21 +297,43 @@ def unpack_kernel(apt, release, root):
     (root / "kernel.json").write_text(json.dumps({"release": release, "tools": tools}), "ascii")
 
 
-def fetch_one(apt, name, new, say):
+def place(new, name, release):
+    """Move a kernel that is complete to its place, and have its name mean it."""
     kernels = cache() / "kernels"
     kernels.mkdir(exist_ok=True)
-    release = apt.releases("image", row(name).release)[-1]
     if not (kernels / release).is_dir():
-        say(f"{name}: fetching Linux {release}")
-        unpack_kernel(apt, release, new / release)
         (new / release).rename(kernels / release)
     # Renamed too, so that whoever reads the link meanwhile finds the old one or the new one.
     (new / name).symlink_to(release)
     (new / name).rename(kernels / name)
 
 
+def fetch_one(apt, name, new, say):
+    release = apt.releases("image", row(name).release)[-1]
+    if not (cache() / "kernels" / release).is_dir():
+        say(f"{name}: fetching Linux {release}")
+        unpack_kernel(apt, release, new / release)
+    place(new, name, release)
+
+
+def build_one(name, refresh, say):
+    source = row(name)
+    # Of its own, because it takes minutes in which others want to fetch.
+    with locked("source") as new:
+        if find(name) and not refresh:
+            return
+        say(f"{name}: building {source.release}, which takes some minutes")
+        # Imports this module, which has to be complete by then.
+        release = importlib.import_module("debug").build(source, new)
+        place(new, name, release)
+
+
 def fetch(names, refresh=False, say=lambda text: print(text, file=sys.stderr, flush=True)):
     """Put the named kernels into the cache; without refresh, those already there stay."""
+    for name in names:
+        if row(name).config:
+            build_one(name, refresh, say)
+    names = [name for name in names if not row(name).config]
     with locked("kernels") as new:
         missing = [name for name in names if refresh or not find(name)]
         if not missing:
@@ -346,7 +383,9 @@ def main():
 
 
 if __name__ == "__main__":
+    # As the module that others import, so that there is only one of it.
+    kernel = importlib.import_module("kernel")
     try:
-        main()
-    except (KernelError, OSError) as error:
+        kernel.main()
+    except (kernel.KernelError, OSError) as error:
         sys.exit(f"kernel.py: {error}")
