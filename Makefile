@@ -49,6 +49,12 @@ only_reduced := 5.10 6.12
 # What is about order takes many clones.
 only_order  := 6.1-cloud 6.12
 only_midway := 6.1-cloud
+only_spinners := 6.1
+# These are about what only the kernel with sanitizers does.
+only_faults  := debug
+only_mutants := debug
+# What make check-debug leaves out: Debian's system comes with Debian's kernel.
+not_debug   := debian
 runs_on = $(filter $(KERNELS),$(or $(only_$(1)),$(if $(filter $(1),$(everywhere)),,$(usual)),$(KERNELS)))
 
 # --- Debian packages, each with its reason ------------------------------------
@@ -76,7 +82,10 @@ deps += pahole libelf1 dpkg-dev kmod   # what building a module calls
 deps += dkms                 # tests of its configuration
 deps += sparse               # checks of the module
 deps += shellcheck codespell # checks of scripts and prose
-deps += procps util-linux    # sysctl(8) and setpriv(1) for the guests
+deps += procps util-linux    # sysctl(8), setpriv(1) and chrt(1) for the guests
+deps += stress-ng            # its device stressor
+deps += gcc-multilib         # a 32-bit program for 64-bit kernels
+deps += flex bison bc libelf-dev xz-utils   # what building a kernel calls
 
 # --- Flags --------------------------------------------------------------------
 
@@ -170,6 +179,12 @@ $(O)/tests/vm/init: tests/vm/init.c $(O)/.flags
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -static -o $@ $<
 
+# The guests have no 32-bit libraries, of the sanitizers neither.
+$(O)/asan/tests/vm/abi32: tests/vm/abi.c $(O)/.flags
+	$(call say,CC)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -m32 -static -o $@ $<
+
 expand = sed -e 's|@VERSION@|$(VERSION)|g' -e 's|@PREFIX@|$(PREFIX)|g' \
 	-e 's|@LIBDIR@|$(LIBDIR)|g' -e 's|@INCLUDEDIR@|$(INCLUDEDIR)|g' \
 	-e 's|@SBINDIR@|$(SBINDIR)|g' -e 's|@BINDIR@|$(BINDIR)|g'
@@ -211,11 +226,14 @@ ifneq ($(filter check% demo bench,$(MAKECMDGOALS)),)
 $(O)/.flags: | need-deps
 endif
 
-vm_programs := $(O)/tests/vm/init $(guest:%=$(O)/asan/%) $(O)/asan/vmgend $(O)/asan/vmgenctl
+vm_programs := $(O)/tests/vm/init $(guest:%=$(O)/asan/%) $(O)/asan/tests/vm/abi32 \
+	       $(addprefix $(O)/tests/vm/,faults flood window) $(O)/asan/vmgend $(O)/asan/vmgenctl
 vm_tests    := $(foreach s,$(SCENARIOS),$(foreach k,$(call runs_on,$(s)),$(O)/check/$(k)/$(s).t))
 
+debug_tests := $(patsubst %,$(O)/check/debug/%.t,$(filter-out $(not_debug),$(SCENARIOS)))
+
 # One file for each scenario and kernel, so that prove has a line for each.
-$(vm_tests): Makefile
+$(sort $(vm_tests) $(debug_tests)): Makefile
 	@mkdir -p $(@D)
 	@printf '#!/bin/sh\nexec $(PYTHON) %s/tests/vm/t-%s.py %s\n' \
 		'$(CURDIR)' '$(basename $(notdir $@))' '$(notdir $(@D))' >$@ && chmod +x $@
@@ -223,6 +241,12 @@ $(vm_tests): Makefile
 modules: $(KERNELS:%=module-%)
 module-%: force | need-deps
 	$(Q)$(PYTHON) tests/vm/module.py $* --source kmod --out $(O)/modules/$*
+
+# The result is a file's: prove is content with no tests, and with skipped ones.
+define prove
+	@prove -j $$(($$(nproc) + 1)) --timer --failures $(1) | tee $(O)/$@.log
+	@tail -n 1 $(O)/$@.log | grep -qx 'Result: PASS' && ! grep -q skipped $(O)/$@.log
+endef
 
 export O
 unit_tests := $(unit:%=$(O)/asan/%)
@@ -233,6 +257,9 @@ define prove
 endef
 check: all modules $(vm_programs) $(unit_tests) $(vm_tests)
 	$(call prove,$(vm_tests) $(host_tests) $(unit_tests))
+
+check-debug: all module-debug $(vm_programs) $(debug_tests)
+	$(call prove,$(debug_tests))
 
 check-static: all
 	$(call prove,tests/t-checkers.sh tests/t-compilers.sh tests/t-style.sh)
@@ -288,10 +315,11 @@ help:
 	@echo 'make check-static   of those, the checks of the source alone'
 	@echo 'make check-kernels  builds the module for every kernel that Debian has'
 	@echo 'make bench      random numbers that clones have in common; KERNELS= chooses'
+	@echo 'make check-debug  the scenarios on a kernel with sanitizers, built at first'
 	@echo 'make deps       install the Debian packages that the above need'
 	@echo 'make install    DESTDIR= PREFIX=$(PREFIX); make uninstall takes it away'
 	@echo 'Variables: O= V=1 CC= CFLAGS= SAN=address,undefined WERROR=1'
 
-.PHONY: all kmod modules deps need-deps check check-static check-kernels demo bench install uninstall clean help force
+.PHONY: all kmod modules deps need-deps check check-debug check-static check-kernels demo bench install uninstall clean help force
 
 -include $(shell find $(O) -name '*.d' 2>/dev/null)

@@ -87,6 +87,7 @@ class Debian:
         self.initrd = directory / "initrd"
         shutil.copy(root / "vmlinuz", self.vmlinuz)
         shutil.copy(root / "initrd.img", self.initrd)
+        self.name = "debian"
         self.release = next((root / "lib/modules").iterdir()).name
 
         copy_checkout(root / "usr/src/vmgen")

@@ -40,8 +40,11 @@ def test_module(kernel, name):
 
 
 def boot(kernel, programs=(), load=True, sanitized=True, files=None, **machine):
-    """A guest of the named kernel with programs of this build in /bin and the module loaded."""
-    found = {f"/bin/{name}": program(name, sanitized) for name in programs}
+    """A guest of the named kernel with programs of this build in /bin and the module loaded.
+
+    A program that is named by its path is the machine's.
+    """
+    found = {f"/bin/{pathlib.Path(name).name}": program(name, sanitized) for name in programs}
     machine.setdefault("memory", 512)   # sanitizers need room
     guest = Guest(kernels.load(kernel), programs={**SYSTEM_PROGRAMS, **found}, files=files,
                   modules=[build_directory() / "modules" / kernel / "vmgenc.ko"], **machine)

@@ -9,7 +9,7 @@ from scenario import NOBODY, boot, generation, new_guid
 
 def scenario(kernel, t):
     guid = new_guid()
-    with boot(kernel, ["abi", "library"], guid=guid) as g:
+    with boot(kernel, ["abi", "abi32", "library"], guid=guid) as g:
         t.equal(g.guid(), guid, "the host shows the ID that it was given")
         t.equal(g.run("sysctl -n dev.vmgenc.0.guid").strip(), g.guid(), "sysctl guid is the host's")
         status, output = g.execute(f"{NOBODY} /sbin/sysctl -n dev.vmgenc.0.guid")
@@ -24,7 +24,7 @@ def scenario(kernel, t):
         status, output = g.execute("sysctl -w dev.vmgenc.0.generation=7")
         t.ok(status and generation(g) == 1, "sysctl generation cannot be written")
         t.equal(g.run("stat -c %a:%u:%g /dev/vmgenid").strip(), "644:0:0", "the node is 0644 root")
-        for program in ("abi", "library", "library nobody"):
+        for program in ("abi", "abi32", "library", "library nobody"):
             t.results(g.tap(program))
 
 

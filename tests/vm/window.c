@@ -8,7 +8,8 @@
  * after that which still saw the old world are the window.
  *
  * Prints "count PHYSICAL-ADDRESS" before, "raw ROUND" and "counter ROUND"
- * after: the first rounds that saw the new ID and the new generation.
+ * after: the first rounds that saw the new ID and the new generation; and
+ * "between NANOSECONDS", the time from the one to the other.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -18,25 +19,16 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <time.h>
 #include <unistd.h>
 #include <vmgen/vmgenid.h>
+
+#include "vm/pagemap.h"
 
 static void fail(const char *what)
 {
 	printf("window: %s: %s\n", what, strerror(errno));
 	exit(1);
-}
-
-/* Documentation/admin-guide/mm/pagemap.rst: bits 0 to 54 are the frame. */
-static uint64_t physical(const volatile void *p, uint64_t page)
-{
-	uint64_t entry;
-	int fd = open("/proc/self/pagemap", O_RDONLY);
-
-	if (fd < 0 || pread(fd, &entry, sizeof(entry), (off_t)((uintptr_t)p / page * 8)) != 8)
-		fail("/proc/self/pagemap");
-	close(fd);
-	return (entry & ((1ULL << 55) - 1)) * page + (uintptr_t)p % page;
 }
 
 static const void *map(int fd, off_t offset, size_t page)
@@ -48,6 +40,14 @@ static const void *map(int fd, off_t offset, size_t page)
 	return p;
 }
 
+static int64_t now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * INT64_C(1000000000) + t.tv_nsec;
+}
+
 int main(void)
 {
 	static volatile uint64_t count __attribute__((aligned(64)));
@@ -55,6 +55,7 @@ int main(void)
 	struct vmgenid_info info = { .size = sizeof(info) };
 	const volatile uint64_t *raw, *generation;
 	uint64_t old_raw, old_generation, raw_round = 0;
+	int64_t raw_time = 0;
 	int fd = open("/dev/vmgenid", O_RDWR);
 
 	if (fd < 0 || ioctl(fd, VMGENID_INFO, &info))
@@ -66,19 +67,24 @@ int main(void)
 	old_raw = *raw;
 	old_generation = *generation;
 	count = 0;
-	printf("count %#" PRIx64 "\n", physical(&count, page));
+	if (!physical(&count))
+		fail("address");
+	printf("count %#" PRIx64 "\n", physical(&count));
 	fflush(stdout);
 
 	for (;;) {
 		count = count + 1;
-		if (!raw_round && *raw != old_raw)
+		if (!raw_round && *raw != old_raw) {
 			raw_round = count;
+			raw_time = now();
+		}
 		if (*generation != old_generation)
 			break;
 	}
 	/* Stopped between the two looks, it saw both new in the same round. */
 	if (!raw_round)
 		raw_round = count;
-	printf("raw %" PRIu64 "\ncounter %" PRIu64 "\n", raw_round, count);
+	printf("raw %" PRIu64 "\ncounter %" PRIu64 "\nbetween %" PRId64 "\n", raw_round, count,
+	       raw_time ? now() - raw_time : 0);
 	return 0;
 }

@@ -1,0 +1,57 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
+# Copyright (C) the vmgen authors
+"""Processes of nobody that call the device all the time do not delay the settling of a change."""
+
+import statistics
+
+import tap
+from scenario import NOBODY, boot, new_guid, say
+
+PROGRAMS = ["window", "flood", "/usr/bin/chrt"]
+SPINNERS = 64
+COUNT = "grep -l flood /proc/[0-9]*/comm | wc -l"
+# Ahead of the spinners, or each command of it would wait for all of them.
+FIRST = "chrt -f 1 sh -c"
+RESULTS = (f"{FIRST} 'until grep between /tmp/window; do sleep 0.1; done;"
+           f" echo spinners $({COUNT}); echo generation $(sysctl -n dev.vmgenc.0.generation)'")
+CLONES = 3
+# Alone on its CPU, whatever else runs: it measures, and the interrupt comes to the other one.
+WATCH = "taskset 2 chrt -f 1 window >/tmp/window"
+
+
+def prepare(kernel, spinners):
+    with boot(kernel, PROGRAMS, guid=new_guid(), cpus=2, sanitized=False) as g:
+        g.run("echo -1 >/proc/sys/kernel/sched_rt_runtime_us")
+        if spinners:
+            g.run(f"{FIRST} 'for i in $(seq {spinners}); do"
+                  f" chrt -o 0 {NOBODY} flood 1000 >/dev/null 2>&1 & done;"
+                  f" until test $({COUNT}) = {spinners}; do sleep 0.1; done'")
+        g.spawn(WATCH)
+        g.wait_for("grep -q count /tmp/window")
+        return g.snapshot()
+
+
+def measure(snapshot, spinners, t):
+    """Guest milliseconds from the new ID to the new generation, of each clone."""
+    figures = []
+    for number in range(CLONES):
+        with snapshot.clone(guid=new_guid()) as c:
+            words = c.run(RESULTS).split()
+            seen = dict(zip(words[::2], words[1::2]))
+            t.equal((seen["generation"], seen["spinners"]), ("2", str(spinners)),
+                    f"{spinners} spinners, clone {number}: settled, and all of them still spin")
+            figures.append(int(seen["between"]) / 1e6)
+    return figures
+
+
+def scenario(kernel, t):
+    for spinners in (0, SPINNERS):
+        figures = measure(prepare(kernel, spinners), spinners, t)
+        say(f"{kernel}: from the new ID to the new generation with {spinners} spinners, 2 CPUs: "
+            f"{statistics.median(figures):.2f} ms (median of {CLONES}; {min(figures):.2f} to "
+            f"{max(figures):.2f})")
+
+
+if __name__ == "__main__":
+    tap.main(scenario)
