@@ -2,18 +2,14 @@
 /*
  * Copyright (C) the vmgen authors
  *
- * Finds the generation ID device, checks what the firmware says of it, maps
- * the ID, and listens for changes.
+ * Finds the generation ID device that ACPI describes and listens for changes.
  *
  * The device is not bound: on most kernels the in-tree driver owns it and must
  * keep it. ACPI allows any number of notify handlers on a device.
  */
 #include <linux/acpi.h>
 #include <linux/errno.h>
-#include <linux/io.h>
-#include <linux/ioport.h>
 #include <linux/kernel.h>
-#include <linux/random.h>
 #include <linux/slab.h>
 #include <linux/string.h>
 #include "vmgenc.h"
@@ -83,23 +79,10 @@ static const char *evaluate_sta(acpi_handle handle, bool *ret_present)
 	return NULL;
 }
 
-static bool is_addressable(u64 phys)
-{
-	u64 last = phys + VMGENID_ID_SIZE - 1;
-
-#ifdef CONFIG_X86
-	if (boot_cpu_data.x86_phys_bits < 64 &&
-	    last >> boot_cpu_data.x86_phys_bits)
-		return false;
-#endif
-	return last > phys && (phys_addr_t)last == last;
-}
-
-/* Returns: NULL; or what is wrong with the address, in words. */
+/* Returns: NULL; or what is wrong with ADDR, in words. */
 static const char *parse_addr(const union acpi_object *addr, u64 *ret_phys)
 {
 	const union acpi_object *half;
-	u64 phys;
 
 	if (addr->type != ACPI_TYPE_PACKAGE)
 		return "ADDR does not return a package";
@@ -111,18 +94,7 @@ static const char *parse_addr(const union acpi_object *addr, u64 *ret_phys)
 		return "ADDR does not return integers";
 	if (half[0].integer.value > U32_MAX || half[1].integer.value > U32_MAX)
 		return "ADDR returns an integer of more than 32 bits";
-
-	phys = half[0].integer.value | half[1].integer.value << 32;
-	if (!phys)
-		return "the address is zero";
-	if (!IS_ALIGNED(phys, sizeof(u64)))
-		return "the address is not a multiple of 8";
-	if (!is_addressable(phys))
-		return "the address is beyond what this CPU can address";
-	if (region_intersects(phys, VMGENID_ID_SIZE, IORESOURCE_SYSTEM_RAM,
-			      IORES_DESC_NONE) != REGION_DISJOINT)
-		return "the address lies in memory that the kernel uses";
-	*ret_phys = phys;
+	*ret_phys = half[0].integer.value | half[1].integer.value << 32;
 	return NULL;
 }
 
@@ -139,38 +111,22 @@ static const char *evaluate_addr(acpi_handle handle, u64 *ret_phys)
 	return wrong;
 }
 
-/* Takes the device into use if nobody was before it. */
 static void consider(struct vmgenc *vg, acpi_handle handle, const char *path,
 		     const struct acpi_device_info *info)
 {
+	bool has_hid = info->valid & ACPI_VALID_HID;
 	const char *wrong;
 	bool present;
-	u64 phys;
+	u64 phys = 0;
 
 	wrong = evaluate_sta(handle, &present);
 	if (!wrong && !present)
 		return;
-	if (vg->memory) {
-		pr_warn("%s: ignored, only the first device is used\n", path);
-		return;
-	}
 	if (!wrong)
 		wrong = evaluate_addr(handle, &phys);
-	if (wrong) {
-		pr_err("%s: %s; this is for the vendor of the hypervisor to mend\n",
-		       path, wrong);
-		return;
-	}
-	/* UAPI.14: cacheable. DEC: the host writes it, in the clear. */
-	vg->memory = memremap(phys, VMGENID_ID_SIZE, MEMREMAP_WB | MEMREMAP_DEC);
-	if (!vg->memory) {
-		pr_err("%s: cannot map the ID at %#llx\n", path, phys);
-		return;
-	}
-	vg->handle = handle;
-	vg->phys = phys;
-	if (info->valid & ACPI_VALID_HID)
-		strscpy(vg->hid, info->hardware_id.string, sizeof(vg->hid));
+	if (vmgenc_device_offer(vg, path, has_hid ? info->hardware_id.string : "",
+				phys, wrong))
+		vg->handle = handle;
 }
 
 static acpi_status visit(acpi_handle handle, u32 level, void *context,
@@ -214,26 +170,12 @@ static bool is_hypervisor(const char *signature)
 }
 #endif
 
-/*
- * Returns: 0; -ENODEV: this machine has no usable device. The messages before
- * it say why.
- */
-int vmgenc_acpi_find(struct vmgenc *vg)
+static void find(struct vmgenc *vg)
 {
+	if (acpi_disabled)
+		return;
 	acpi_walk_namespace(ACPI_TYPE_DEVICE, ACPI_ROOT_OBJECT, ACPI_UINT32_MAX,
 			    visit, NULL, vg, NULL);
-	if (!vg->memory) {
-		pr_err("no usable generation ID device: have the hypervisor provide one (QEMU: -device vmgenid)\n");
-		return -ENODEV;
-	}
-	vg->host_notifies = !is_hypervisor("XenVMMXenVMM") &&
-			    !is_hypervisor("bhyve bhyve ");
-	return 0;
-}
-
-void vmgenc_acpi_unmap(struct vmgenc *vg)
-{
-	memunmap((void *)vg->memory);
 }
 
 /*
@@ -250,27 +192,10 @@ static u32 handle_sci(void *context)
 /* May run on two CPUs at once from 6.12 on. */
 static void handle_notify(acpi_handle handle, u32 event, void *context)
 {
-	struct vmgenc *vg = context;
-	u64 settled;
-
 	if (event != VMGENC_NOTIFY_CHANGED)
 		return;
-	vmgenc_notice(vg, VMGENID_SOURCE_NOTIFY);
-	kthread_flush_work(&vg->settle);
-	/* Others notice before the Notify arrives, so compare the counts. */
-	spin_lock(&vg->lock);
-	settled = vg->n_settled;
-	spin_unlock(&vg->lock);
-	if (xchg(&vg->n_notified, settled) == settled)
-		atomic64_inc(&vg->spurious_notifies);
-}
-
-static int handle_vmfork(struct notifier_block *nb, unsigned long action,
-			 void *data)
-{
-	vmgenc_notice(container_of(nb, struct vmgenc, vmfork),
-		      VMGENID_SOURCE_VMFORK);
-	return NOTIFY_DONE;
+	vmgenc_notice(context, VMGENID_SOURCE_NOTIFY);
+	vmgenc_device_notified(context);
 }
 
 static int cannot_listen(const char *to, acpi_status status)
@@ -280,10 +205,9 @@ static int cannot_listen(const char *to, acpi_status status)
 	return status == AE_NO_MEMORY ? -ENOMEM : -ENODEV;
 }
 
-int vmgenc_acpi_listen(struct vmgenc *vg)
+static int listen(struct vmgenc *vg)
 {
 	acpi_status status;
-	int err;
 
 	/* Kernels for hardware-reduced ACPI have no SCI; Notify has to do. */
 	status = acpi_install_sci_handler(handle_sci, vg);
@@ -292,30 +216,23 @@ int vmgenc_acpi_listen(struct vmgenc *vg)
 	status = acpi_install_notify_handler(vg->handle, ACPI_DEVICE_NOTIFY,
 					     handle_notify, vg);
 	if (ACPI_FAILURE(status)) {
-		err = cannot_listen("notifications", status);
-		goto err_notify;
+		acpi_remove_sci_handler(handle_sci);
+		return cannot_listen("notifications", status);
 	}
-	vg->vmfork.notifier_call = handle_vmfork;
-	err = register_random_vmfork_notifier(&vg->vmfork);
-	if (err)
-		goto err_vmfork;
-	/* Of a change between the first look and now. */
-	vmgenc_notice(vg, VMGENID_SOURCE_RECHECK);
+	vg->host_notifies = !is_hypervisor("XenVMMXenVMM") &&
+			    !is_hypervisor("bhyve bhyve ");
 	return 0;
-
-err_vmfork:
-	acpi_remove_notify_handler(vg->handle, ACPI_DEVICE_NOTIFY,
-				   handle_notify);
-err_notify:
-	acpi_remove_sci_handler(handle_sci);
-	return err;
 }
 
-/* After this no trigger is running any more. */
-void vmgenc_acpi_ignore(struct vmgenc *vg)
+static void ignore(struct vmgenc *vg)
 {
-	unregister_random_vmfork_notifier(&vg->vmfork);
 	acpi_remove_notify_handler(vg->handle, ACPI_DEVICE_NOTIFY,
 				   handle_notify);
 	acpi_remove_sci_handler(handle_sci);
 }
+
+const struct vmgenc_firmware vmgenc_acpi = {
+	.find = find,
+	.listen = listen,
+	.ignore = ignore,
+};

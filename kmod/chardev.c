@@ -129,7 +129,7 @@ static bool raw_page_allowed(const struct file *file, const struct vmgenc *vg)
 	       offset_in_page(vg->phys) + VMGENID_ID_SIZE <= PAGE_SIZE;
 }
 
-/* With the attributes of the kernel's own mapping: see consider() in acpi.c. */
+/* With the attributes of the kernel's own mapping: see vmgenc_device_offer(). */
 static int map_raw_page(const struct file *file, struct vm_area_struct *vma,
 			const struct vmgenc *vg)
 {

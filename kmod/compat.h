@@ -27,8 +27,8 @@
 #error "vmgenc needs a 64-bit kernel"
 #endif
 
-#ifndef CONFIG_ACPI
-#error "vmgenc needs a kernel with CONFIG_ACPI"
+#if !defined(CONFIG_ACPI) && !defined(CONFIG_OF)
+#error "vmgenc needs a kernel with CONFIG_ACPI or CONFIG_OF"
 #endif
 
 /* 5.18 brought the notifier; without CONFIG_VMGENID it never calls. */

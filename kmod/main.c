@@ -16,13 +16,13 @@ static int __init vmgenc_init(void)
 {
 	int err;
 
-	err = vmgenc_acpi_find(&vmgenc);
+	err = vmgenc_device_find(&vmgenc);
 	if (err)
 		return err;
 	err = vmgenc_generation_init(&vmgenc);
 	if (err)
 		goto err_generation;
-	err = vmgenc_acpi_listen(&vmgenc);
+	err = vmgenc_device_listen(&vmgenc);
 	if (err)
 		goto err_listen;
 	err = vmgenc_power_init(&vmgenc);
@@ -48,11 +48,11 @@ err_sysctl:
 err_timer:
 	vmgenc_power_exit(&vmgenc);
 err_power:
-	vmgenc_acpi_ignore(&vmgenc);
+	vmgenc_device_ignore(&vmgenc);
 err_listen:
 	vmgenc_generation_exit(&vmgenc);
 err_generation:
-	vmgenc_acpi_unmap(&vmgenc);
+	vmgenc_device_unmap(&vmgenc);
 	return err;
 }
 
@@ -63,18 +63,15 @@ static void __exit vmgenc_exit(void)
 	vmgenc_sysctl_exit(&vmgenc);
 	vmgenc_timer_exit(&vmgenc);
 	vmgenc_power_exit(&vmgenc);
-	vmgenc_acpi_ignore(&vmgenc);
+	vmgenc_device_ignore(&vmgenc);
 	vmgenc_generation_exit(&vmgenc);
-	vmgenc_acpi_unmap(&vmgenc);
+	vmgenc_device_unmap(&vmgenc);
 }
 
 module_init(vmgenc_init);
 module_exit(vmgenc_exit);
 
-/*
- * Not a device table: the in-tree driver owns the device, and before 5.18 an
- * entry of a table held 8 characters only.
- */
+/* Not a device table: before 5.18 an entry of one held 8 characters only. */
 MODULE_ALIAS("acpi*:VM_GEN_COUNTER:*");
 MODULE_ALIAS("acpi*:VMGENCTR:*");
 MODULE_DESCRIPTION("Virtual Machine Generation ID for user space");

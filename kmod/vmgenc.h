@@ -37,13 +37,17 @@ struct vmgenc_sysgenid {
 };
 
 struct vmgenc {
-	/* The device: acpi.c. Constant after the module is loaded. */
-	acpi_handle handle;
+	/* The device: device.c. Constant after the module is loaded. */
+	const struct vmgenc_firmware *firmware;
 	phys_addr_t phys;
 	const struct vmgenc_id *memory;
 	u8 hid[32];
 	bool host_notifies;
 	struct notifier_block vmfork;
+
+	/* What announces changes: acpi.c, or devicetree.c. */
+	acpi_handle handle;
+	int irq;
 
 	/* Sleep and wake-up: power.c. */
 	struct syscore syscore;
@@ -77,7 +81,7 @@ struct vmgenc {
 	struct vmgenid_page *page;
 	wait_queue_head_t wait;
 
-	/* Notifies: acpi.c. */
+	/* Notifies: device.c. */
 	u64 n_notified;
 	atomic64_t spurious_notifies;
 
@@ -91,11 +95,28 @@ struct vmgenc {
 	struct ctl_table_header *sysctl;
 };
 
-/* acpi.c */
-int vmgenc_acpi_find(struct vmgenc *vg);
-void vmgenc_acpi_unmap(struct vmgenc *vg);
-int vmgenc_acpi_listen(struct vmgenc *vg);
-void vmgenc_acpi_ignore(struct vmgenc *vg);
+/* Who describes the device. */
+struct vmgenc_firmware {
+	/* Offers each device that it describes. */
+	void (*find)(struct vmgenc *vg);
+	/* Calls vmgenc_notice() on changes from here on; sets host_notifies. */
+	int (*listen)(struct vmgenc *vg);
+	/* After this nothing that listen() began is running any more. */
+	void (*ignore)(struct vmgenc *vg);
+};
+
+/* acpi.c, devicetree.c */
+extern const struct vmgenc_firmware vmgenc_acpi;
+extern const struct vmgenc_firmware vmgenc_devicetree;
+
+/* device.c */
+int vmgenc_device_find(struct vmgenc *vg);
+bool vmgenc_device_offer(struct vmgenc *vg, const char *path, const char *hid,
+			 u64 phys, const char *wrong);
+void vmgenc_device_unmap(struct vmgenc *vg);
+int vmgenc_device_listen(struct vmgenc *vg);
+void vmgenc_device_notified(struct vmgenc *vg);
+void vmgenc_device_ignore(struct vmgenc *vg);
 
 /* generation.c */
 int vmgenc_generation_init(struct vmgenc *vg);

@@ -88,7 +88,7 @@ struct vmgen_info {
 	uint64_t found_by_resume;
 	uint64_t found_by_timer;
 	uint64_t lost_ids;
-	/* ACPI _HID, NUL-terminated; empty where the device has none. */
+	/* ACPI _HID, or compatible of a device tree; NUL-terminated; empty: none. */
 	char hid[32];
 };
 

@@ -70,7 +70,7 @@ enum vmgenid_source {
 	VMGENID_SOURCE_NONE	= 0,
 	/* The comparison in the ACPI system control interrupt. */
 	VMGENID_SOURCE_SCI	= 1,
-	/* The device's ACPI Notify. */
+	/* The device's ACPI Notify; with a device tree, its interrupt. */
 	VMGENID_SOURCE_NOTIFY	= 2,
 	/* The in-tree vmgenid driver (Linux 5.18 and later). */
 	VMGENID_SOURCE_VMFORK	= 3,
@@ -129,7 +129,10 @@ struct vmgenid_wait {
 /* vmgenid_info.flags */
 /* This kernel was built with the in-tree driver, which reseeds as well. */
 #define VMGENID_INFO_INTREE	(1U << 0)
-/* This host is not known to leave out the ACPI Notify (Xen and bhyve do). */
+/*
+ * This host is not known to leave out the Notify (Xen and bhyve do) or, with a
+ * device tree, the interrupt.
+ */
 #define VMGENID_INFO_NOTIFIES	(1U << 1)
 /* The host provides an ID: neither all zeros nor all ones. */
 #define VMGENID_INFO_ID_VALID	(1U << 2)
@@ -166,7 +169,8 @@ struct vmgenid_info {
 	__u64 found_by_resume;	/* by VMGENID_SOURCE_RESUME */
 	__u64 found_by_timer;	/* by VMGENID_SOURCE_TIMER */
 	__u64 lost_ids;		/* changes to all zeros or all ones */
-	__u8 hid[32];		/* ACPI _HID, NUL-terminated; empty: none */
+	/* ACPI _HID, or compatible of the device tree; NUL-terminated; empty: none */
+	__u8 hid[32];
 	__u8 id[VMGENID_ID_SIZE];	/* that generation stands for */
 };
 
