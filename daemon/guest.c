@@ -3,7 +3,8 @@
  * Copyright (C) the vmgen authors
  *
  * Why there is no device of vmgen on this machine: looks for the hypervisor's
- * half in the ACPI namespace and for the module in the kernel.
+ * half in the ACPI namespace or the device tree, and for the module in the
+ * kernel.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -16,7 +17,7 @@
 #include "guest.h"
 #include "paths.h"
 
-/* One line of "acpi:ID:ID:", without its length limit to speak of. */
+/* One line of "acpi:ID:ID:" or "of:NnameTtypeCid", without its length limit to speak of. */
 enum { MODALIAS_SIZE = 1024 };
 
 static bool is_generation_device(int devices_fd, const char *device)
@@ -34,17 +35,18 @@ static bool is_generation_device(int devices_fd, const char *device)
 	if (n <= 0)
 		return false;
 	text[n] = '\0';
-	return strstr(text, ":VM_GEN_COUNTER:") || strstr(text, ":VMGENCTR:");
+	return strstr(text, ":VM_GEN_COUNTER:") || strstr(text, ":VMGENCTR:") ||
+	       strstr(text, "Cmicrosoft,vmgenid");
 }
 
-static bool has_generation_device(const char *sysfs)
+static bool has_generation_device(const char *sysfs, const char *bus)
 {
 	char path[PATH_MAX];
 	struct dirent *entry;
 	bool found = false;
 	DIR *dir;
 
-	snprintf(path, sizeof(path), "%s/bus/acpi/devices", sysfs);
+	snprintf(path, sizeof(path), "%s/bus/%s/devices", sysfs, bus);
 	dir = opendir(path);
 	if (!dir)
 		return false;
@@ -66,7 +68,7 @@ enum guest guest_diagnose(int error, const char *node, const char *sysfs)
 		return GUEST_BROKEN;
 	if (strcmp(node, PATH_DEVICE))
 		return GUEST_NO_NODE;
-	if (!has_generation_device(sysfs))
+	if (!has_generation_device(sysfs, "acpi") && !has_generation_device(sysfs, "platform"))
 		return GUEST_NO_DEVICE;
 	snprintf(path, sizeof(path), "%s/module/vmgenc", sysfs);
 	return access(path, F_OK) ? GUEST_NO_MODULE : GUEST_REFUSED;

@@ -204,7 +204,7 @@ static void print_words(const struct view *view, enum ctl_exit verdict)
 		printf("             %s\n", explanation);
 	if (view->guest == GUEST_READY) {
 		printf("generation:  %" PRIu64 "\n", view->event.generation);
-		printf("source:      vmgenid (ACPI %s)\n", view->info.hid);
+		printf("source:      vmgenid (%s)\n", view->info.hid);
 		print_change(view);
 	}
 	printf("vmgend:      %srunning\n", view->running ? "" : "not ");

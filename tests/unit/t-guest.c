@@ -27,6 +27,14 @@ int main(void)
 	scratch_mkdir("bus/acpi/devices/PNP0A03:00", 0755);
 	scratch_write("bus/acpi/devices/PNP0A03:00/modalias", "acpi:PNP0A03:\n", 0644);
 	equal(guest_diagnose(-ENOENT, PATH_DEVICE, scratch_directory), GUEST_NO_DEVICE, "no such ACPI device");
+	scratch_mkdir("bus/platform", 0755);
+	scratch_mkdir("bus/platform/devices", 0755);
+	scratch_mkdir("bus/platform/devices/c0000000.vmgenid", 0755);
+	scratch_write("bus/platform/devices/c0000000.vmgenid/modalias",
+		      "of:NvmgenidT(null)Cmicrosoft,vmgenid\n", 0644);
+	equal(guest_diagnose(-ENOENT, PATH_DEVICE, scratch_directory), GUEST_NO_MODULE, "a device tree's, no module");
+	scratch_write("bus/platform/devices/c0000000.vmgenid/modalias", "of:NrtcT(null)Carm,pl031\n", 0644);
+	equal(guest_diagnose(-ENOENT, PATH_DEVICE, scratch_directory), GUEST_NO_DEVICE, "another device tree's");
 	scratch_mkdir("bus/acpi/devices/QEMUVGID:00", 0755);
 	scratch_write("bus/acpi/devices/QEMUVGID:00/modalias", "acpi:QEMUVGID:VM_GEN_COUNTER:\n", 0644);
 	equal(guest_diagnose(-ENOENT, PATH_DEVICE, scratch_directory), GUEST_NO_MODULE, "QEMU's, no module");
