@@ -33,7 +33,7 @@ PYTHON     ?= python3
 SCENARIOS  ?= $(patsubst tests/vm/t-%.py,%,$(wildcard tests/vm/t-*.py))
 ifndef KERNELS
 usual      := 5.10 6.1 6.1-cloud 6.12
-KERNELS    := $(usual) 6.12-rt 7.2 newest newest-rt
+KERNELS    := $(usual) 6.12-rt 7.2 newest newest-rt 6.12-arm64
 endif
 everywhere := restore siblings silent window
 # A whole system has a kernel of its own, and what ACPI tables can look like
@@ -53,9 +53,12 @@ only_spinners := 6.1
 # These are about what only the kernel with sanitizers does.
 only_faults  := debug
 only_mutants := debug
-# What make check-debug leaves out: Debian's system comes with Debian's kernel.
-not_debug   := debian
-runs_on = $(filter $(KERNELS),$(or $(only_$(1)),$(if $(filter $(1),$(everywhere)),,$(usual)),$(KERNELS)))
+# What make check-debug leaves out: they come with kernels of their own.
+not_debug   := debian devicetree
+# The machine has a device tree, and nothing that the others look for.
+only_devicetree := 6.12-arm64
+runs_on = $(filter $(KERNELS),$(or $(only_$(1)),$(if $(filter $(1),$(everywhere)),,$(usual)),\
+	  $(filter-out %-arm64,$(KERNELS))))
 
 # --- Debian packages, each with its reason ------------------------------------
 
@@ -72,6 +75,9 @@ deps += scdoc mandoc         # manual pages, and their lint
 deps += python3              # tests/vm
 deps += perl git             # prove, which runs the tests, and what it asks for files
 deps += qemu-system-x86 seabios   # boots kernels
+deps += qemu-system-arm device-tree-compiler    # boots a machine with a device tree
+# Not gcc-aarch64-linux-gnu, which cannot be installed beside gcc-multilib.
+deps += binutils-aarch64-linux-gnu libc6-dev-arm64-cross libgcc-12-dev-arm64-cross # its programs
 deps += ovmf                 # boots them by UEFI, where the ID lies in ACPI NVS memory
 deps += qemu-utils e2fsprogs # disks of whole systems
 deps += busybox-static       # the shell of the guests
@@ -185,6 +191,13 @@ $(O)/asan/tests/vm/abi32: tests/vm/abi.c $(O)/.flags
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -m32 -static -o $@ $<
 
+# The programs of ARM guests; CFLAGS may be this machine's.
+$(O)/aarch64/tests/vm/%: tests/vm/%.c $(wildcard libvmgen/*.c) $(O)/.flags
+	$(call say,CC)
+	$(Q)mkdir -p $(@D)
+	$(Q)clang --target=aarch64-linux-gnu $(CPPFLAGS) -std=gnu11 -O2 $(WARN) -static \
+		-o $@ $(filter %.c,$^)
+
 expand = sed -e 's|@VERSION@|$(VERSION)|g' -e 's|@PREFIX@|$(PREFIX)|g' \
 	-e 's|@LIBDIR@|$(LIBDIR)|g' -e 's|@INCLUDEDIR@|$(INCLUDEDIR)|g' \
 	-e 's|@SBINDIR@|$(SBINDIR)|g' -e 's|@BINDIR@|$(BINDIR)|g'
@@ -227,7 +240,8 @@ $(O)/.flags: | need-deps
 endif
 
 vm_programs := $(O)/tests/vm/init $(guest:%=$(O)/asan/%) $(O)/asan/tests/vm/abi32 \
-	       $(addprefix $(O)/tests/vm/,faults flood window) $(O)/asan/vmgend $(O)/asan/vmgenctl
+	       $(addprefix $(O)/tests/vm/,faults flood window) $(O)/asan/vmgend $(O)/asan/vmgenctl \
+	       $(if $(filter %-arm64,$(KERNELS)),$(patsubst %,$(O)/aarch64/tests/vm/%,init abi info library))
 vm_tests    := $(foreach s,$(SCENARIOS),$(foreach k,$(call runs_on,$(s)),$(O)/check/$(k)/$(s).t))
 
 debug_tests := $(patsubst %,$(O)/check/debug/%.t,$(filter-out $(not_debug),$(SCENARIOS)))

@@ -80,7 +80,7 @@ class Process:
         command = [*machine.qemu.command, *arguments,
                    "-serial", f"file:{self.console}",
                    "-chardev", f"socket,id=channel,fd={channel.fileno()}",
-                   "-device", "isa-serial,chardev=channel",
+                   "-device", f"{machine.port},chardev=channel",
                    "-chardev", f"socket,id=qmp,fd={qmp.fileno()}",
                    "-mon", "chardev=qmp,mode=control"]
         if guid is not None:

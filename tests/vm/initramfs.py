@@ -87,7 +87,7 @@ def write_entry(output, inode, path, mode, device, content):
     output.write(content + b"\0" * (-len(content) % 4))
 
 
-def base(init):
+def base(init, busybox=BUSYBOX):
     """What every guest has: init, a shell with the usual commands, device nodes, accounts."""
     archive = Archive()
     for path in DIRECTORIES:
@@ -95,7 +95,7 @@ def base(init):
     archive.device("/dev/console", 5, 1)
     archive.device("/dev/null", 1, 3, 0o666)
     archive.file("/init", pathlib.Path(init).read_bytes(), 0o755)
-    archive.file("/bin/busybox", BUSYBOX.read_bytes(), 0o755)
+    archive.file("/bin/busybox", pathlib.Path(busybox).read_bytes(), 0o755)
     applets = subprocess.run([BUSYBOX, "--list-full"], capture_output=True, text=True, check=True)
     for path in applets.stdout.split():
         if path not in ("bin/busybox", "linuxrc"):
@@ -105,14 +105,15 @@ def base(init):
     return archive
 
 
-def write(path, init, programs=(), modules=(), files=None):
+def write(path, init, programs=(), modules=(), files=None, busybox=BUSYBOX):
     """Write the archive.
 
     programs  {path in the guest: file}: executables, with the libraries they need
     modules   kernel modules; they lie in the root directory under their own names
     files     {path in the guest: content, or (content, mode)}; str or bytes
+    busybox   of the guest's architecture; the same commands as the machine's
     """
-    archive = base(init)
+    archive = base(init, busybox)
     for name, source in dict(programs).items():
         archive.program(name, source)
     for module in modules:

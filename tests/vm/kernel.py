@@ -35,6 +35,7 @@ class Source:
     release: str            # pattern of `uname -r`; the newest that matches is taken
     chroot: bool = False    # its modules need a compiler of those suites, not the machine's
     config: str = ""        # built from source with this one, see debug.py
+    arch: str = "amd64"     # as Debian calls it
 
 
 BULLSEYE = ("bullseye", "bullseye-security")
@@ -47,6 +48,9 @@ KERNELS = {
     "6.1-rt": Source(BOOKWORM, r"6\.1\.0-\d+-rt-amd64"),
     "6.12": Source(BOOKWORM, r"6\.12\.\d+\+deb12(\.\d+)?-amd64"),
     "6.12-rt": Source(BOOKWORM, r"6\.12\.\d+\+deb12(\.\d+)?-rt-amd64"),
+    "6.1-arm64": Source(BOOKWORM, r"6\.1\.0-\d+-arm64", chroot=True, arch="arm64"),
+    "6.12-arm64": Source(BOOKWORM, r"6\.12\.\d+\+deb12(\.\d+)?-arm64", chroot=True,
+                         arch="arm64"),
     "7.2": Source(TRIXIE, r"7\.2\.\d+\+deb13(\.\d+)?-amd64", chroot=True),
     # Of whatever series that is: 7.3 when this was written.
     "newest": Source(TRIXIE, r"\d+\.\d+\.\d+\+deb13(\.\d+)?-amd64", chroot=True),
@@ -63,6 +67,7 @@ class Kernel:
     root: pathlib.Path      # the packages, unpacked
     tools: tuple            # packages that the kernel's own build tools depend on
     chroot: tuple = ()      # the suites with those tools; empty if they are on the machine
+    arch: str = "amd64"
 
     # From 7.2 on nothing lies in /boot; installing the package copies it there.
     @property
@@ -175,7 +180,7 @@ def sources(suites):
 class Apt:
     """apt with a state, a cache and a source list of its own, and the machine's proxy settings."""
 
-    def __init__(self, directory, suites):
+    def __init__(self, directory, suites, architectures=("amd64",)):
         self.suites = " ".join(suites)
         self.debs = directory / "debs"
         self.debs.mkdir(parents=True)
@@ -190,6 +195,7 @@ class Apt:
                'Dir::Etc::sourceparts "/dev/null";', 'Dir::Etc::preferences "/dev/null";',
                'Dir::Etc::preferencesparts "/dev/null";',
                f'Dir::State "{directory}/state";', 'Dir::State::status "/dev/null";',
+               f'APT::Architectures "{",".join(architectures)}";',
                f'Dir::Cache "{directory}/cache";', 'Acquire::Languages "none";',
                # An old suite's index is no longer renewed, but it is still signed.
                'Acquire::Check-Valid-Until "false";', 'APT::Sandbox::User "root";']
@@ -213,12 +219,13 @@ class Apt:
                               "where Debian has dropped it, name another one in tests/vm")
         # The digits of amd64 are none of the version's.
         return sorted(found, key=lambda r: [int(n) for n in
-                                            re.findall(r"\d+", r.removesuffix("amd64"))])
+                                            re.findall(r"\d+", re.sub("[a-z]+64$", "", r))])
 
     def depends(self, package):
         text = run(["apt-cache", "depends", "--no-recommends", "--no-suggests", package],
                    env=self.env)
-        return re.findall(r"(?m)^ [ |]Depends: ([^<\s]+)", text)
+        # Those of another architecture are written <name:arch>; without it, they are the machine's.
+        return re.findall(r"(?m)^ [ |]Depends: <?([^<>:\s]+)(?::\w+>?)?$", text)
 
     def unpack(self, packages, target, gone_ok=False):
         """Returns the packages that were unpacked, as an index may name some that are gone."""
@@ -264,6 +271,7 @@ def find(name):
     if source.config and not root.name.endswith(mark(source.config)):
         return None
     return Kernel(name=name, root=root, chroot=source.suites if source.chroot else (),
+                  arch=source.arch,
                   **json.loads((root / "kernel.json").read_text("ascii")))
 
 
@@ -313,6 +321,9 @@ def fetch_one(apt, name, new, say):
     if not (cache() / "kernels" / release).is_dir():
         say(f"{name}: fetching Linux {release}")
         unpack_kernel(apt, release, new / release)
+        if (arch := row(name).arch) != "amd64":
+            # Its guests cannot run the machine's.
+            apt.unpack([f"busybox-static:{arch}"], new / release)
     place(new, name, release)
 
 
@@ -340,7 +351,8 @@ def fetch(names, refresh=False, say=lambda text: print(text, file=sys.stderr, fl
             return
         suites = dict.fromkeys(s for name in missing for s in row(name).suites)
         say(f"{' '.join(missing)}: reading the package lists of {' '.join(suites)}")
-        apt = Apt(new / "apt", suites)
+        apt = Apt(new / "apt", suites,
+                  dict.fromkeys(("amd64", *(row(name).arch for name in missing))))
         for name in missing:
             fetch_one(apt, name, new, say)
 

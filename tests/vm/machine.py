@@ -20,6 +20,8 @@ TYPES = {
     "q35": "q35",
     # ACPI without the legacy hardware: no SCI, no GPE.
     "microvm": "microvm,acpi=on,rtc=on,isa-serial=on",
+    # ARM, described by a device tree: see board.py.
+    "virt": "virt",
 }
 OVMF = "/usr/share/OVMF"
 # QEMU brings SeaBIOS. What OVMF writes to its variables is thrown away.
@@ -84,6 +86,7 @@ class Machine:
     accel: str = ""             # default: kvm where it works, else tcg
     type: str = "pc"            # of TYPES
     firmware: str = "seabios"   # of FIRMWARES
+    port: str = "isa-serial"    # what the guest talks on
     sleeps: bool = False        # S3 and S4 are there
     qemu: qemus.Qemu = qemus.SYSTEM
 

@@ -21,6 +21,10 @@ from kernel import KernelError, run
 
 # What the machine's own compiler is called, for kernels without a chroot.
 COMPILER = "gcc-12"
+# What the kernel's make has to be told for another architecture, and with which compiler. That one
+# is in a chroot because it and the machine's gcc-multilib exclude each other.
+VARIABLES = {"arm64": ("ARCH=arm64", "CROSS_COMPILE=aarch64-linux-gnu-")}
+CROSS = {"arm64": ("gcc-aarch64-linux-gnu",)}
 # What Debian's compilers and kernel headers take for granted.
 ALWAYS = ("make", "binutils")
 STAMP = "build.hash"
@@ -57,7 +61,7 @@ def run_in_chroot(kernel, out_dir, command, env):
     """Run make inside, with headers and module at their own paths."""
     if os.geteuid():
         raise KernelError(f"{kernel.name}: its modules are built in a chroot, which needs root")
-    root = make_chroot(kernel.chroot, kernel.tools)
+    root = make_chroot(kernel.chroot, (*CROSS.get(kernel.arch, ()), *kernel.tools))
     script = ('root=$1; shift; mount --rbind /dev "$root/dev"; mount -t proc proc "$root/proc"; '
               'for d in "$1" "$2"; do mkdir -p "$root$d"; mount --bind "$d" "$root$d"; done; '
               'shift 2; exec chroot "$root" "$@"')
@@ -98,7 +102,8 @@ def build(kernel, source_dir, out_dir):
     wanted = source_hash(kernel, source_dir)
     if not stamp.exists() or stamp.read_text("ascii") != wanted:
         copy_source(source_dir, out_dir)
-        command = ["make", "-C", str(kernel.headers), f"M={out_dir}", "modules"]
+        command = ["make", "-C", str(kernel.headers), f"M={out_dir}", "modules",
+                   *VARIABLES.get(kernel.arch, ())]
         # Variables of a make that runs this are not meant for the kernel's.
         env = {k: v for k, v in os.environ.items() if k not in ("MAKEFLAGS", "MAKEOVERRIDES", "O")}
         if kernel.chroot:

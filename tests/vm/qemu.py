@@ -32,6 +32,7 @@ class Qemu:
 
 
 SYSTEM = Qemu(("qemu-system-x86_64",))
+ARM = Qemu(("qemu-system-aarch64",))
 
 
 def unpacked(root):

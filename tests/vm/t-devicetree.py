@@ -1,0 +1,173 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
+# Copyright (C) the vmgen authors
+"""The device in a device tree, on a real ARM kernel: found, its interrupt listened to, a timer
+where it has none, and every malformed node refused with a sentence."""
+
+import fnmatch
+import subprocess
+
+import tap
+from board import RAM, Board
+from host import Host
+from machine import build_directory
+from scenario import generation, info, say, seed
+
+# The kernel leaves this alone, as it does what Firecracker keeps out of its memory node.
+RESERVED = RAM + (511 << 20)
+FIRST, SECOND = RESERVED, RESERVED + 0x1000
+LINE = 10       # of the interrupt controller; free on this board
+# enum vmgenid_source
+NOTIFY, VMFORK, TIMER = "2", "3", "7"
+NOTIFIES = 1 << 1           # VMGENID_INFO_NOTIFIES
+RAW_PAGE = 1 << 4           # VMGENID_INFO_RAW_PAGE
+
+RESERVE = f"""reserved-memory {{
+    #address-cells = <2>; #size-cells = <2>; ranges;
+    firmware@{RESERVED:x} {{ reg = <0 {RESERVED:#x} 0 0x10000>; no-map; }};
+}};"""
+VENDOR = "; this is for the vendor of the hypervisor to mend"
+FAULTS = {
+    "absent": ("", f"it has no reg{VENDOR}"),
+    "cells": ("reg = <0 0x5ff00000 0>;", f"its reg is not the address of memory{VENDOR}"),
+    "short": (f"reg = <0 {FIRST:#x} 0 8>;", f"its reg is shorter than 16 bytes{VENDOR}"),
+    "zero": ("reg = <0 0 0 16>;", f"the address is zero{VENDOR}"),
+    "odd": (f"reg = <0 {FIRST + 4:#x} 0 16>;", f"the address is not a multiple of 8{VENDOR}"),
+    "used": ("reg = <0 0x48000000 0 16>;",
+             f"the address lies in memory that the kernel uses{VENDOR}"),
+    # The board's CPU has 44 bits of address.
+    "beyond": ("reg = <0x1000 0 0 16>;",
+               f"the address is beyond what this CPU can address{VENDOR}"),
+    "disabled": (f'reg = <0 {FIRST:#x} 0 16>; status = "disabled";',
+                 "ignored, its status is not okay"),
+}
+# The kernel's own driver would trip over what the module refuses.
+WITHOUT_INTREE = "initcall_blacklist=vmgenid_plaform_driver_init"
+
+
+def node(name, properties):
+    return f'{name} {{ compatible = "microsoft,vmgenid"; {properties} }};'
+
+
+def device(name, address, interrupt=f"interrupts = <0 {LINE} 1>;"):
+    return node(name, f"reg = <0 {address:#x} 0 16>; {interrupt}")
+
+
+def messages(g):
+    return [line.split("vmgenc: ", 1)[1] for line in g.run("dmesg").splitlines()
+            if "vmgenc: " in line]
+
+
+def changes(g):
+    return int(g.run("dmesg | grep -c 'cloned or restored'; :"))
+
+
+def sysctl(g, name):
+    return g.run(f"cat /proc/sys/dev/vmgenc/0/{name}").strip()
+
+
+def check_found(g, kernel, host, t):
+    aliases = subprocess.run(["modinfo", "-F", "alias",
+                              build_directory() / "modules" / kernel / "vmgenc.ko"],
+                             capture_output=True, text=True, check=True).stdout.split()
+    modalias = g.run("cat /sys/bus/platform/devices/*.first/modalias").strip()
+    t.ok(any(fnmatch.fnmatchcase(modalias, alias) for alias in aliases),
+         "udev loads the module for it")
+    guid = host.change()
+    g.run("insmod /vmgenc.ko")
+    t.equal((sysctl(g, "guid"), sysctl(g, "hid")), (guid, "microsoft,vmgenid"), "its ID is shown")
+    t.ok("/second: ignored, only the first device is used" in messages(g),
+         "a second device is named in the log")
+    facts = info(g)
+    t.equal((facts["generation"], sysctl(g, "poll_ms"), facts["getrandom"]), ("1", "0", "0"),
+            "it is not polled, and the library draws")
+    for program in ("abi", "library"):
+        t.results(g.tap(f"HID=microsoft,vmgenid {program}"))
+    flags = int(facts["flags"], 16)
+    t.ok(flags & NOTIFIES and flags & RAW_PAGE, "it notifies, and its page can be mapped")
+
+
+def check_interrupt(g, host, t):
+    """As Firecracker does it: everything is in place before the machine goes on."""
+    interrupts = g.run("grep vmgenc /proc/interrupts")
+    shared = "vmgenid, vmgenc" in interrupts
+    g.pause()
+    host.change()
+    g.interrupt(LINE)
+    g.resume()
+    g.wait_for("dmesg | grep -q 'cloned or restored'")
+    facts = info(g)
+    say(f"interrupt {'shared with the in-tree driver' if shared else 'of its own'}: "
+        f"{messages(g)[-1]}")
+    # The in-tree driver asked for the interrupt first.
+    t.equal((facts["generation"], facts["source"]), ("2", VMFORK if shared else NOTIFY),
+            "the interrupt announces a change")
+    t.equal(facts["spurious_notifies"], "0", "it was a notification with a change")
+    g.interrupt(LINE)
+    g.wait_for("info | grep -q 'spurious_notifies 1'")
+    t.equal((generation(g), changes(g)), (2, 1), "an interrupt without a change is only counted")
+
+
+def check_read(g, host, t):
+    host.change()
+    t.equal((changes(g), generation(g)), (1, 3), "without an interrupt, a read notices")
+    g.run("rmmod vmgenc")
+    t.ok(g.execute("grep vmgenc /proc/interrupts")[0], "unloaded, it listens no more")
+    g.interrupt(LINE)
+    g.run("insmod /vmgenc.ko")
+    t.equal(generation(g), 1, "and it can be loaded again")
+
+
+def check_good(kernel, t):
+    nodes = "\n".join((RESERVE, node("absent", ""), device("first", FIRST),
+                       device("second", SECOND, "")))
+    with Board(kernel, nodes) as g:
+        say(f"{kernel}: the shell answers {g.uptime():.1f} s after the kernel's start")
+        host = Host(g, at=FIRST - RAM)
+        seed(g)
+        check_found(g, kernel, host, t)
+        check_interrupt(g, host, t)
+        check_read(g, host, t)
+
+
+def check_timer(kernel, t):
+    nodes = "\n".join((RESERVE, device("silent", FIRST, "")))
+    with Board(kernel, nodes, WITHOUT_INTREE) as g:
+        host = Host(g, at=FIRST - RAM)
+        host.change()
+        g.run("insmod /vmgenc.ko")
+        t.ok("/silent: it has no usable interrupt, so a timer looks for changes" in messages(g),
+             "a node without an interrupt is used, and the log says how")
+        t.ok(not int(info(g)["flags"], 16) & NOTIFIES, "it does not notify")
+        t.equal(sysctl(g, "poll_ms"), "1000", "it is polled")
+        host.change()
+        g.wait_for("dmesg | grep -q 'noticed by timer'")
+        t.equal(info(g)["source"], TIMER, "the timer notices a change")
+        g.run("rmmod vmgenc")
+
+
+def check_malformed(kernel, t):
+    bad = [node(name, properties) for name, (properties, fault) in FAULTS.items()]
+    closed = f"closed {{ #address-cells = <2>; #size-cells = <2>; {device('bus', FIRST)} }};"
+    with Board(kernel, "\n".join((RESERVE, *bad, closed)), WITHOUT_INTREE) as g:
+        status, output = g.execute("insmod /vmgenc.ko")
+        t.ok(status and "No such device" in output, "malformed nodes: there is no device")
+        said = messages(g)
+        for name, (_, fault) in FAULTS.items():
+            t.equal({m for m in said if m.startswith(f"/{name}:")}, {f"/{name}: {fault}"},
+                    f"{name}: {fault}")
+        t.ok(f"/closed/bus: its reg is not the address of memory{VENDOR}" in said,
+             "a bus whose addresses lead nowhere")
+        t.ok(any("no usable generation ID device" in m for m in said), "the log sums it up")
+        t.ok(g.execute("test -e /dev/vmgenid -o -e /sys/module/vmgenc")[0],
+             "nothing is left behind")
+
+
+def scenario(kernel, t):
+    check_good(kernel, t)
+    check_timer(kernel, t)
+    check_malformed(kernel, t)
+
+
+if __name__ == "__main__":
+    tap.main(scenario)
