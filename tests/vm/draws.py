@@ -3,18 +3,29 @@
 """Random numbers that a guest draws once its machine has become another one: the program draw."""
 
 import itertools
+import time
+
+from guest import GuestTimeout
+
+TIMEOUT = 60
+DONE = "all drawn"
 
 
 def begin(guest, event, count, log=""):
     """Draw from now on; event is the GUID that will change, or "sleep"."""
-    guest.spawn(f"draw {event} {count} 60 {log} >/tmp/draws 2>&1")
+    guest.spawn(f"draw {event} {count} {TIMEOUT} {log} >/tmp/draws 2>&1; echo {DONE} >/dev/console")
     guest.wait_for("grep . /tmp/draws")
     guest.run("grep -qx ready /tmp/draws || { cat /tmp/draws; false; }")
 
 
 def finish(guest, count):
     """The first draws after the event, also in a clone of the guest that began."""
-    guest.wait_for(f"test $(wc -l </tmp/draws) -ge {count + 2} || ! pidof draw >/dev/null")
+    # By the console: a command in the guest would take numbers from between the draws.
+    deadline = time.monotonic() + TIMEOUT
+    while DONE not in guest.console_text():
+        if time.monotonic() > deadline:
+            raise guest.error("the draws do not end", GuestTimeout)
+        time.sleep(0.05)
     return guest.run("cat /tmp/draws").split("\n")[2:count + 2]
 
 

@@ -32,7 +32,7 @@ enum {
 	PEEK_US = 100,
 };
 
-static void fail(const char *what)
+__attribute__((noreturn)) static void fail(const char *what)
 {
 	printf("notice: %s: %s\n", what, strerror(errno));
 	exit(1);
@@ -164,10 +164,10 @@ static const struct {
 	const char *name;
 	uint64_t (*wait)(void);
 } ways[] = {
-	{ "read", by_read },	     { "poll", by_poll },
-	{ "wait", by_wait },	     { "map", by_map },
-	{ "sysctl", by_sysctl },     { "uevent", by_uevent },
-	{ "changed", by_changed },   { "vmgen_wait", by_vmgen_wait },
+	{ "read", by_read },	   { "poll", by_poll },
+	{ "wait", by_wait },	   { "map", by_map },
+	{ "sysctl", by_sysctl },   { "uevent", by_uevent },
+	{ "changed", by_changed }, { "vmgen_wait", by_vmgen_wait },
 };
 
 static volatile sig_atomic_t reporting;
