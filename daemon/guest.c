@@ -11,14 +11,18 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "file.h"
 #include "guest.h"
 #include "paths.h"
 
 /* One line of "acpi:ID:ID:" or "of:NnameTtypeCid", without its length limit to speak of. */
 enum { MODALIAS_SIZE = 1024 };
+/* Far more than any kernel takes. */
+enum { CMDLINE_SIZE = 1 << 16 };
 
 static bool is_generation_device(int devices_fd, const char *device)
 {
@@ -54,6 +58,31 @@ static bool has_generation_device(const char *sysfs, const char *bus)
 		found = is_generation_device(dirfd(dir), entry->d_name);
 	closedir(dir);
 	return found;
+}
+
+static bool has_word(char *words, const char *word)
+{
+	char *state;
+
+	for (words = strtok_r(words, ",", &state); words; words = strtok_r(NULL, ",", &state))
+		if (!strcmp(words, word))
+			return true;
+	return false;
+}
+
+bool guest_spares_nvs(const char *cmdline)
+{
+	static const char name[] = "acpi_sleep=";
+	char *text, *word, *state;
+	bool spares = false;
+
+	if (file_read(AT_FDCWD, cmdline, CMDLINE_SIZE, &text, NULL))
+		return false;
+	for (word = strtok_r(text, " \n", &state); word; word = strtok_r(NULL, " \n", &state))
+		if (!strncmp(word, name, strlen(name)) && has_word(word + strlen(name), "nonvs"))
+			spares = true;
+	free(text);
+	return spares;
 }
 
 enum guest guest_diagnose(int error, const char *node, const char *sysfs)

@@ -2,7 +2,8 @@
 /*
  * Copyright (C) the vmgen authors
  *
- * Why there is no device of vmgen on this machine, and what to do about it.
+ * What there is to say of this machine: why it has no device of vmgen, whether
+ * its kernel keeps the ID through hibernation, and what to do about it.
  */
 #ifndef GUEST_H
 #define GUEST_H
@@ -36,5 +37,15 @@ enum guest guest_diagnose(int error, const char *node, const char *sysfs);
 
 /* Returns a sentence without a full stop: what is wrong, and the remedy. */
 const char *guest_explain(enum guest guest);
+
+#define GUEST_CMDLINE	"/proc/cmdline"
+
+/*
+ * Does this kernel leave ACPI NVS memory, in which the ID may lie, alone when it
+ * hibernates? cmdline: GUEST_CMDLINE. The parameter is acpi_sleep=nonvs, also
+ * among others (Linux, Documentation/admin-guide/kernel-parameters.txt). False
+ * when in doubt.
+ */
+bool guest_spares_nvs(const char *cmdline);
 
 #endif /* GUEST_H */

@@ -128,7 +128,7 @@ static bool has_id(const struct view *view)
 /* Whether a change may have gone unseen while the machine was hibernated. */
 static bool id_untrusted(const struct view *view)
 {
-	return view->info.flags & VMGEN_INFO_ID_UNTRUSTED;
+	return (view->info.flags & VMGEN_INFO_ID_UNTRUSTED) && !guest_spares_nvs(GUEST_CMDLINE);
 }
 
 static enum ctl_exit judge(const struct view *view)

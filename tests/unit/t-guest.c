@@ -43,6 +43,24 @@ int main(void)
 	scratch_mkdir("module", 0755);
 	scratch_mkdir("module/vmgenc", 0755);
 	equal(guest_diagnose(-ENOENT, PATH_DEVICE, scratch_directory), GUEST_REFUSED, "module without a device");
+	static const struct {
+		const char *cmdline;
+		bool spares;
+	} lines[] = {
+		{ "quiet\n", false },
+		{ "acpi_sleep=nonvs\n", true },
+		{ "quiet acpi_sleep=s3_bios,nonvs panic=-1\n", true },
+		{ "acpi_sleep=s3_bios acpi_sleep=nonvs\n", true },
+		{ "acpi_sleep=nonvs2\n", false },
+		{ "no_acpi_sleep=nonvs\n", false },
+	};
+
+	equal(guest_spares_nvs("no such file"), false, "no command line");
+	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+		scratch_write("cmdline", lines[i].cmdline, 0644);
+		ok(guest_spares_nvs(scratch_path("cmdline")) == lines[i].spares, "%.*s",
+		   (int)strlen(lines[i].cmdline) - 1, lines[i].cmdline);
+	}
 	for (guest = GUEST_READY; guest <= GUEST_BROKEN; guest++)
 		ok(strlen(guest_explain(guest)) > 10, "said in words: %s", guest_explain(guest));
 	return tap_done();
