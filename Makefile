@@ -50,8 +50,7 @@ only_reduced := 5.10 6.12
 only_order  := 6.1-cloud 6.12
 only_midway := 6.1-cloud
 only_spinners := 6.1
-# These are about what only the kernel with sanitizers does.
-only_faults  := debug
+# This is about what only the kernel with sanitizers does.
 only_mutants := debug
 # What make check-debug leaves out: they come with kernels of their own.
 not_debug   := debian devicetree
@@ -240,7 +239,7 @@ $(O)/.flags: | need-deps
 endif
 
 vm_programs := $(O)/tests/vm/init $(guest:%=$(O)/asan/%) $(O)/asan/tests/vm/abi32 \
-	       $(addprefix $(O)/tests/vm/,faults flood window) $(O)/asan/vmgend $(O)/asan/vmgenctl \
+	       $(addprefix $(O)/tests/vm/,flood window) $(O)/asan/vmgend $(O)/asan/vmgenctl \
 	       $(if $(filter %-arm64,$(KERNELS)),$(patsubst %,$(O)/aarch64/tests/vm/%,init abi info library))
 vm_tests    := $(foreach s,$(SCENARIOS),$(foreach k,$(call runs_on,$(s)),$(O)/check/$(k)/$(s).t))
 

@@ -10,12 +10,13 @@ import os
 import re
 
 import kernel as kernels
+import module
 
 KEPT = (".config", "Makefile", "Module.symvers", "arch/x86", "include", "scripts",
         "tools/objtool/objtool")
 # What a make that runs this was told is not meant for the kernel's.
 MAKE = ("env", "-u", "MAKEFLAGS", "-u", "MAKEOVERRIDES", "-u", "O", "-u", "KCFLAGS",
-        "nice", "-n", "5", "make", f"CC={kernels.COMPILER}")
+        "nice", "-n", "5", "make", f"CC={module.COMPILER}")
 
 
 def unpack(apt, package, directory):

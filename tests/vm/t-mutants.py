@@ -8,14 +8,16 @@ import pathlib
 import shutil
 
 import kernel as kernels
+import module
 import tap
-from guest import GuestError, build_directory, scratch
+from guest import GuestError
+from machine import build_directory, scratch
 from scenario import boot, new_guid
 
 SOURCE = pathlib.Path(__file__).parent.parent.parent / "kmod"
 FREE = "\tkfree(file->private_data);\n"
 RECORD = "\trecord = vg->record;\n"
-NOTICE = "\tcmpxchg(&vg->noticed_by"
+NOTICE = "\tif (!vmgenc_differs(vg))\n"
 
 
 @dataclasses.dataclass
@@ -48,13 +50,12 @@ def build(kernel, mutant, number):
     if text.count(mutant.old) != 1:
         raise ValueError(f"{mutant.file} has no single {mutant.old!r} to make a mistake of")
     path.write_text(text.replace(mutant.old, mutant.new), "ascii")
-    return kernels.build_module(kernels.load(kernel), source,
-                                build_directory() / f"mutants/{number}")
+    return module.build(kernels.load(kernel), source, build_directory() / f"mutants/{number}")
 
 
-def reports(kernel, module):
+def reports(kernel, mutant):
     """What a guest says in which the module is used, and changes once."""
-    files = {"/mutant.ko": module.read_bytes()}
+    files = {"/mutant.ko": mutant.read_bytes()}
     guid = new_guid()
     try:
         with boot(kernel, guid=guid, load=False, files=files) as g:

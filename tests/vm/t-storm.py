@@ -11,7 +11,7 @@ import tap
 from host import Host
 from scenario import boot, generation, new_guid, say
 
-NODES = ("/dev/vmgenid",)
+NODES = ("/dev/vmgenid", "/dev/sysgenid")
 LOADS = 3
 # Where the kernel looks for mistakes as well.
 MANY_LOADS = 10
