@@ -35,7 +35,7 @@ ifndef KERNELS
 usual      := 5.10 6.1 6.1-cloud 6.12
 KERNELS    := $(usual) 6.12-rt 7.2 newest newest-rt 6.12-arm64
 endif
-everywhere := restore siblings silent window
+everywhere := restore siblings sleep window
 # A whole system has a kernel of its own, and what ACPI tables can look like
 # takes a boot each.
 only_debian := 6.1
@@ -43,10 +43,12 @@ only_shapes := 6.1-cloud 6.12
 # Nor where the machine matters more than the kernel: firmware, its memory that
 # hibernation writes back, ACPI without an SCI.
 only_firmware := 6.1-cloud 6.12
-only_hibernate := 5.10 6.12
+only_hibernate := 6.12
 only_nvs := 6.1 6.12
 only_reduced := 5.10 6.12
-# What is about order takes many clones.
+# These take many clones.
+only_asleep := 6.1-cloud 6.12
+only_awslc  := 6.1-cloud 6.12
 only_order  := 6.1-cloud 6.12
 only_midway := 6.1-cloud
 only_spinners := 6.1

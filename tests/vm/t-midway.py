@@ -10,7 +10,7 @@ import tap
 from gdb import PC, Gdb
 from scenario import boot, generation, info, new_guid, say, seed
 
-INSTANTS = 24
+INSTANTS = 16
 DRAWS = 50
 WAYS = ("poll", "map")
 # How a snapshot says why the machine stands still: QEMU will not come up stopped by a debugger.

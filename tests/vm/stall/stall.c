@@ -6,8 +6,8 @@
  * Whoever is told too early has all the time there is to draw stale numbers then,
  * on another CPU, so that a test can see it.
  */
-#include <linux/delay.h>
 #include <linux/kprobes.h>
+#include <linux/ktime.h>
 #include <linux/module.h>
 #include <linux/sched.h>
 #include <linux/string.h>
@@ -16,8 +16,13 @@ enum { STALL_MS = 100 };
 
 static int stall(struct kprobe *probe, struct pt_regs *regs)
 {
-	if (!strcmp(current->comm, "vmgenc"))
-		mdelay(STALL_MS);
+	ktime_t end = ktime_add_ms(ktime_get(), STALL_MS);
+
+	if (strcmp(current->comm, "vmgenc"))
+		return 0;
+	/* By the clock: mdelay() can be too short where time is emulated. */
+	while (ktime_before(ktime_get(), end))
+		cpu_relax();
 	return 0;
 }
 
