@@ -68,6 +68,7 @@ class Process:
 
     def __init__(self, machine, arguments, guid, name, disk=None, state=None):
         self.machine = machine
+        self.patience = sanitizer.patience(machine.kernel)
         self.arguments = arguments
         self.has_device = guid is not None
         self.name = name
@@ -168,7 +169,7 @@ class Process:
             raise self.error(f"the guest takes no commands: {command}") from None
 
     def answer(self, command, timeout=COMMAND_TIMEOUT):
-        deadline = time.monotonic() + timeout
+        deadline = time.monotonic() + timeout * self.patience
         head = self._receive_until(b"\n", deadline, command)
         status, length = (int(field) for field in head.split())
         while len(self.pending) < length:
@@ -225,7 +226,7 @@ class Process:
     def wait_for_end(self, timeout):
         """Wait until the guest has switched its machine off."""
         try:
-            self.process.wait(timeout)
+            self.process.wait(timeout * self.patience)
         except subprocess.TimeoutExpired:
             raise self.error("timed out: switching off", GuestTimeout) from None
         if self.process.returncode:
@@ -273,7 +274,7 @@ class Process:
         return snapshot
 
     def _wait_for(self, query, wanted):
-        deadline = time.monotonic() + MIGRATE_TIMEOUT
+        deadline = time.monotonic() + MIGRATE_TIMEOUT * self.patience
         while (status := self.ask(query)["status"]) != wanted:
             if status == "failed" or time.monotonic() > deadline:
                 raise self.error(f"{query}: {status}, not {wanted}")
@@ -286,7 +287,7 @@ class Booted(Process):
     def __init__(self, machine, arguments, guid, name, disk, timeout=BOOT_TIMEOUT):
         super().__init__(machine, arguments, guid, name, disk)
         try:
-            self._receive_until(READY, time.monotonic() + timeout, "booting")
+            self._receive_until(READY, time.monotonic() + timeout * self.patience, "booting")
         except BaseException:
             self.close()
             raise

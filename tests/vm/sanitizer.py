@@ -9,6 +9,8 @@ kmemleak not even that: without this they would find mistakes that nobody hears 
 import re
 
 KERNEL = "debug"
+# Everything takes longer there.
+PATIENCE = 6
 # Its first line and as much of the rest as says where.
 REPORT = re.compile(r".*(?:BUG: |BUG at |WARNING: |UBSAN: |ODEBUG: |Kernel panic|"
                     r"INFO: task .* blocked|INFO: trying to register)(?:.*\n){1,60}")
@@ -24,6 +26,11 @@ def report(console):
     """The first report on a guest's console; empty if there is none."""
     found = REPORT.search(console)
     return found.group() if found else ""
+
+
+def patience(kernel):
+    """What a time-out is multiplied by."""
+    return PATIENCE if kernel.name == KERNEL else 1
 
 
 def check(process):
