@@ -71,6 +71,12 @@ def info(guest):
     return dict(line.split(" ", 1) for line in guest.run("info").splitlines())
 
 
+def matrix(kernel, what, marks):
+    """One row of a table for whoever watches: {name: whether it passed}."""
+    say(f"{kernel}: {what}: " + " ".join(f"{name}={'ok' if passed else 'NOT-OK'}"
+                                         for name, passed in marks.items()))
+
+
 def say(text):
     """A figure for whoever watches: prove lets standard error through."""
     print(f"# {text}", file=sys.stderr, flush=True)

@@ -9,7 +9,7 @@ import struct
 import uuid
 
 import tap
-from scenario import boot, generation
+from scenario import boot, generation, matrix
 
 TABLES = pathlib.Path(__file__).parent.parent / "tables"
 GIB = 1 << 30
@@ -75,8 +75,12 @@ def check(kernel, name, shape, t):
 
 
 def scenario(kernel, t):
+    marks = {}
     for name, shape in SHAPES.items():
+        failed = t.failed
         log = check(kernel, name, shape, t)
+        marks[name] = t.failed == failed
+    matrix(kernel, "shapes", marks)
     t.ok("\\_SB_.VGE1: ignored, only the first device is used" in log,
          "a second device is named in the log")
 
