@@ -22,24 +22,9 @@
 #include "tap.h"
 
 static const char node[] = "/dev/vmgenid";
+#include "vm/node.h"
+
 static long page;
-/* The compiler shall not know that this is no buffer. */
-static void *volatile nowhere;
-
-/* The result of a system call: what it returned, or -errno. */
-static long result(long r)
-{
-	return r < 0 ? -errno : r;
-}
-
-static int must_open(int flags)
-{
-	int fd = open(node, flags);
-
-	if (fd < 0)
-		ok(false, "open(%#x): %s", (unsigned int)flags, strerror(errno));
-	return fd;
-}
 
 static bool readable(int fd)
 {

@@ -30,26 +30,11 @@
 enum { NOBODY = 65534, I386_IOCTL = 54 };
 
 static const char node[] = "/dev/sysgenid";
+#include "vm/node.h"
+
 static long page;
-/* The compiler shall not know that this is no buffer. */
-static void *volatile nowhere;
 static const volatile uint32_t *generation;
 static int root;
-
-/* The result of a system call: what it returned, or -errno. */
-static long result(long r)
-{
-	return r < 0 ? -errno : r;
-}
-
-static int must_open(int flags)
-{
-	int fd = open(node, flags);
-
-	if (fd < 0)
-		ok(false, "open(%#x): %s", (unsigned int)flags, strerror(errno));
-	return fd;
-}
 
 static long trigger(unsigned long min_gen)
 {
