@@ -34,9 +34,9 @@ enum {
 	CALLS = 40,
 	/* Of the module, between two unloads. */
 	LIFE_MS = 300,
-	/* While the module wants to go it needs a gap: most threads rest. */
-	RESTING = 8,
+	/* While the module wants to go it needs a gap: the threads rest, ever longer. */
 	REST_MS = 100,
+	REFUSALS = 100,
 	/* Longer than everything may take; ends the program with SIGALRM. */
 	HANG_SECONDS = 300,
 };
@@ -55,6 +55,7 @@ struct node {
 };
 
 static atomic_bool leaving, over;
+static atomic_long rest_ms;
 static atomic_ulong openings, calls, highest;
 static size_t page;
 
@@ -265,12 +266,9 @@ static void *work(void *node)
 	unsigned int seed = (unsigned int)(uintptr_t)&seed;
 
 	while (!atomic_load(&over)) {
-		bool rest = atomic_load(&leaving);
-
-		if (!rest || !(rand_r(&seed) % RESTING))
-			use(node, &seed);
-		if (rest)
-			pause_ms(rand_r(&seed) % REST_MS);
+		if (atomic_load(&leaving))
+			pause_ms(rand_r(&seed) % atomic_load(&rest_ms));
+		use(node, &seed);
 	}
 	return NULL;
 }
@@ -278,10 +276,17 @@ static void *work(void *node)
 /* Refused while a thread has a node open, so tried until there is a gap. */
 static void reload(int module)
 {
+	int refused = 0;
+
+	atomic_store(&rest_ms, REST_MS);
 	atomic_store(&leaving, true);
-	while (syscall(SYS_delete_module, "vmgenc", O_NONBLOCK))
+	while (syscall(SYS_delete_module, "vmgenc", O_NONBLOCK)) {
 		if (errno != EAGAIN)
 			broken("unload: %s", strerror(errno));
+		if (++refused % REFUSALS == 0)
+			atomic_store(&rest_ms, 2 * atomic_load(&rest_ms));
+		pause_ms(1);
+	}
 	if (syscall(SYS_finit_module, module, "", 0))
 		broken("load: %s", strerror(errno));
 	atomic_store(&leaving, false);
