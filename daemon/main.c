@@ -160,7 +160,7 @@ static enum exit_code open_device(struct daemon *daemon)
 	uint8_t id[VMGEN_ID_SIZE];
 	int r;
 
-	r = vmgen_open(node, 0, &daemon->device);
+	r = vmgen_open(node, VMGEN_VMGENID, &daemon->device);
 	if (!r) {
 		/* Without the ID a change across a restart cannot be seen. */
 		r = vmgen_id(daemon->device, id);

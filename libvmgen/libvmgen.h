@@ -15,16 +15,25 @@
  * are nanoseconds. The library never logs, prints, starts threads, installs
  * signal handlers or exits.
  *
+ * Handles. Where one is asked for and NULL is passed, whoever asks whether
+ * something changed gets "yes", and everybody else -EINVAL: a program that could
+ * not open a device stays safe, and slow.
+ *
  * Threads. All functions but vmgen_close() may be called from many threads on
  * one handle. vmgen_changed() reports each change to one caller per handle, so
  * threads that each keep a state of their own open a handle each.
  *
  * fork(2). A child may go on using its copy of a handle: it learns of every
  * change on its own. Only vmgen_read() shares its position with the parent.
+ * That the process was forked is not a change.
  *
  * Signal handlers. vmgen_changed(), vmgen_changed_now(), vmgen_generation(),
  * vmgen_getrandom() and vmgen_fd() take no locks, allocate nothing, leave errno
  * alone, and may be called there.
+ *
+ * Descriptors. A process may close all of them, as daemons do: mappings stay,
+ * vmgen_changed() goes on, and a handle touches no other file that got the
+ * number of its descriptor.
  *
  * A copy of the memory of the process that is made after a check and before
  * the use of its result cannot be seen by the check. No check can.
@@ -64,7 +73,26 @@ struct vmgen_event {
 	uint32_t flags;
 };
 
-/* vmgen_info.flags: the values of VMGENID_INFO_ in <vmgen/vmgenid.h>. */
+/* Kinds of devices: vmgen_info.device, and in vmgen_open()'s flags. */
+/* /dev/vmgenid, of vmgen's own kernel module. */
+#define VMGEN_VMGENID	(1U << 0)
+/* /dev/vmclock0 with a generation counter (UAPI.13 VMClock 1.1, Linux 7.0). */
+#define VMGEN_VMCLOCK	(1U << 1)
+/* /dev/sysgenid, of a kernel that carries the SysGenID patches. */
+#define VMGEN_SYSGENID	(1U << 2)
+
+/* More of vmgen_open()'s flags. */
+/* Opens for reading only, as a process without privileges does. */
+#define VMGEN_UNPRIVILEGED	(1U << 8)
+/*
+ * For tests of programs: path is a regular file of at least a page (4096 bytes
+ * on most machines), which the test keeps as the device would: with
+ * VMGEN_VMCLOCK struct vmclock_abi of Linux, with VMGEN_SYSGENID a u32. A file
+ * that is truncated afterwards ends the process with SIGBUS.
+ */
+#define VMGEN_REGULAR_FILE	(1U << 9)
+
+/* vmgen_info.flags, first with the values of VMGENID_INFO_ in <vmgen/vmgenid.h>. */
 /* The kernel's own driver is there too and reseeds as well. */
 #define VMGEN_INFO_INTREE	(1U << 0)
 /* The host is not known to leave out its notification. */
@@ -73,15 +101,30 @@ struct vmgen_event {
 #define VMGEN_INFO_ID_VALID	(1U << 2)
 /* The machine was hibernated, and Linux may have written an old ID back. */
 #define VMGEN_INFO_ID_UNTRUSTED	(1U << 5)
-/* This handle looks at the hypervisor's own page: no window after a restore. */
-#define VMGEN_INFO_RAW	(1U << 16)
+/* What this handle can do: */
+/* It looks at the hypervisor's own page: vmgen_changed() has no window after a restore. */
+#define VMGEN_INFO_RAW		(1U << 16)
+/* vmgen_changed_now() has no window. */
+#define VMGEN_INFO_EXACT	(1U << 17)
+/* vmgen_fd() has a descriptor; vmgen_wait() is woken, or looks ten times a second. */
+#define VMGEN_INFO_EVENTS	(1U << 18)
+/* vmgen_id() has an ID. */
+#define VMGEN_INFO_ID		(1U << 19)
+/*
+ * The generation moves after the kernel's random number generator was reseeded;
+ * vmgen_getrandom() works. On other sources nobody knows when that happens.
+ */
+#define VMGEN_INFO_SETTLES	(1U << 20)
 
 struct vmgen_info {
+	/* VMGEN_VMGENID, VMGEN_VMCLOCK or VMGEN_SYSGENID */
+	uint32_t device;
 	uint32_t flags;
-	/* Of the device interface; 1 or greater. */
+	/* Of the device interface; 0: it has none. */
 	uint32_t version;
+	uint32_t reserved;
 	uint64_t generation;
-	/* Counted since the kernel module was loaded. */
+	/* Counted since the kernel module was loaded; VMGEN_VMGENID only. */
 	uint64_t changes;
 	uint64_t spurious_notifies;
 	uint64_t found_by_call;
@@ -93,17 +136,25 @@ struct vmgen_info {
 };
 
 /*
- * Opens a source of generations. path: NULL for /dev/vmgenid, or a device node
- * of the same kind. flags: 0.
+ * Opens a source of generations.
+ *
+ * path: a device node; NULL: where each kind of device has it. flags: which
+ * kinds are wanted (VMGEN_VMGENID, VMGEN_VMCLOCK, VMGEN_SYSGENID; none of them:
+ * any), and VMGEN_UNPRIVILEGED, VMGEN_REGULAR_FILE. The first that can be used
+ * is taken, in that order; vmgen_info() says which, and what it can do.
  *
  * A process that may open the node for writing gets the privileged tier (see
  * VMGEN_INFO_RAW, vmgen_id()); every other gets the rest. The descriptor is
  * close-on-exec. A call that failed may be repeated later.
  *
- * Returns 0 and a handle that the caller passes to vmgen_close(); -ENOENT or
- * -ENXIO: no such device (is the kernel module loaded?); -EACCES, -EPERM: may
- * not open it; -ENOTTY: path is something else; -EINVAL: unknown flags;
- * -ENOMEM, -EMFILE, -ENFILE.
+ * Returns 0 and a handle that the caller passes to vmgen_close(); -ENOENT,
+ * -ENXIO, -ENODEV: no such device (is the kernel module loaded?); -EACCES,
+ * -EPERM: may not open it; -ENOTTY: path is something else; -EPROTO: it breaks
+ * its own rules (wrong magic, truncated); -ENODATA: a VMClock without a
+ * generation counter, as QEMU's; -ETIMEDOUT: a VMClock that its host began to
+ * write and left; -EOPNOTSUPP: not on big-endian machines; -EINVAL: unknown
+ * flags, ret_v is NULL, or VMGEN_REGULAR_FILE without a path and one kind;
+ * -ENOMEM, -EMFILE, -ENFILE. Of several failures, the one that says most.
  */
 int vmgen_open(const char *path, unsigned int flags, struct vmgen **ret_v);
 
@@ -115,13 +166,14 @@ struct vmgen *vmgen_close(struct vmgen *v);
 
 /*
  * Was the machine cloned or restored since the last call on this handle (the
- * first time: since vmgen_open())? Costs one or two loads and no system call
- * while nothing happened. With VMGEN_INFO_RAW there is no window: the answer is
+ * first time: since vmgen_open())? Costs a few loads and no system call while
+ * nothing happened. With VMGEN_INFO_RAW there is no window: the answer is
  * right from the first instruction after a restore. Otherwise it becomes true
  * as soon as the kernel has settled the change; see vmgen_changed_now().
  *
- * When it returns true the kernel's random number generator has been reseeded
- * (unless VMGEN_RNG_STALE, see vmgen_event()), so draw from getrandom(2).
+ * With VMGEN_INFO_SETTLES, when it returns true the kernel's random number
+ * generator has been reseeded (unless VMGEN_RNG_STALE, see vmgen_event()), so
+ * draw from getrandom(2).
  *
  * Returns true when in doubt. A process that looks at the raw page but cannot ask
  * the device any more (closed descriptor, seccomp) gets true from every call after
@@ -130,19 +182,23 @@ struct vmgen *vmgen_close(struct vmgen *v);
 bool vmgen_changed(struct vmgen *v);
 
 /*
- * As vmgen_changed(), without a window on every handle; costs a system call.
+ * As vmgen_changed(), without a window on every handle that is VMGEN_INFO_EXACT;
+ * costs a system call, with VMGEN_VMCLOCK a few loads.
  */
 bool vmgen_changed_now(struct vmgen *v);
 
 /*
  * Returns the generation now: one load, no system call. Compare it with !=.
+ * VMGEN_VMCLOCK, VMGEN_SYSGENID: the device's counter, which may be 0, and 1.
+ * 0: v is NULL.
  */
 uint64_t vmgen_generation(const struct vmgen *v);
 
 /*
  * Settles a change that is under way and tells of the latest one.
  *
- * Returns 0; or what ioctl(2) failed with: -EINTR, -EBADF, -EPERM.
+ * Returns 0; -EINVAL: NULL; or what ioctl(2) failed with: -EINTR, -EBADF, -EPERM.
+ * VMGEN_VMCLOCK: -ENODATA, -EPROTO, -ETIMEDOUT as vmgen_open().
  */
 int vmgen_event(struct vmgen *v, struct vmgen_event *ret_event);
 
@@ -151,21 +207,23 @@ int vmgen_event(struct vmgen *v, struct vmgen_event *ret_event);
  * does. known: 0 differs from every generation. timeout_ns: negative waits for
  * ever, 0 not at all.
  *
- * Returns 0; -ETIMEDOUT; -EINTR; otherwise what ioctl(2) failed with.
+ * Returns 0; -ETIMEDOUT; -EINTR; -EINVAL: NULL; otherwise as vmgen_event().
  */
 int vmgen_wait(struct vmgen *v, uint64_t known, int64_t timeout_ns,
 	       uint64_t *ret_generation);
 
 /*
  * Returns a descriptor for poll(2) and event loops; it belongs to the handle.
- * POLLIN: call vmgen_read().
+ * POLLIN: call vmgen_read(). -EOPNOTSUPP: without VMGEN_INFO_EVENTS there is
+ * none, so check now and then. -EINVAL: v is NULL.
  */
 int vmgen_fd(const struct vmgen *v);
 
 /*
  * Takes the change that made vmgen_fd() readable. Never waits.
  *
- * Returns 0; -EAGAIN: nothing new; otherwise what read(2) failed with.
+ * Returns 0; -EAGAIN: nothing new; -EBADF: the descriptor was closed behind the
+ * library's back; -EINVAL: NULL; otherwise what read(2) failed with.
  */
 int vmgen_read(struct vmgen *v, struct vmgen_event *ret_event);
 
@@ -174,8 +232,8 @@ int vmgen_read(struct vmgen *v, struct vmgen_event *ret_event);
  * order, which is that of a little-endian GUID.
  *
  * Returns 0; -EPERM: the handle is not of the privileged tier; -ENODATA: the
- * host provides no ID (all zeros or all ones); otherwise what ioctl(2) failed
- * with.
+ * host provides no ID (all zeros or all ones); -EOPNOTSUPP: the device is none
+ * that has one; -EINVAL: NULL; otherwise what ioctl(2) failed with.
  */
 int vmgen_id(struct vmgen *v, uint8_t ret_id[VMGEN_ID_SIZE]);
 
@@ -183,8 +241,8 @@ int vmgen_id(struct vmgen *v, uint8_t ret_id[VMGEN_ID_SIZE]);
  * Describes the device and this handle. size: sizeof(struct vmgen_info) of the
  * caller; a larger one than the library's is filled up with zeros.
  *
- * Returns 0; -EINVAL: size is smaller than the first release's structure;
- * otherwise what ioctl(2) failed with.
+ * Returns 0; -EINVAL: NULL, or size is smaller than the first release's
+ * structure; otherwise as vmgen_event().
  */
 int vmgen_info(struct vmgen *v, struct vmgen_info *ret_info, size_t size);
 
@@ -195,8 +253,9 @@ int vmgen_info(struct vmgen *v, struct vmgen_info *ret_info, size_t size);
  *
  * Returns 0; -EIO: the kernel could not reseed after a change (VMGEN_RNG_STALE);
  * -ENODATA: the host provides no ID (VMGEN_NO_ID); -EAGAIN: the machine is
- * being cloned faster than it can draw; otherwise what getrandom(2) or ioctl(2) failed with. On failure buf holds
- * zeros.
+ * being cloned faster than it can draw; -EOPNOTSUPP: the handle is not
+ * VMGEN_INFO_SETTLES; -EINVAL: NULL; otherwise what getrandom(2) or ioctl(2)
+ * failed with. On failure buf holds zeros.
  */
 int vmgen_getrandom(struct vmgen *v, void *buf, size_t size);
 

@@ -2,60 +2,92 @@
 /*
  * Copyright (C) the vmgen authors
  *
- * An open /dev/vmgenid with its mappings.
+ * A device that generations come from. Each kind (vmgenid.c, vmclock.c,
+ * sysgenid.c) fills a table; nothing else in the library knows a device.
  */
-#ifndef VMGEN_DEVICE_H
-#define VMGEN_DEVICE_H
+#ifndef VMGEN_SOURCE_H
+#define VMGEN_SOURCE_H
 
-#include <stdatomic.h>
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
-#include <vmgen/vmgenid.h>
+#include "libvmgen.h"
 
-/* The ID as two words: 16 bytes cannot be loaded at once. */
-struct device_id {
-	uint64_t half[2];
+struct source;
+
+/* Those that may be called in a signal handler leave errno alone. */
+struct source_ops {
+	/* Of vmgen_open()'s flags. */
+	uint32_t device;
+	const char *path;
+	/* What more can be done with a descriptor that is writable. */
+	bool wants_write;
+	/* Checks the descriptor, maps it and sets what is below fd. */
+	int (*attach)(struct source *s);
+	/* Has a change settled that is under way; tells of the latest. */
+	int (*look)(const struct source *s, struct vmgen_event *ret_event);
+	int (*wait)(const struct source *s, uint64_t known, int64_t timeout_ns,
+		    struct vmgen_event *ret_event);
+	/* -EAGAIN: nothing new since the last time. */
+	int (*read)(struct source *s, struct vmgen_event *ret_event);
+	int (*id)(const struct source *s, uint8_t ret_id[VMGEN_ID_SIZE]);
+	/* Fills what the device knows into a structure of zeros. */
+	int (*info)(const struct source *s, struct vmgen_info *info);
 };
 
-struct device {
+struct source {
+	/* In page, and first, for every check needs them: (*counter & mask) + bias is the generation. */
+	const uint64_t *counter;
+	uint64_t mask;
+	uint64_t bias;
+	const struct source_ops *ops;
 	int fd;
-	bool privileged;
-	/* Page 0, kept by the module. */
-	const struct vmgenid_page *page;
-	/* The ID in page 1, the hypervisor's; NULL: not mapped. */
-	const struct device_id *raw;
-	/* What to unmap; the ID stands somewhere inside. */
+	bool writable;
+	/* What fd was when it was opened: a process may close it behind our back. */
+	dev_t node_dev;
+	ino_t node_ino;
+	dev_t node_rdev;
+	/* Mapped pages; NULL: none. */
+	void *page;
 	void *raw_page;
+	/* In page, as in an event, stored before the counter; NULL: none. */
+	const uint32_t *flags;
+	/* In raw_page, the ID as two words; NULL: not mapped. */
+	const uint64_t *raw;
+	/* What vmgen_info.flags tells of what this one can do. */
+	uint32_t can;
+	/* The generation that read() told of last, where the device keeps none. */
+	_Atomic uint64_t told;
 };
 
-int device_open(const char *path, struct device *ret_device);
-void device_close(struct device *device);
-int device_wait(const struct device *device, uint64_t known, int64_t timeout_ns,
-		struct vmgenid_record *ret_record);
-int device_read(const struct device *device, struct vmgenid_record *ret_record);
-int device_info(const struct device *device, struct vmgenid_info *ret_info);
+extern const struct source_ops vmgenid_ops;
+extern const struct source_ops vmclock_ops;
+extern const struct source_ops sysgenid_ops;
 
-/* After the generation, which is stored last. */
-static inline uint32_t device_flags(const struct device *device)
+int source_open(const char *path, unsigned int flags, struct source *ret_source);
+void source_close(struct source *s);
+
+/* Whether fd is still what was opened. */
+bool source_is_open(const struct source *s);
+
+/* Maps one page of fd for reading. */
+int source_map(const struct source *s, unsigned int index, void **ret_page);
+size_t source_page_size(void);
+
+/* For sources that can only be looked at: looks now and then. */
+int source_wait(const struct source *s, uint64_t known, int64_t timeout_ns,
+		struct vmgen_event *ret_event);
+/* For sources whose descriptor tells of more than changes: -EAGAIN for those. */
+int source_read(struct source *s, struct vmgen_event *ret_event);
+
+/* -errno; puts errno back: a signal handler that checks for a change must leave it alone. */
+int source_take_errno(int saved);
+
+static inline uint64_t source_generation(const struct source *s)
 {
-	return __atomic_load_n(&device->page->flags, __ATOMIC_RELAXED);
+	/* Pairs with the store of whoever keeps the page: it comes last there. */
+	return (__atomic_load_n(s->counter, __ATOMIC_ACQUIRE) & s->mask) + s->bias;
 }
 
-static inline uint64_t device_generation(const struct device *device)
-{
-	/* Pairs with the store-release of the module. */
-	return __atomic_load_n(&device->page->generation, __ATOMIC_ACQUIRE);
-}
-
-/* Only where raw is mapped. */
-static inline struct device_id device_raw_id(const struct device *device)
-{
-	return (struct device_id){ {
-		__atomic_load_n(&device->raw->half[0], __ATOMIC_ACQUIRE),
-		__atomic_load_n(&device->raw->half[1], __ATOMIC_ACQUIRE),
-	} };
-}
-
-#endif /* VMGEN_DEVICE_H */
+#endif /* VMGEN_SOURCE_H */

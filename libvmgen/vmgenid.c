@@ -2,153 +2,165 @@
 /*
  * Copyright (C) the vmgen authors
  *
- * The system calls on /dev/vmgenid. Nothing else in the library knows the
- * device.
+ * /dev/vmgenid of the module vmgenc; the contract is in <vmgen/vmgenid.h>.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/mman.h>
 #include <unistd.h>
+#include <vmgen/vmgenid.h>
 
-#include "device.h"
+#include "source.h"
 
-/* A signal handler that checks for a change must leave errno alone. */
-static int take_errno(int saved)
+static struct vmgen_event event_of(const struct vmgenid_record *record)
 {
-	int r = -errno;
-
-	errno = saved;
-	return r;
+	return (struct vmgen_event){
+		.generation = record->generation,
+		.changed_boottime_ns = record->changed_boottime_ns,
+		.source = record->source,
+		.flags = record->flags & (VMGENID_RNG_STALE | VMGENID_NO_ID),
+	};
 }
 
-static size_t page_size(void)
-{
-	return (size_t)sysconf(_SC_PAGESIZE);
-}
-
-static int map(int fd, off_t offset, void **ret_map)
-{
-	void *map = mmap(NULL, page_size(), PROT_READ, MAP_SHARED, fd, offset);
-
-	if (map == MAP_FAILED)
-		return -errno;
-	*ret_map = map;
-	return 0;
-}
-
-/* The privileged tier where the node allows it, else the one for everyone. */
-static int open_node(const char *path, bool *ret_privileged)
-{
-	const int flags = O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
-	int fd = open(path, O_RDWR | flags);
-
-	if (fd >= 0) {
-		*ret_privileged = true;
-		return fd;
-	}
-	if (errno != EACCES && errno != EPERM && errno != EROFS)
-		return -errno;
-	fd = open(path, O_RDONLY | flags);
-	if (fd < 0)
-		return -errno;
-	*ret_privileged = false;
-	return fd;
-}
-
-/* Without the raw page the handle works as it does for everybody. */
-static void map_raw(struct device *device, const struct vmgenid_info *info)
-{
-	if (!(info->flags & VMGENID_INFO_RAW_PAGE))
-		return;
-	if (info->id_offset % sizeof(uint64_t) ||
-	    info->id_offset + sizeof(struct device_id) > page_size())
-		return;
-	if (map(device->fd, (off_t)page_size(), &device->raw_page) < 0)
-		return;
-	device->raw = (const void *)((const char *)device->raw_page + info->id_offset);
-}
-
-int device_open(const char *path, struct device *ret_device)
-{
-	struct device device = { .fd = -1 };
-	struct vmgenid_info info;
-	void *page = NULL;
-	int r;
-
-	r = open_node(path, &device.privileged);
-	if (r < 0)
-		return r;
-	device.fd = r;
-	/* A node of the same name with another ABI was proposed for Linux. */
-	r = device_info(&device, &info);
-	if (r < 0)
-		goto fail;
-	r = map(device.fd, 0, &page);
-	if (r < 0)
-		goto fail;
-	device.page = page;
-	map_raw(&device, &info);
-	*ret_device = device;
-	return 0;
-
-fail:
-	device_close(&device);
-	return r;
-}
-
-void device_close(struct device *device)
-{
-	if (device->raw_page)
-		(void)munmap(device->raw_page, page_size());
-	if (device->page)
-		(void)munmap((void *)device->page, page_size());
-	if (device->fd >= 0)
-		(void)close(device->fd);
-	*device = (struct device){ .fd = -1 };
-}
-
-int device_wait(const struct device *device, uint64_t known, int64_t timeout_ns,
-		struct vmgenid_record *ret_record)
-{
-	struct vmgenid_wait wait = { .known = known, .timeout_ns = timeout_ns };
-	int saved = errno;
-
-	if (ioctl(device->fd, VMGENID_WAIT, &wait) < 0)
-		return take_errno(saved);
-	*ret_record = wait.record;
-	return 0;
-}
-
-int device_read(const struct device *device, struct vmgenid_record *ret_record)
-{
-	struct vmgenid_record record;
-	int saved = errno;
-	ssize_t n;
-
-	do
-		n = read(device->fd, &record, sizeof(record));
-	while (n < 0 && errno == EINTR);
-	if (n < 0)
-		return take_errno(saved);
-	if (n != sizeof(record))
-		return -EPROTO;
-	*ret_record = record;
-	return 0;
-}
-
-int device_info(const struct device *device, struct vmgenid_info *ret_info)
+static int get_info(const struct source *s, struct vmgenid_info *ret_info)
 {
 	struct vmgenid_info info = { .size = sizeof(info) };
 	int saved = errno;
 	int r;
 
 	do
-		r = ioctl(device->fd, VMGENID_INFO, &info);
+		r = ioctl(s->fd, VMGENID_INFO, &info);
 	while (r < 0 && errno == EINTR);
 	if (r < 0)
-		return take_errno(saved);
+		return source_take_errno(saved);
 	*ret_info = info;
 	return 0;
 }
+
+/* Without the raw page the handle works as it does for everybody. */
+static void map_raw(struct source *s, const struct vmgenid_info *info)
+{
+	if (!(info->flags & VMGENID_INFO_RAW_PAGE))
+		return;
+	if (info->id_offset % sizeof(uint64_t) ||
+	    info->id_offset + VMGEN_ID_SIZE > source_page_size())
+		return;
+	if (source_map(s, 1, &s->raw_page) < 0)
+		return;
+	s->raw = (const void *)((const char *)s->raw_page + info->id_offset);
+	s->can |= VMGEN_INFO_RAW;
+}
+
+static int attach(struct source *s)
+{
+	const struct vmgenid_page *page;
+	struct vmgenid_info info;
+	int r;
+
+	/* A node of the same name with another ABI was proposed for Linux. */
+	r = get_info(s, &info);
+	if (r < 0)
+		return r == -EINVAL ? -ENOTTY : r;
+	r = source_map(s, 0, &s->page);
+	if (r < 0)
+		return r;
+	page = s->page;
+	s->counter = (const uint64_t *)&page->generation;
+	s->mask = UINT64_MAX;
+	s->flags = &page->flags;
+	s->can = VMGEN_INFO_EXACT | VMGEN_INFO_EVENTS | VMGEN_INFO_SETTLES;
+	if (info.flags & VMGENID_INFO_ID_SHOWN)
+		s->can |= VMGEN_INFO_ID;
+	map_raw(s, &info);
+	return 0;
+}
+
+static int wait_record(const struct source *s, uint64_t known, int64_t timeout_ns,
+		       struct vmgen_event *ret_event)
+{
+	struct vmgenid_wait wait = { .known = known, .timeout_ns = timeout_ns };
+	int saved = errno;
+
+	if (ioctl(s->fd, VMGENID_WAIT, &wait) < 0)
+		return source_take_errno(saved);
+	*ret_event = event_of(&wait.record);
+	return 0;
+}
+
+static int look(const struct source *s, struct vmgen_event *ret_event)
+{
+	int r;
+
+	do
+		r = wait_record(s, 0, 0, ret_event);
+	while (r == -EINTR);
+	return r;
+}
+
+static int read_record(struct source *s, struct vmgen_event *ret_event)
+{
+	struct vmgenid_record record;
+	int saved = errno;
+	ssize_t n;
+
+	/* What is read from another file would be lost to its owner. */
+	if (!source_is_open(s))
+		return -EBADF;
+	do
+		n = read(s->fd, &record, sizeof(record));
+	while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return source_take_errno(saved);
+	if (n != sizeof(record))
+		return -EPROTO;
+	*ret_event = event_of(&record);
+	return 0;
+}
+
+static int read_id(const struct source *s, uint8_t ret_id[VMGEN_ID_SIZE])
+{
+	struct vmgenid_info info;
+	int r = get_info(s, &info);
+
+	if (r < 0)
+		return r;
+	if (!(info.flags & VMGENID_INFO_ID_SHOWN))
+		return -EPERM;
+	if (!(info.flags & VMGENID_INFO_ID_VALID))
+		return -ENODATA;
+	memcpy(ret_id, info.id, VMGEN_ID_SIZE);
+	return 0;
+}
+
+static int fill_info(const struct source *s, struct vmgen_info *info)
+{
+	struct vmgenid_info device;
+	int r = get_info(s, &device);
+
+	if (r < 0)
+		return r;
+	info->flags = device.flags & (VMGENID_INFO_INTREE | VMGENID_INFO_NOTIFIES |
+				      VMGENID_INFO_ID_VALID | VMGENID_INFO_ID_UNTRUSTED);
+	info->version = device.version;
+	info->generation = device.generation;
+	info->changes = device.changes;
+	info->spurious_notifies = device.spurious_notifies;
+	info->found_by_call = device.found_by_call;
+	info->found_by_resume = device.found_by_resume;
+	info->found_by_timer = device.found_by_timer;
+	info->lost_ids = device.lost_ids;
+	memcpy(info->hid, device.hid, sizeof(info->hid) - 1);
+	return 0;
+}
+
+const struct source_ops vmgenid_ops = {
+	.device = VMGEN_VMGENID,
+	.path = "/dev/vmgenid",
+	.wants_write = true,
+	.attach = attach,
+	.look = look,
+	.wait = wait_record,
+	.read = read_record,
+	.id = read_id,
+	.info = fill_info,
+};

@@ -103,7 +103,7 @@ static void look(const struct ctl *ctl, struct view *view)
 	struct vmgen *device;
 	int r;
 
-	r = vmgen_open(ctl->device, 0, &device);
+	r = vmgen_open(ctl->device, VMGEN_VMGENID, &device);
 	if (!r) {
 		r = vmgen_event(device, &view->event);
 		if (!r)

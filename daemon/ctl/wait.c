@@ -200,7 +200,7 @@ enum ctl_exit ctl_wait(const struct ctl *ctl, int argc, char **argv)
 
 	if (parse(argc, argv, &wait))
 		return CTL_USAGE;
-	r = vmgen_open(ctl->device, 0, &device);
+	r = vmgen_open(ctl->device, VMGEN_VMGENID, &device);
 	if (r) {
 		guest = guest_diagnose(r, ctl->device, GUEST_SYSFS);
 		fprintf(stderr, "vmgenctl: cannot use %s: %s; %s\n", ctl->device, strerror(-r),
