@@ -21,7 +21,8 @@
  *
  * Threads. All functions but vmgen_close() may be called from many threads on
  * one handle. vmgen_changed() reports each change to one caller per handle, so
- * threads that each keep a state of their own open a handle each.
+ * threads that each keep a state of their own have a struct vmgen_guard each,
+ * or a handle each.
  *
  * fork(2). A child may go on using its copy of a handle: it learns of every
  * change on its own. Only vmgen_read() shares its position with the parent.
@@ -29,7 +30,7 @@
  *
  * Signal handlers. vmgen_changed(), vmgen_changed_now(), vmgen_generation(),
  * vmgen_getrandom() and vmgen_fd() take no locks, allocate nothing, leave errno
- * alone, and may be called there.
+ * alone, and may be called there; vmgen_guard_run() where it says so.
  *
  * Descriptors. A process may close all of them, as daemons do: mappings stay,
  * vmgen_changed() goes on, and a handle touches no other file that got the
@@ -258,6 +259,47 @@ int vmgen_info(struct vmgen *v, struct vmgen_info *ret_info, size_t size);
  * failed with. On failure buf holds zeros.
  */
 int vmgen_getrandom(struct vmgen *v, void *buf, size_t size);
+
+/*
+ * What one guard guards has to be renewed after each change, and at first:
+ * usually the state of a random number generator. Belongs to the caller, any
+ * number to one handle; all zeros at first; its fields are the library's. Not
+ * in memory that processes share. A child gets its own with fork(2).
+ */
+struct vmgen_guard {
+	uint64_t generation;
+	uint64_t owner;
+	uint32_t turn;
+	uint32_t reserved;
+};
+
+#define VMGEN_GUARD_INIT	{ 0, 0, 0, 0 }
+
+/* vmgen_guard_run(): rather than wait for another thread, return -EBUSY. */
+#define VMGEN_GUARD_NOWAIT	(1U << 0)
+
+/*
+ * Calls run(arg) if the machine was cloned or restored since the guard last ran
+ * it, or it never has. While nothing happened this costs as much as
+ * vmgen_changed(), and sees as much. Of many threads one calls run; the others
+ * wait until it has ended, and call it themselves if it failed. If the machine
+ * is cloned while run is running, it is called again.
+ *
+ * run returns 0, or a negative errno value if it failed; it must return, and
+ * may not use the same guard. v: NULL, or one that cannot ask the device any
+ * more: run is called by every call.
+ *
+ * In a signal handler: if run may be called there, and with VMGEN_GUARD_NOWAIT
+ * if the thread that it interrupts may hold what another thread's run needs.
+ *
+ * Returns 0: nothing happened, or another thread has done it; 1: run was
+ * called, successfully; -EBUSY: another thread is at it, or this very thread is,
+ * further up its stack; -EAGAIN: the machine is being cloned faster than run is;
+ * -EINVAL: g or run is NULL, unknown flags; otherwise what run failed with,
+ * -EIO if that is positive.
+ */
+int vmgen_guard_run(struct vmgen *v, struct vmgen_guard *g, unsigned int flags,
+		    int (*run)(void *arg), void *arg);
 
 #ifdef __cplusplus
 }
