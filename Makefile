@@ -33,9 +33,12 @@ PYTHON     ?= python3
 SCENARIOS  ?= $(patsubst tests/vm/t-%.py,%,$(wildcard tests/vm/t-*.py))
 ifndef KERNELS
 usual      := 5.10 6.1 6.1-cloud 6.12
+two        := 5.10 6.12
 KERNELS    := $(usual) 6.12-rt 7.2 newest newest-rt 6.12-arm64
 endif
 everywhere := restore siblings sleep window
+# What differs little from kernel to kernel: the oldest and a new one.
+on_two     := clones daemon remedies silent stale steps storm sysgenid timer torn unload unseeded
 # A whole system has a kernel of its own, and what ACPI tables can look like
 # takes a boot each.
 only_debian := 6.1
@@ -44,7 +47,7 @@ only_shapes := 6.1-cloud 6.12
 # hibernation writes back, ACPI without an SCI.
 only_firmware := 6.1-cloud 6.12
 only_hibernate := 6.12
-only_nvs := 6.1 6.12
+only_nvs := 6.12
 only_reduced := 5.10 6.12
 # These take many clones.
 only_asleep := 6.1-cloud 6.12
@@ -58,8 +61,8 @@ only_mutants := debug
 not_debug   := debian devicetree
 # The machine has a device tree, and nothing that the others look for.
 only_devicetree := 6.12-arm64
-runs_on = $(filter $(KERNELS),$(or $(only_$(1)),$(if $(filter $(1),$(everywhere)),,$(usual)),\
-	  $(filter-out %-arm64,$(KERNELS))))
+some    = $(if $(filter $(1),$(everywhere)),,$(if $(filter $(1),$(on_two)),$(two),$(usual)))
+runs_on = $(filter $(KERNELS),$(or $(only_$(1)),$(call some,$(1)),$(filter-out %-arm64,$(KERNELS))))
 
 # --- Debian packages, each with its reason ------------------------------------
 
