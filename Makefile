@@ -262,17 +262,13 @@ module-%: force | need-deps
 
 # The result is a file's: prove is content with no tests, and with skipped ones.
 define prove
-	@prove -j $$(($$(nproc) + 1)) --timer --failures $(1) | tee $(O)/$@.log
+	@prove -j $$(($$(nproc) + 1)) --timer --failures --comments $(1) | tee $(O)/$@.log
 	@tail -n 1 $(O)/$@.log | grep -qx 'Result: PASS' && ! grep -q skipped $(O)/$@.log
 endef
 
 export O
 unit_tests := $(unit:%=$(O)/asan/%)
 host_tests := $(wildcard tests/t-*.sh)
-define prove
-	@prove -j $$(($$(nproc) + 1)) --timer --failures $(1) | tee $(O)/$@.log
-	@tail -n 1 $(O)/$@.log | grep -qx 'Result: PASS' && ! grep -q skipped $(O)/$@.log
-endef
 check: all modules $(vm_programs) $(unit_tests) $(vm_tests)
 	$(call prove,$(vm_tests) $(host_tests) $(unit_tests))
 
