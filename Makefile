@@ -139,12 +139,18 @@ daemon_obj := $(patsubst %.c,%.o,$(filter-out daemon/main.c,$(wildcard daemon/*.
 ctl_obj    := $(patsubst %.c,%.o,$(wildcard daemon/ctl/*.c))
 unit       := $(patsubst %.c,%.t,$(wildcard tests/unit/t-*.c))
 guest      := $(patsubst %.c,%,$(filter-out tests/vm/init.c,$(wildcard tests/vm/*.c)))
+examples   := $(patsubst %.c,%,$(wildcard libvmgen/examples/*.c))
 man        := $(patsubst %.scd,%,$(wildcard kmod/*.scd libvmgen/*.scd daemon/*.scd))
+# Functions that share a page with the first of them.
+also_open    := close info
+also_changed := changed_now generation
+also_wait    := event fd read
+man_links    := $(patsubst %,libvmgen/vmgen_%.3,$(also_open) $(also_changed) $(also_wait))
 soname     := libvmgen.so.$(SOVERSION)
 so         := $(soname).0.0
 
 all: $(O)/vmgend $(O)/vmgenctl $(O)/libvmgen.a $(O)/$(so) $(O)/libvmgen.pc \
-     $(O)/vmgend.service $(O)/dkms.conf $(man:%=$(O)/%)
+     $(O)/vmgend.service $(O)/dkms.conf $(man:%=$(O)/%) $(man_links:%=$(O)/%)
 
 define link
 	$(call say,LD)
@@ -168,7 +174,7 @@ $(1)/vmgend: $(1)/daemon/main.o
 $(1)/vmgenctl: $(ctl_obj:%=$(1)/%)
 $(1)/vmgend $(1)/vmgenctl: $(1)/daemon.a $(1)/libvmgen.a
 	$$(call link,$(2))
-$(guest:%=$(1)/%): %: %.o $(1)/libvmgen.a
+$(guest:%=$(1)/%) $(examples:%=$(1)/%): %: %.o $(1)/libvmgen.a
 	$$(call link,$(2))
 $(1)/tests/unit/%.t: $(1)/tests/unit/%.o $(1)/daemon.a $(1)/libvmgen.a
 	$$(call link,$(2))
@@ -212,9 +218,20 @@ $(O)/libvmgen.pc $(O)/vmgend.service $(O)/dkms.conf: $(O)/.flags
 	$(call say,GEN)
 	$(Q)$(expand) $(filter %.in,$^) >$@
 
+# A backslash is scdoc's own, and a C program's too; tabs are narrower in a page.
+include = awk '/^@include / { file = "expand libvmgen/examples/" $$2; \
+	while ((file | getline line) > 0) { gsub(/\\/, "&&", line); print line } next } 1'
 $(man:%=$(O)/%): $(O)/%: %.scd $(O)/.flags
 	$(call say,MAN)
-	$(Q)mkdir -p $(@D) && scdoc <$< >$@
+	$(Q)mkdir -p $(@D) && $(include) $< | scdoc >$@
+$(O)/libvmgen/libvmgen.3: $(examples:%=%.c)
+
+$(also_open:%=$(O)/libvmgen/vmgen_%.3): page := vmgen_open.3
+$(also_changed:%=$(O)/libvmgen/vmgen_%.3): page := vmgen_changed.3
+$(also_wait:%=$(O)/libvmgen/vmgen_%.3): page := vmgen_wait.3
+$(man_links:%=$(O)/%): $(O)/.flags
+	$(call say,MAN)
+	$(Q)mkdir -p $(@D) && echo '.so man3/$(page)' >$@
 
 # --- Kernel module ------------------------------------------------------------
 
@@ -303,7 +320,7 @@ files := 755:$(O)/vmgend:$(SBINDIR) \
 	 644:$(O)/vmgend.service:$(UNITDIR) \
 	 644:$(O)/dkms.conf:$(DKMSDIR) \
 	 $(foreach f,$(wildcard kmod/*.[ch] kmod/Kbuild),644:$(f):$(DKMSDIR)) \
-	 $(foreach m,$(man),644:$(O)/$(m):$(MANDIR)/man$(patsubst .%,%,$(suffix $(m))))
+	 $(foreach m,$(man) $(man_links),644:$(O)/$(m):$(MANDIR)/man$(patsubst .%,%,$(suffix $(m))))
 part   = $(word $(1),$(subst :, ,$(2)))
 target = $(DESTDIR)$(call part,3,$(1))/$(notdir $(call part,2,$(1)))
 

@@ -49,9 +49,9 @@ scripts() {
 }
 
 lint_manuals() {
-	for page in "${O:-build}"/daemon/*.[1-8] "${O:-build}"/kmod/*.[1-8]; do
+	sources '*.scd' | while read -r page; do
 		# scdoc puts empty paragraphs around its lists.
-		mandoc -T lint -W warning "$page" | grep -v 'skipping paragraph macro'
+		mandoc -T lint -W warning "${O:-build}/${page%.scd}" | grep -v 'skipping paragraph macro'
 	done
 }
 

@@ -1,0 +1,129 @@
+#!/bin/sh
+# SPDX-License-Identifier: BSD-2-Clause
+# Copyright (C) the vmgen authors
+#
+# The manual of libvmgen: a page for each function, with what the header says of
+# its errors, and examples that are the files, and that compile as a user does it.
+#
+# functions are called through ok and empty
+# shellcheck disable=SC2317
+
+cd "$(dirname "$0")/.." || exit 1
+. tests/tap.sh
+
+O=${O:-build}
+root=$(mktemp -d) || exit 1
+trap 'rm -rf "$root"' EXIT
+
+functions() {
+	sed -nE 's/^\t(vmgen_[a-z_]+);/\1/p' libvmgen/libvmgen.map
+}
+
+# As man(1) finds and shows them in the installed tree, links followed.
+render() {
+	mkdir "$root/pages" && makewhatis "$root/usr/local/share/man" || return 1
+	for name in libvmgen $(functions); do
+		mman -M "$root/usr/local/share/man" -T ascii -O width=120 3 "$name" |
+			col -bx >"$root/pages/$name"
+	done
+}
+
+page() {
+	cat "$root/pages/$1"
+}
+
+without_page() {
+	functions | while read -r f; do
+		page "$f" | grep -q "^     *.*[ *]$f(.*[,;]\$" || echo "$f"
+	done
+}
+
+not_in_overview() {
+	functions | while read -r f; do
+		page libvmgen | grep -qF "$f(3)" || echo "$f"
+	done
+}
+
+# Lines "FUNCTION ERROR" of the comments above the declarations.
+errors() {
+	awk '/^\/\*/ { comment = "" } { comment = comment " " $0 }
+	     match($0, /vmgen_[a-z_]+\(/) && /^[a-z]/ {
+		f = substr($0, RSTART, RLENGTH - 1)
+		while (match(comment, /-E[A-Z0-9]+/)) {
+			print f, substr(comment, RSTART + 1, RLENGTH - 1)
+			comment = substr(comment, RSTART + RLENGTH)
+		}
+	     }' "${1:-libvmgen/libvmgen.h}" | sort -u
+}
+
+errors_not_in_page() {
+	errors "$@" | while read -r f e; do
+		page "$f" | grep -qw "$e" || echo "$f: $e"
+	done
+}
+
+# The header says more than 30; with one that the pages do not know.
+errors_are_compared() {
+	[ "$(errors | wc -l)" -gt 30 ] || return 1
+	sed 's/-EACCES/-EDOM/' libvmgen/libvmgen.h >"$root/libvmgen.h"
+	[ "$(errors_not_in_page "$root/libvmgen.h")" = 'vmgen_open: EDOM' ]
+}
+
+without_attributes() {
+	functions | while read -r f; do
+		page "$f" | grep -q '^ATTRIBUTES' || echo "$f"
+	done
+}
+
+# To the last character; the page indents it. The fifth line names the program.
+example_is_shown() {
+	lines=$(grep -c . "$1")
+	expand "$1" | sed 's/^ *//' | grep . >"$root/file"
+	page libvmgen | sed 's/^ *//' | grep . >"$root/page"
+	first=$(grep -nFx "$(sed -n 5p "$root/file")" "$root/page" | cut -d : -f 1)
+	tail -n +"$((first - 4))" "$root/page" | head -n "$lines" | cmp - "$root/file"
+}
+
+another_is_not() {
+	sed 's/return 1/return 2/' libvmgen/examples/prng.c >"$root/another.c"
+	! example_is_shown "$root/another.c"
+}
+
+# compile COMPILER FILE LANGUAGE
+compile() {
+	flags=$(PKG_CONFIG_PATH="$root/usr/local/lib/pkgconfig" PKG_CONFIG_SYSROOT_DIR="$root" \
+		pkg-config --cflags --libs libvmgen) || return 1
+	# shellcheck disable=SC2086 # several words
+	$1 -x "$3" "$2" -x none -O2 -Wall -Wextra -pedantic -Werror $flags -o "$root/example"
+}
+
+run() {
+	echo request | LD_LIBRARY_PATH="$root/usr/local/lib" timeout 5 "$root/example" "$@"
+}
+
+# refuses NAME STATUS ARGUMENT WORDS: here, without the device; the guests have one.
+refuses() {
+	compile gcc "libvmgen/examples/$1.c" c || return 1
+	output=$(echo request | LD_LIBRARY_PATH="$root/usr/local/lib" \
+		timeout 2 "$root/example" ${3:+"$3"} 2>&1)
+	[ $? = "$2" ] && printf '%s' "$output" | grep -q "$4"
+}
+
+ok 'make install' make -s install DESTDIR="$root"
+ok 'man shows pages' render
+empty 'man finds a page for each function, which declares it' without_page
+empty 'the overview names all functions' not_in_overview
+empty 'each error of the header is in the page' errors_not_in_page
+ok 'one that is not would be found' errors_are_compared
+empty 'each page says what is safe in threads and signal handlers' without_attributes
+for example in libvmgen/examples/*.c; do
+	ok "$example is in the overview" example_is_shown "$example"
+	ok 'gcc compiles it' compile gcc "$example" c
+	ok 'clang does' compile clang "$example" c
+	ok 'g++ does' compile g++ "$example" c++
+done
+ok 'a text that differs would be found' another_is_not
+ok 'without a device prng is slow' refuses prng 124 /nonexistent '^0 [0-9]* '
+ok 'event-loop says so' refuses event-loop 1 /nonexistent 'event-loop: No such file'
+ok 'pre-fork wants a port' refuses pre-fork 2 '' 'usage: pre-fork'
+tap_done
