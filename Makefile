@@ -61,6 +61,8 @@ only_mutants := debug
 not_debug   := debian devicetree
 # The machine has a device tree, and nothing that the others look for.
 only_devicetree := 6.12-arm64
+# Programs as their authors write them.
+only_examples := 6.1-cloud
 some    = $(if $(filter $(1),$(everywhere)),,$(if $(filter $(1),$(on_two)),$(two),$(usual)))
 runs_on = $(filter $(KERNELS),$(or $(only_$(1)),$(call some,$(1)),$(filter-out %-arm64,$(KERNELS))))
 
@@ -261,6 +263,7 @@ $(O)/.flags: | need-deps
 endif
 
 vm_programs := $(O)/tests/vm/init $(guest:%=$(O)/asan/%) $(O)/asan/tests/vm/abi32 \
+	       $(examples:%=$(O)/asan/%) \
 	       $(addprefix $(O)/tests/vm/,flood window) $(O)/asan/vmgend $(O)/asan/vmgenctl \
 	       $(if $(filter %-arm64,$(KERNELS)),$(patsubst %,$(O)/aarch64/tests/vm/%,init abi info library))
 vm_tests    := $(foreach s,$(SCENARIOS),$(foreach k,$(call runs_on,$(s)),$(O)/check/$(k)/$(s).t))

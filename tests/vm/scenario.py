@@ -26,7 +26,7 @@ def new_guid():
 def program(name, sanitized):
     """Where the build has put a program of a guest."""
     build = build_directory() / ("asan" if sanitized else "")
-    for path in (build / "tests/vm" / name, build / name):
+    for path in (build / "tests/vm" / name, build / "libvmgen/examples" / name, build / name):
         if path.exists():
             return path
     raise FileNotFoundError(f"{name} is not built in {build}: make check does that")
