@@ -93,6 +93,7 @@ deps += mmdebstrap mount     # tool chains newer than this machine's
 deps += pahole libelf1 dpkg-dev kmod   # what building a module calls
 deps += dkms                 # tests of its configuration
 deps += sparse               # checks of the module
+deps += abigail-tools        # compares the library's ABI with the recorded one
 deps += shellcheck codespell # checks of scripts and prose
 deps += procps util-linux    # sysctl(8), setpriv(1) and chrt(1) for the guests
 deps += stress-ng            # its device stressor
@@ -191,6 +192,18 @@ $(O)/$(so): $(lib_obj:%=$(O)/%) libvmgen/libvmgen.map
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -shared $(defs) -Wl,-soname,$(soname) \
 		-Wl,--version-script=libvmgen/libvmgen.map -o $@ $(filter %.o,$^)
 
+# What programs can see of the library: from a directory with just its header,
+# because the types of all others are its own.
+$(O)/libvmgen.abi: $(O)/$(so) libvmgen/libvmgen.h
+	$(call say,ABI)
+	$(Q)mkdir -p $(O)/include && cp libvmgen/libvmgen.h $(O)/include
+	$(Q)abidw --headers-dir $(O)/include --drop-private-types --exported-interfaces-only \
+		--no-corpus-path --no-comp-dir-path --no-show-locs --type-id-style hash $< | \
+		sed '1a <!-- SPDX-License-Identifier: BSD-2-Clause -->\n<!-- Copyright (C) the vmgen authors -->' >$@
+
+abi: $(O)/libvmgen.abi
+	cp $< libvmgen/libvmgen.abi
+
 # PID 1 of the guests has nothing to load libraries with yet.
 $(O)/tests/vm/init: tests/vm/init.c $(O)/.flags
 	$(call say,CC)
@@ -258,7 +271,7 @@ deps:
 need-deps:
 	@$(if $(strip $(missing)),echo 'Installing: $(strip $(missing))' && $(MAKE) --no-print-directory deps)
 
-ifneq ($(filter check% demo bench,$(MAKECMDGOALS)),)
+ifneq ($(filter abi check% demo bench,$(MAKECMDGOALS)),)
 $(O)/.flags: | need-deps
 endif
 
@@ -350,10 +363,11 @@ help:
 	@echo 'make check-kernels  builds the module for every kernel that Debian has'
 	@echo 'make bench      random numbers that clones have in common; KERNELS= chooses'
 	@echo 'make check-debug  the scenarios on a kernel with sanitizers, built at first'
+	@echo 'make abi        records the ABI of the library; a release does'
 	@echo 'make deps       install the Debian packages that the above need'
 	@echo 'make install    DESTDIR= PREFIX=$(PREFIX); make uninstall takes it away'
 	@echo 'Variables: O= V=1 CC= CFLAGS= SAN=address,undefined WERROR=1'
 
-.PHONY: all kmod modules deps need-deps check check-debug check-static check-kernels demo bench install uninstall clean help force
+.PHONY: all abi kmod modules deps need-deps check check-debug check-static check-kernels demo bench install uninstall clean help force
 
 -include $(shell find $(O) -name '*.d' 2>/dev/null)

@@ -3,7 +3,8 @@
 # Copyright (C) the vmgen authors
 #
 # libvmgen as others get it: what is declared is exported and the reverse, the
-# header suits C++, pkg-config finds both libraries, and uninstall leaves nothing.
+# ABI is the recorded one, the header suits C and C++, pkg-config finds both
+# libraries, and uninstall leaves nothing.
 #
 # functions are called through ok and empty
 # shellcheck disable=SC2317
@@ -31,39 +32,87 @@ same() {
 	[ -n "$($1)" ] && [ "$($1)" = "$($2)" ]
 }
 
-program() {
-	cat <<-'END'
-		#include <libvmgen.h>
-		#include <vmgen/vmgenid.h>
-
-		int main()
-		{
-			struct vmgen *v;
-			return vmgen_open("/nonexistent", 0, &v) < 0 ? 0 : 1;
-		}
-	END
+called() {
+	grep -oE '\bvmgen_[a-z_]+\(' tests/api.c | tr -d '(' | sort -u
 }
 
-# compile COMPILER LANGUAGE PKG-CONFIG-OPTIONS...
-compile() {
+pkg() {
+	PKG_CONFIG_PATH="$root/usr/local/lib/pkgconfig" PKG_CONFIG_SYSROOT_DIR="$root" \
+		pkg-config "$@" libvmgen
+}
+
+version() {
+	[ "$(pkg --modversion)" = "$(sed -n 's/^VERSION *:= //p' Makefile)" ]
+}
+
+# header COMPILER LANGUAGE OPTIONS...
+header() {
 	compiler=$1
 	language=$2
 	shift 2
-	flags=$(PKG_CONFIG_PATH="$root/usr/local/lib/pkgconfig" PKG_CONFIG_SYSROOT_DIR="$root" \
-		pkg-config --cflags --libs "$@" libvmgen) || return 1
+	# shellcheck disable=SC2046 # several words
+	"$compiler" -fsyntax-only -pedantic -Wall -Wextra -Werror "$@" $(pkg --cflags) \
+		-x "$language" tests/api.c
+}
+
+# program COMPILER LANGUAGE PKG-CONFIG-OPTIONS...: calls every function.
+program() {
+	compiler=$1
+	language=$2
+	shift 2
+	flags=$(pkg --cflags --libs "$@") || return 1
 	# shellcheck disable=SC2086 # several words
-	program | $compiler -x "$language" - -x none -Wall -Wextra -pedantic -Werror $flags \
+	$compiler -x "$language" tests/api.c -x none -Wall -Wextra -pedantic -Werror $flags \
 		-o "$root/program" && LD_LIBRARY_PATH="$root/usr/local/lib" "$root/program"
+}
+
+# A function may be added. What a program may rely on stays.
+same_abi() {
+	abidiff --no-added-syms libvmgen/libvmgen.abi "$1"
+}
+
+# mutant FILE SED-EXPRESSION: another library, which must not pass for this one.
+mutant() {
+	mkdir -p "$root/mutant/kmod" && cp -r Makefile libvmgen "$root/mutant" &&
+		cp -r kmod/uapi "$root/mutant/kmod" && sed -i "$2" "$root/mutant/$1" &&
+		! cmp -s "$1" "$root/mutant/$1" &&
+		make -s -C "$root/mutant" O="$root/mutant/build" "$root/mutant/build/libvmgen.abi" &&
+		! same_abi "$root/mutant/build/libvmgen.abi"
+}
+
+# Hidden functions would be missing here.
+ctl_links() {
+	# shellcheck disable=SC2046 # several words
+	gcc "$O"/daemon/ctl/*.o "$O"/daemon.a "$O"/libvmgen.so.*.* -o "$root/vmgenctl" \
+		$(pkg-config --libs libevent_core libsystemd inih json-c libmd) &&
+		LD_LIBRARY_PATH="$root/usr/local/lib" "$root/vmgenctl" --version
+}
+
+internal_headers_used() {
+	grep -loE 'libvmgen/(vmgen|source|vmclock)\.h' "$O"/daemon/*.d "$O"/daemon/ctl/*.d
 }
 
 ok 'what is declared is in the map' same declared listed
 ok 'what is in the map is exported' same listed exported
 ok 'make install' make -s install DESTDIR="$root"
-ok 'a C program links the shared library' compile gcc c
-ok 'a C++ program does' compile g++ c++
-ok 'clang accepts the headers' compile clang c
-ok 'a C program links the static library' compile 'gcc -static' c --static
-rm -f "$root/program"
+ok 'pkg-config knows the version' version
+ok 'C99 accepts the headers' header gcc c -std=c99
+ok 'clang does' header clang c -std=c99
+ok '32-bit C11 does' header gcc c -std=c11 -m32
+ok 'C++11 does' header g++ c++ -std=c++11
+ok 'clang++ does' header clang++ c++ -std=c++11
+ok 'a program calls all that is in the map' same listed called
+ok 'in C with the shared library' program gcc c
+ok 'in C++' program g++ c++
+ok 'in C with the static library' program 'gcc -static' c --static
+ok 'in C++' program 'g++ -static' c++ --static
+ok 'vmgenctl needs nothing that is not exported' ctl_links
+empty 'nor do it and the daemon use internal headers' internal_headers_used
+ok 'the ABI is told' make -s "$O/libvmgen.abi"
+ok 'it is the recorded one' same_abi "$O/libvmgen.abi"
+ok 'one without a function is not' mutant libvmgen/libvmgen.map '/vmgen_id;/d'
+ok 'one with a larger member is not' mutant libvmgen/libvmgen.h 's/uint32_t source;/uint64_t source;/'
+rm -rf "$root/program" "$root/vmgenctl" "$root/mutant"
 ok 'make uninstall' make -s uninstall DESTDIR="$root"
 empty 'which leaves no file' find "$root" ! -type d
 tap_done
