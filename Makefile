@@ -57,8 +57,9 @@ only_midway := 6.1-cloud
 only_spinners := 6.1
 # This is about what only the kernel with sanitizers does.
 only_mutants := debug
-# What make check-debug leaves out: they come with kernels of their own.
-not_debug   := debian devicetree
+# What make check-debug leaves out: they come with kernels of their own, or talk
+# over a network, which that kernel has not.
+not_debug   := debian devicetree examples
 # The machine has a device tree, and nothing that the others look for.
 only_devicetree := 6.12-arm64
 # Programs as their authors write them.
