@@ -33,8 +33,8 @@
  * alone, and may be called there; vmgen_guard_run() where it says so.
  *
  * Descriptors. A process may close all of them, as daemons do: mappings stay,
- * vmgen_changed() goes on, and a handle touches no other file that got the
- * number of its descriptor.
+ * vmgen_changed() goes on, and a handle reads, writes and closes no other file
+ * that got the number of its descriptor.
  *
  * A copy of the memory of the process that is made after a check and before
  * the use of its result cannot be seen by the check. No check can.
@@ -107,7 +107,7 @@ struct vmgen_event {
 #define VMGEN_INFO_RAW		(1U << 16)
 /* vmgen_changed_now() has no window. */
 #define VMGEN_INFO_EXACT	(1U << 17)
-/* vmgen_fd() has a descriptor; vmgen_wait() is woken, or looks ten times a second. */
+/* vmgen_fd() has a descriptor. */
 #define VMGEN_INFO_EVENTS	(1U << 18)
 /* vmgen_id() has an ID. */
 #define VMGEN_INFO_ID		(1U << 19)
@@ -206,7 +206,8 @@ int vmgen_event(struct vmgen *v, struct vmgen_event *ret_event);
 /*
  * Waits until the generation differs from known; at once where it already
  * does. known: 0 differs from every generation. timeout_ns: negative waits for
- * ever, 0 not at all.
+ * ever, 0 not at all. With VMGEN_VMGENID it is woken; with the others, which
+ * have one wake-up for all users of a descriptor, it looks ten times a second.
  *
  * Returns 0; -ETIMEDOUT; -EINTR; -EINVAL: NULL; otherwise as vmgen_event().
  */

@@ -80,9 +80,13 @@ static int wait_record(const struct source *s, uint64_t known, int64_t timeout_n
 {
 	struct vmgenid_wait wait = { .known = known, .timeout_ns = timeout_ns };
 	int saved = errno;
+	int r;
 
-	if (ioctl(s->fd, VMGENID_WAIT, &wait) < 0)
-		return source_take_errno(saved);
+	if (ioctl(s->fd, VMGENID_WAIT, &wait) < 0) {
+		r = source_take_errno(saved);
+		/* Another file that got the number. */
+		return r == -ENOTTY ? -EBADF : r;
+	}
 	*ret_event = event_of(&wait.record);
 	return 0;
 }
