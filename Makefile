@@ -57,9 +57,10 @@ only_midway := 6.1-cloud
 only_spinners := 6.1
 # This is about what only the kernel with sanitizers does.
 only_mutants := debug
-# What make check-debug leaves out: they come with kernels of their own, or talk
-# over a network, which that kernel has not.
-not_debug   := debian devicetree examples
+# What make check-debug leaves out: what comes with kernels of its own, or talks
+# over a network, which that kernel has not; and what is about user space or
+# about speed, which on that kernel takes minutes and finds nothing more.
+not_debug   := debian devicetree examples awslc clones daemon remedies spinners
 # The machine has a device tree, and nothing that the others look for.
 only_devicetree := 6.12-arm64
 # Programs as their authors write them.

@@ -19,7 +19,7 @@ static void test_open_wrong(void)
 {
 	struct vmgen *v = (struct vmgen *)test_open_wrong;
 
-	equal(vmgen_open(NULL, 1, &v), -EINVAL, "an unknown flag: EINVAL");
+	equal(vmgen_open(NULL, 1U << 31, &v), -EINVAL, "an unknown flag: EINVAL");
 	equal(vmgen_open("/nonexistent", 0, &v), -ENOENT, "no such node: ENOENT");
 	equal(vmgen_open("/dev/null", 0, &v), -ENOTTY, "another device: ENOTTY");
 	ok(v == (struct vmgen *)test_open_wrong, "the result is untouched on failure");
