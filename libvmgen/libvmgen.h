@@ -190,7 +190,8 @@ bool vmgen_changed_now(struct vmgen *v);
 
 /*
  * Returns the generation now: one load, no system call. Compare it with !=.
- * VMGEN_VMCLOCK, VMGEN_SYSGENID: the device's counter, which may be 0, and 1.
+ * VMGEN_VMCLOCK, VMGEN_SYSGENID: the lower 63 or 32 bits of the device's counter,
+ * which may be 0, and 1.
  * 0: v is NULL.
  */
 uint64_t vmgen_generation(const struct vmgen *v);

@@ -91,8 +91,11 @@ static int attach(struct source *s)
 	if (r < 0)
 		return r;
 	s->counter = &page->vm_generation_counter;
-	s->mask = UINT64_MAX;
-	/* The host's counter may be 0, which is no generation. */
+	/*
+	 * The host's counter may be 0, which is no generation; and with all of its
+	 * bits there would be one left over that has none.
+	 */
+	s->mask = UINT64_MAX >> 1;
 	s->bias = 1;
 	s->can = VMGEN_INFO_RAW | VMGEN_INFO_EXACT;
 	if (flags & VMCLOCK_NOTIFICATION_PRESENT)
@@ -107,7 +110,7 @@ static int look(const struct source *s, struct vmgen_event *ret_event)
 
 	if (r < 0)
 		return r;
-	*ret_event = (struct vmgen_event){ .generation = counter + s->bias };
+	*ret_event = (struct vmgen_event){ .generation = (counter & s->mask) + s->bias };
 	return 0;
 }
 
