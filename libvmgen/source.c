@@ -91,8 +91,15 @@ static int open_node(struct source *s, const char *path, unsigned int flags)
 		s->writable = false;
 		s->fd = open(path, O_RDONLY | mode);
 	}
-	if (s->fd < 0 || fstat(s->fd, &st) < 0)
+	if (s->fd < 0)
 		return -errno;
+	if (fstat(s->fd, &st) < 0) {
+		r = -errno;
+		/* source_close() would not know it again. */
+		(void)close(s->fd);
+		s->fd = -1;
+		return r;
+	}
 	s->node_dev = st.st_dev;
 	s->node_ino = st.st_ino;
 	s->node_rdev = st.st_rdev;
