@@ -43,7 +43,7 @@ static void map_raw(struct source *s, const struct vmgenid_info *info)
 	if (!(info->flags & VMGENID_INFO_RAW_PAGE))
 		return;
 	if (info->id_offset % sizeof(uint64_t) ||
-	    info->id_offset + VMGEN_ID_SIZE > source_page_size())
+	    info->id_offset > source_page_size() - VMGEN_ID_SIZE)
 		return;
 	if (source_map(s, 1, &s->raw_page) < 0)
 		return;
