@@ -13,6 +13,8 @@
 enum {
 	/* Of the first release; the structure only grows. */
 	INFO_SIZE_VER1 = 104,
+	/* Of a device that has nothing to read after a change was settled. */
+	START_TRIES = 16,
 };
 
 /*
@@ -39,15 +41,16 @@ int vmgen_settle(struct vmgen *v, struct vmgen_event *ret_event)
 static int start(struct vmgen *v)
 {
 	struct vmgen_event event;
-	int r;
+	int r = -EAGAIN;
+	int tries;
 
-	do {
+	for (tries = 0; r == -EAGAIN && tries < START_TRIES; tries++) {
 		r = vmgen_settle(v, &event);
 		if (r == 0)
 			r = v->source.ops->read(&v->source, &event);
-	} while (r == -EAGAIN);
+	}
 	if (r < 0)
-		return r;
+		return r == -EAGAIN ? -EPROTO : r;
 	atomic_store(&v->known, event.generation);
 	return 0;
 }
