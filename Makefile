@@ -129,6 +129,7 @@ export KCFLAGS    := -Werror
 endif
 plain :=
 asan  := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+tsan  := -fsanitize=thread -fno-omit-frame-pointer
 
 # Every object depends on the command line that would build it.
 flags = $(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) $(PREFIX) $(LIBDIR) $(INCLUDEDIR) $(SBINDIR)
@@ -143,6 +144,8 @@ lib_obj    := $(patsubst %.c,%.o,$(wildcard libvmgen/*.c))
 daemon_obj := $(patsubst %.c,%.o,$(filter-out daemon/main.c,$(wildcard daemon/*.c)))
 ctl_obj    := $(patsubst %.c,%.o,$(wildcard daemon/ctl/*.c))
 unit       := $(patsubst %.c,%.t,$(wildcard tests/unit/t-*.c))
+# Of those, what tests the library alone.
+lib_unit   := $(addprefix tests/unit/,t-source.t t-generation.t t-guard.t t-device.t t-vmgenid.t t-faults.t)
 guest      := $(patsubst %.c,%,$(filter-out tests/vm/init.c,$(wildcard tests/vm/*.c)))
 examples   := $(patsubst %.c,%,$(wildcard libvmgen/examples/*.c))
 man        := $(patsubst %.scd,%,$(wildcard kmod/*.scd libvmgen/*.scd daemon/*.scd))
@@ -157,9 +160,10 @@ so         := $(soname).0.0
 all: $(O)/vmgend $(O)/vmgenctl $(O)/libvmgen.a $(O)/$(so) $(O)/libvmgen.pc \
      $(O)/vmgend.service $(O)/dkms.conf $(man:%=$(O)/%) $(man_links:%=$(O)/%)
 
+, := ,
 define link
 	$(call say,LD)
-	$(Q)$(CC) $(CFLAGS) $($(1)) $(LDFLAGS) -Wl,--as-needed -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LIBS)
+	$(Q)$(CC) $(CFLAGS) $($(1)) $(LDFLAGS) $(wraps) -Wl,--as-needed -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LIBS)
 endef
 
 # The same rules once as shipped and once with sanitizers, for the tests.
@@ -181,11 +185,19 @@ $(1)/vmgend $(1)/vmgenctl: $(1)/daemon.a $(1)/libvmgen.a
 	$$(call link,$(2))
 $(guest:%=$(1)/%) $(examples:%=$(1)/%): %: %.o $(1)/libvmgen.a
 	$$(call link,$(2))
+$(lib_unit:%=$(1)/%): %.t: %.o $(1)/libvmgen.a
+	$$(call link,$(2))
 $(1)/tests/unit/%.t: $(1)/tests/unit/%.o $(1)/daemon.a $(1)/libvmgen.a
 	$$(call link,$(2))
+# What tests/unit/calls.h stands in for.
+$(1)/tests/unit/t-device.t $(1)/tests/unit/t-vmgenid.t $(1)/tests/unit/t-faults.t: \
+	private wraps := $(wraps_of_calls)
 endef
+wraps_of_calls := $(addprefix -Wl$(,)--wrap=,calloc stat open fstat mmap ioctl read pread write \
+		  close getrandom nanosleep syscall)
 $(eval $(call flavour,$(O),plain))
 $(eval $(call flavour,$(O)/asan,asan))
+$(eval $(call flavour,$(O)/tsan,tsan))
 
 # A dependency that is missing fails here, not at the user's; sanitizers are one.
 defs := $(if $(SAN),,-Wl,-z,defs)

@@ -1,0 +1,293 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Copyright (C) the vmgen authors
+ *
+ * Devices for calls.h that behave as <vmgen/vmgenid.h>, <vmgen/sysgenid.h> and
+ * Linux say, so far as the library can tell, and wrongly on demand. What real
+ * kernels do is tested in tests/vm.
+ */
+#ifndef KERNEL_H
+#define KERNEL_H
+
+#include <pthread.h>
+#include <vmgen/sysgenid.h>
+#include <vmgen/vmgenid.h>
+
+#include "calls.h"
+#include "page.h"
+
+enum {
+	/* Where QEMU has its ID in the page. */
+	KERNEL_ID_OFFSET = 0x28,	/* whatever INFO says */
+};
+
+static struct kernel {
+	pthread_mutex_t lock;
+	struct node node;
+	/* /dev/vmgenid */
+	struct vmgenid_page *page;
+	/* The hypervisor's, and what has been settled of it. */
+	unsigned char *raw;
+	unsigned char settled[VMGENID_ID_SIZE];
+	struct vmgenid_info info;
+	struct vmgenid_record record;
+	uint64_t last_read;
+	/* An error of each read. */
+	int read_error;
+	/* Bytes that a read returns; 0: as many as it should. */
+	size_t read_size;
+	int info_error, wait_error;
+	/* Changes that come while one is being settled. */
+	int more;
+	/* /dev/sysgenid */
+	uint32_t acked;
+	int tracking_error;
+} kernel = { .lock = PTHREAD_MUTEX_INITIALIZER };
+
+static inline void kernel_make(const char *path, size_t pages)
+{
+	struct node *node = &kernel.node;
+
+	*node = (struct node){ .path = path, .size = pages * page_size() };
+	node->file = memfd_create("vmgen-test", MFD_CLOEXEC);
+	if (node->file < 0 || ftruncate(node->file, (off_t)node->size))
+		scratch_give_up("memfd");
+	/* Out of the way of the numbers that handles get. */
+	node->file = fcntl(node->file, F_DUPFD_CLOEXEC, 500);
+	node->bytes = mmap(NULL, node->size, PROT_READ | PROT_WRITE, MAP_SHARED, node->file, 0);
+	if (node->bytes == MAP_FAILED)
+		scratch_give_up("mmap");
+	calls.node = node;
+}
+
+static inline void kernel_set_id(uint64_t low, uint64_t high)
+{
+	page_set64(kernel.raw, KERNEL_ID_OFFSET, low);
+	page_set64(kernel.raw, KERNEL_ID_OFFSET + 8, high);
+}
+
+/* The host restores the machine. */
+static inline void kernel_change(void)
+{
+	static _Atomic uint64_t id = 0x1000;
+	uint64_t low = atomic_fetch_add(&id, 1);
+
+	kernel_set_id(low, ~low);
+}
+
+/* Takes the ID of now; false: it has been taken already. */
+static inline bool kernel_take_id(void)
+{
+	const uint64_t *id = (const void *)(kernel.raw + KERNEL_ID_OFFSET);
+	uint64_t now[2] = {
+		__atomic_load_n(&id[0], __ATOMIC_ACQUIRE),
+		__atomic_load_n(&id[1], __ATOMIC_ACQUIRE),
+	};
+
+	if (!memcmp(kernel.settled, now, sizeof(now)))
+		return false;
+	memcpy(kernel.settled, now, sizeof(now));
+	return true;
+}
+
+/* What the module does in stage 2. */
+static inline void kernel_settle(void)
+{
+	while (kernel_take_id()) {
+		if (kernel.more > 0) {
+			kernel.more--;
+			kernel_change();
+			continue;
+		}
+		kernel.record.generation++;
+		kernel.record.source = VMGENID_SOURCE_CALL;
+		kernel.record.changed_boottime_ns = 1234567890;
+		kernel.info.generation = kernel.record.generation;
+		__atomic_store_n(&kernel.page->flags, kernel.record.flags, __ATOMIC_RELAXED);
+		__atomic_store_n(&kernel.page->generation, kernel.record.generation,
+				 __ATOMIC_RELEASE);
+	}
+}
+
+/* The module noticed by itself. */
+static inline void kernel_notice(void)
+{
+	pthread_mutex_lock(&kernel.lock);
+	kernel_settle();
+	pthread_mutex_unlock(&kernel.lock);
+}
+
+/* A reseed that failed, say; flags of page and record. */
+static inline void kernel_set_flags(uint32_t flags)
+{
+	kernel.record.flags = flags;
+	__atomic_store_n(&kernel.page->flags, flags, __ATOMIC_RELEASE);
+}
+
+static inline int kernel_info(struct vmgenid_info *info, bool writable)
+{
+	if (kernel.info_error)
+		return kernel.info_error;
+	if (info->size != sizeof(*info) || info->flags)
+		return -EINVAL;
+	*info = kernel.info;
+	if (!writable) {
+		info->flags &= ~(__u32)(VMGENID_INFO_ID_SHOWN | VMGENID_INFO_RAW_PAGE);
+		memset(info->id, 0, sizeof(info->id));
+	}
+	return 0;
+}
+
+/* Time-outs are the kernel's matter: here everybody waits until it is interrupted. */
+static inline int kernel_wait(struct vmgenid_wait *wait)
+{
+	if (kernel.wait_error)
+		return kernel.wait_error;
+	kernel_settle();
+	if (wait->known == kernel.record.generation)
+		return wait->timeout_ns < 0 ? -EINTR : -ETIMEDOUT;
+	wait->record = kernel.record;
+	return 0;
+}
+
+static inline int kernel_ioctl(unsigned long request, void *argument, bool writable)
+{
+	int r;
+
+	pthread_mutex_lock(&kernel.lock);
+	if (request == VMGENID_INFO)
+		r = kernel_info(argument, writable);
+	else
+		r = request == VMGENID_WAIT ? kernel_wait(argument) : -ENOTTY;
+	pthread_mutex_unlock(&kernel.lock);
+	return r;
+}
+
+static inline ssize_t kernel_read(void *buf, size_t size)
+{
+	ssize_t r = sizeof(kernel.record);
+
+	if (kernel.read_error)
+		return kernel.read_error;
+	if (size != sizeof(kernel.record))
+		return -EINVAL;
+	pthread_mutex_lock(&kernel.lock);
+	kernel_settle();
+	if (kernel.last_read == kernel.record.generation)
+		r = -EAGAIN;
+	else
+		memcpy(buf, &kernel.record, size);
+	if (r > 0 && kernel.read_size)
+		r = (ssize_t)kernel.read_size;
+	kernel.last_read = kernel.record.generation;
+	pthread_mutex_unlock(&kernel.lock);
+	return r;
+}
+
+static inline void kernel_opened(void)
+{
+	kernel.last_read = 0;
+}
+
+static inline void kernel_has_vmgenid(void)
+{
+	kernel_make("/dev/vmgenid", 2);
+	kernel.node.opened = kernel_opened;
+	kernel.node.ioctl = kernel_ioctl;
+	kernel.node.read = kernel_read;
+	kernel.page = (void *)kernel.node.bytes;
+	kernel.raw = kernel.node.bytes + page_size();
+	kernel.info = (struct vmgenid_info){
+		.size = sizeof(kernel.info),
+		.flags = VMGENID_INFO_NOTIFIES | VMGENID_INFO_ID_VALID | VMGENID_INFO_ID_SHOWN |
+			 VMGENID_INFO_RAW_PAGE,
+		.version = VMGENID_ABI_VERSION,
+		.id_offset = KERNEL_ID_OFFSET,
+		.generation = 1,
+		.hid = "QEMUVGID",
+		.id = "fifteen letters",
+	};
+	kernel.record = (struct vmgenid_record){ .generation = 1 };
+	kernel.page->version = VMGENID_ABI_VERSION;
+	kernel.page->generation = 1;
+	kernel.last_read = kernel.read_size = 0;
+	kernel.info_error = kernel.wait_error = kernel.read_error = kernel.more = 0;
+	kernel_change();
+	kernel_take_id();
+}
+
+static inline uint32_t kernel_counter(void)
+{
+	return __atomic_load_n((uint32_t *)kernel.node.bytes, __ATOMIC_ACQUIRE);
+}
+
+static inline int kernel_sysgenid_ioctl(unsigned long request, void *argument, bool writable)
+{
+	if (kernel.tracking_error)
+		return kernel.tracking_error;
+	if (request != SYSGENID_SET_WATCHER_TRACKING || argument)
+		return -EINVAL;
+	return writable ? 0 : -EACCES;
+}
+
+static inline ssize_t kernel_sysgenid_read(void *buf, size_t size)
+{
+	uint32_t counter = kernel_counter();
+
+	if (size < sizeof(counter))
+		return -EINVAL;
+	if (kernel.acked == counter)
+		return -EAGAIN;
+	memcpy(buf, &counter, sizeof(counter));
+	if (kernel.more > 0) {
+		kernel.more--;
+		page_set32(kernel.node.bytes, 0, counter + 1);
+	}
+	return kernel.read_size ? (ssize_t)kernel.read_size : (ssize_t)sizeof(counter);
+}
+
+static inline ssize_t kernel_sysgenid_write(const void *buf, size_t size)
+{
+	uint32_t counter;
+
+	if (size != sizeof(counter))
+		return -ENOBUFS;
+	memcpy(&counter, buf, sizeof(counter));
+	if (counter != kernel_counter())
+		return -EINVAL;
+	kernel.acked = counter;
+	return sizeof(counter);
+}
+
+static inline void kernel_sysgenid_opened(void)
+{
+	kernel.acked = kernel_counter();
+}
+
+static inline void kernel_has_sysgenid(void)
+{
+	kernel_make("/dev/sysgenid", 1);
+	kernel.node.opened = kernel_sysgenid_opened;
+	kernel.node.ioctl = kernel_sysgenid_ioctl;
+	kernel.node.read = kernel_sysgenid_read;
+	kernel.node.write = kernel_sysgenid_write;
+	kernel.read_size = 0;
+	kernel.tracking_error = kernel.more = 0;
+}
+
+static inline void kernel_has_vmclock(void)
+{
+	kernel_make("/dev/vmclock0", 1);
+	page_set_clock(kernel.node.bytes, 1);
+	page_set64(kernel.node.bytes, CLOCK_FLAGS, CLOCK_COUNTS | CLOCK_NOTIFIES);
+}
+
+/* It is unplugged; who has it open keeps what is mapped. */
+static inline void kernel_has_none(void)
+{
+	calls.node = NULL;
+	close(kernel.node.file);
+	munmap(kernel.node.bytes, kernel.node.size);
+}
+
+#endif /* KERNEL_H */
