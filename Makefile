@@ -98,6 +98,8 @@ deps += sparse               # checks of the module
 deps += abigail-tools        # compares the library's ABI with the recorded one
 deps += shellcheck codespell # checks of scripts and prose
 deps += procps util-linux    # sysctl(8), setpriv(1) and chrt(1) for the guests
+deps += valgrind             # memcheck of the library
+deps += libclang-rt-14-dev   # libFuzzer
 deps += stress-ng            # its device stressor
 deps += gcc-multilib         # a 32-bit program for 64-bit kernels
 deps += flex bison bc libelf-dev xz-utils   # what building a kernel calls
@@ -146,6 +148,7 @@ ctl_obj    := $(patsubst %.c,%.o,$(wildcard daemon/ctl/*.c))
 unit       := $(patsubst %.c,%.t,$(wildcard tests/unit/t-*.c))
 # Of those, what tests the library alone.
 lib_unit   := $(addprefix tests/unit/,t-source.t t-generation.t t-guard.t t-device.t t-vmgenid.t t-faults.t)
+fuzzers    := $(patsubst %.c,%,$(wildcard tests/fuzz/*.c))
 guest      := $(patsubst %.c,%,$(filter-out tests/vm/init.c,$(wildcard tests/vm/*.c)))
 examples   := $(patsubst %.c,%,$(wildcard libvmgen/examples/*.c))
 man        := $(patsubst %.scd,%,$(wildcard kmod/*.scd libvmgen/*.scd daemon/*.scd))
@@ -237,6 +240,16 @@ $(O)/aarch64/tests/vm/%: tests/vm/%.c $(wildcard libvmgen/*.c) $(O)/.flags
 	$(Q)clang --target=aarch64-linux-gnu $(CPPFLAGS) -std=gnu11 -O2 $(WARN) -static \
 		-o $@ $(filter %.c,$^)
 
+# The fuzzers, with the library built so that libFuzzer sees where it branches.
+$(fuzzers:%=$(O)/%): $(O)/%: %.c $(wildcard libvmgen/*.c) $(O)/.flags
+	$(call say,CC)
+	$(Q)mkdir -p $(@D)
+	$(Q)clang $(CPPFLAGS) -std=gnu11 -O1 -g $(WARN) -fsanitize=fuzzer,address,undefined \
+		-fno-sanitize-recover=all $(wraps) -Wl,--wrap=clock_gettime \
+		-o $@ $(filter %.c,$^)
+$(fuzzers:%=$(O)/%): $(wildcard libvmgen/*.h tests/unit/*.h)
+$(O)/tests/fuzz/device: private wraps := $(wraps_of_calls)
+
 expand = sed -e 's|@VERSION@|$(VERSION)|g' -e 's|@PREFIX@|$(PREFIX)|g' \
 	-e 's|@LIBDIR@|$(LIBDIR)|g' -e 's|@INCLUDEDIR@|$(INCLUDEDIR)|g' \
 	-e 's|@SBINDIR@|$(SBINDIR)|g' -e 's|@BINDIR@|$(BINDIR)|g'
@@ -285,7 +298,7 @@ deps:
 need-deps:
 	@$(if $(strip $(missing)),echo 'Installing: $(strip $(missing))' && $(MAKE) --no-print-directory deps)
 
-ifneq ($(filter abi check% demo bench,$(MAKECMDGOALS)),)
+ifneq ($(filter abi check% demo bench fuzz,$(MAKECMDGOALS)),)
 $(O)/.flags: | need-deps
 endif
 
@@ -314,9 +327,11 @@ define prove
 endef
 
 export O
-unit_tests := $(unit:%=$(O)/asan/%)
+unit_tests := $(unit:%=$(O)/asan/%) $(lib_unit:%=$(O)/tsan/%)
+# What tests/t-valgrind.sh and tests/t-fuzz.sh run.
+tried      := $(lib_unit:%=$(O)/%) $(fuzzers:%=$(O)/%)
 host_tests := $(wildcard tests/t-*.sh)
-check: all modules $(vm_programs) $(unit_tests) $(vm_tests)
+check: all modules $(vm_programs) $(unit_tests) $(tried) $(vm_tests)
 	$(call prove,$(vm_tests) $(host_tests) $(unit_tests))
 
 check-debug: all module-debug $(vm_programs) $(debug_tests)
@@ -332,6 +347,15 @@ check-kernels: | need-deps
 
 demo: all module-6.1-cloud $(O)/tests/vm/init $(O)/tests/vm/draw
 	@$(PYTHON) tests/vm/demo.py
+
+# New inputs are kept beside the build; those worth it belong into tests/fuzz/seeds.
+FUZZ_SECONDS ?= 600
+fuzz: $(fuzzers:%=$(O)/%)
+	@for f in $(notdir $(fuzzers)); do \
+		mkdir -p $(O)/corpus/$$f && \
+		$(O)/tests/fuzz/$$f -max_total_time=$(FUZZ_SECONDS) -max_len=4200 \
+			-artifact_prefix=$(O)/corpus/$$f- $(O)/corpus/$$f tests/fuzz/seeds/$$f || exit 1; \
+	done
 
 bench: modules $(O)/tests/vm/init $(O)/tests/vm/draw
 	@PYTHONPATH=tests/vm $(PYTHON) tests/bench/randomness.py $(KERNELS)
@@ -376,12 +400,13 @@ help:
 	@echo 'make check-static   of those, the checks of the source alone'
 	@echo 'make check-kernels  builds the module for every kernel that Debian has'
 	@echo 'make bench      random numbers that clones have in common; KERNELS= chooses'
+	@echo 'make fuzz       fuzzes the library, for FUZZ_SECONDS=$(FUZZ_SECONDS) a fuzzer'
 	@echo 'make check-debug  the scenarios on a kernel with sanitizers, built at first'
 	@echo 'make abi        records the ABI of the library; a release does'
 	@echo 'make deps       install the Debian packages that the above need'
 	@echo 'make install    DESTDIR= PREFIX=$(PREFIX); make uninstall takes it away'
 	@echo 'Variables: O= V=1 CC= CFLAGS= SAN=address,undefined WERROR=1'
 
-.PHONY: all abi kmod modules deps need-deps check check-debug check-static check-kernels demo bench install uninstall clean help force
+.PHONY: all abi kmod modules deps need-deps check check-debug check-static check-kernels demo bench fuzz install uninstall clean help force
 
 -include $(shell find $(O) -name '*.d' 2>/dev/null)

@@ -15,13 +15,13 @@ sources() {
 }
 
 without_spdx() {
-	sources ':!LICENSES' | while read -r f; do
+	sources ':!LICENSES' ':!tests/fuzz/seeds' | while read -r f; do
 		head -n 3 "$f" | grep -q 'SPDX-License-Identifier: ' || echo "$f"
 	done
 }
 
 without_copyright() {
-	sources ':!LICENSES' | while read -r f; do
+	sources ':!LICENSES' ':!tests/fuzz/seeds' | while read -r f; do
 		head -n 5 "$f" | grep -q 'Copyright (C) the vmgen authors' || echo "$f"
 	done
 }

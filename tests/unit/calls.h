@@ -14,6 +14,7 @@
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -262,20 +263,26 @@ WRAP(int, nanosleep, const struct timespec *time, struct timespec *left)
 	return calls_fails(CALL_NANOSLEEP) ? -1 : __real_nanosleep(time, left);
 }
 
-/* The library calls futex(2) so, and nothing else. */
+/* The library calls futex(2) so, with four arguments, and nothing else. */
 WRAP(long, syscall, long number, ...)
 {
-	long a[6];
+	uint32_t value;
 	va_list args;
-	int i;
+	void *word;
+	int operation;
 
-	if (number == SYS_futex && calls_fails(CALL_FUTEX))
+	if (number != SYS_futex) {
+		errno = ENOSYS;
+		return -1;
+	}
+	if (calls_fails(CALL_FUTEX))
 		return -1;
 	va_start(args, number);
-	for (i = 0; i < 6; i++)
-		a[i] = va_arg(args, long);
+	word = va_arg(args, void *);
+	operation = va_arg(args, int);
+	value = va_arg(args, uint32_t);
 	va_end(args);
-	return __real_syscall(number, a[0], a[1], a[2], a[3], a[4], a[5]);
+	return __real_syscall(number, word, operation, value, NULL);
 }
 
 #endif /* CALLS_H */

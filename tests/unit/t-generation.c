@@ -239,7 +239,9 @@ static void test_fork(void)
 		if (child_sees(v))
 			_exit(100);
 		page_set64(page, CLOCK_GENERATION, 2);
-		_exit(child_sees(v));
+		status = child_sees(v);
+		vmgen_close(v);
+		_exit(status);
 	}
 	if (child < 0 || waitpid(child, &status, 0) != child)
 		scratch_give_up("child");
