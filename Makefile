@@ -147,7 +147,7 @@ daemon_obj := $(patsubst %.c,%.o,$(filter-out daemon/main.c,$(wildcard daemon/*.
 ctl_obj    := $(patsubst %.c,%.o,$(wildcard daemon/ctl/*.c))
 unit       := $(patsubst %.c,%.t,$(wildcard tests/unit/t-*.c))
 # Of those, what tests the library alone.
-lib_unit   := $(addprefix tests/unit/,t-source.t t-generation.t t-guard.t t-device.t t-vmgenid.t t-faults.t)
+lib_unit   := $(addprefix tests/unit/,t-source.t t-generation.t t-guard.t t-device.t t-vmgenid.t t-threads.t t-faults.t)
 fuzzers    := $(patsubst %.c,%,$(wildcard tests/fuzz/*.c))
 guest      := $(patsubst %.c,%,$(filter-out tests/vm/init.c,$(wildcard tests/vm/*.c)))
 examples   := $(patsubst %.c,%,$(wildcard libvmgen/examples/*.c))
@@ -193,7 +193,7 @@ $(lib_unit:%=$(1)/%): %.t: %.o $(1)/libvmgen.a
 $(1)/tests/unit/%.t: $(1)/tests/unit/%.o $(1)/daemon.a $(1)/libvmgen.a
 	$$(call link,$(2))
 # What tests/unit/calls.h stands in for.
-$(1)/tests/unit/t-device.t $(1)/tests/unit/t-vmgenid.t $(1)/tests/unit/t-faults.t: \
+$(addprefix $(1)/tests/unit/,t-device.t t-vmgenid.t t-threads.t t-faults.t): \
 	private wraps := $(wraps_of_calls)
 endef
 wraps_of_calls := $(addprefix -Wl$(,)--wrap=,calloc stat open fstat mmap ioctl read pread write \

@@ -47,13 +47,14 @@ static struct kernel {
 static inline void kernel_make(const char *path, size_t pages)
 {
 	struct node *node = &kernel.node;
+	int fd = memfd_create("vmgen-test", MFD_CLOEXEC);
 
 	*node = (struct node){ .path = path, .size = pages * page_size() };
-	node->file = memfd_create("vmgen-test", MFD_CLOEXEC);
+	/* Out of the way of the numbers that handles get. */
+	node->file = fcntl(fd, F_DUPFD_CLOEXEC, 500);
 	if (node->file < 0 || ftruncate(node->file, (off_t)node->size))
 		scratch_give_up("memfd");
-	/* Out of the way of the numbers that handles get. */
-	node->file = fcntl(node->file, F_DUPFD_CLOEXEC, 500);
+	close(fd);
 	node->bytes = mmap(NULL, node->size, PROT_READ | PROT_WRITE, MAP_SHARED, node->file, 0);
 	if (node->bytes == MAP_FAILED)
 		scratch_give_up("mmap");
