@@ -79,6 +79,7 @@ class Machine:
     initrd: pathlib.Path = None     # instead of the three above: then PID 1 is the system's own
     files: dict = dataclasses.field(default_factory=dict)       # {path: content | (content, mode)}
     tables: tuple = ()          # .asl files, injected as further ACPI tables
+    devices: tuple = ()         # of QEMU, further ones
     loader: dict = dataclasses.field(default_factory=dict)      # {physical address: bytes}
     shared: bool = False        # the host can write the guest's memory: see Process.memory()
     icount: bool = False        # time counts instructions: deterministic, and idle time is skipped
@@ -116,6 +117,8 @@ class Machine:
             args += [arg for state in SLEEP_STATES for arg in ("-global", state)]
         for table in self.tables:
             args += ["-acpitable", f"file={compile_table(table, directory)}"]
+        for device in self.devices:
+            args += ["-device", device]
         for address, content in self.loader.items():
             path = directory / f"loader-{address:x}"
             path.write_bytes(content)

@@ -4,7 +4,7 @@
  *
  * Has the firmware send the Notify that a hypervisor would cause, where the
  * tests cannot raise its interrupt: each load evaluates the method that
- * tests/tables/reduced.asl has for that.
+ * tests/tables/reduced.asl and vmclock.asl have for that.
  */
 #include <linux/acpi.h>
 #include <linux/module.h>
