@@ -50,7 +50,12 @@ class First:
                 for cpu, rounds, *_ in self._lines("changed")]
 
     def drawn(self, before):
-        """(the numbers of draws begun after resume, those of draws that the snapshot cut in two)"""
+        """(the numbers of draws begun after resume, those of draws that the snapshot cut in two,
+        how many of either came before the generation had moved)"""
         lines = self._lines("drew")
-        return ([number for cpu, rounds, number in lines if rounds > before["draw"][cpu]],
-                [number for cpu, rounds, number in lines if rounds == before["draw"][cpu]])
+        begun = before["draw"]
+        shown = [min(rounds for other, rounds, _ in lines if other == cpu)
+                 for cpu in range(len(begun))]
+        return ([number for cpu, rounds, number in lines if rounds > begun[cpu]],
+                [number for cpu, rounds, number in lines if rounds == begun[cpu]],
+                sum(max(0, first - old) for first, old in zip(shown, begun)))
