@@ -36,7 +36,7 @@ usual      := 5.10 6.1 6.1-cloud 6.12
 two        := 5.10 6.12
 KERNELS    := $(usual) 6.12-rt 7.2 newest newest-rt 6.12-arm64
 endif
-everywhere := restore siblings sleep window
+everywhere := first restore siblings sleep
 # What differs little from kernel to kernel: the oldest and a new one.
 on_two     := clones daemon remedies silent stale steps storm sysgenid timer torn unload unseeded
 # A whole system has a kernel of its own, and what ACPI tables can look like
@@ -55,12 +55,16 @@ only_awslc  := 6.1-cloud 6.12
 only_order  := 6.1-cloud 6.12
 only_midway := 6.1-cloud
 only_spinners := 6.1
+# The library is the same on all; only these have Linux's VMClock.
+only_crowd  := 6.1 6.12
+only_sources := 6.1-cloud 6.12
+only_vmclock := 7.2 newest
 # This is about what only the kernel with sanitizers does.
 only_mutants := debug
 # What make check-debug leaves out: what comes with kernels of its own, or talks
 # over a network, which that kernel has not; and what is about user space or
 # about speed, which on that kernel takes minutes and finds nothing more.
-not_debug   := debian devicetree examples awslc clones daemon remedies spinners
+not_debug   := debian devicetree examples awslc clones crowd sources vmclock daemon remedies spinners
 # The machine has a device tree, and nothing that the others look for.
 only_devicetree := 6.12-arm64
 # Programs as their authors write them.
@@ -303,8 +307,8 @@ $(O)/.flags: | need-deps
 endif
 
 vm_programs := $(O)/tests/vm/init $(guest:%=$(O)/asan/%) $(O)/asan/tests/vm/abi32 \
-	       $(examples:%=$(O)/asan/%) \
-	       $(addprefix $(O)/tests/vm/,flood window) $(O)/asan/vmgend $(O)/asan/vmgenctl \
+	       $(examples:%=$(O)/asan/%) $(O)/tsan/tests/vm/crowd \
+	       $(addprefix $(O)/tests/vm/,flood first window) $(O)/asan/vmgend $(O)/asan/vmgenctl \
 	       $(if $(filter %-arm64,$(KERNELS)),$(patsubst %,$(O)/aarch64/tests/vm/%,init abi info library))
 vm_tests    := $(foreach s,$(SCENARIOS),$(foreach k,$(call runs_on,$(s)),$(O)/check/$(k)/$(s).t))
 

@@ -39,12 +39,14 @@ def test_module(kernel, name):
     return {f"/{name}.ko": built.read_bytes()}
 
 
-def boot(kernel, programs=(), load=True, sanitized=True, files=None, **machine):
+def boot(kernel, programs=(), load=True, sanitized=True, tsan=(), files=None, **machine):
     """A guest of the named kernel with programs of this build in /bin and the module loaded.
 
-    A program that is named by its path is the machine's.
+    A program that is named by its path is the machine's. Those of tsan are there once more, as
+    NAME-tsan, with ThreadSanitizer.
     """
     found = {f"/bin/{pathlib.Path(name).name}": program(name, sanitized) for name in programs}
+    found |= {f"/bin/{name}-tsan": build_directory() / "tsan/tests/vm" / name for name in tsan}
     machine.setdefault("memory", 512)   # sanitizers need room
     guest = Guest(kernels.load(kernel), programs={**SYSTEM_PROGRAMS, **found}, files=files,
                   modules=[build_directory() / "modules" / kernel / "vmgenc.ko"], **machine)
