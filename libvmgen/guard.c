@@ -89,6 +89,9 @@ static int renew(struct vmgen *v, struct vmgen_guard *g, int (*run)(void *arg), 
 
 	for (tries = 0; tries < TRIES; tries++) {
 		generation = settled_generation(v);
+		/* The raw ID was lost, or a slower thread has noted the one before. */
+		if (generation && generation == g->generation)
+			return tries > 0;
 		r = run(arg);
 		if (r)
 			return r < 0 ? r : -EIO;
