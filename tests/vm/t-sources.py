@@ -66,6 +66,18 @@ def check_leaving(g, host, h, t):
     t.equal(h.end(), [0, 2], "which ends it")
 
 
+def check_lost_id(host, h, t):
+    """The host's page moves, and the generation does not."""
+    t.equal(h.ask("changed", "guard", "guard"), [1, [1, 1], [0, 1]], "a guard has run")
+    host.write(bytes(16))
+    t.equal(h.ask("guard", "changed", "changed_now", "guard", "generation"),
+            [[0, 1], 0, 0, [0, 1], 2], "the loss of the ID is no change")
+    t.equal(h.ask("getrandom"), *failed("ENODATA"), "but without it nothing is vouched for: ENODATA")
+    host.change()
+    t.equal(h.ask("guard", "changed", "guard", "getrandom"), [[1, 2], 1, [0, 2], 0],
+            "another ID is one")
+
+
 def check_sysgenid(h, t):
     """Of a kernel without vmgen, after the clone."""
     for name, tier in h.items():
@@ -112,6 +124,7 @@ def scenario(kernel, t):
         t.equal(waiting.ask("open 0"), 0, "another handle is open")
         check_leaving(g, host, waiting, t)
         check_closed_changed(h, t)
+        check_lost_id(host, waiting, t)
         waiting.ask("close")
         h.ask("close")
         g.run("rmmod vmgenc; insmod /vmgenc.ko && rm /dev/vmgenid")
