@@ -84,10 +84,16 @@ int source_read(struct source *s, struct vmgen_event *ret_event);
 /* -errno; puts errno back: a signal handler that checks for a change must leave it alone. */
 int source_take_errno(int saved);
 
-static inline uint64_t source_generation(const struct source *s)
+/* What the generation is made of; bits beyond the mask may move without meaning. */
+static inline uint64_t source_word(const struct source *s)
 {
 	/* Pairs with the store of whoever keeps the page: it comes last there. */
-	return (__atomic_load_n(s->counter, __ATOMIC_ACQUIRE) & s->mask) + s->bias;
+	return __atomic_load_n(s->counter, __ATOMIC_ACQUIRE);
+}
+
+static inline uint64_t source_generation(const struct source *s)
+{
+	return (source_word(s) & s->mask) + s->bias;
 }
 
 #endif /* VMGEN_SOURCE_H */

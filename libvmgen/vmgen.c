@@ -23,12 +23,14 @@ enum {
  */
 int vmgen_settle(struct vmgen *v, struct vmgen_event *ret_event)
 {
-	uint64_t half[2] = {
-		__atomic_load_n(&v->raw[0], __ATOMIC_ACQUIRE),
-		__atomic_load_n(&v->raw[1], __ATOMIC_ACQUIRE),
-	};
-	int r = v->source.ops->look(&v->source, ret_event);
+	uint64_t half[2] = { 0 };
+	int r;
 
+	if (v->raw) {
+		half[0] = __atomic_load_n(&v->raw[0], __ATOMIC_ACQUIRE);
+		half[1] = __atomic_load_n(&v->raw[1], __ATOMIC_ACQUIRE);
+	}
+	r = v->source.ops->look(&v->source, ret_event);
 	if (r < 0)
 		return r;
 	/* Pairs with vmgen_raw_moved(). */
@@ -51,13 +53,12 @@ static int start(struct vmgen *v)
 	}
 	if (r < 0)
 		return r == -EAGAIN ? -EPROTO : r;
-	atomic_store(&v->known, event.generation);
+	atomic_store(&v->known, event.generation - v->source.bias);
 	return 0;
 }
 
 VMGEN_EXPORT int vmgen_open(const char *path, unsigned int flags, struct vmgen **ret_v)
 {
-	static const uint64_t no_raw[2];
 	struct vmgen *v;
 	int r;
 
@@ -69,7 +70,7 @@ VMGEN_EXPORT int vmgen_open(const char *path, unsigned int flags, struct vmgen *
 	r = source_open(path, flags, &v->source);
 	if (r < 0)
 		goto fail;
-	v->raw = v->source.raw ? v->source.raw : no_raw;
+	v->raw = v->source.raw;
 	r = start(v);
 	if (r < 0)
 		goto fail_source;
@@ -101,12 +102,12 @@ static bool learn(struct vmgen *v)
 	uint64_t known = atomic_load(&v->known);
 
 	for (;;) {
-		uint64_t now = source_generation(&v->source);
+		uint64_t now = source_word(&v->source);
 
 		if (now == known)
 			return false;
 		if (atomic_compare_exchange_weak(&v->known, &known, now))
-			return true;
+			return (now ^ known) & v->source.mask;
 	}
 }
 
@@ -127,7 +128,7 @@ __attribute__((noinline, cold)) static bool find_out(struct vmgen *v)
 VMGEN_EXPORT bool vmgen_changed(struct vmgen *v)
 {
 	if (__builtin_expect(!v || vmgen_raw_moved(v) ||
-			     source_generation(&v->source) !=
+			     source_word(&v->source) !=
 				     atomic_load_explicit(&v->known, memory_order_relaxed), 0))
 		return find_out(v);
 	return false;

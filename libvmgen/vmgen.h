@@ -15,27 +15,29 @@
 
 #define VMGEN_EXPORT __attribute__((visibility("default")))
 
+/* A check needs what comes first, so it lies together: as far as source.mask. */
 struct vmgen {
+	/* The raw ID, two words; NULL: not seen by this handle. */
+	const uint64_t *raw;
 	/* The raw ID that has been settled. */
 	_Atomic uint64_t settled[2];
-	/* The raw ID; without one two words that never move, so that a check needs no branch. */
-	const uint64_t *raw;
-	/* The generation that vmgen_changed() has answered for. */
+	/* What source_word() was when vmgen_changed() answered last. */
 	_Atomic uint64_t known;
 	struct source source;
 };
 
 static inline bool vmgen_raw_moved(const struct vmgen *v)
 {
-	uint64_t half[2] = {
-		__atomic_load_n(&v->raw[0], __ATOMIC_ACQUIRE),
-		__atomic_load_n(&v->raw[1], __ATOMIC_ACQUIRE),
-	};
+	const uint64_t *raw = v->raw;
 
-	/* Pairs with vmgen_settle(): whoever sees its ID sees the generation it stands for. */
-	half[0] ^= atomic_load_explicit(&v->settled[0], memory_order_acquire);
-	half[1] ^= atomic_load_explicit(&v->settled[1], memory_order_acquire);
-	return half[0] | half[1];
+	/*
+	 * Pairs with vmgen_settle(): whoever sees its ID sees the generation it stands for.
+	 * Branches that are never taken cost less than adding both halves up.
+	 */
+	return raw && (__atomic_load_n(&raw[0], __ATOMIC_ACQUIRE) !=
+			       atomic_load_explicit(&v->settled[0], memory_order_acquire) ||
+		       __atomic_load_n(&raw[1], __ATOMIC_ACQUIRE) !=
+			       atomic_load_explicit(&v->settled[1], memory_order_acquire));
 }
 
 /* Has a change settled that is under way, and tells of the latest. */
