@@ -31,6 +31,8 @@ PYTHON     ?= python3
 # What make check boots and which scenarios it runs there: those that show most
 # on every kernel, the others on the usual ones; KERNELS= runs all on its own.
 SCENARIOS  ?= $(patsubst tests/vm/t-%.py,%,$(wildcard tests/vm/t-*.py))
+# make bench has one; what it measures is much the same on all.
+bench_kernels := $(or $(KERNELS),6.12)
 ifndef KERNELS
 usual      := 5.10 6.1 6.1-cloud 6.12
 two        := 5.10 6.12
@@ -102,8 +104,9 @@ deps += sparse               # checks of the module
 deps += abigail-tools        # compares the library's ABI with the recorded one
 deps += shellcheck codespell # checks of scripts and prose
 deps += procps util-linux    # sysctl(8), setpriv(1) and chrt(1) for the guests
-deps += valgrind             # memcheck of the library
+deps += valgrind             # memcheck of the library, and callgrind for make bench
 deps += libclang-rt-14-dev   # libFuzzer
+deps += python3-matplotlib   # draws what make bench has measured
 deps += stress-ng            # its device stressor
 deps += gcc-multilib         # a 32-bit program for 64-bit kernels
 deps += flex bison bc libelf-dev xz-utils   # what building a kernel calls
@@ -155,6 +158,7 @@ lib_unit   := $(addprefix tests/unit/,t-source.t t-generation.t t-guard.t t-devi
 fuzzers    := $(patsubst %.c,%,$(wildcard tests/fuzz/*.c))
 guest      := $(patsubst %.c,%,$(filter-out tests/vm/init.c,$(wildcard tests/vm/*.c)))
 examples   := $(patsubst %.c,%,$(wildcard libvmgen/examples/*.c))
+bench      := $(patsubst %.c,%,$(filter-out tests/bench/u32.c,$(wildcard tests/bench/*.c)))
 man        := $(patsubst %.scd,%,$(wildcard kmod/*.scd libvmgen/*.scd daemon/*.scd))
 # Functions that share a page with the first of them.
 also_open    := close info
@@ -224,6 +228,17 @@ $(O)/libvmgen.abi: $(O)/$(so) libvmgen/libvmgen.h
 
 abi: $(O)/libvmgen.abi
 	cp $< libvmgen/libvmgen.abi
+
+# What make bench measures with finds its libraries beside itself, also in a guest.
+bench_lib := $(addprefix $(O)/tests/bench/,$(soname) libu32.so)
+$(O)/tests/bench/$(soname): $(O)/$(so)
+	$(Q)mkdir -p $(@D) && cp -p $< $@
+$(O)/tests/bench/libu32.so: $(O)/tests/bench/u32.o
+	$(call say,LD)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -shared -Wl,-soname,$(@F) -o $@ $<
+$(bench:%=$(O)/%): %: %.o $(bench_lib)
+	$(call say,LD)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -Wl,--as-needed,-z,now,-rpath,'$$ORIGIN' -o $@ $< $(bench_lib)
 
 # PID 1 of the guests has nothing to load libraries with yet.
 $(O)/tests/vm/init: tests/vm/init.c $(O)/.flags
@@ -335,7 +350,7 @@ unit_tests := $(unit:%=$(O)/asan/%) $(lib_unit:%=$(O)/tsan/%)
 # What tests/t-valgrind.sh and tests/t-fuzz.sh run.
 tried      := $(lib_unit:%=$(O)/%) $(fuzzers:%=$(O)/%)
 host_tests := $(wildcard tests/t-*.sh)
-check: all modules $(vm_programs) $(unit_tests) $(tried) $(vm_tests)
+check: all modules $(vm_programs) $(unit_tests) $(tried) $(bench:%=$(O)/%) $(vm_tests)
 	$(call prove,$(vm_tests) $(host_tests) $(unit_tests))
 
 check-debug: all module-debug $(vm_programs) $(debug_tests)
@@ -361,8 +376,8 @@ fuzz: $(fuzzers:%=$(O)/%)
 			-artifact_prefix=$(O)/corpus/$$f- $(O)/corpus/$$f tests/fuzz/seeds/$$f || exit 1; \
 	done
 
-bench: modules $(O)/tests/vm/init $(O)/tests/vm/draw
-	@PYTHONPATH=tests/vm $(PYTHON) tests/bench/randomness.py $(KERNELS)
+bench: $(bench_kernels:%=module-%) $(O)/tests/vm/init $(O)/tests/vm/draw $(bench:%=$(O)/%)
+	@PYTHONPATH=tests/vm $(PYTHON) tests/bench/report.py --kernels $(bench_kernels) -- $(PARTS)
 
 # --- Installation -------------------------------------------------------------
 
@@ -403,8 +418,8 @@ help:
 	@echo 'make check      all tests; KERNELS= and SCENARIOS= choose among them'
 	@echo 'make check-static   of those, the checks of the source alone'
 	@echo 'make check-kernels  builds the module for every kernel that Debian has'
-	@echo 'make bench      random numbers that clones have in common; KERNELS= chooses'
 	@echo 'make fuzz       fuzzes the library, for FUZZ_SECONDS=$(FUZZ_SECONDS) a fuzzer'
+	@echo 'make bench      what a check costs and misses; KERNELS= and PARTS= choose'
 	@echo 'make check-debug  the scenarios on a kernel with sanitizers, built at first'
 	@echo 'make abi        records the ABI of the library; a release does'
 	@echo 'make deps       install the Debian packages that the above need'

@@ -1,98 +1,95 @@
-#!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
 # Copyright (C) the vmgen authors
-"""The headline figure: leading random numbers that pairs of siblings have in common, with the stock
-kernel and with vmgenc, for each kernel and number of CPUs. Prints a table and writes bench.json."""
+"""The headline figure: random numbers that pairs of siblings have in common, with the stock kernel,
+with vmgenc, and with vmgenc through the library, for each kernel and number of CPUs."""
 
 import concurrent.futures
-import dataclasses
-import json
+import itertools
 import os
 import sys
 import threading
 
 import draws
 import kernel as kernels
-from guest import build_directory, scratch
+from check import programs
+from machine import scratch
 from scenario import boot, new_guid, seed
-from siblings import UPTIME, first_draws, in_common
+from siblings import UPTIME, first_draws
+from stale import spread
 
 CPUS = (1, 2, 4)
 DRAWS = 4000
+# 5 siblings are 10 pairs.
+SIBLINGS = 5
+SNAPSHOTS = 2
+WAYS = {
+    "stock": "getrandom, stock kernel",
+    "getrandom": "getrandom, with vmgenc",
+    "vmgen_getrandom": "vmgen_getrandom, with vmgenc",
+}
 # Guests that only grow old cost nothing and do so side by side.
 busy = threading.Semaphore(os.cpu_count())
-
-
-@dataclasses.dataclass
-class Result:
-    kernel: str
-    release: str
-    cpus: int
-    stock: list     # of each pair of siblings
-    vmgen: list
 
 
 def grow_old(kernel, cpus, guid):
     """A snapshot of a guest that no longer reseeds every few seconds."""
     with busy:
         # Counting instructions skips idle time, but some kernels do not boot with it on more CPUs.
-        guest = boot(kernel, ["draw"], load=False, sanitized=False, memory=256, guid=guid,
-                     cpus=cpus, icount=cpus == 1)
+        guest = boot(kernel, ["draw", *programs("apart")], load=False, sanitized=False,
+                     memory=256, guid=guid, cpus=cpus, icount=cpus == 1)
     with guest as g:
         seed(g)
         g.sleep_until(UPTIME)
         return g.snapshot()
 
 
-def draw(old, guid, load):
-    with old.clone(guid=guid) as g:
-        if load:
-            g.run("insmod /vmgenc.ko")
+def begin(g, way, guid):
+    if way == "stock":
         draws.begin(g, guid, DRAWS)
+        return
+    g.run("insmod /vmgenc.ko")
+    draws.begin_program(g, f"apart {way} {DRAWS}")
+
+
+def in_common(old, way, guid):
+    """Of each pair of the siblings of one snapshot."""
+    with old.clone(guid=guid) as g:
+        begin(g, way, guid)
         snapshot = g.snapshot()
-    common = in_common(first_draws(snapshot, guid, DRAWS))
+    found = [set(drawn) for drawn in first_draws(snapshot, guid, DRAWS, SIBLINGS)]
     snapshot.path.unlink()
-    return common
+    if any(len(drawn) != DRAWS for drawn in found):
+        raise RuntimeError(f"{way}: {[len(drawn) for drawn in found]} draws, not {DRAWS} each")
+    return [len(a & b) for a, b in itertools.combinations(found, 2)]
 
 
-def measure(kernel, cpus):
+def measure_machine(kernel, cpus):
     guid = new_guid()
     old = grow_old(kernel, cpus, guid)
+    rows = []
     with busy:
-        result = Result(kernel, kernels.load(kernel).release, cpus,
-                        draw(old, guid, load=False), draw(old, guid, load=True))
+        for way in WAYS:
+            common = [n for _ in range(SNAPSHOTS) for n in in_common(old, way, guid)]
+            rows.append({"kernel": kernel, "cpus": cpus, "way": way, "draws": DRAWS,
+                         "common": common})
     old.path.unlink()
     print(f"  {kernel}, CPUs {cpus}: done", file=sys.stderr, flush=True)
-    return result
+    return rows
 
 
-def spread(values):
-    low, high = (f"all {DRAWS}" if n == DRAWS else str(n) for n in (min(values), max(values)))
-    return low if low == high else f"{low} to {high}"
-
-
-def show(results):
-    print(f"Leading draws that pairs of siblings have in common, of {DRAWS}\n")
-    print(f"{'kernel':12}{'CPUs':>4}   {'stock kernel':20}with vmgenc")
-    for r in results:
-        print(f"{r.kernel:12}{r.cpus:4}   {spread(r.stock):20}{spread(r.vmgen)}")
-
-
-def main(names):
+def measure(options):
     # What the threads share is made before there are any.
-    kernels.fetch(names)
+    kernels.fetch(options.kernels)
     scratch()
-    cases = [(kernel, cpus) for kernel in names for cpus in CPUS]
+    cases = [(kernel, cpus) for kernel in options.kernels for cpus in CPUS]
     with concurrent.futures.ThreadPoolExecutor(len(cases)) as pool:
-        results = list(pool.map(measure, *zip(*cases)))
-    show(results)
-    path = build_directory() / "bench.json"
-    path.write_text(json.dumps({"draws": DRAWS, "results": [vars(r) for r in results]}, indent=2)
-                    + "\n", "ascii")
-    print(f"\n{path}")
+        return [row for rows in pool.map(measure_machine, *zip(*cases)) for row in rows]
 
 
-if __name__ == "__main__":
-    if len(sys.argv) < 2:
-        sys.exit(f"usage: {sys.argv[0]} KERNEL...")
-    main(sys.argv[1:])
+COLUMNS = (
+    ("kernel", 12, lambda row: row["kernel"]),
+    ("CPUs", 6, lambda row: f"{row['cpus']:4}"),
+    ("", 30, lambda row: WAYS[row["way"]]),
+    ("pairs", 7, lambda row: f"{len(row['common']):5}"),
+    (f"in common, of {DRAWS}", 0, lambda row: spread(row["common"])),
+)

@@ -13,7 +13,12 @@ DONE = "all drawn"
 
 def begin(guest, event, count, log=""):
     """Draw from now on; event is the GUID that will change, or "sleep"."""
-    guest.spawn(f"draw {event} {count} {TIMEOUT} {log} >/tmp/draws 2>&1; echo {DONE} >/dev/console")
+    begin_program(guest, f"draw {event} {count} {TIMEOUT} {log}")
+
+
+def begin_program(guest, command):
+    """The same by another program that prints what draw does."""
+    guest.spawn(f"{command} >/tmp/draws 2>&1; echo {DONE} >/dev/console")
     guest.wait_for("grep . /tmp/draws")
     guest.run("grep -qx ready /tmp/draws || { cat /tmp/draws; false; }")
 

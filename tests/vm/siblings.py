@@ -12,11 +12,11 @@ SIBLINGS = 3
 UPTIME = 130
 
 
-def first_draws(snapshot, guid, count):
+def first_draws(snapshot, guid, count, siblings=SIBLINGS):
     """The first draws of each sibling after the snapshot of a guest that had begun to draw."""
     found = []
     # IDs that a host counts up share a half with the old one, and look torn.
-    for new in [new_guid()] + [new_guid()[:18] + guid[18:] for _ in range(SIBLINGS - 1)]:
+    for new in [new_guid()] + [new_guid()[:18] + guid[18:] for _ in range(siblings - 1)]:
         with snapshot.clone(guid=new) as c:
             found.append(draws.finish(c, count))
     return found

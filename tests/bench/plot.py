@@ -1,0 +1,90 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: BSD-2-Clause
+# Copyright (C) the vmgen authors
+"""plot.py JSON SVG: draws what report.py has measured, a panel for each part."""
+
+import json
+import pathlib
+import sys
+
+import matplotlib
+
+matplotlib.use("SVG")
+# Text stays text, and the same figures give the same file.
+matplotlib.rcParams.update({"svg.fonttype": "none", "svg.hashsalt": "vmgen", "font.size": 9})
+
+from matplotlib import pyplot  # noqa: E402: the back end is chosen before
+
+
+def bars_of_costs(axes, rows):
+    names = [row["way"] for row in rows]
+    for offset, mode in ((-0.2, "loop"), (0.2, "alone")):
+        medians = [row[mode]["median"] for row in rows]
+        errors = [[row[mode]["median"] - row[mode]["low"] for row in rows],
+                  [row[mode]["high"] - row[mode]["median"] for row in rows]]
+        axes.barh([i + offset for i in range(len(rows))], medians, 0.4, xerr=errors, label=mode)
+    axes.set_yticks(range(len(rows)), names)
+    axes.invert_yaxis()
+    axes.set_xscale("log")
+    axes.set_xlabel("ns for a call: median, quartiles")
+    axes.legend()
+
+
+def bars_of_groups(axes, rows, name, value, label):
+    """Largest values, a group of bars for each kernel and number of CPUs."""
+    groups = list(dict.fromkeys((row["kernel"], row["cpus"]) for row in rows))
+    names = list(dict.fromkeys(row[name] for row in rows))
+    width = 0.8 / len(names)
+    for i, each in enumerate(names):
+        found = {(row["kernel"], row["cpus"]): max(row[value]) for row in rows
+                 if row[name] == each}
+        axes.bar([g + i * width for g in range(len(groups))], [found[g] for g in groups], width,
+                 label=each)
+    axes.set_xticks([g + 0.4 - width / 2 for g in range(len(groups))],
+                    [f"{kernel}\n{cpus} CPU{'s' if cpus > 1 else ''}" for kernel, cpus in groups])
+    # Most are 0, which a logarithm has no place for.
+    axes.set_yscale("symlog")
+    axes.set_ylim(bottom=0)
+    axes.set_ylabel(label)
+    axes.legend(loc="upper left", bbox_to_anchor=(1, 1))
+
+
+def lines_of_waiters(axes, rows):
+    for kernel in dict.fromkeys(row["kernel"] for row in rows):
+        own = [row for row in rows if row["kernel"] == kernel]
+        axes.plot([row["waiters"] for row in own], [row["instructions"] for row in own], "o-",
+                  label=kernel)
+    axes.set_xscale("log")
+    axes.set_yscale("log")
+    axes.set_xlabel("waiting descriptors")
+    axes.set_ylabel("instructions, noticed to woken")
+    axes.legend()
+
+
+PANELS = {
+    "host": ("A check, this machine", bars_of_costs),
+    "guest": ("A check, emulated guest", bars_of_costs),
+    "stale": ("Stale rounds after a resume",
+              lambda axes, rows: bars_of_groups(axes, rows, "way", "rounds", "rounds (largest)")),
+    "waiters": ("Wake-up from poll", lines_of_waiters),
+    "randomness": ("Random numbers in common",
+                   lambda axes, rows: bars_of_groups(axes, rows, "way", "common",
+                                                     "in common (largest pair)")),
+}
+
+
+def main(source, target):
+    found = json.loads(pathlib.Path(source).read_text("ascii"))
+    figure, panels = pyplot.subplots(len(found), 1, figsize=(8, 3.6 * len(found)), squeeze=False)
+    for axes, (part, rows) in zip(panels[:, 0], found.items(), strict=True):
+        title, fill = PANELS[part]
+        axes.set_title(title)
+        fill(axes, rows)
+    figure.tight_layout()
+    figure.savefig(target, format="svg", metadata={"Date": None})
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 3:
+        sys.exit(f"usage: {sys.argv[0]} JSON SVG")
+    main(*sys.argv[1:])

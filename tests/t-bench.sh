@@ -1,0 +1,57 @@
+#!/bin/sh
+# SPDX-License-Identifier: BSD-2-Clause
+# Copyright (C) the vmgen authors
+#
+# make bench, as far as it needs no guest: every way to check is measured, and the
+# figures are written and drawn. What they are is not judged here.
+#
+# functions are called through ok:
+# shellcheck disable=SC2317
+
+cd "$(dirname "$0")/.." || exit 1
+. tests/tap.sh
+
+out=$(mktemp -d) || exit 1
+trap 'rm -rf "$out"' EXIT
+
+report() {
+	PYTHONPATH=tests/vm "${PYTHON:-python3}" tests/bench/report.py --out "$out" "$@"
+}
+
+# The ways that files can be asked in; each costs an instruction at least.
+figures() {
+	python3 - "$out/bench.json" <<-'END'
+		import json, sys
+		rows = json.load(open(sys.argv[1]))["host"]
+		ways = [row["way"] for row in rows]
+		assert ways == ["empty", "load", "u32", "awslc", "changed", "changed_raw", "guard",
+		                "changed_now", "getrandom"], ways
+		for row in rows:
+		    assert row["way"] == "empty" or row["instructions"] >= 1, row
+		    for mode in ("loop", "alone"):
+		        ns = row[mode]
+		        assert 0 < ns["least"] <= ns["median"], row
+		        assert ns["to_load"] > 0 and ns["to_u32"] > 0, row
+		cost = {row["way"]: row["instructions"] for row in rows}
+		assert cost["load"] < cost["u32"] < cost["changed"] < cost["changed_raw"], cost
+	END
+}
+
+picture() {
+	python3 - "$out/bench.svg" <<-'END'
+		import sys, xml.etree.ElementTree as tree
+		text = [e.text for e in tree.parse(sys.argv[1]).iter() if e.text]
+		assert {"load", "u32", "changed", "changed_raw"} <= {t.strip() for t in text}, text
+	END
+}
+
+refuses() {
+	! report "$@" 2>"$out/error" && grep -q -- "$1" "$out/error"
+}
+
+ok 'a check is measured on this machine' report --samples 3 host
+ok 'the JSON file has a row for each way, with its figures' figures
+ok 'so has the picture' picture
+ok 'an unknown part is refused' refuses nonsense
+ok 'so are no samples' refuses --samples 1
+tap_done
