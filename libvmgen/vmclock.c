@@ -54,7 +54,7 @@ static bool try_read(const struct vmclock_page *page, uint32_t *ret_size, uint64
 int vmclock_read(const struct vmclock_page *page, size_t room, uint64_t *ret_flags,
 		 uint64_t *ret_counter)
 {
-	uint64_t flags, counter, start;
+	uint64_t flags, counter, start = 0;
 	unsigned int tries = 0;
 	uint32_t size;
 
@@ -62,10 +62,14 @@ int vmclock_read(const struct vmclock_page *page, size_t room, uint64_t *ret_fla
 	    __atomic_load_n(&page->magic, __ATOMIC_RELAXED) != VMCLOCK_MAGIC ||
 	    __atomic_load_n(&page->version, __ATOMIC_RELAXED) != 1)
 		return -EPROTO;
-	start = now_ms();
-	while (!try_read(page, &size, &flags, &counter))
-		if (++tries % TRIES == 0 && now_ms() - start > DEADLINE_MS)
+	while (!try_read(page, &size, &flags, &counter)) {
+		if (++tries % TRIES)
+			continue;
+		if (!start)
+			start = now_ms();
+		else if (now_ms() - start > DEADLINE_MS)
 			return -ETIMEDOUT;
+	}
 	if (size > room)
 		return -EPROTO;
 	if (size < sizeof(*page) || !(flags & VMCLOCK_VM_GEN_COUNTER_PRESENT))
