@@ -65,10 +65,11 @@ only_vmclock := 7.2 newest
 only_mutants := debug
 # What make check-debug leaves out: what comes with kernels of its own, or talks
 # over a network, which that kernel has not; what is about user space or about
-# speed, which on that kernel takes minutes and finds nothing more; and hibernate
-# and order, whose clock counts instructions: there are so many more of them that
-# ACPI gives up, and that programs ahead of all others leave no time to the rest.
-not_debug   := debian devicetree examples awslc clones crowd daemon first hibernate \
+# speed, which on that kernel takes minutes and finds nothing more; and what
+# counts instructions, of which there are so many there that ACPI gives up
+# (hibernate), that programs ahead of all others leave no time to the rest
+# (order), or that one by one they take half an hour (midway).
+not_debug   := debian devicetree examples awslc clones crowd daemon first hibernate midway \
 	       order remedies sources spinners vmclock
 # The machine has a device tree, and nothing that the others look for.
 only_devicetree := 6.12-arm64
