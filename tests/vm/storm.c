@@ -36,7 +36,7 @@ enum {
 	LIFE_MS = 300,
 	/* While the module wants to go it needs a gap: the threads rest, ever longer. */
 	REST_MS = 100,
-	REFUSALS = 100,
+	REFUSALS = 20,
 	/* Longer than everything may take; ends the program with SIGALRM. */
 	HANG_SECONDS = 300,
 };
