@@ -200,7 +200,7 @@ int record_from_json(struct json_object *json, struct record *ret_record)
 
 	if (json_get_text(json, "id_hash", &hash) || !hash_valid(hash) ||
 	    json_get_text(json, "event", &event) || event_parse(event, &record.event) ||
-	    record.event == EVENT_NONE ||
+	    record.event == EVENT_NONE || record.event == EVENT_TEST ||
 	    word_from_json(json, "hint", "unknown", record.hint) ||
 	    word_from_json(json, "intent", "", record.intent) ||
 	    word_from_json(json, "source", "vmgenid", record.source) ||
