@@ -72,7 +72,10 @@ static inline void begin_record(enum event event)
 	int fd;
 
 	record_clear(&record);
-	record = (struct record){ .id_hash = HASH, .event = event, .generation = 42 };
+	record = (struct record){
+		.id_hash = HASH, .event = event, .generation = 42,
+		.hint = "unknown", .source = "vmgenid",
+	};
 	state.run = record;
 	if (state_open(config.state_dir, &fd) || state_save(fd, &state))
 		scratch_give_up("state");

@@ -116,6 +116,9 @@ static void test_environment(void)
 	hook("20-env", "[ \"$0\" = /proc/self/fd/3 ] || exit 1\necho \"$#:$1:$2:$PWD\" >out-env; env | grep -v ^PWD= | LC_ALL=C sort >>out-env\n"
 	     "cd /proc/$$/fd; echo * >>/$OLDPWD/out-env");
 	begin_record(EVENT_CHANGED);
+	strcpy(record.source, "vmclock");
+	strcpy(record.hint, "rollback");
+	strcpy(record.intent, "restore");
 	umask(077);
 	run_hooks();
 	umask(022);
@@ -126,8 +129,8 @@ static void test_environment(void)
 	snprintf(command, sizeof(command),
 		 "2:changed:42:%s\nLANG=C.UTF-8\n"
 		 "OLDPWD=/\nPATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\n"
-		 "VMGEN_EVENT=changed\nVMGEN_GENERATION=42\nVMGEN_HINT=unknown\n"
-		 "VMGEN_ID_HASH=" HASH "\nVMGEN_INTENT=\nVMGEN_SOURCE=vmgenid\n", scratch_directory);
+		 "VMGEN_EVENT=changed\nVMGEN_GENERATION=42\nVMGEN_HINT=rollback\n"
+		 "VMGEN_ID_HASH=" HASH "\nVMGEN_INTENT=restore\nVMGEN_SOURCE=vmclock\n", scratch_directory);
 	if (!ok(!strncmp(scratch_read("out-env"), command, strlen(command)), "arguments and environment"))
 		printf("# %s\n# %s\n", scratch_read("out-env"), command);
 	/* Of the shell: 10 is the script again, 4 the directory that it lists. */
