@@ -19,11 +19,14 @@
 #include "log.h"
 #include "output.h"
 #include "process.h"
+#include "tree.h"
 
 enum {
 	EXIT_NOT_APPLICABLE = 77,
 	/* Per look at the output, so that a hook that prints on and on still times out. */
 	PUMP_SIZE = 65536,
+	/* Between looks at what is left of a hook that is being ended. */
+	LOOK_INTERVAL_MS = 20,
 };
 
 static int64_t now_ms(void)
@@ -34,46 +37,63 @@ static int64_t now_ms(void)
 	return now.tv_sec * INT64_C(1000) + now.tv_nsec / 1000000;
 }
 
-/*
- * Runs until the process has ended or is given up. Returns true if its time
- * was over.
- */
-static bool watch_process(const struct job *job, const struct process *process)
+/* Returns true when the process has ended, false when its time is over. */
+static bool wait_for_end(const struct job *job, const struct process *process,
+			 struct output *output)
 {
-	const struct {
-		unsigned int timeout_ms;
-		int signal;
-	} steps[] = {
-		{ job->timeout_ms, SIGTERM },
-		{ job->config->kill_grace_ms, SIGKILL },
-		/* One that hangs in the kernel cannot be helped. */
-		{ job->config->kill_grace_ms, 0 },
-	};
-	struct output output = { .name = job->hook->name };
 	struct pollfd fds[] = {
 		{ .fd = process->pid_fd, .events = POLLIN },
 		{ .fd = process->output_fd, .events = POLLIN },
 	};
-	int64_t deadline = now_ms() + steps[0].timeout_ms, left;
-	size_t step = 0;
+	int64_t deadline = now_ms() + job->timeout_ms, left;
 
-	while (!fds[0].revents && step < sizeof(steps) / sizeof(steps[0])) {
+	while (!fds[0].revents) {
 		left = deadline - now_ms();
-		if (left <= 0) {
-			if (steps[step].signal)
-				(void)kill(-process->pid, steps[step].signal);
-			if (++step < sizeof(steps) / sizeof(steps[0]))
-				deadline = now_ms() + steps[step].timeout_ms;
-			continue;
-		}
+		if (left <= 0)
+			return false;
 		if (poll(fds, 2, left) > 0 && fds[1].revents &&
-		    !output_pump(&output, process->output_fd, PUMP_SIZE))
+		    !output_pump(output, process->output_fd, PUMP_SIZE))
 			fds[1].fd = -1;
 	}
-	/* What it printed last; a grandchild may still hold the other end. */
-	(void)output_pump(&output, process->output_fd, PUMP_SIZE);
-	output_finish(&output);
-	return step > 0;
+	return true;
+}
+
+/* Returns how many of the hook's processes are left when the grace is over. */
+static size_t end_with(const struct job *job, const struct process *process, int signal,
+		       struct output *output)
+{
+	const struct timespec pause = { .tv_nsec = LOOK_INTERVAL_MS * 1000000 };
+	int64_t deadline = now_ms() + job->config->kill_grace_ms;
+	int next = signal;
+	size_t left;
+
+	for (;;) {
+		if (tree_signal(next, &left)) {
+			/* Better some of them than none. */
+			(void)kill(-process->pid, next);
+			left = 1;
+		}
+		if (!left || now_ms() >= deadline)
+			return left;
+		nanosleep(&pause, NULL);
+		/* It may print before it ends. */
+		(void)output_pump(output, process->output_fd, PUMP_SIZE);
+		/* Once is enough to ask, but what was forked meanwhile must be killed, too. */
+		if (signal != SIGKILL)
+			next = 0;
+	}
+}
+
+/* Ends everything that the hook started, wherever it went. */
+static void end_tree(const struct job *job, const struct process *process, struct output *output)
+{
+	size_t left;
+
+	(void)end_with(job, process, SIGTERM, output);
+	left = end_with(job, process, SIGKILL, output);
+	if (left)
+		log_error("%s: %zu of its processes hang in the kernel and cannot be ended",
+			  job->hook->name, left);
 }
 
 static void set_outcome(struct hook_result *result, bool timed_out, const siginfo_t *end)
@@ -113,7 +133,7 @@ static void log_result(const struct job *job, const struct hook_result *result)
 			  name, result->status, sigabbrev_np(result->status) ?: "?");
 		break;
 	case OUTCOME_TIMED_OUT:
-		log_error("%s: had not ended after %u s, so its process group was sent SIGTERM and SIGKILL; mend it, or raise timeout in %s/%s.conf",
+		log_error("%s: had not ended after %u s, so all its processes were ended; mend it, or raise timeout in %s/%s.conf",
 			  name, job->timeout_ms / 1000, job->config->hook_settings_dir, name);
 		break;
 	case OUTCOME_UNUSABLE:
@@ -159,24 +179,27 @@ static int start_hook(const struct job *job, struct process *ret_process)
 
 void attempt_run(const struct job *job, struct hook_result *ret_result)
 {
+	struct output output = { .name = job->hook->name };
+	siginfo_t end = { .si_pid = 0 };
 	int64_t start = now_ms();
 	struct process process;
-	siginfo_t end = { .si_pid = 0 };
 	bool timed_out;
 
 	ret_result->outcome = OUTCOME_UNUSABLE;
+	ret_result->status = 0;
 	if (start_hook(job, &process))
 		return;
-	timed_out = watch_process(job, &process);
-	/*
-	 * Its process ID is not free again before it is reaped, so the group
-	 * that a leader left behind can be killed without hitting another.
-	 */
-	(void)waitid(P_PIDFD, process.pid_fd, &end, WEXITED | WNOWAIT | WNOHANG);
+	timed_out = !wait_for_end(job, &process, &output);
 	if (timed_out)
-		(void)kill(-process.pid, SIGKILL);
+		end_tree(job, &process, &output);
+	/* What it printed last; a grandchild may still hold the other end. */
+	(void)output_pump(&output, process.output_fd, PUMP_SIZE);
+	output_finish(&output);
+	/* Only now is its process ID free, which is that of its group as well. */
 	(void)waitid(P_PIDFD, process.pid_fd, &end, WEXITED | WNOHANG);
 	ret_result->duration_ms = now_ms() - start;
+	close(process.pid_fd);
+	close(process.output_fd);
 	set_outcome(ret_result, timed_out, &end);
 	log_result(job, ret_result);
 }

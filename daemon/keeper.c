@@ -49,6 +49,8 @@ become_keeper(const struct job *job, int report_fd, int lock_fd)
 	(void)signal(SIGPIPE, SIG_IGN);
 	(void)setsid();
 	(void)prctl(PR_SET_NAME, "vmgend-keeper");
+	/* What the hook leaves behind stays a descendant, so that it can be ended. */
+	(void)prctl(PR_SET_CHILD_SUBREAPER, 1);
 	/* First out of the way, so that no dup3() below hits another. */
 	report_fd = fcntl(report_fd, F_DUPFD, LOCK_FD + 1);
 	lock_fd = fcntl(lock_fd, F_DUPFD, LOCK_FD + 1);

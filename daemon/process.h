@@ -21,7 +21,8 @@ struct process {
 
 /*
  * Executes exec_fd, which may be O_PATH. Standard input is /dev/null, nothing
- * else is inherited; a script finds itself on descriptor 3.
+ * else is inherited; a script finds itself on descriptor 3. It is killed when
+ * the caller ends.
  *
  * Returns 0, and the caller closes both descriptors and reaps the process; or
  * -errno, that of execveat(2) included, and no process is left.
