@@ -45,7 +45,7 @@ static bool wait_for_end(const struct job *job, const struct process *process,
 		{ .fd = process->pid_fd, .events = POLLIN },
 		{ .fd = process->output_fd, .events = POLLIN },
 	};
-	int64_t deadline = now_ms() + job->timeout_ms, left;
+	int64_t deadline = now_ms() + job->settings->timeout_sec * INT64_C(1000), left;
 
 	while (!fds[0].revents) {
 		left = deadline - now_ms();
@@ -85,7 +85,8 @@ static size_t end_with(const struct job *job, const struct process *process, int
 }
 
 /* Ends everything that the hook started, wherever it went. */
-static void end_tree(const struct job *job, const struct process *process, struct output *output)
+static void end_tree(const struct job *job, const struct process *process,
+		     struct output *output)
 {
 	size_t left;
 
@@ -134,7 +135,7 @@ static void log_result(const struct job *job, const struct hook_result *result)
 		break;
 	case OUTCOME_TIMED_OUT:
 		log_error("%s: had not ended after %u s, so all its processes were ended; mend it, or raise timeout in %s/%s.conf",
-			  name, job->timeout_ms / 1000, job->config->hook_settings_dir, name);
+			  name, job->settings->timeout_sec, job->config->hook_settings_dir, name);
 		break;
 	case OUTCOME_UNUSABLE:
 	case OUTCOME_LOST:
@@ -153,14 +154,48 @@ static void log_unusable(const struct job *job, int error)
 	else if (error == -ENOEXEC)
 		remedy = "; a script needs #! and its interpreter in its first line";
 	else if (error == -EACCES)
-		remedy = "; its interpreter may not be executed, or the file system is mounted noexec";
+		remedy = "; it or its interpreter may not be executed, by that user at any rate, or the file system is mounted noexec";
 	log_error("%s: not run: cannot execute %s/%s: %s%s", hook->name, hook->directory,
 		  hook->name, strerror(-error), remedy);
 }
 
-static int start_hook(const struct job *job, struct process *ret_process)
+static int execute(const struct job *job, int fd, const struct account *account,
+		   struct process *ret_process)
 {
 	struct environment environment;
+	const struct program program = {
+		.fd = fd, .argv = environment.argv, .envp = environment.envp,
+		.account = account,
+	};
+	int r;
+
+	environment_init(&environment, job->run, job->hook, account);
+	r = process_start(&program, ret_process);
+	if (r)
+		log_unusable(job, r);
+	return r;
+}
+
+static int execute_as(const struct job *job, int fd, const char *user,
+		      struct process *ret_process)
+{
+	struct account account;
+	int r;
+
+	r = account_find(user, &account);
+	if (r) {
+		log_error("%s: not run: user \"%s\" of %s/%s.conf: %s", job->hook->name, user,
+			  job->config->hook_settings_dir, job->hook->name, account_strerror(r));
+		return r;
+	}
+	r = execute(job, fd, &account, ret_process);
+	account_clear(&account);
+	return r;
+}
+
+static int start_hook(const struct job *job, struct process *ret_process)
+{
+	const char *user = job->settings->user;
 	char reason[HOOK_REASON_SIZE];
 	int fd, r;
 
@@ -169,17 +204,33 @@ static int start_hook(const struct job *job, struct process *ret_process)
 		log_error("%s: not run: %s", job->hook->name, reason);
 		return r;
 	}
-	environment_init(&environment, job->run, job->hook);
-	r = process_start(fd, environment.argv, environment.envp, ret_process);
+	r = *user ? execute_as(job, fd, user, ret_process) :
+		    execute(job, fd, NULL, ret_process);
 	close(fd);
-	if (r)
-		log_unusable(job, r);
 	return r;
+}
+
+/* Returns true if its time was over. */
+static bool watch(const struct job *job, const struct process *process,
+		  siginfo_t *ret_end)
+{
+	struct output output = { .name = job->hook->name };
+	bool timed_out = !wait_for_end(job, process, &output);
+
+	if (timed_out)
+		end_tree(job, process, &output);
+	/* What it printed last; a grandchild may still hold the other end. */
+	(void)output_pump(&output, process->output_fd, PUMP_SIZE);
+	output_finish(&output);
+	/* Only now is its process ID free, which is that of its group as well. */
+	(void)waitid(P_PIDFD, process->pid_fd, ret_end, WEXITED | WNOHANG);
+	close(process->pid_fd);
+	close(process->output_fd);
+	return timed_out;
 }
 
 void attempt_run(const struct job *job, struct hook_result *ret_result)
 {
-	struct output output = { .name = job->hook->name };
 	siginfo_t end = { .si_pid = 0 };
 	int64_t start = now_ms();
 	struct process process;
@@ -189,17 +240,8 @@ void attempt_run(const struct job *job, struct hook_result *ret_result)
 	ret_result->status = 0;
 	if (start_hook(job, &process))
 		return;
-	timed_out = !wait_for_end(job, &process, &output);
-	if (timed_out)
-		end_tree(job, &process, &output);
-	/* What it printed last; a grandchild may still hold the other end. */
-	(void)output_pump(&output, process.output_fd, PUMP_SIZE);
-	output_finish(&output);
-	/* Only now is its process ID free, which is that of its group as well. */
-	(void)waitid(P_PIDFD, process.pid_fd, &end, WEXITED | WNOHANG);
+	timed_out = watch(job, &process, &end);
 	ret_result->duration_ms = now_ms() - start;
-	close(process.pid_fd);
-	close(process.output_fd);
 	set_outcome(ret_result, timed_out, &end);
 	log_result(job, ret_result);
 }

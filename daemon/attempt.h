@@ -17,7 +17,7 @@ struct job {
 	const struct config *config;
 	const struct record *run;
 	const struct hook *hook;
-	unsigned int timeout_ms;
+	const struct hook_settings *settings;
 };
 
 /*

@@ -13,15 +13,22 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "account.h"
 #include "config.h"
 #include "hook.h"
 #include "paths.h"
 
+/* What comes before the network is not worth a delay: it asks nobody else. */
+enum { FIRST_SPREAD_BAND = 40 };
+
 static const char seconds[] = "a number of seconds from 1 to 86400";
+static const char delay[] = "a number of seconds from 0 to 86400";
 
 static const struct setting daemon_table[] = {
 	{ "hook-timeout", settings_parse_seconds,
 	  offsetof(struct config, hook_timeout_sec), seconds },
+	{ "jitter", settings_parse_delay,
+	  offsetof(struct config, jitter_sec), delay },
 	{ "hook-path", settings_parse_paths,
 	  offsetof(struct config, hook_path), "absolute paths with ':' between them" },
 	{ "hook-settings", settings_parse_path,
@@ -34,6 +41,12 @@ static const struct setting hook_table[] = {
 	  offsetof(struct hook_settings, enabled), "\"yes\" or \"no\"" },
 	{ "timeout", settings_parse_seconds,
 	  offsetof(struct hook_settings, timeout_sec), seconds },
+	{ "retries", settings_parse_retries,
+	  offsetof(struct hook_settings, retries), "a number from 0 to 10" },
+	{ "jitter", settings_parse_delay,
+	  offsetof(struct hook_settings, jitter_sec), delay },
+	{ "user", settings_parse_user,
+	  offsetof(struct hook_settings, user), "the name of a user" },
 	{ .key = NULL },
 };
 
@@ -46,7 +59,9 @@ int config_init(struct config *config)
 		.hook_path = strdup(PATH_HOOKS),
 		.hook_settings_dir = strdup(PATH_HOOK_SETTINGS),
 		.hook_timeout_sec = 90,
+		.jitter_sec = 5,
 		.kill_grace_ms = 5000,
+		.retry_pause_ms = 5000,
 	};
 	if (config->device && config->state_dir && config->runtime_dir && config->hook_path &&
 	    config->hook_settings_dir)
@@ -118,12 +133,19 @@ int config_read(struct config *config, const char *path, bool required,
 	return for_each_file(directory, read_daemon_file, config, ret_error);
 }
 
+struct hook_settings config_hook_defaults(const struct config *config, const char *hook)
+{
+	return (struct hook_settings){
+		.enabled = true,
+		.timeout_sec = config->hook_timeout_sec,
+		.jitter_sec = hook_band(hook) < FIRST_SPREAD_BAND ? 0 : config->jitter_sec,
+	};
+}
+
 int config_read_hook(const struct config *config, const char *hook,
 		     struct hook_settings *ret_settings, char ret_error[SETTINGS_ERROR_SIZE])
 {
-	struct hook_settings settings = {
-		.enabled = true, .timeout_sec = config->hook_timeout_sec,
-	};
+	struct hook_settings settings = config_hook_defaults(config, hook);
 	char path[PATH_MAX];
 	int r;
 
@@ -154,4 +176,29 @@ static int check_hook_file(const char *path, void *context, char *ret_error)
 int config_check_hooks(const struct config *config, char ret_error[SETTINGS_ERROR_SIZE])
 {
 	return for_each_file(config->hook_settings_dir, check_hook_file, (void *)config, ret_error);
+}
+
+static int check_user(const char *path, void *context, char *ret_error)
+{
+	struct hook_settings settings = { .user = "" };
+	struct account account;
+	int r;
+
+	(void)context;
+	r = settings_read(path, "hook", hook_table, &settings, ret_error);
+	if (r || !*settings.user)
+		return r;
+	r = account_find(settings.user, &account);
+	if (r) {
+		snprintf(ret_error, SETTINGS_ERROR_SIZE, "%s: user \"%s\": %s", path,
+			 settings.user, account_strerror(r));
+		return r;
+	}
+	account_clear(&account);
+	return 0;
+}
+
+int config_check_users(const struct config *config, char ret_error[SETTINGS_ERROR_SIZE])
+{
+	return for_each_file(config->hook_settings_dir, check_user, NULL, ret_error);
 }

@@ -19,13 +19,23 @@ struct config {
 	char *hook_path;
 	char *hook_settings_dir;
 	unsigned int hook_timeout_sec;
+	/* The longest jitter of hooks that may have one by default. */
+	unsigned int jitter_sec;
 	/* From SIGTERM to SIGKILL. */
 	unsigned int kill_grace_ms;
+	/* Before a hook is tried again. */
+	unsigned int retry_pause_ms;
 };
 
 struct hook_settings {
 	bool enabled;
 	unsigned int timeout_sec;
+	/* How often it is tried again when it fails. */
+	unsigned int retries;
+	/* It begins after a random time up to this one. */
+	unsigned int jitter_sec;
+	/* As whom it is run; empty: root. */
+	char user[SETTINGS_USER_SIZE];
 };
 
 /* Fills in what holds without any file. Returns 0 or -ENOMEM. */
@@ -42,11 +52,20 @@ void config_clear(struct config *config);
 int config_read(struct config *config, const char *path, bool required,
 		char ret_error[SETTINGS_ERROR_SIZE]);
 
+/* Returns the settings of a hook that has no file. */
+struct hook_settings config_hook_defaults(const struct config *config, const char *hook);
+
 /* Reads the settings of one hook; no file: the defaults. As config_read(). */
 int config_read_hook(const struct config *config, const char *hook,
 		     struct hook_settings *ret_settings, char ret_error[SETTINGS_ERROR_SIZE]);
 
 /* Reads the settings of every hook that has a file. As config_read(). */
 int config_check_hooks(const struct config *config, char ret_error[SETTINGS_ERROR_SIZE]);
+
+/*
+ * Looks up the users that the settings of hooks name; see account_find(). As
+ * config_read().
+ */
+int config_check_users(const struct config *config, char ret_error[SETTINGS_ERROR_SIZE]);
 
 #endif /* CONFIG_H */

@@ -32,7 +32,7 @@ static void set(struct environment *environment, const char *name, const char *v
 }
 
 void environment_init(struct environment *environment, const struct record *run,
-		      const struct hook *hook)
+		      const struct hook *hook, const struct account *account)
 {
 	const char *event = event_name(run->event), *generation;
 
@@ -51,4 +51,9 @@ void environment_init(struct environment *environment, const struct record *run,
 	set(environment, "VMGEN_HINT", run->hint);
 	set(environment, "VMGEN_INTENT", run->intent);
 	set(environment, "VMGEN_ID_HASH", run->id_hash);
+	if (!account)
+		return;
+	set(environment, "USER", account->name);
+	set(environment, "LOGNAME", account->name);
+	set(environment, "HOME", account->home);
 }

@@ -8,6 +8,7 @@
 #ifndef ENVIRONMENT_H
 #define ENVIRONMENT_H
 
+#include "account.h"
 #include "hook.h"
 #include "record.h"
 
@@ -18,8 +19,11 @@ struct environment {
 	char text[3 * HOOK_PATH_SIZE];
 };
 
-/* Fills it in for a hook of a run. It must stay where it is. */
+/*
+ * Fills it in for a hook of a run. account: as whom it is run; NULL: root, who
+ * is not introduced. The environment must stay where it is.
+ */
 void environment_init(struct environment *environment, const struct record *run,
-		      const struct hook *hook);
+		      const struct hook *hook, const struct account *account);
 
 #endif /* ENVIRONMENT_H */

@@ -7,6 +7,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <linux/close_range.h>
 #include <signal.h>
 #include <stdio.h>
@@ -14,26 +15,80 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
-#include "attempt.h"
+#include "jitter.h"
 #include "keeper.h"
+#include "log.h"
 #include "process.h"
 #include "state.h"
 
 enum {
 	REPORT_FD = 3,
 	LOCK_FD = 4,
+	NSEC_PER_SEC = 1000000000,
 };
+
+/* Returns true if this was called off before the time was over. */
+static bool pause_for(uint64_t nsec)
+{
+	const struct timespec pause = {
+		.tv_sec = nsec / NSEC_PER_SEC, .tv_nsec = nsec % NSEC_PER_SEC,
+	};
+	sigset_t signals;
+
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGTERM);
+	/* It is blocked all the time, so that it waits for this. */
+	return sigtimedwait(&signals, NULL, &pause) == SIGTERM;
+}
+
+static bool may_try_again(enum outcome outcome)
+{
+	switch (outcome) {
+	case OUTCOME_FAILED:
+	case OUTCOME_KILLED:
+	case OUTCOME_TIMED_OUT:
+		return true;
+	case OUTCOME_SUCCEEDED:
+	case OUTCOME_NOT_APPLICABLE:
+	case OUTCOME_UNUSABLE:
+	case OUTCOME_LOST:
+		return false;
+	}
+	return false;
+}
+
+static void try(const struct job *job, struct hook_result *result)
+{
+	unsigned int pause_ms = job->config->retry_pause_ms, retries = job->settings->retries, i;
+
+	for (i = 1; ; i++) {
+		attempt_run(job, result);
+		if (i > retries || !may_try_again(result->outcome))
+			return;
+		log_warning("%s: tried again after %u ms (%u of %u)", result->name, pause_ms, i,
+			    retries);
+		if (pause_for(pause_ms * UINT64_C(1000000)))
+			return;
+	}
+}
 
 static void __attribute__((noreturn)) keep(const struct job *job)
 {
 	struct keeper_report report = { .record_error = 0 };
+	uint64_t jitter = jitter_draw(job->settings->jitter_sec);
 
 	strcpy(report.result.name, job->hook->name);
-	attempt_run(job, &report.result);
+	if (job->settings->jitter_sec) {
+		log_info("%s: begins in %" PRIu64 " ms", job->hook->name, jitter / 1000000);
+		report.called_off = pause_for(jitter);
+	}
+	if (!report.called_off)
+		try(job, &report.result);
 	/* A drill is outside of the record of changes. */
-	if (job->run->event != EVENT_TEST)
+	if (!report.called_off && job->run->event != EVENT_TEST)
 		report.record_error = state_add_result(job->config->state_dir,
 						       job->run->id_hash, &report.result);
 	/* The daemon may be gone; then the record is what counts. */
@@ -44,7 +99,7 @@ static void __attribute__((noreturn)) keep(const struct job *job)
 static void __attribute__((noreturn))
 become_keeper(const struct job *job, int report_fd, int lock_fd)
 {
-	process_reset_signals();
+	process_reset_signals(SIGTERM);
 	/* Writing to a daemon that is gone must not kill the keeper. */
 	(void)signal(SIGPIPE, SIG_IGN);
 	(void)setsid();
@@ -61,12 +116,8 @@ become_keeper(const struct job *job, int report_fd, int lock_fd)
 	keep(job);
 }
 
-int keeper_start(const struct config *config, const struct record *run, const struct hook *hook,
-		 unsigned int timeout_ms, int lock_fd, struct keeper *ret_keeper)
+int keeper_start(const struct job *job, int lock_fd, struct keeper *ret_keeper)
 {
-	const struct job job = {
-		.config = config, .run = run, .hook = hook, .timeout_ms = timeout_ms,
-	};
 	sigset_t all, before;
 	int fds[2], error;
 	pid_t pid;
@@ -78,7 +129,7 @@ int keeper_start(const struct config *config, const struct record *run, const st
 	sigprocmask(SIG_SETMASK, &all, &before);
 	pid = fork();
 	if (!pid)
-		become_keeper(&job, fds[1], lock_fd);
+		become_keeper(job, fds[1], lock_fd);
 	error = errno;
 	sigprocmask(SIG_SETMASK, &before, NULL);
 	close(fds[1]);
@@ -88,6 +139,11 @@ int keeper_start(const struct config *config, const struct record *run, const st
 	}
 	*ret_keeper = (struct keeper){ .pid = pid, .report_fd = fds[0] };
 	return 0;
+}
+
+void keeper_call_off(const struct keeper *keeper)
+{
+	(void)kill(keeper->pid, SIGTERM);
 }
 
 int keeper_collect(struct keeper *keeper, const char *name, struct keeper_report *ret_report)

@@ -146,7 +146,8 @@ static enum exit_code read_config(const struct options *options, struct config *
 		return EXIT_CONFIG;
 	}
 	/* In daily use a mistake in a hook's file stops that hook alone. */
-	if (options->check_config && config_check_hooks(config, error)) {
+	if (options->check_config &&
+	    (config_check_hooks(config, error) || config_check_users(config, error))) {
 		log_error("%s", error);
 		return EXIT_CONFIG;
 	}

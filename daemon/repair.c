@@ -39,6 +39,8 @@ void repair_init(struct repair *repair, const struct config *config)
 
 void repair_clear(struct repair *repair)
 {
+	if (repair->run)
+		run_stop(repair->run);
 	repair->run = run_free(repair->run);
 	if (repair->lock_fd >= 0)
 		close(repair->lock_fd);
@@ -337,7 +339,7 @@ static int wait_for_hooks(struct repair *repair)
 	log_notice("hooks that an earlier vmgend started are still running; when they have ended it goes on");
 	repair->waiter_holds_start = state_holds_start(repair->config->state_dir);
 	if (repair->waiter_holds_start)
-		notify_extend_start(SETTINGS_SECONDS_MAX + EXTEND_MARGIN_SEC);
+		notify_extend_start(RUN_LIMIT_MAX + EXTEND_MARGIN_SEC);
 	repair->reseed_error = repair_reseed(&repair->seen);
 	publish_generation(repair, 0);
 	repair_report(repair, "waiting");

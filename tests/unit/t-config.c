@@ -22,8 +22,9 @@ static int read_text(struct config *config, const char *text)
 static void test_good(struct config *config)
 {
 	equal(read_text(config, "# comment\n\n[vmgend]\n  hook-timeout = 7 ; why\n"
-			"hook-path=/a:/b\nhook-settings=/c\n"), 0, "a good file");
+			"hook-path=/a:/b\nhook-settings=/c\njitter=0\n"), 0, "a good file");
 	equal(config->hook_timeout_sec, 7, "hook-timeout");
+	equal(config->jitter_sec, 0, "jitter");
 	ok(!strcmp(config->hook_path, "/a:/b"), "hook-path");
 	ok(!strcmp(config->hook_settings_dir, "/c"), "hook-settings");
 	scratch_mkdir("c.conf.d", 0755);
@@ -57,6 +58,7 @@ static void test_bad(struct config *config)
 		{ "[vmgend]\nhook-timeout=90s\n", "a number of seconds from 1 to 86400" },
 		{ "[vmgend]\nhook-timeout=99999999999999999999999\n", "bad value" },
 		{ "[vmgend]\nhook-timeout=\n", "bad value \"\"" },
+		{ "[vmgend]\njitter=-1\n", "a number of seconds from 0 to 86400" },
 		{ "[vmgend]\nhook-path=/a:b\n", "bad value \"/a:b\"" },
 		{ "[vmgend]\nhook-path=/a:\n", "bad value \"/a:\"" },
 		{ "[vmgend]\nhook-settings=c\n", "must be an absolute path" },
@@ -77,6 +79,29 @@ static void test_bad(struct config *config)
 	ok(strstr(error, "c.conf:2: the line is too long"), "and told");
 }
 
+static void test_bad_settings(const struct config *config)
+{
+	static const struct {
+		const char *text, *message;
+	} cases[] = {
+		{ "retries=11", "of \"retries\": must be a number from 0 to 10" },
+		{ "retries=", "of \"retries\"" },
+		{ "jitter=86401", "of \"jitter\": must be a number of seconds from 0 to 86400" },
+		{ "user=", "of \"user\": must be the name of a user" },
+		{ "user=0123456789012345678901234567890123456789012345678901234567890123", "of \"user\"" },
+	};
+	struct hook_settings settings;
+	char text[128];
+	size_t i;
+
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		snprintf(text, sizeof(text), "[hook]\n%s\n", cases[i].text);
+		scratch_write("hooks.conf.d/10-a.conf", text, 0644);
+		ok(config_read_hook(config, "10-a", &settings, error) == -EINVAL &&
+		   strstr(error, cases[i].message), "%s is refused", cases[i].text);
+	}
+}
+
 static void test_hooks(struct config *config)
 {
 	struct hook_settings settings;
@@ -86,12 +111,25 @@ static void test_hooks(struct config *config)
 	config->hook_timeout_sec = 33;
 	equal(config_read_hook(config, "10-a", &settings, error), 0, "a hook without a file");
 	ok(settings.enabled && settings.timeout_sec == 33, "has the defaults");
+	ok(!settings.retries && !*settings.user && !settings.jitter_sec, "all of them");
+	config->jitter_sec = 12;
+	equal(config_hook_defaults(config, "39-a").jitter_sec, 0, "no jitter below 40");
+	equal(config_hook_defaults(config, "40-a").jitter_sec, 12, "from there on that of vmgend.conf");
 	equal(config_check_hooks(config, error), 0, "no directory is no mistake");
+	equal(config_check_users(config, error), 0, "nor is it for users");
 	scratch_mkdir("hooks.conf.d", 0755);
-	scratch_write("hooks.conf.d/10-a.conf", "[hook]\nenabled=no\ntimeout=3\n", 0644);
+	scratch_write("hooks.conf.d/10-a.conf", "[hook]\nenabled=no\ntimeout=3\nretries=4\njitter=5\nuser=nobody\n", 0644);
 	equal(config_read_hook(config, "10-a", &settings, error), 0, "a hook with a file");
 	ok(!settings.enabled && settings.timeout_sec == 3, "has its own settings");
+	ok(settings.retries == 4 && settings.jitter_sec == 5 && !strcmp(settings.user, "nobody"),
+	   "all of them");
 	equal(config_check_hooks(config, error), 0, "the files are good");
+	equal(config_check_users(config, error), 0, "so is the user");
+	scratch_write("hooks.conf.d/10-a.conf", "[hook]\nuser=no-such-user\n", 0644);
+	equal(config_check_hooks(config, error), 0, "who is not a user may become one");
+	equal(config_check_users(config, error), -ENOENT, "but is told");
+	ok(strstr(error, "10-a.conf: user \"no-such-user\": there is no such user"), "with the file");
+	test_bad_settings(config);
 	unlink(scratch_path("hooks.conf.d/10-a.conf"));
 	(void)!mkfifo(scratch_path("hooks.conf.d/10-a.conf"), 0644);
 	equal(config_read_hook(config, "10-a", &settings, error), -EINVAL, "a FIFO is refused, without waiting for a writer");
@@ -117,6 +155,7 @@ int main(void)
 	scratch_create();
 	equal(config_init(&config), 0, "the defaults");
 	equal(config.hook_timeout_sec, 90, "90 s for a hook");
+	equal(config.jitter_sec, 5, "up to 5 s of jitter");
 	test_good(&config);
 	test_bad(&config);
 	test_hooks(&config);

@@ -163,15 +163,13 @@ static bool is_dead(const char *name)
 static void test_timeout(void)
 {
 	clean_hooks();
-	config.kill_grace_ms = 1000;
+	config.kill_grace_ms = 200;
 	hook("10-meek", "echo $$ >out-meek; sleep 1000");
 	/* Its child lives in the same group and holds the output open. */
 	hook("10-stubborn", "trap '' TERM; (trap '' TERM; sleep 1000) & echo $! >out-child; echo $$ >out-stubborn; while :; do sleep 1000; done");
 	hook("10-leader", "(trap '' TERM; sleep 1000) & echo $! >out-left; sleep 1000");
 	/* Neither in its session nor willing to end, and its parent is gone. */
 	hook("10-fugitive", "setsid sh -c 'trap \"\" TERM; (setsid sleep 1000 & echo $! >out-deeper); echo $$ >out-fugitive; while :; do sleep 1000; done' & sleep 1000");
-	/* Has something to do before it ends, which is not cut short. */
-	hook("10-tidy", "setsid sh -c 'trap \"sleep 0.1; touch out-tidy; exit\" TERM; while :; do sleep 0.02; done' & sleep 1000");
 	hook("10-chatty", "while :; do echo on and on; done");
 	hook("10-quick", "exit 0");
 	/* Leaves a child behind that holds the output open. */
@@ -180,7 +178,6 @@ static void test_timeout(void)
 	scratch_write("conf/10-stubborn.conf", "[hook]\ntimeout=3\n", 0644);
 	scratch_write("conf/10-leader.conf", "[hook]\ntimeout=3\n", 0644);
 	scratch_write("conf/10-fugitive.conf", "[hook]\ntimeout=3\n", 0644);
-	scratch_write("conf/10-tidy.conf", "[hook]\ntimeout=3\n", 0644);
 	scratch_write("conf/10-chatty.conf", "[hook]\ntimeout=3\n", 0644);
 	begin_record(EVENT_CHANGED);
 	run_hooks();
@@ -195,7 +192,6 @@ static void test_timeout(void)
 	ok(is_dead("out-left"), "and what a leader left behind that obeyed");
 	ok(is_dead("out-fugitive"), "and what left its session");
 	ok(is_dead("out-deeper"), "and what that had left behind");
-	ok(!access(scratch_path("out-tidy"), F_OK), "what obeys gets its time for that");
 	ok(!strstr(scratch_read("log"), "10-quick: killed"), "10-quick was left alone");
 	ok(!kill(atoi(scratch_read("out-daemon")), SIGKILL), "what 10-daemon started lives on");
 }
@@ -221,6 +217,21 @@ static void test_output(void)
 	ok(strstr(scratch_read("log"), "11-odd| last\n"), "a last line without a newline is logged");
 }
 
+/* Has something to do before it ends, outside of its session. */
+static void test_grace(void)
+{
+	clean_hooks();
+	config.kill_grace_ms = 60000;
+	hook("10-tidy", "setsid sh -c 'trap \"sleep 0.1; touch out-tidy; exit\" TERM; while :; do sleep 0.02; done' & sleep 1000");
+	scratch_write("conf/10-tidy.conf", "[hook]\ntimeout=1\n", 0644);
+	begin_record(EVENT_CHANGED);
+	run_hooks();
+	config.kill_grace_ms = 200;
+	expect("10-tidy", OUTCOME_TIMED_OUT, 0, NULL);
+	ok(record_result(&record, "10-tidy")->duration_ms < 60000, "the grace is not waited for");
+	ok(!access(scratch_path("out-tidy"), F_OK), "what obeys gets its time for that");
+}
+
 /* Nobody looks after it any more, so it must not run beside the next attempt. */
 static void test_lost(void)
 {
@@ -240,6 +251,7 @@ int main(int argc, char **argv)
 	test_outcomes();
 	test_environment();
 	test_timeout();
+	test_grace();
 	test_lost();
 	test_output();
 	rig_clear();

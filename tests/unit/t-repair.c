@@ -378,6 +378,7 @@ int main(void)
 	scratch_create();
 	if (config_init(&config))
 		scratch_give_up("memory");
+	config.jitter_sec = 0;
 	free(config.state_dir);
 	free(config.runtime_dir);
 	free(config.hook_path);
