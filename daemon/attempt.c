@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "attempt.h"
+#include "cgroup.h"
 #include "environment.h"
 #include "log.h"
 #include "output.h"
@@ -85,12 +86,14 @@ static size_t end_with(const struct job *job, const struct process *process, int
 }
 
 /* Ends everything that the hook started, wherever it went. */
-static void end_tree(const struct job *job, const struct process *process,
+static void end_tree(const struct job *job, const struct process *process, int cgroup_fd,
 		     struct output *output)
 {
 	size_t left;
 
 	(void)end_with(job, process, SIGTERM, output);
+	if (cgroup_fd >= 0)
+		(void)cgroup_kill(cgroup_fd);
 	left = end_with(job, process, SIGKILL, output);
 	if (left)
 		log_error("%s: %zu of its processes hang in the kernel and cannot be ended",
@@ -159,13 +162,13 @@ static void log_unusable(const struct job *job, int error)
 		  hook->name, strerror(-error), remedy);
 }
 
-static int execute(const struct job *job, int fd, const struct account *account,
+static int execute(const struct job *job, int fd, int cgroup_fd, const struct account *account,
 		   struct process *ret_process)
 {
 	struct environment environment;
 	const struct program program = {
 		.fd = fd, .argv = environment.argv, .envp = environment.envp,
-		.account = account,
+		.account = account, .cgroup_fd = cgroup_fd,
 	};
 	int r;
 
@@ -176,7 +179,7 @@ static int execute(const struct job *job, int fd, const struct account *account,
 	return r;
 }
 
-static int execute_as(const struct job *job, int fd, const char *user,
+static int execute_as(const struct job *job, int fd, int cgroup_fd, const char *user,
 		      struct process *ret_process)
 {
 	struct account account;
@@ -188,12 +191,12 @@ static int execute_as(const struct job *job, int fd, const char *user,
 			  job->config->hook_settings_dir, job->hook->name, account_strerror(r));
 		return r;
 	}
-	r = execute(job, fd, &account, ret_process);
+	r = execute(job, fd, cgroup_fd, &account, ret_process);
 	account_clear(&account);
 	return r;
 }
 
-static int start_hook(const struct job *job, struct process *ret_process)
+static int start_hook(const struct job *job, int cgroup_fd, struct process *ret_process)
 {
 	const char *user = job->settings->user;
 	char reason[HOOK_REASON_SIZE];
@@ -204,21 +207,21 @@ static int start_hook(const struct job *job, struct process *ret_process)
 		log_error("%s: not run: %s", job->hook->name, reason);
 		return r;
 	}
-	r = *user ? execute_as(job, fd, user, ret_process) :
-		    execute(job, fd, NULL, ret_process);
+	r = *user ? execute_as(job, fd, cgroup_fd, user, ret_process) :
+		    execute(job, fd, cgroup_fd, NULL, ret_process);
 	close(fd);
 	return r;
 }
 
 /* Returns true if its time was over. */
-static bool watch(const struct job *job, const struct process *process,
+static bool watch(const struct job *job, const struct process *process, int cgroup_fd,
 		  siginfo_t *ret_end)
 {
 	struct output output = { .name = job->hook->name };
 	bool timed_out = !wait_for_end(job, process, &output);
 
 	if (timed_out)
-		end_tree(job, process, &output);
+		end_tree(job, process, cgroup_fd, &output);
 	/* What it printed last; a grandchild may still hold the other end. */
 	(void)output_pump(&output, process->output_fd, PUMP_SIZE);
 	output_finish(&output);
@@ -231,17 +234,21 @@ static bool watch(const struct job *job, const struct process *process,
 
 void attempt_run(const struct job *job, struct hook_result *ret_result)
 {
+	/* Without a cgroup it takes longer to end it, and that is all. */
+	struct cgroup cgroup = { .fd = -1 };
+	bool has_cgroup = !cgroup_create(job->hook->name, &cgroup), timed_out;
 	siginfo_t end = { .si_pid = 0 };
 	int64_t start = now_ms();
 	struct process process;
-	bool timed_out;
 
 	ret_result->outcome = OUTCOME_UNUSABLE;
 	ret_result->status = 0;
-	if (start_hook(job, &process))
-		return;
-	timed_out = watch(job, &process, &end);
-	ret_result->duration_ms = now_ms() - start;
-	set_outcome(ret_result, timed_out, &end);
-	log_result(job, ret_result);
+	if (!start_hook(job, cgroup.fd, &process)) {
+		timed_out = watch(job, &process, cgroup.fd, &end);
+		ret_result->duration_ms = now_ms() - start;
+		set_outcome(ret_result, timed_out, &end);
+		log_result(job, ret_result);
+	}
+	if (has_cgroup)
+		cgroup_release(&cgroup);
 }

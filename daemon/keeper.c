@@ -84,6 +84,8 @@ static void __attribute__((noreturn)) keep(const struct job *job)
 	if (job->settings->jitter_sec) {
 		log_info("%s: begins in %" PRIu64 " ms", job->hook->name, jitter / 1000000);
 		report.called_off = pause_for(jitter);
+		if (report.called_off)
+			log_info("%s: left to the next run", job->hook->name);
 	}
 	if (!report.called_off)
 		try(job, &report.result);

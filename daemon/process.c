@@ -16,6 +16,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "cgroup.h"
 #include "process.h"
 
 /* EXEC_FD stands in a path below as well. */
@@ -92,6 +93,8 @@ static int prepare(const struct program *program, pid_t parent, int output_fd, i
 	umask(022);
 	if (setsid() < 0 || chdir("/"))
 		return -errno;
+	if (program->cgroup_fd >= 0)
+		(void)cgroup_enter(program->cgroup_fd);
 	if (program->account)
 		r = account_become(program->account);
 	/* Another user would lose this setting. */

@@ -27,6 +27,8 @@ struct program {
 	char *const *argv, *const *envp;
 	/* As whom; NULL: as the caller. */
 	const struct account *account;
+	/* Where, if that can be; -1: where the caller is. */
+	int cgroup_fd;
 };
 
 /*

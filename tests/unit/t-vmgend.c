@@ -178,6 +178,32 @@ static void test_boot(void)
 	equal(end_vmgend(pid, SIGTERM), EXIT_STOPPED, "ended");
 }
 
+/* What only waits for its moment must not outlive a daemon that is stopped. */
+static void test_jitter(void)
+{
+	int saved = dup(STDERR_FILENO), i;
+	pid_t pid;
+
+	scratch_mkdir("settings", 0755);
+	scratch_write("settings/50-late.conf", "[hook]\njitter=86400\n", 0644);
+	scratch_write("hooks/50-late", "#!/bin/sh\n", 0755);
+	(void)!freopen(scratch_path("log"), "w", stderr);
+	pid = start_vmgend();
+	dup2(saved, STDERR_FILENO);
+	close(saved);
+	(void)is_told("READY=1");
+	change();
+	for (i = 0; i < 1000 && !strstr(scratch_read("log"), "50-late: begins in"); i++)
+		usleep(10000);
+	equal(end_vmgend(pid, SIGTERM), EXIT_STOPPED, "it is stopped while a hook waits for its moment");
+	unlink(scratch_path("settings/50-late.conf"));
+	pid = start_vmgend();
+	ok(is_told("; last: changed, 0 without success"), "the next start runs the hook");
+	equal(end_vmgend(pid, SIGTERM), EXIT_STOPPED, "ended");
+	ok(strstr(scratch_read("log"), "50-late: left to the next run"), "that is told");
+	unlink(scratch_path("hooks/50-late"));
+}
+
 static void test_failed_start(void)
 {
 	int i, status = 0;
@@ -227,13 +253,15 @@ int main(void)
 	(void)setenv("WATCHDOG_USEC", "200000", 1);
 	device->generation = 1;
 	scratch_mkdir("hooks", 0755);
-	snprintf(text, sizeof(text), "[vmgend]\nhook-path=%s\n", scratch_path("hooks"));
+	snprintf(text, sizeof(text), "[vmgend]\njitter=0\nhook-path=%s\nhook-settings=%s\n",
+		 scratch_path("hooks"), scratch_path("settings"));
 	scratch_write("conf", text, 0644);
 	snprintf(text, sizeof(text), "#!/bin/sh\n[ $1 = changed ] && exit\nuntil [ -e %s ]; do sleep 0.05; done\n",
 		 scratch_path("go"));
 	scratch_write("hooks/10-guard", text, 0755);
 	test_life();
 	test_boot();
+	test_jitter();
 	test_failed_start();
 	test_bad_config();
 	return tap_done();

@@ -10,6 +10,12 @@ from debian import Debian
 from scenario import new_guid
 
 HOOK = "#!/bin/sh\necho $1 $2 >>/var/tmp/%s\n"
+# Neither its session nor SIGTERM ends what it starts.
+FUGITIVE = """#!/bin/sh
+cat /proc/self/cgroup >/var/tmp/cgroup
+setsid sh -c 'trap "" TERM; echo $$ >/var/tmp/fugitive; while :; do sleep 1; done' &
+sleep 1000
+"""
 
 
 def install(g, debian, t):
@@ -40,14 +46,30 @@ def check_clone(c, t):
     return c.run("head -c 16 /dev/urandom | od -An -tx1")
 
 
+def check_cgroup(d, t):
+    own = "/system.slice/vmgend.service/30-fugitive"
+    t.equal(d.run("cat /var/tmp/cgroup").strip(), f"0::{own}", "a hook has a cgroup of its own")
+    t.ok("30-fugitive: had not ended" in d.run("journalctl -u vmgend"), "its time was over")
+    t.equal(d.execute("kill -0 $(cat /var/tmp/fugitive) 2>/dev/null")[0], 1,
+            "what left its session and ignores SIGTERM is gone")
+    t.equal(d.execute(f"test -e /sys/fs/cgroup{own}")[0], 1, "so is the cgroup")
+    t.equal(d.execute("grep -q . /sys/fs/cgroup/system.slice/vmgend.service/50-slow/cgroup.procs"),
+            (0, ""), "a hook that is running is in its own")
+
+
 def check_stop(c, t):
     """Neither a stop nor a restart of the service ends a hook that runs."""
     c.run("cat >/etc/vmgen/hooks.d/50-slow <<'END'\n"
           "#!/bin/sh\necho start >>/var/tmp/slow\nuntil test -e /var/tmp/go; do sleep 0.1; done\n"
-          "echo end >>/var/tmp/slow\nEND\nchmod 755 /etc/vmgen/hooks.d/50-slow; sync")
+          "echo end >>/var/tmp/slow\nEND\n"
+          f"cat >/etc/vmgen/hooks.d/30-fugitive <<'END'\n{FUGITIVE}END\n"
+          "mkdir -p /etc/vmgen/hooks.conf.d; cd /etc/vmgen\n"
+          "printf '[hook]\\ntimeout = 2\\n' >hooks.conf.d/30-fugitive.conf\n"
+          "chmod 755 hooks.d/*; sync")
     again = c.snapshot()
     with again.clone(guid=new_guid()) as d:
-        d.wait_for("test -e /var/tmp/slow")
+        d.wait_for("test -e /var/tmp/slow", timeout=120)
+        check_cgroup(d, t)
         d.run("systemctl stop vmgend")
         d.run("touch /var/tmp/go")
         d.wait_for("grep -q end /var/tmp/slow")

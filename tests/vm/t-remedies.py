@@ -14,12 +14,13 @@ HOOKS = {
     f"{D}/20-plain": ("#!/bin/sh\n", 0o644),
     f"{D}/21-writable": ("#!/bin/sh\n", 0o777),
     f"{D}/22-interpreter": ("#!/nonexistent/sh\n", 0o755),
-    f"{D}/23-hangs": ("#!/bin/sh\ntrap '' TERM\nsleep 1000 & wait\nsleep 1000\n", 0o755),
+    f"{D}/23-hangs": ("#!/bin/sh\ntrap '' TERM\nsleep 1000 & setsid sleep 1000 & wait\n", 0o755),
     f"{D}/24-killed": ("#!/bin/sh\nkill -9 $$\n", 0o755),
     f"{D}/25-fails": ("#!/bin/sh\nexit 3\n", 0o755),
     f"{D}/26-elsewhere": ("#!/bin/sh\nexit 77\n", 0o755),
     f"{D}/15-guard": ("#!/bin/sh\necho $1 >>/run/guard\n", 0o755),
     f"{D}/80-good": (GOOD, 0o755),
+    "/etc/vmgen/vmgend.conf": "[vmgend]\njitter = 0\n",
     "/etc/vmgen/hooks.conf.d/23-hangs.conf": "[hook]\ntimeout = 1\n",
 }
 # What the log says of each: some words of the fault and of the remedy.
