@@ -13,14 +13,20 @@
 #include "keeper.h"
 #include "log.h"
 #include "run.h"
+#include "state.h"
 
-/* Below it are the random numbers and the guards. */
-enum { FIRST_REPAIR_BAND = 20 };
+enum {
+	/* Below it are the random numbers and the guards. */
+	FIRST_REPAIR_BAND = 20,
+	/* Of a hook whose keeper is killed again and again. */
+	MAX_STARTS = 3,
+};
 
 /* A hook that its keeper looks after now. */
 struct member {
 	const struct hook *hook;
 	struct keeper keeper;
+	unsigned int starts;
 };
 
 struct run {
@@ -34,6 +40,7 @@ struct run {
 	size_t n_members;
 	unsigned int limit_sec;
 	int lock_fd;
+	bool stopped;
 };
 
 int run_new(const struct config *config, struct record *record, int lock_fd,
@@ -110,6 +117,9 @@ static bool is_due(struct run *run, const struct hook *hook, struct hook_setting
 	if (!ret_settings->enabled)
 		log_info("%s: not run: %s/%s.conf says enabled=no", hook->name,
 			 run->config->hook_settings_dir, hook->name);
+	/* A drill has no siblings. */
+	if (run->record->event == EVENT_TEST)
+		ret_settings->jitter_sec = 0;
 	return ret_settings->enabled;
 }
 
@@ -123,7 +133,7 @@ static unsigned int longest(const struct config *config, const struct hook_setti
 }
 
 static void start_hook(struct run *run, const struct hook *hook,
-		       const struct hook_settings *settings)
+		       const struct hook_settings *settings, unsigned int starts)
 {
 	struct hook_result lost = { .outcome = OUTCOME_LOST };
 	struct member *member = &run->members[run->n_members];
@@ -141,6 +151,7 @@ static void start_hook(struct run *run, const struct hook *hook,
 		return;
 	}
 	member->hook = hook;
+	member->starts = starts;
 	run->n_members++;
 	if (limit_sec > run->limit_sec)
 		run->limit_sec = limit_sec;
@@ -159,19 +170,36 @@ static void start_number(struct run *run)
 		if (run->n_members && hook->band != band)
 			return;
 		band = hook->band;
-		if (!is_due(run, hook, &settings))
-			continue;
-		/* A drill has no siblings. */
-		if (run->record->event == EVENT_TEST)
-			settings.jitter_sec = 0;
-		start_hook(run, hook, &settings);
+		if (is_due(run, hook, &settings))
+			start_hook(run, hook, &settings, 1);
 	}
+}
+
+/* The keeper may have been killed when it had recorded the result, but not told it. */
+static void recall(const struct run *run, struct hook_result *result)
+{
+	struct hook_result recorded;
+
+	if (!state_result(run->config->state_dir, run->record->id_hash, result->name, &recorded) &&
+	    outcome_settled(recorded.outcome))
+		*result = recorded;
+}
+
+/* A hook that nobody knows the end of has ended with its keeper. */
+static void restart(struct run *run, const struct member *lost)
+{
+	struct hook_settings settings;
+
+	if (run->stopped || lost->starts == MAX_STARTS || !is_due(run, lost->hook, &settings))
+		return;
+	log_notice("%s: run again", lost->hook->name);
+	start_hook(run, lost->hook, &settings, lost->starts + 1);
 }
 
 static void collect(struct run *run)
 {
 	struct keeper_report report;
-	struct member *member;
+	struct member *member, ended;
 	size_t i = 0;
 
 	while (i < run->n_members) {
@@ -181,6 +209,8 @@ static void collect(struct run *run)
 			continue;
 		}
 		if (report.result.outcome == OUTCOME_LOST)
+			recall(run, &report.result);
+		if (report.result.outcome == OUTCOME_LOST)
 			log_error("%s: the process that looked after it is gone; nobody knows how it ended",
 				  report.result.name);
 		else if (report.record_error)
@@ -189,7 +219,10 @@ static void collect(struct run *run)
 				  strerror(-report.record_error));
 		if (!report.called_off)
 			set_result(run, &report.result);
+		ended = *member;
 		*member = run->members[--run->n_members];
+		if (report.result.outcome == OUTCOME_LOST)
+			restart(run, &ended);
 	}
 }
 
@@ -208,6 +241,7 @@ void run_stop(struct run *run)
 	for (i = 0; i < run->n_members; i++)
 		keeper_call_off(&run->members[i].keeper);
 	run->next = run->list.n_hooks;
+	run->stopped = true;
 }
 
 unsigned int run_limit(const struct run *run)
