@@ -96,7 +96,7 @@ static void end_tree(const struct job *job, const struct process *process, int c
 		(void)cgroup_kill(cgroup_fd);
 	left = end_with(job, process, SIGKILL, output);
 	if (left)
-		log_error("%s: %zu of its processes hang in the kernel and cannot be ended",
+		log_error("%s: %zu of its processes could not be ended: they hang in the kernel, or start others all the time",
 			  job->hook->name, left);
 }
 

@@ -111,25 +111,22 @@ static void mark_descendants(const struct table *table)
 	} while (again);
 }
 
-/* Returns whether there is something that had not ended. */
-static bool signal_entry(const struct entry *entry, int signal)
+static void signal_entry(const struct entry *entry, int signal)
 {
 	int fd = pidfd_open(entry->pid, 0);
 	struct entry now;
-	bool alive;
 
 	if (fd < 0)
-		return false;
+		return;
 	/*
 	 * The number may belong to another process by now. The one that fd is
 	 * of is there before this look and after it, so it is the one looked at.
 	 * Its parent may just have died, which makes it a child of ours.
 	 */
-	alive = !read_entry(entry->pid, &now) && !now.ended;
-	if (alive && (now.parent == entry->parent || now.parent == getpid()))
-		alive = !pidfd_send_signal(fd, signal, NULL, 0);
+	if (!read_entry(entry->pid, &now) &&
+	    (now.parent == entry->parent || now.parent == getpid()))
+		(void)pidfd_send_signal(fd, signal, NULL, 0);
 	close(fd);
-	return alive;
 }
 
 int tree_signal(int signal, size_t *ret_alive)
@@ -146,9 +143,13 @@ int tree_signal(int signal, size_t *ret_alive)
 	if (!r) {
 		qsort(table.entries, table.n_entries, sizeof(*table.entries), compare);
 		mark_descendants(&table);
-		for (i = 0; i < table.n_entries; i++)
-			if (table.entries[i].descends)
-				alive += signal_entry(&table.entries[i], signal);
+		for (i = 0; i < table.n_entries; i++) {
+			if (!table.entries[i].descends)
+				continue;
+			alive += !table.entries[i].ended;
+			if (signal)
+				signal_entry(&table.entries[i], signal);
+		}
 		*ret_alive = alive;
 	}
 	free(table.entries);

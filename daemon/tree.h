@@ -12,7 +12,9 @@
 
 /*
  * Sends a signal to every descendant; 0: none, as kill(2). ret_alive: how many
- * there were that had not ended. Returns 0 or -errno: /proc cannot be read.
+ * there were that had not ended. Those may have forked since, so who wants an
+ * end of them looks again until there are none. Returns 0 or -errno: /proc
+ * cannot be read.
  */
 int tree_signal(int signal, size_t *ret_alive);
 

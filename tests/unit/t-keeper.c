@@ -163,6 +163,8 @@ static bool is_dead(const char *name)
 
 static void test_timeout(void)
 {
+	size_t size;
+
 	clean_hooks();
 	config.kill_grace_ms = 200;
 	hook("10-meek", "echo $$ >out-meek; sleep 1000");
@@ -171,6 +173,9 @@ static void test_timeout(void)
 	hook("10-leader", "(trap '' TERM; sleep 1000) & echo $! >out-left; sleep 1000");
 	/* Neither in its session nor willing to end, and its parent is gone. */
 	hook("10-fugitive", "setsid sh -c 'trap \"\" TERM; (setsid sleep 1000 & echo $! >out-deeper); echo $$ >out-fugitive; while :; do sleep 1000; done' & sleep 1000");
+	/* Never the same process for long. */
+	scratch_write("out-hop", "#!/bin/sh\necho >>out-hops\nsleep 0.01\nsetsid ./out-hop &\n", 0755);
+	hook("10-rabbit", "trap '' TERM; ./out-hop & sleep 1000");
 	hook("10-chatty", "while :; do echo on and on; done");
 	hook("10-quick", "exit 0");
 	/* Leaves a child behind that holds the output open. */
@@ -179,6 +184,7 @@ static void test_timeout(void)
 	scratch_write("conf/10-stubborn.conf", "[hook]\ntimeout=3\n", 0644);
 	scratch_write("conf/10-leader.conf", "[hook]\ntimeout=3\n", 0644);
 	scratch_write("conf/10-fugitive.conf", "[hook]\ntimeout=3\n", 0644);
+	scratch_write("conf/10-rabbit.conf", "[hook]\ntimeout=3\n", 0644);
 	scratch_write("conf/10-chatty.conf", "[hook]\ntimeout=3\n", 0644);
 	begin_record(EVENT_CHANGED);
 	run_hooks();
@@ -192,6 +198,9 @@ static void test_timeout(void)
 	ok(is_dead("out-child"), "and its child");
 	ok(is_dead("out-left"), "and what a leader left behind that obeyed");
 	ok(is_dead("out-fugitive"), "and what left its session");
+	size = strlen(scratch_read("out-hops"));
+	usleep(300000);
+	ok(size && strlen(scratch_read("out-hops")) == size, "and what moves on and on");
 	ok(is_dead("out-deeper"), "and what that had left behind");
 	ok(!strstr(scratch_read("log"), "10-quick: killed"), "10-quick was left alone");
 	ok(!kill(atoi(scratch_read("out-daemon")), SIGKILL), "what 10-daemon started lives on");
