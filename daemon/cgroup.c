@@ -75,15 +75,31 @@ static int make(int parent_fd, const char *name)
 	return 0;
 }
 
+/* Opens the cgroup of this process, if it may make others below that. */
+static int open_delegated(int *ret_fd)
+{
+	int fd, r;
+
+	r = open_own(&fd);
+	if (r)
+		return r;
+	if (!is_delegated(fd)) {
+		close(fd);
+		return -EOPNOTSUPP;
+	}
+	*ret_fd = fd;
+	return 0;
+}
+
 int cgroup_create(const char *name, struct cgroup *ret_cgroup)
 {
 	struct cgroup cgroup;
 	int r;
 
-	r = open_own(&cgroup.parent_fd);
+	r = open_delegated(&cgroup.parent_fd);
 	if (r)
 		return r;
-	r = is_delegated(cgroup.parent_fd) ? make(cgroup.parent_fd, name) : -EOPNOTSUPP;
+	r = make(cgroup.parent_fd, name);
 	if (r)
 		goto err_parent;
 	cgroup.fd = openat(cgroup.parent_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -127,4 +143,19 @@ void cgroup_release(struct cgroup *cgroup)
 	(void)unlinkat(cgroup->parent_fd, cgroup->name, AT_REMOVEDIR);
 	close(cgroup->fd);
 	close(cgroup->parent_fd);
+}
+
+int cgroup_clear(const char *name)
+{
+	int parent_fd, fd, r;
+
+	r = open_delegated(&parent_fd);
+	if (r)
+		return r;
+	fd = openat(parent_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	r = fd < 0 ? -errno : cgroup_kill(fd);
+	if (fd >= 0)
+		close(fd);
+	close(parent_fd);
+	return r;
 }

@@ -33,4 +33,10 @@ int cgroup_kill(int fd);
 /* Removes it, unless processes are in it. */
 void cgroup_release(struct cgroup *cgroup);
 
+/*
+ * Kills all that is in the cgroup of this name, if nobody is left to release
+ * it. As cgroup_create() and cgroup_kill().
+ */
+int cgroup_clear(const char *name);
+
 #endif /* CGROUP_H */

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cgroup.h"
 #include "hook.h"
 #include "keeper.h"
 #include "log.h"
@@ -190,6 +191,8 @@ static void restart(struct run *run, const struct member *lost)
 {
 	struct hook_settings settings;
 
+	/* What it had started did not end with it; without a cgroup nobody knows that. */
+	(void)cgroup_clear(lost->hook->name);
 	if (run->stopped || lost->starts == MAX_STARTS || !is_due(run, lost->hook, &settings))
 		return;
 	log_notice("%s: run again", lost->hook->name);

@@ -16,6 +16,14 @@ cat /proc/self/cgroup >/var/tmp/cgroup
 setsid sh -c 'trap "" TERM; echo $$ >/var/tmp/fugitive; while :; do sleep 1; done' &
 sleep 1000
 """
+# Its keeper is killed in the middle.
+LOST = """#!/bin/sh
+test -e /var/tmp/lost && exit
+setsid sleep 1000 &
+echo $! >/var/tmp/lost
+kill -KILL $PPID
+sleep 1000
+"""
 
 
 def install(g, debian, t):
@@ -53,6 +61,9 @@ def check_cgroup(d, t):
     t.equal(d.execute("kill -0 $(cat /var/tmp/fugitive) 2>/dev/null")[0], 1,
             "what left its session and ignores SIGTERM is gone")
     t.equal(d.execute(f"test -e /sys/fs/cgroup{own}")[0], 1, "so is the cgroup")
+    t.ok("31-lost: succeeded" in d.run("journalctl -u vmgend"), "a hook that was lost runs again")
+    t.equal(d.execute("kill -0 $(cat /var/tmp/lost) 2>/dev/null")[0], 1,
+            "what it had started before is gone")
     t.equal(d.execute("grep -q . /sys/fs/cgroup/system.slice/vmgend.service/50-slow/cgroup.procs"),
             (0, ""), "a hook that is running is in its own")
 
@@ -63,6 +74,7 @@ def check_stop(c, t):
           "#!/bin/sh\necho start >>/var/tmp/slow\nuntil test -e /var/tmp/go; do sleep 0.1; done\n"
           "echo end >>/var/tmp/slow\nEND\n"
           f"cat >/etc/vmgen/hooks.d/30-fugitive <<'END'\n{FUGITIVE}END\n"
+          f"cat >/etc/vmgen/hooks.d/31-lost <<'END'\n{LOST}END\n"
           "mkdir -p /etc/vmgen/hooks.conf.d; cd /etc/vmgen\n"
           "printf '[hook]\\ntimeout = 2\\n' >hooks.conf.d/30-fugitive.conf\n"
           "chmod 755 hooks.d/*; sync")
