@@ -14,18 +14,42 @@
 #include <string.h>
 
 #include "config.h"
+#include "guest.h"
 #include "hook.h"
 #include "paths.h"
 
 static const char seconds[] = "a number of seconds from 1 to 86400";
 
+static int parse_boot_change(const char *value, void *target)
+{
+	static const char *const words[] = {
+		[BOOT_CHANGE_RUN] = "run", [BOOT_CHANGE_IGNORE] = "ignore",
+		[BOOT_CHANGE_AUTO] = "auto",
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+		if (strcmp(words[i], value))
+			continue;
+		*(enum boot_change *)target = i;
+		return 0;
+	}
+	return -EINVAL;
+}
+
 static const struct setting daemon_table[] = {
+	{ "boot-change", parse_boot_change,
+	  offsetof(struct config, boot_change), "\"run\", \"ignore\" or \"auto\"" },
 	{ "hook-timeout", settings_parse_seconds,
 	  offsetof(struct config, hook_timeout_sec), seconds },
 	{ "hook-path", settings_parse_paths,
 	  offsetof(struct config, hook_path), "absolute paths with ':' between them" },
 	{ "hook-settings", settings_parse_path,
 	  offsetof(struct config, hook_settings_dir), "an absolute path" },
+	{ "intent-file", settings_parse_path,
+	  offsetof(struct config, intent_file), "an absolute path" },
+	{ "seed-file", settings_parse_path,
+	  offsetof(struct config, seed_file), "an absolute path" },
 	{ .key = NULL },
 };
 
@@ -43,13 +67,17 @@ int config_init(struct config *config)
 		.device = strdup(PATH_DEVICE),
 		.state_dir = strdup(PATH_STATE_DIR),
 		.runtime_dir = strdup(PATH_RUNTIME_DIR),
+		.sysfs = GUEST_SYSFS,
 		.hook_path = strdup(PATH_HOOKS),
 		.hook_settings_dir = strdup(PATH_HOOK_SETTINGS),
+		.intent_file = strdup(PATH_INTENT),
+		.seed_file = strdup(PATH_SEED),
+		.boot_change = BOOT_CHANGE_AUTO,
 		.hook_timeout_sec = 90,
 		.kill_grace_ms = 5000,
 	};
 	if (config->device && config->state_dir && config->runtime_dir && config->hook_path &&
-	    config->hook_settings_dir)
+	    config->hook_settings_dir && config->intent_file && config->seed_file)
 		return 0;
 	config_clear(config);
 	return -ENOMEM;
@@ -62,6 +90,8 @@ void config_clear(struct config *config)
 	free(config->runtime_dir);
 	free(config->hook_path);
 	free(config->hook_settings_dir);
+	free(config->intent_file);
+	free(config->seed_file);
 	*config = (struct config){ .device = NULL };
 }
 

@@ -12,12 +12,24 @@
 
 #include "settings.h"
 
+/* What is done at boot-changed beside what nothing skips. */
+enum boot_change {
+	BOOT_CHANGE_RUN,
+	BOOT_CHANGE_IGNORE,
+	/* Run until it is clear that this host gives a new ID to each boot. */
+	BOOT_CHANGE_AUTO,
+};
+
 struct config {
 	/* From the command line or built in. */
 	char *device, *state_dir, *runtime_dir;
+	/* Where the kernel shows this machine. */
+	const char *sysfs;
 	/* Directories with ':' between them; the first has priority. */
 	char *hook_path;
 	char *hook_settings_dir;
+	char *intent_file, *seed_file;
+	enum boot_change boot_change;
 	unsigned int hook_timeout_sec;
 	/* From SIGTERM to SIGKILL. */
 	unsigned int kill_grace_ms;

@@ -105,8 +105,7 @@ static struct json_object *results_to_json(const struct record *record)
 	return json;
 }
 
-/* Returns a new object that the caller puts; NULL: no memory. */
-static struct json_object *record_to_json(const struct record *record)
+struct json_object *record_to_json(const struct record *record)
 {
 	struct json_object *json = json_object_new_object();
 
@@ -121,6 +120,7 @@ static struct json_object *record_to_json(const struct record *record)
 	    !json_add(json, "finished_usec", json_object_new_uint64(record->finished_usec)) &&
 	    !json_add(json, "reseed_errno", json_object_new_int(-record->reseed_error)) &&
 	    !json_add(json, "incomplete", json_object_new_boolean(record->incomplete)) &&
+	    !json_add(json, "skipped", json_object_new_boolean(record->skipped)) &&
 	    !json_add(json, "hooks", results_to_json(record)))
 		return json;
 	json_object_put(json);
@@ -194,7 +194,7 @@ int record_from_json(struct json_object *json, struct record *ret_record)
 {
 	struct record record = { .event = EVENT_NONE };
 	const char *hash, *event;
-	struct json_object *incomplete, *hooks;
+	struct json_object *incomplete, *skipped, *hooks;
 	uint64_t error;
 	int r;
 
@@ -216,6 +216,8 @@ int record_from_json(struct json_object *json, struct record *ret_record)
 	strcpy(record.id_hash, hash);
 	record.reseed_error = -(int)error;
 	record.incomplete = json_object_get_boolean(incomplete);
+	if (json_object_object_get_ex(json, "skipped", &skipped))
+		record.skipped = json_object_get_boolean(skipped);
 	r = results_from_json(hooks, &record);
 	if (r) {
 		record_clear(&record);

@@ -69,6 +69,8 @@ struct record {
 	int reseed_error;
 	/* A directory of hooks could not be used, so hooks may be missing. */
 	bool incomplete;
+	/* The boot policy left out whatever it may leave out. */
+	bool skipped;
 	size_t n_results;
 	struct hook_result *results;
 };
@@ -84,6 +86,9 @@ const struct hook_result *record_result(const struct record *record, const char 
 
 /* How many things need someone to look at them? */
 size_t record_failures(const struct record *record);
+
+/* Returns a new object that the caller puts; NULL: no memory. */
+struct json_object *record_to_json(const struct record *record);
 
 /* Adds a member, or nothing if the record holds nothing. Returns 0 or -ENOMEM. */
 int record_add_json(const struct record *record, struct json_object *json, const char *key);

@@ -14,11 +14,15 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "history.h"
 #include "lock.h"
 #include "log.h"
 #include "notify.h"
+#include "paths.h"
+#include "policy.h"
 #include "random.h"
 #include "repair.h"
+#include "seed.h"
 #include "status.h"
 
 /* On top of what the hooks may take; the next number says its own limit. */
@@ -124,7 +128,7 @@ static void publish_generation(const struct repair *repair, uint64_t generation)
 /* fd: of state_open(), or what it failed with. Closes it. */
 static void save(struct repair *repair, int fd)
 {
-	int r = fd < 0 ? fd : state_save(fd, &repair->state);
+	int r = fd < 0 ? fd : policy_save(repair->config, fd, &repair->state);
 
 	repair->recorded = !r;
 	if (r)
@@ -142,21 +146,28 @@ static int open_state(const struct repair *repair)
 	return r ? r : fd;
 }
 
-/* Makes the record of a new run, or of one to be finished. */
-static void prepare(struct repair *repair, enum event event, bool resume)
+/*
+ * Makes the record of a new run, or of one to be finished, and saves it. fd: of
+ * open_state(); closes it.
+ */
+static void prepare(struct repair *repair, int fd, enum event event, bool resume)
 {
 	struct record *record = &repair->state.run;
+	char replaced[RECORD_WORD_SIZE];
 
+	strcpy(replaced, record->hint);
 	if (!resume) {
 		record_clear(record);
 		record->detected_usec = now_usec();
 		strcpy(record->id_hash, repair->seen.id_hash);
-		strcpy(record->hint, "unknown");
 		strcpy(record->source, "vmgenid");
 	}
 	record->event = event;
 	record->generation = repair->seen.generation;
 	record->reseed_error = repair->reseed_error;
+	if (!resume)
+		policy_describe(repair->config, fd, &repair->state, replaced);
+	save(repair, fd);
 }
 
 static void launch(struct repair *repair)
@@ -172,10 +183,28 @@ static void launch(struct repair *repair)
 	repair_advance(repair);
 }
 
+/* For the next boot, and for who asks what happened; neither holds the run up. */
+static void keep_traces(const struct repair *repair, int state_fd)
+{
+	const struct record *last = &repair->state.last;
+	const char *seed_file = repair->config->seed_file;
+	int r;
+
+	r = last->reseed_error ? 0 : seed_refresh(seed_file);
+	if (r && r != -ENOENT)
+		log_error("cannot renew %s, so the next boot is seeded as that of every clone: %s",
+			  seed_file, r == -EPERM ? "it is not a file of root alone" : strerror(-r));
+	r = state_fd < 0 ? 0 : history_add(state_fd, last);
+	if (r)
+		log_error("cannot add to %s/" NAME_HISTORY ": %s", repair->config->state_dir,
+			  r == -EBADMSG ? "it is damaged; move it away" : strerror(-r));
+}
+
 static void finish(struct repair *repair)
 {
 	struct state *state = &repair->state;
 	const struct record *last = &state->last;
+	int fd;
 
 	repair->run = run_free(repair->run);
 	record_clear(&state->last);
@@ -183,7 +212,9 @@ static void finish(struct repair *repair)
 	state->last.finished_usec = now_usec();
 	state->run = (struct record){ .event = EVENT_NONE };
 	strcpy(state->handled, last->id_hash);
-	save(repair, open_state(repair));
+	fd = open_state(repair);
+	keep_traces(repair, fd);
+	save(repair, fd);
 	log_notice("generation %" PRIu64 " is handled (%s): hooks: %zu, without success: %zu; random number generator %s",
 		   last->generation, event_name(last->event), last->n_results,
 		   record_failures(last), reseed_word(last->reseed_error));
@@ -210,8 +241,7 @@ static void advance_run(struct repair *repair)
 		repair_report(repair, "watching");
 		return;
 	}
-	prepare(repair, EVENT_CHANGED, false);
-	save(repair, open_state(repair));
+	prepare(repair, open_state(repair), EVENT_CHANGED, false);
 	launch(repair);
 }
 
@@ -233,8 +263,7 @@ void repair_change(struct repair *repair, const struct sighting *sighting)
 		repair->pending = true;
 		return;
 	}
-	prepare(repair, EVENT_CHANGED, false);
-	save(repair, open_state(repair));
+	prepare(repair, open_state(repair), EVENT_CHANGED, false);
 	launch(repair);
 }
 
@@ -294,7 +323,7 @@ static void begin(struct repair *repair)
 	char boot_id[BOOT_ID_SIZE] = "";
 	int fd = open_state(repair), r;
 	enum event event;
-	bool resume, same_boot;
+	bool resume, same_boot, noted;
 
 	r = load(repair, fd);
 	if (is_shortage(r)) {
@@ -312,8 +341,9 @@ static void begin(struct repair *repair)
 	log_start(event, sighting, resume);
 	same_boot = !strcmp(state->boot_id, boot_id);
 	strcpy(state->boot_id, boot_id);
+	noted = policy_start(repair->config, fd, state, event, resume, same_boot);
 	if (event == EVENT_NONE) {
-		if (!r && !same_boot)
+		if (!r && (!same_boot || noted))
 			save(repair, fd);
 		else if (fd >= 0)
 			close(fd);
@@ -322,8 +352,7 @@ static void begin(struct repair *repair)
 		return;
 	}
 	repair->reseed_error = repair_reseed(sighting);
-	prepare(repair, event, resume);
-	save(repair, fd);
+	prepare(repair, fd, event, resume);
 	publish_generation(repair, 0);
 	launch(repair);
 }

@@ -15,6 +15,7 @@
 #ifndef STATE_H
 #define STATE_H
 
+#include "machine.h"
 #include "record.h"
 
 /* A UUID as text, and the terminating zero. */
@@ -25,6 +26,12 @@ struct state {
 	char boot_id[BOOT_ID_SIZE];
 	/* Hash of the ID that was handled last; empty: none yet. */
 	char handled[HASH_SIZE];
+	/* As it was when that was. */
+	struct machine machine;
+	/* So many boots in a row, this one among them, brought a new ID. */
+	uint64_t boots_changed;
+	/* The intent that may still be in its place was used. */
+	bool intent_spent;
 	/* The unfinished run. */
 	struct record run;
 	/* The run that finished last. */
@@ -49,6 +56,9 @@ int state_load(int fd, struct state *ret_state, const char **ret_reason);
 
 /* Returns 0: it is on disk; or -errno. */
 int state_save(int fd, const struct state *state);
+
+/* Removes the state, for the copies of this system. Returns 0 or -errno. */
+int state_forget(int fd);
 
 /* Gives a state file that cannot be used the second name state.json.bad. */
 int state_keep_bad(int fd);

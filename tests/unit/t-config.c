@@ -22,7 +22,10 @@ static int read_text(struct config *config, const char *text)
 static void test_good(struct config *config)
 {
 	equal(read_text(config, "# comment\n\n[vmgend]\n  hook-timeout = 7 ; why\n"
-			"hook-path=/a:/b\nhook-settings=/c\n"), 0, "a good file");
+			"hook-path=/a:/b\nhook-settings=/c\nboot-change=ignore\n"
+			"intent-file=/d\nseed-file=/e\n"), 0, "a good file");
+	equal(config->boot_change, BOOT_CHANGE_IGNORE, "boot-change");
+	ok(!strcmp(config->intent_file, "/d") && !strcmp(config->seed_file, "/e"), "intent-file, seed-file");
 	equal(config->hook_timeout_sec, 7, "hook-timeout");
 	ok(!strcmp(config->hook_path, "/a:/b"), "hook-path");
 	ok(!strcmp(config->hook_settings_dir, "/c"), "hook-settings");
@@ -59,6 +62,7 @@ static void test_bad(struct config *config)
 		{ "[vmgend]\nhook-timeout=\n", "bad value \"\"" },
 		{ "[vmgend]\nhook-path=/a:b\n", "bad value \"/a:b\"" },
 		{ "[vmgend]\nhook-path=/a:\n", "bad value \"/a:\"" },
+		{ "[vmgend]\nboot-change=yes\n", "must be \"run\", \"ignore\" or \"auto\"" },
 		{ "[vmgend]\nhook-settings=c\n", "must be an absolute path" },
 		{ "[vmgend]\nhook-timeout=5\n hook-timeout=x\n", "c.conf:3: bad value \"x\"" },
 		{ "[vmgend]\nnonsense\n", "c.conf:2: expected [section], key = value" },

@@ -227,7 +227,8 @@ int main(void)
 	(void)setenv("WATCHDOG_USEC", "200000", 1);
 	device->generation = 1;
 	scratch_mkdir("hooks", 0755);
-	snprintf(text, sizeof(text), "[vmgend]\nhook-path=%s\n", scratch_path("hooks"));
+	snprintf(text, sizeof(text), "[vmgend]\nhook-path=%s\nintent-file=%s\nseed-file=%s\n",
+		 scratch_path("hooks"), scratch_path("intent"), scratch_path("seed"));
 	scratch_write("conf", text, 0644);
 	snprintf(text, sizeof(text), "#!/bin/sh\n[ $1 = changed ] && exit\nuntil [ -e %s ]; do sleep 0.05; done\n",
 		 scratch_path("go"));
