@@ -20,7 +20,8 @@ LIBDIR     ?= $(PREFIX)/lib
 INCLUDEDIR ?= $(PREFIX)/include
 MANDIR     ?= $(PREFIX)/share/man
 UNITDIR    ?= $(PREFIX)/lib/systemd/system
-# Where DKMS looks, whatever the prefix.
+# Where cloud-init looks, whatever the prefix, and where DKMS does.
+CLEANDIR   ?= /etc/cloud/clean.d
 DKMSDIR    ?= /usr/src/vmgenc-$(VERSION)
 KREL       ?= $(shell uname -r)
 KDIR       ?= /lib/modules/$(KREL)/build
@@ -165,7 +166,7 @@ soname     := libvmgen.so.$(SOVERSION)
 so         := $(soname).0.0
 
 all: $(O)/vmgend $(O)/vmgenctl $(O)/libvmgen.a $(O)/$(so) $(O)/libvmgen.pc \
-     $(O)/vmgend.service $(O)/dkms.conf $(man:%=$(O)/%) $(man_links:%=$(O)/%)
+     $(O)/vmgend.service $(O)/dkms.conf $(O)/80-vmgen $(man:%=$(O)/%) $(man_links:%=$(O)/%)
 
 , := ,
 define link
@@ -260,7 +261,8 @@ expand = sed -e 's|@VERSION@|$(VERSION)|g' -e 's|@PREFIX@|$(PREFIX)|g' \
 $(O)/libvmgen.pc: libvmgen/libvmgen.pc.in
 $(O)/vmgend.service: packaging/systemd/vmgend.service.in
 $(O)/dkms.conf: kmod/dkms.conf.in
-$(O)/libvmgen.pc $(O)/vmgend.service $(O)/dkms.conf: $(O)/.flags
+$(O)/80-vmgen: packaging/cloud-init/80-vmgen.in
+$(O)/libvmgen.pc $(O)/vmgend.service $(O)/dkms.conf $(O)/80-vmgen: $(O)/.flags
 	$(call say,GEN)
 	$(Q)$(expand) $(filter %.in,$^) >$@
 
@@ -376,6 +378,7 @@ files := 755:$(O)/vmgend:$(SBINDIR) \
 	 $(foreach h,$(wildcard kmod/uapi/vmgen/*.h),\
 		644:$(h):$(INCLUDEDIR)/vmgen 644:$(h):$(DKMSDIR)/uapi/vmgen) \
 	 644:$(O)/vmgend.service:$(UNITDIR) \
+	 755:$(O)/80-vmgen:$(CLEANDIR) \
 	 644:$(O)/dkms.conf:$(DKMSDIR) \
 	 $(foreach f,$(wildcard kmod/*.[ch] kmod/Kbuild),644:$(f):$(DKMSDIR)) \
 	 $(foreach m,$(man) $(man_links),644:$(O)/$(m):$(MANDIR)/man$(patsubst .%,%,$(suffix $(m))))
@@ -391,7 +394,7 @@ uninstall:
 	rm -f $(foreach f,$(files),$(call target,$(f))) \
 		$(DESTDIR)$(LIBDIR)/$(soname) $(DESTDIR)$(LIBDIR)/libvmgen.so
 	-rmdir $(DESTDIR)$(DKMSDIR)/uapi/vmgen $(DESTDIR)$(DKMSDIR)/uapi $(DESTDIR)$(DKMSDIR) \
-		$(DESTDIR)$(INCLUDEDIR)/vmgen
+		$(DESTDIR)$(INCLUDEDIR)/vmgen $(DESTDIR)$(CLEANDIR)
 
 clean:
 	rm -rf build

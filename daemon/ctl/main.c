@@ -2,8 +2,7 @@
 /*
  * Copyright (C) the vmgen authors
  *
- * vmgenctl: asks the device and vmgend's files. Beside its own objects it
- * links these of the daemon: file.o guest.o json.o.
+ * vmgenctl: asks the device and vmgend's files.
  */
 #include <getopt.h>
 #include <stdio.h>
@@ -26,6 +25,12 @@ static const struct command {
 	  ctl_status },
 	{ "wait", "[--settled] [--timeout=SECONDS] [KNOWN]",
 	  "wait for a change, or with --settled until it is handled", ctl_wait },
+	{ "history", "[--json]", "the runs that finished, the latest last", ctl_history },
+	{ "intent", "clone|restore|clear|show", "say beforehand what the next change will be",
+	  ctl_intent },
+	{ "fence", "set UNIT REASON | lift UNIT | check UNIT | list",
+	  "keep a unit down until somebody has mended what a change broke", ctl_fence },
+	{ "forget", "", "clear the record, in a system that is made to be copied", ctl_forget },
 };
 
 enum { N_COMMANDS = sizeof(commands) / sizeof(commands[0]) };
@@ -45,6 +50,8 @@ static void usage(FILE *stream)
 		"\n"
 		"      --device=NODE      instead of " PATH_DEVICE "\n"
 		"      --runtime-dir=DIR  instead of " PATH_RUNTIME_DIR "\n"
+		"      --state-dir=DIR    instead of " PATH_STATE_DIR "\n"
+		"      --config=FILE      of vmgend, instead of " PATH_CONFIG "\n"
 		"      --help             print this text and exit\n"
 		"      --version          print the version and exit\n"
 		"\n"
@@ -94,15 +101,20 @@ static enum ctl_exit run_command(const struct ctl *ctl, int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-	enum { DEVICE = 1, RUNTIME_DIR, HELP, VERSION_OPTION };
+	enum { DEVICE = 1, RUNTIME_DIR, STATE_DIR, CONFIG, HELP, VERSION_OPTION };
 	static const struct option table[] = {
 		{ "device", required_argument, NULL, DEVICE },
 		{ "runtime-dir", required_argument, NULL, RUNTIME_DIR },
+		{ "state-dir", required_argument, NULL, STATE_DIR },
+		{ "config", required_argument, NULL, CONFIG },
 		{ "help", no_argument, NULL, HELP },
 		{ "version", no_argument, NULL, VERSION_OPTION },
 		{ .name = NULL },
 	};
-	struct ctl ctl = { .device = PATH_DEVICE, .runtime_dir = PATH_RUNTIME_DIR };
+	struct ctl ctl = {
+		.device = PATH_DEVICE, .runtime_dir = PATH_RUNTIME_DIR,
+		.state_dir = PATH_STATE_DIR, .config = PATH_CONFIG,
+	};
 	int option;
 
 	/* '+': what follows the command belongs to the command. */
@@ -113,6 +125,12 @@ int main(int argc, char **argv)
 			break;
 		case RUNTIME_DIR:
 			ctl.runtime_dir = optarg;
+			break;
+		case STATE_DIR:
+			ctl.state_dir = optarg;
+			break;
+		case CONFIG:
+			ctl.config = optarg;
 			break;
 		case HELP:
 			usage(stdout);

@@ -170,6 +170,7 @@ static const char *explain(const struct view *view, enum ctl_exit verdict)
 	case CTL_NO_DEVICE:
 	case CTL_NO_MODULE:
 	case CTL_NO_ID:
+	case CTL_FENCED:
 	case CTL_TIMEOUT:
 		break;
 	}
