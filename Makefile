@@ -49,6 +49,7 @@ only_shapes := 6.1-cloud 6.12
 only_firmware := 6.1-cloud 6.12
 only_hibernate := 6.12
 only_nvs := 6.12
+only_policy := 6.12
 only_reduced := 5.10 6.12
 # These take many clones.
 only_asleep := 6.1-cloud 6.12
@@ -65,7 +66,7 @@ only_mutants := debug
 # What make check-debug leaves out: what comes with kernels of its own, or talks
 # over a network, which that kernel has not; and what is about user space or
 # about speed, which on that kernel takes minutes and finds nothing more.
-not_debug   := debian devicetree examples awslc clones crowd daemon first remedies sources spinners vmclock
+not_debug   := debian devicetree examples awslc clones crowd daemon first policy remedies sources spinners vmclock
 # The machine has a device tree, and nothing that the others look for.
 only_devicetree := 6.12-arm64
 # Programs as their authors write them.

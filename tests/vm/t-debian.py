@@ -9,6 +9,13 @@ import tap
 from debian import Debian
 from scenario import new_guid
 
+SEED = "sha256sum </var/lib/systemd/random-seed"
+FENCED = """[Service]
+Type=oneshot
+User=nobody
+ExecStartPre=+vmgenctl fence check %n
+ExecStart=/bin/true
+"""
 HOOK = "#!/bin/sh\necho $1 $2 >>/var/tmp/%s\n"
 
 
@@ -28,6 +35,24 @@ def install(g, debian, t):
     t.equal(g.execute("vmgend --check-config"), (0, ""), "vmgend --check-config finds no mistake")
 
 
+def check_fence(g, t):
+    g.run(f"cat >/etc/systemd/system/fenced.service <<'END'\n{FENCED}END\nsystemctl daemon-reload")
+    g.run("vmgenctl fence set fenced 'its data went back'")
+    t.ok(g.execute("systemctl start fenced")[0] != 0, "a unit that is fenced does not start")
+    t.ok("fenced.service is fenced: its data went back" in g.run("journalctl -u fenced"),
+         "its log says why")
+    g.run("vmgenctl fence lift fenced; systemctl reset-failed fenced")
+    t.equal(g.execute("systemctl start fenced"), (0, ""), "it does when the fence is lifted")
+
+
+def check_image(g, t):
+    """What cloud-init does when it makes an image of the system."""
+    t.equal(g.execute("run-parts /etc/cloud/clean.d"), (0, ""), "cloud-init clean's directory")
+    t.equal(g.execute("test -e /var/lib/vmgen/state.json")[0], 1, "leaves no record")
+    g.run("systemctl restart vmgend; vmgenctl wait --settled --timeout 60", timeout=90)
+    t.ok("adopted" in g.run("vmgenctl history | tail -n 4"), "the next start adopts the ID")
+
+
 def check_clone(c, t):
     c.run("vmgenctl wait --settled --timeout 60 1", timeout=90)
     t.equal(c.run("cat /var/tmp/10-guard /var/tmp/80-last"), "changed 2\nchanged 2\n",
@@ -37,7 +62,7 @@ def check_clone(c, t):
     t.equal(c.run("sysctl -n dev.vmgenc.0.guid").strip(), c.guid(), "the ID is the host's")
     t.ok("80-last: succeeded" in c.run("journalctl -u vmgend"), "the journal says so")
     t.equal(c.run("journalctl -q -u vmgend -p err"), "", "and has no error of vmgend")
-    return c.run("head -c 16 /dev/urandom | od -An -tx1")
+    return c.run("head -c 16 /dev/urandom | od -An -tx1"), c.run(SEED)
 
 
 def check_stop(c, t):
@@ -70,13 +95,15 @@ def check_cold_boot(debian, disk, t):
         t.equal(output, "", "no unit failed")
         failures = g.run("journalctl -q -b -p err -o cat | grep -i vmgen || true")
         t.equal(failures, "", "no error in the journal")
+        check_image(g, t)
 
 
 def scenario(kernel, t):
     debian = Debian()
     with debian.boot(new_guid()) as g:
         install(g, debian, t)
-        g.run("sync")
+        check_fence(g, t)
+        seed = g.run(f"sync; {SEED}")
         snapshot = g.snapshot()
     draws = []
     for last in (False, True):
@@ -87,7 +114,8 @@ def scenario(kernel, t):
             else:
                 c.run("systemctl stop vmgend; sync")
                 disk = c.disk
-    t.ok(draws[0] != draws[1], "two clones draw different bytes")
+    t.ok(draws[0][0] != draws[1][0], "two clones draw different bytes")
+    t.equal(len({seed, draws[0][1], draws[1][1]}), 3, "and seed their next boots with others")
     check_cold_boot(debian, disk, t)
 
 
