@@ -21,6 +21,8 @@ static struct config config;
 /* Dies instead of the step with this number; 0: never. */
 static int fuse;
 static char order[512];
+/* No intent can be removed. */
+static bool stuck;
 
 static void step(const char *name)
 {
@@ -45,6 +47,10 @@ int renameat(int old_fd, const char *old, int new_fd, const char *new)
 
 int unlinkat(int fd, const char *name, int flags)
 {
+	if (stuck && !strcmp(name, "intent")) {
+		errno = EROFS;
+		return -1;
+	}
 	if (*name != '.')
 		step("unlink ");
 	return syscall(SYS_unlinkat, fd, name, flags);
@@ -236,22 +242,86 @@ static void test_crashes(char back)
 	equal(left, 0, "nor left over");
 }
 
+/* Without a change there is nobody but the next start to tidy up. */
+static void test_left_over(void)
+{
+	struct state state;
+	int fd;
+
+	start('A');
+	say("clone");
+	state = read_state();
+	state.intent_spent = true;
+	if (state_open(config.state_dir, &fd) || state_save(fd, &state))
+		scratch_give_up("state");
+	close(fd);
+	state_clear(&state);
+	start('A');
+	state = read_state();
+	ok(!state.intent_spent && !is_said(), "the next start removes what is left over");
+	state_clear(&state);
+}
+
+static void test_stuck(void)
+{
+	struct sighting first = sight('A'), second = sight('B'), third = sight('C');
+	struct repair repair;
+	struct state state;
+
+	say("clone");
+	stuck = true;
+	repair_init(&repair, &config);
+	repair_start(&repair, &first);
+	repair_change(&repair, &second);
+	ok(!strcmp(repair.state.last.intent, "clone") && is_said(), "it is used, but cannot be removed");
+	repair_change(&repair, &third);
+	ok(!*repair.state.last.intent && is_said(), "it is not used again");
+	repair_clear(&repair);
+	start('A');
+	state = read_state();
+	ok(!*state.last.intent && is_said(), "nor after a restart");
+	state_clear(&state);
+	stuck = false;
+	start('B');
+	expect("it can be removed again", EVENT_CHANGED, "");
+}
+
 /* The record can be read, but nothing can be written. */
 static void test_no_space(void)
 {
+	struct sighting sighting = sight('B');
+	struct repair repair;
 	struct state state;
 
 	start('A');
 	say("clone");
 	scratch_mkdir("state/.state.json.new", 0700);
-	start('B');
+	repair_init(&repair, &config);
+	repair_start(&repair, &sighting);
+	ok(repair.state.last.event == EVENT_CHANGED && !*repair.state.last.intent,
+	   "one that cannot be recorded as used is not used");
+	repair_clear(&repair);
 	rmdir(scratch_path("state/.state.json.new"));
 	state = read_state();
-	ok(!*state.run.intent && !*state.last.intent && !is_said(),
-	   "one that cannot be recorded as used is not used, and is gone");
+	ok(!*state.run.intent && !*state.last.intent && !is_said(), "and is gone");
 	state_clear(&state);
 	start('B');
 	expect("with space again", EVENT_CHANGED, "");
+}
+
+/* Its run is on record, but its end is not. */
+static void die_in_run(char letter)
+{
+	int status;
+	pid_t pid = fork();
+
+	if (!pid) {
+		fuse = 4;
+		start(letter);
+		_exit(0);
+	}
+	waitpid(pid, &status, 0);
+	ok(status, "vmgend died in a run");
 }
 
 static void expect_boots(const char *name, uint64_t boots, bool skipped)
@@ -296,6 +366,15 @@ static void test_boots(void)
 	start('A');
 	expect_boots("boot-change=ignore", 1, true);
 	config.boot_change = BOOT_CHANGE_AUTO;
+	reboot();
+	die_in_run('B');
+	start('B');
+	expect_boots("a run that was cut off is of the same boot", 2, false);
+	reboot();
+	die_in_run('C');
+	reboot();
+	start('C');
+	expect_boots("finished in a boot without a new ID", 0, false);
 }
 
 static void machine(const char *uuid, const char *mac)
@@ -343,22 +422,12 @@ static void test_replaced(void)
 {
 	static const char a[] = "0a1b2c3d-0000-4000-8000-00000000000a\n";
 	static const char b[] = "0a1b2c3d-0000-4000-8000-00000000000b\n";
-	int status;
-	pid_t pid;
 
 	machine(a, "52:54:00:00:00:01\n");
 	start('A');
 	reboot();
 	machine(b, "52:54:00:00:00:02\n");
-	pid = fork();
-	if (!pid) {
-		/* After the state of the new run, before that of its end. */
-		fuse = 4;
-		start('B');
-		_exit(0);
-	}
-	waitpid(pid, &status, 0);
-	ok(status, "vmgend died in the run of a clone");
+	die_in_run('B');
 	reboot();
 	start('C');
 	expect_hint("the same machine, but the record is of an unfinished run", "unknown");
@@ -389,6 +458,8 @@ int main(void)
 	test_bad_intent();
 	test_crashes('B');
 	test_crashes('C');
+	test_left_over();
+	test_stuck();
 	test_no_space();
 	test_boots();
 	test_hint();
