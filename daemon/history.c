@@ -6,6 +6,7 @@
  * leaves no half line.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -17,8 +18,8 @@
 enum {
 	/* 200 runs of 5 hooks. */
 	HISTORY_SIZE = 128 << 10,
-	/* What a run of 1,000 hooks may add to it. */
-	HISTORY_LIMIT = 2 * HISTORY_SIZE,
+	/* The latest run is kept whatever its size, which the state limits. */
+	HISTORY_LIMIT = HISTORY_SIZE + (1 << 20),
 };
 
 static int read_text(int dir_fd, char **ret_text)
@@ -77,78 +78,76 @@ int history_read(int dir_fd, struct json_object **ret_runs)
 	return r;
 }
 
-static const char *to_line(struct json_object *run)
+/* Was the run that begins here written, but then the power went before the state said so? */
+static int is_same(const char *line, const struct record *run, bool *ret_same)
 {
-	return json_object_to_json_string_ext(run, JSON_C_TO_STRING_PLAIN |
-					      JSON_C_TO_STRING_NOSLASHESCAPE);
-}
-
-static bool is_same(struct json_object *a, struct json_object *b)
-{
-	static const char *const keys[] = { "id_hash", "detected_usec" };
-	struct json_object *x, *y;
-	size_t i;
-
-	for (i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
-		if (!json_object_object_get_ex(a, keys[i], &x) ||
-		    !json_object_object_get_ex(b, keys[i], &y) || !json_object_equal(x, y))
-			return false;
-	return true;
-}
-
-/* From the latest back, as many as fit; the latest in any case. */
-static int write_runs(int state_fd, struct json_object *runs)
-{
-	size_t n = json_object_array_length(runs), first = n, used = 0, i;
-	char *text, *end;
+	struct json_object *json = json_tokener_parse(line);
+	struct record last;
 	int r;
 
-	while (first) {
-		size_t length = strlen(to_line(json_object_array_get_idx(runs, first - 1))) + 1;
+	r = json_object_is_type(json, json_type_object) ? record_from_json(json, &last) : -EBADMSG;
+	json_object_put(json);
+	if (r)
+		return r;
+	*ret_same = last.detected_usec == run->detected_usec && !strcmp(last.id_hash, run->id_hash);
+	record_clear(&last);
+	return 0;
+}
 
-		if (first < n && used + length > HISTORY_SIZE)
-			break;
-		used += length;
-		first--;
-	}
-	text = malloc(used + 1);
-	if (!text)
+/* Only the last line is parsed: the whole would take the daemon a megabyte. */
+static int check_last(const char *text, const struct record *run, bool *ret_same)
+{
+	size_t length = strlen(text);
+	const char *line;
+
+	*ret_same = false;
+	if (!length)
+		return 0;
+	if (text[length - 1] != '\n')
+		return -EBADMSG;
+	line = memrchr(text, '\n', length - 1);
+	return is_same(line ? line + 1 : text, run, ret_same);
+}
+
+/* From the latest back, as many as fit beside the new one. */
+static int write_runs(int state_fd, const char *text, const char *line)
+{
+	size_t room = strlen(line) < HISTORY_SIZE ? HISTORY_SIZE - strlen(line) : 0;
+	char *joined;
+	int r;
+
+	while (strlen(text) >= room && *text)
+		text = strchr(text, '\n') + 1;
+	if (asprintf(&joined, "%s%s\n", text, line) < 0)
 		return -ENOMEM;
-	*text = '\0';
-	end = text;
-	for (i = first; i < n; i++)
-		end = stpcpy(stpcpy(end, to_line(json_object_array_get_idx(runs, i))), "\n");
-	r = file_replace(state_fd, NAME_HISTORY, text, 0600, FILE_DURABLE);
-	free(text);
+	r = file_replace(state_fd, NAME_HISTORY, joined, 0600, FILE_DURABLE);
+	free(joined);
 	return r;
 }
 
 int history_add(int state_fd, const struct record *run)
 {
-	struct json_object *runs = NULL, *json = record_to_json(run);
-	size_t n;
+	struct json_object *json;
+	char *text = NULL;
+	const char *line;
+	bool same;
 	int r;
 
-	if (!json)
+	json = record_to_json(run);
+	line = json ? json_object_to_json_string_ext(json, JSON_C_TO_STRING_PLAIN |
+						     JSON_C_TO_STRING_NOSLASHESCAPE) : NULL;
+	if (!line) {
+		json_object_put(json);
 		return -ENOMEM;
-	r = history_read(state_fd, &runs);
-	if (r == -ENOENT) {
-		runs = json_object_new_array();
-		r = runs ? 0 : -ENOMEM;
 	}
-	if (r)
-		goto out;
-	n = json_object_array_length(runs);
-	/* Written, but then the power went before the state said so. */
-	if (n && is_same(json_object_array_get_idx(runs, n - 1), json))
-		goto out;
-	r = json_object_array_add(runs, json) ? -ENOMEM : 0;
-	if (r)
-		goto out;
-	json = NULL;
-	r = write_runs(state_fd, runs);
-out:
+	r = read_text(state_fd, &text);
+	if (r == -ENOENT)
+		r = write_runs(state_fd, "", line);
+	else if (!r)
+		r = check_last(text, run, &same);
+	if (!r && text && !same)
+		r = write_runs(state_fd, text, line);
+	free(text);
 	json_object_put(json);
-	json_object_put(runs);
 	return r;
 }
