@@ -88,6 +88,9 @@ def check_cold_boot(debian, disk, t):
         t.equal(g.run("tail -n 1 /var/tmp/10-guard").split()[0], "boot-changed",
                 "a cold boot with another ID: module and service start by themselves, guards run")
         t.equal(g.run("grep -c . /var/tmp/80-last").strip(), "1", "hooks for running services do not")
+        run = json.loads(g.run("vmgenctl history --json | tail -n 1"))
+        t.equal((run["event"], run["hint"]), ("boot-changed", "rollback"),
+                "UUID and network address are there when it looks, and are those on record")
         t.equal(g.run("systemctl is-active vmgend").strip(), "active", "the service is active")
         order = g.run("systemctl show -P ActiveEnterTimestampMonotonic vmgend sysinit.target").split()
         t.ok(int(order[0]) <= int(order[1]), "it was ready before other services started")
