@@ -182,7 +182,7 @@ int record_from_json(struct json_object *json, struct record *ret_record)
 
 	if (json_get_text(json, "id_hash", &hash) || !hash_valid(hash) ||
 	    json_get_text(json, "event", &event) || event_parse(event, &record.event) ||
-	    record.event == EVENT_NONE ||
+	    record.event == EVENT_NONE || record.event == EVENT_TEST ||
 	    json_get_number(json, "generation", &record.generation) ||
 	    json_get_number(json, "detected_usec", &record.detected_usec) ||
 	    json_get_number(json, "finished_usec", &record.finished_usec) ||
