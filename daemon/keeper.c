@@ -215,8 +215,7 @@ static void __attribute__((noreturn)) keep(const struct job *job)
 
 	strcpy(report.result.name, job->hook->name);
 	run_hook(job, &report.result);
-	/* A drill is outside of the record of changes. */
-	if (job->run->event != EVENT_TEST)
+	if (!job->run->drill)
 		report.record_error = state_add_result(job->config->state_dir,
 						       job->run->id_hash, &report.result);
 	/* The daemon may be gone; then the record is what counts. */

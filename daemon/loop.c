@@ -13,7 +13,7 @@
 #include "log.h"
 #include "loop.h"
 
-enum source { DEVICE, CHILD, TERMINATE, INTERRUPT, ALIVE, N_SOURCES };
+enum source { DEVICE, CHILD, REQUEST, TERMINATE, INTERRUPT, ALIVE, N_SOURCES };
 
 struct loop {
 	struct event_base *base;
@@ -38,6 +38,15 @@ static void on_child(evutil_socket_t signal, short what, void *arg)
 	(void)signal;
 	(void)what;
 	loop->handlers->child(loop->context);
+}
+
+static void on_request(evutil_socket_t signal, short what, void *arg)
+{
+	struct loop *loop = arg;
+
+	(void)signal;
+	(void)what;
+	loop->handlers->request(loop->context);
 }
 
 static void on_stop(evutil_socket_t signal, short what, void *arg)
@@ -92,6 +101,7 @@ int loop_new(const struct loop_handlers *handlers, void *context, uint64_t alive
 	loop->base = event_base_new();
 	if (!loop->base ||
 	    add(loop, CHILD, evsignal_new(loop->base, SIGCHLD, on_child, loop), NULL) ||
+	    add(loop, REQUEST, evsignal_new(loop->base, SIGUSR1, on_request, loop), NULL) ||
 	    add(loop, TERMINATE, evsignal_new(loop->base, SIGTERM, on_stop, loop), NULL) ||
 	    add(loop, INTERRUPT, evsignal_new(loop->base, SIGINT, on_stop, loop), NULL) ||
 	    (alive_usec && add(loop, ALIVE, event_new(loop->base, -1, EV_PERSIST, on_alive, loop),

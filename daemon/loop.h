@@ -17,6 +17,8 @@ struct loop_handlers {
 	void (*device)(void *context);
 	/* A child has ended. */
 	void (*child)(void *context);
+	/* SIGUSR1. */
+	void (*request)(void *context);
 	/* SIGTERM or SIGINT. */
 	void (*stop)(void *context);
 	/* Each interval. */

@@ -17,6 +17,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "drill.h"
 #include "guest.h"
 #include "lock.h"
 #include "log.h"
@@ -51,6 +52,7 @@ struct daemon {
 	struct vmgen *device;
 	struct loop *loop;
 	struct repair repair;
+	struct drill drill;
 	bool ready;
 	enum exit_code exit_code;
 };
@@ -247,6 +249,15 @@ static void on_child(void *context)
 	struct daemon *daemon = context;
 
 	repair_advance(&daemon->repair);
+	drill_advance(&daemon->drill);
+	settle(daemon);
+}
+
+static void on_request(void *context)
+{
+	struct daemon *daemon = context;
+
+	drill_request(&daemon->drill);
 	settle(daemon);
 }
 
@@ -269,7 +280,8 @@ static void on_alive(void *context)
 static int watch(struct daemon *daemon)
 {
 	static const struct loop_handlers handlers = {
-		.device = on_device, .child = on_child, .stop = on_stop, .alive = on_alive,
+		.device = on_device, .child = on_child, .request = on_request,
+		.stop = on_stop, .alive = on_alive,
 	};
 	struct sighting sighting;
 	int r;
@@ -285,6 +297,7 @@ static int watch(struct daemon *daemon)
 		return r;
 	}
 	repair_init(&daemon->repair, &daemon->config);
+	drill_init(&daemon->drill, &daemon->repair);
 	repair_start(&daemon->repair, &sighting);
 	r = loop_watch(daemon->loop, vmgen_fd(daemon->device));
 	if (!r) {
@@ -295,6 +308,7 @@ static int watch(struct daemon *daemon)
 	if (r)
 		log_error("the event loop failed: %s", strerror(-r));
 	repair_report(&daemon->repair, "stopped");
+	drill_clear(&daemon->drill);
 	repair_clear(&daemon->repair);
 	return r;
 }
@@ -339,6 +353,8 @@ int main(int argc, char **argv)
 	umask(022);
 	/* Whoever reads the log may go away. */
 	(void)signal(SIGPIPE, SIG_IGN);
+	/* Before the loop it would end this process. */
+	(void)signal(SIGUSR1, SIG_IGN);
 	r = open_standard_descriptors();
 	if (!r)
 		r = config_init(&daemon.config);

@@ -18,5 +18,7 @@
 /* In the runtime directory. */
 #define NAME_STATUS		"status.json"
 #define NAME_GENERATION		"generation"
+#define NAME_TRIGGER		"trigger"
+#define NAME_LOCKS		"lock"
 
 #endif /* PATHS_H */

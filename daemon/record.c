@@ -90,7 +90,7 @@ static struct json_object *result_to_json(const struct hook_result *result)
 	return NULL;
 }
 
-static struct json_object *results_to_json(const struct record *record)
+struct json_object *record_results_to_json(const struct record *record)
 {
 	struct json_object *json = json_object_new_object();
 	const struct hook_result *result = record->results;
@@ -118,7 +118,7 @@ static struct json_object *record_to_json(const struct record *record)
 	    !json_add(json, "finished_usec", json_object_new_uint64(record->finished_usec)) &&
 	    !json_add(json, "reseed_errno", json_object_new_int(-record->reseed_error)) &&
 	    !json_add(json, "incomplete", json_object_new_boolean(record->incomplete)) &&
-	    !json_add(json, "hooks", results_to_json(record)))
+	    !json_add(json, "hooks", record_results_to_json(record)))
 		return json;
 	json_object_put(json);
 	return NULL;

@@ -58,6 +58,8 @@ struct record {
 	uint64_t detected_usec, finished_usec;
 	/* 0, or the negative errno of the reseed. */
 	int reseed_error;
+	/* Outside of the record of changes: neither stored nor read back. */
+	bool drill;
 	/* A directory of hooks could not be used, so hooks may be missing. */
 	bool incomplete;
 	size_t n_results;
@@ -75,6 +77,9 @@ const struct hook_result *record_result(const struct record *record, const char 
 
 /* How many things need someone to look at them? */
 size_t record_failures(const struct record *record);
+
+/* Returns a new object of all results, which the caller puts; NULL: no memory. */
+struct json_object *record_results_to_json(const struct record *record);
 
 /* Adds a member, or nothing if the record holds nothing. Returns 0 or -ENOMEM. */
 int record_add_json(const struct record *record, struct json_object *json, const char *key);

@@ -14,6 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "drill.h"
 #include "lock.h"
 #include "log.h"
 #include "notify.h"
@@ -102,6 +103,7 @@ void repair_report(const struct repair *repair, const char *activity)
 		.recorded = repair->recorded,
 		.run = &state->run,
 		.last = &state->last,
+		.drill = repair->drill,
 	};
 	int r;
 
@@ -110,6 +112,11 @@ void repair_report(const struct repair *repair, const char *activity)
 		log_error("cannot write %s/status.json: %s", repair->config->runtime_dir,
 			  strerror(-r));
 	tell_manager(repair);
+}
+
+void repair_tell(const struct repair *repair)
+{
+	repair_report(repair, repair->run ? "running" : repair->waiter ? "waiting" : "watching");
 }
 
 static void publish_generation(const struct repair *repair, uint64_t generation)
@@ -170,6 +177,14 @@ static void launch(struct repair *repair)
 	repair_advance(repair);
 }
 
+/* Begins a run of all hooks for the ID that was seen last. */
+static void launch_changed(struct repair *repair)
+{
+	prepare(repair, EVENT_CHANGED, false);
+	save(repair, open_state(repair));
+	launch(repair);
+}
+
 static void finish(struct repair *repair)
 {
 	struct state *state = &repair->state;
@@ -201,16 +216,26 @@ static void advance_run(struct repair *repair)
 		finish(repair);
 		return;
 	}
-	repair->pending = false;
 	repair->run = run_free(repair->run);
-	if (!repair->seen.has_id) {
+	repair_resume(repair);
+}
+
+void repair_resume(struct repair *repair)
+{
+	if (!repair->pending)
+		return;
+	repair->pending = false;
+	if (repair->seen.has_id)
+		launch_changed(repair);
+	else
 		/* The run for the ID before stays on record as it is: unfinished. */
 		repair_report(repair, "watching");
-		return;
-	}
-	prepare(repair, EVENT_CHANGED, false);
-	save(repair, open_state(repair));
-	launch(repair);
+}
+
+void repair_again(struct repair *repair)
+{
+	repair->reseed_error = repair_reseed(&repair->seen);
+	launch_changed(repair);
 }
 
 void repair_change(struct repair *repair, const struct sighting *sighting)
@@ -231,9 +256,9 @@ void repair_change(struct repair *repair, const struct sighting *sighting)
 		repair->pending = true;
 		return;
 	}
-	prepare(repair, EVENT_CHANGED, false);
-	save(repair, open_state(repair));
-	launch(repair);
+	repair->pending = repair->drill && drill_stop(repair->drill);
+	if (!repair->pending)
+		launch_changed(repair);
 }
 
 /* It says nothing about the record, and another start may have more luck. */

@@ -184,6 +184,20 @@ size_t run_advance(struct run *run)
 	return run->n_members;
 }
 
+int run_choose(struct run *run, const char *hook)
+{
+	size_t i;
+
+	for (i = 0; i < run->list.n_hooks; i++) {
+		if (strcmp(run->list.hooks[i].name, hook))
+			continue;
+		run->list.hooks[0] = run->list.hooks[i];
+		run->list.n_hooks = 1;
+		return 0;
+	}
+	return -ENOENT;
+}
+
 void run_stop(struct run *run)
 {
 	run->next = run->list.n_hooks;

@@ -31,6 +31,9 @@ struct run *run_free(struct run *run);
  */
 size_t run_advance(struct run *run);
 
+/* Leaves out all hooks but one. Returns 0; -ENOENT: there is no such hook. */
+int run_choose(struct run *run, const char *hook);
+
 /* Starts no further hook. */
 void run_stop(struct run *run);
 

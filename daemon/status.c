@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "drill.h"
 #include "json.h"
 #include "paths.h"
 #include "status.h"
@@ -28,7 +29,8 @@ static int fill(struct json_object *json, const struct status *status)
 	    json_add(json, "handled", json_object_new_boolean(status->handled)) ||
 	    json_add(json, "recorded", json_object_new_boolean(status->recorded)) ||
 	    record_add_json(status->run, json, "run") ||
-	    record_add_json(status->last, json, "last"))
+	    record_add_json(status->last, json, "last") ||
+	    (status->drill && drill_add_json(status->drill, json, "drill")))
 		return -ENOMEM;
 	return 0;
 }

@@ -11,6 +11,8 @@
 
 #include "record.h"
 
+struct drill;
+
 struct status {
 	/* "watching", "running", "stopped" */
 	const char *activity;
@@ -23,6 +25,8 @@ struct status {
 	bool recorded;
 	/* May be empty. */
 	const struct record *run, *last;
+	/* May be NULL. */
+	const struct drill *drill;
 };
 
 /* Replaces status.json. Returns 0 or -errno. */
