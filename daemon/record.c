@@ -113,6 +113,9 @@ static struct json_object *record_to_json(const struct record *record)
 	if (json &&
 	    !json_add(json, "id_hash", json_object_new_string(record->id_hash)) &&
 	    !json_add(json, "event", json_object_new_string(event_name(record->event))) &&
+	    !json_add(json, "hint", json_object_new_string(record->hint)) &&
+	    !json_add(json, "intent", json_object_new_string(record->intent)) &&
+	    !json_add(json, "source", json_object_new_string(record->source)) &&
 	    !json_add(json, "generation", json_object_new_uint64(record->generation)) &&
 	    !json_add(json, "detected_usec", json_object_new_uint64(record->detected_usec)) &&
 	    !json_add(json, "finished_usec", json_object_new_uint64(record->finished_usec)) &&
@@ -172,6 +175,21 @@ static int results_from_json(struct json_object *hooks, struct record *record)
 	return 0;
 }
 
+/* A record of an earlier release has no such member. */
+static int word_from_json(struct json_object *json, const char *key, const char *absent,
+			  char ret_word[RECORD_WORD_SIZE])
+{
+	const char *word = absent;
+
+	if (json_object_object_get_ex(json, key, NULL) && json_get_text(json, key, &word))
+		return -EBADMSG;
+	if (strlen(word) >= RECORD_WORD_SIZE ||
+	    strspn(word, "abcdefghijklmnopqrstuvwxyz") != strlen(word))
+		return -EBADMSG;
+	strcpy(ret_word, word);
+	return 0;
+}
+
 int record_from_json(struct json_object *json, struct record *ret_record)
 {
 	struct record record = { .event = EVENT_NONE };
@@ -183,6 +201,9 @@ int record_from_json(struct json_object *json, struct record *ret_record)
 	if (json_get_text(json, "id_hash", &hash) || !hash_valid(hash) ||
 	    json_get_text(json, "event", &event) || event_parse(event, &record.event) ||
 	    record.event == EVENT_NONE || record.event == EVENT_TEST ||
+	    word_from_json(json, "hint", "unknown", record.hint) ||
+	    word_from_json(json, "intent", "", record.intent) ||
+	    word_from_json(json, "source", "vmgenid", record.source) ||
 	    json_get_number(json, "generation", &record.generation) ||
 	    json_get_number(json, "detected_usec", &record.detected_usec) ||
 	    json_get_number(json, "finished_usec", &record.finished_usec) ||

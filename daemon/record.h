@@ -49,10 +49,19 @@ struct hook_result {
 	uint64_t duration_ms;
 };
 
+/* Of lower-case letters, and the terminating zero. */
+enum { RECORD_WORD_SIZE = 16 };
+
 struct record {
 	/* Empty: this record holds nothing. */
 	char id_hash[HASH_SIZE];
 	enum event event;
+	/* "clone", "rollback" or "unknown": what the machine looks like. */
+	char hint[RECORD_WORD_SIZE];
+	/* "clone", "restore" or empty: what the administrator said. */
+	char intent[RECORD_WORD_SIZE];
+	/* What told of it: "vmgenid", "vmclock", "sysgenid" or "kmsg". */
+	char source[RECORD_WORD_SIZE];
 	uint64_t generation;
 	/* CLOCK_REALTIME, microseconds; finished is 0 during the run. */
 	uint64_t detected_usec, finished_usec;

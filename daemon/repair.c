@@ -158,6 +158,8 @@ static void prepare(struct repair *repair, enum event event, bool resume)
 		record_clear(record);
 		record->detected_usec = now_usec();
 		strcpy(record->id_hash, repair->seen.id_hash);
+		strcpy(record->hint, "unknown");
+		strcpy(record->source, "vmgenid");
 	}
 	record->event = event;
 	record->generation = repair->seen.generation;

@@ -60,6 +60,7 @@ static struct state example(void)
 		.handled = HASH_A,
 		.run = {
 			.id_hash = HASH_B, .event = EVENT_CHANGED, .generation = UINT64_MAX,
+			.hint = "rollback", .intent = "clone", .source = "vmclock",
 			.detected_usec = 1234567890123456, .reseed_error = -ENODATA,
 		},
 	};
@@ -110,6 +111,8 @@ static void test_round_trip(void)
 	ok(!strcmp(loaded.run.id_hash, HASH_B) && loaded.run.event == EVENT_CHANGED &&
 	   loaded.run.generation == UINT64_MAX && loaded.run.detected_usec == 1234567890123456 &&
 	   loaded.run.reseed_error == -ENODATA, "the unfinished run");
+	ok(!strcmp(loaded.run.hint, "rollback") && !strcmp(loaded.run.intent, "clone") &&
+	   !strcmp(loaded.run.source, "vmclock"), "and what it is known to be");
 	ok(loaded.run.n_results == 1 && loaded.run.results[0].outcome == OUTCOME_FAILED &&
 	   loaded.run.results[0].status == 3, "and its result");
 	ok(!*loaded.last.id_hash, "nothing is made up");
@@ -149,6 +152,23 @@ static void refuse(const char *text, const char *want)
 
 	scratch_write("state/state.json", text, 0600);
 	ok(load(&loaded, &reason) == -EBADMSG && strstr(reason, want), "refused: %s", want);
+}
+
+#define RUN "{\"version\":1,\"run\":{\"id_hash\":\"" HASH_A "\",\"event\":\"changed\",\"generation\":1," \
+	"\"detected_usec\":1,\"finished_usec\":0,\"reseed_errno\":0,\"incomplete\":false,\"hooks\":{}"
+
+static void test_older(void)
+{
+	struct state loaded;
+
+	scratch_write("state/state.json", RUN "}}", 0600);
+	equal(load(&loaded, NULL), 0, "the run of an earlier release");
+	ok(!strcmp(loaded.run.hint, "unknown") && !*loaded.run.intent &&
+	   !strcmp(loaded.run.source, "vmgenid"), "has what was true then");
+	state_clear(&loaded);
+	refuse(RUN ",\"intent\":1}}", "damaged");
+	refuse(RUN ",\"source\":\"a\\nb\"}}", "damaged");
+	refuse(RUN ",\"hint\":\"aaaaaaaaaaaaaaaa\"}}", "damaged");
 }
 
 static void test_foreign(void)
@@ -309,6 +329,7 @@ int main(void)
 	strcpy(directory, scratch_path("state"));
 	test_round_trip();
 	test_truncated();
+	test_older();
 	test_foreign();
 	test_failed_write();
 	test_killed();
