@@ -18,6 +18,7 @@ BINDIR     ?= $(PREFIX)/bin
 SBINDIR    ?= $(PREFIX)/sbin
 LIBDIR     ?= $(PREFIX)/lib
 INCLUDEDIR ?= $(PREFIX)/include
+COMPLETIONDIR ?= $(PREFIX)/share/bash-completion/completions
 MANDIR     ?= $(PREFIX)/share/man
 UNITDIR    ?= $(PREFIX)/lib/systemd/system
 # Where DKMS looks, whatever the prefix.
@@ -155,7 +156,7 @@ force:
 
 lib_obj    := $(patsubst %.c,%.o,$(wildcard libvmgen/*.c))
 daemon_obj := $(patsubst %.c,%.o,$(filter-out daemon/main.c,$(wildcard daemon/*.c)))
-ctl_obj    := $(patsubst %.c,%.o,$(wildcard daemon/ctl/*.c))
+ctl_obj    := $(patsubst %.c,%.o,$(filter-out daemon/ctl/main.c,$(wildcard daemon/ctl/*.c)))
 unit       := $(patsubst %.c,%.t,$(wildcard tests/unit/t-*.c))
 # Of those, what tests the library alone.
 lib_unit   := $(addprefix tests/unit/,t-source.t t-generation.t t-guard.t t-device.t t-vmgenid.t t-threads.t t-faults.t)
@@ -190,19 +191,20 @@ $(1)/%.o: %.c $(O)/.flags
 
 $(1)/libvmgen.a: $(lib_obj:%=$(1)/%)
 $(1)/daemon.a: $(daemon_obj:%=$(1)/%)
-$(1)/libvmgen.a $(1)/daemon.a:
+$(1)/ctl.a: $(ctl_obj:%=$(1)/%)
+$(1)/libvmgen.a $(1)/daemon.a $(1)/ctl.a:
 	$$(call say,AR)
 	$(Q)rm -f $$@; $$(AR) rcs $$@ $$^
 
-$(1)/vmgend: $(1)/daemon/main.o
-$(1)/vmgenctl: $(ctl_obj:%=$(1)/%)
-$(1)/vmgend $(1)/vmgenctl: $(1)/daemon.a $(1)/libvmgen.a
+$(1)/vmgend: $(1)/daemon/main.o $(1)/daemon.a $(1)/libvmgen.a
+$(1)/vmgenctl: $(1)/daemon/ctl/main.o $(1)/ctl.a $(1)/daemon.a $(1)/libvmgen.a
+$(1)/vmgend $(1)/vmgenctl:
 	$$(call link,$(2))
 $(guest:%=$(1)/%) $(examples:%=$(1)/%): %: %.o $(1)/libvmgen.a
 	$$(call link,$(2))
 $(lib_unit:%=$(1)/%): %.t: %.o $(1)/libvmgen.a
 	$$(call link,$(2))
-$(1)/tests/unit/%.t: $(1)/tests/unit/%.o $(1)/daemon.a $(1)/libvmgen.a
+$(1)/tests/unit/%.t: $(1)/tests/unit/%.o $(1)/ctl.a $(1)/daemon.a $(1)/libvmgen.a
 	$$(call link,$(2))
 # What tests/unit/calls.h stands in for.
 $(addprefix $(1)/tests/unit/,t-device.t t-vmgenid.t t-threads.t t-faults.t): \
@@ -395,6 +397,7 @@ files := 755:$(O)/vmgend:$(SBINDIR) \
 	 $(foreach h,$(wildcard kmod/uapi/vmgen/*.h),\
 		644:$(h):$(INCLUDEDIR)/vmgen 644:$(h):$(DKMSDIR)/uapi/vmgen) \
 	 644:$(O)/vmgend.service:$(UNITDIR) \
+	 644:packaging/bash-completion/vmgenctl:$(COMPLETIONDIR) \
 	 644:$(O)/dkms.conf:$(DKMSDIR) \
 	 $(foreach f,$(wildcard kmod/*.[ch] kmod/Kbuild),644:$(f):$(DKMSDIR)) \
 	 $(foreach m,$(man) $(man_links),644:$(O)/$(m):$(MANDIR)/man$(patsubst .%,%,$(suffix $(m))))

@@ -156,6 +156,8 @@ static const char *begin(struct drill *drill)
 	record->drill = true;
 	record->generation = repair->seen.generation;
 	strcpy(record->id_hash, repair->seen.id_hash);
+	strcpy(record->hint, "unknown");
+	strcpy(record->source, "vmgenid");
 	if (run_new(repair->config, record, repair->lock_fd, &drill->run))
 		return "the hooks cannot be prepared";
 	if (*drill->hook && run_choose(drill->run, drill->hook))

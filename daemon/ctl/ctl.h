@@ -33,14 +33,18 @@ enum ctl_exit {
 struct ctl {
 	const char *device;
 	const char *runtime_dir;
+	/* Of vmgend. */
+	const char *config;
 };
 
 /* The commands. argv[0] is the name of the command. */
 enum ctl_exit ctl_status(const struct ctl *ctl, int argc, char **argv);
+enum ctl_exit ctl_check(const struct ctl *ctl, int argc, char **argv);
 enum ctl_exit ctl_wait(const struct ctl *ctl, int argc, char **argv);
-
-/* Returns the exit status for a machine whose device cannot be used. */
-enum ctl_exit ctl_guest_exit(enum guest guest);
+enum ctl_exit ctl_watch(const struct ctl *ctl, int argc, char **argv);
+enum ctl_exit ctl_hooks(const struct ctl *ctl, int argc, char **argv);
+enum ctl_exit ctl_trigger(const struct ctl *ctl, int argc, char **argv);
+enum ctl_exit ctl_metrics(const struct ctl *ctl, int argc, char **argv);
 
 /*
  * Reads what vmgend says about itself. ret_running: it runs now. Returns 0 and

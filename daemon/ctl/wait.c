@@ -6,15 +6,14 @@
  * until vmgend has repaired the system.
  */
 #include <errno.h>
-#include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-#include "ctl.h"
-#include "libvmgen.h"
+#include "arguments.h"
+#include "view.h"
 
 /* systemd starts vmgend again after a second. */
 #define RESTART_NS	INT64_C(5000000000)
@@ -27,34 +26,14 @@ struct wait {
 	int64_t deadline_ns;
 };
 
-static int64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_BOOTTIME, &now);
-	return now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
-}
-
 static int64_t left_ns(const struct wait *wait)
 {
 	int64_t left;
 
 	if (wait->deadline_ns < 0)
 		return -1;
-	left = wait->deadline_ns - now_ns();
+	left = wait->deadline_ns - boottime_ns();
 	return left > 0 ? left : 0;
-}
-
-static int parse_timeout(const char *text, int64_t *ret_deadline_ns)
-{
-	double seconds;
-	char *end;
-
-	seconds = strtod(text, &end);
-	if (end == text || *end || !(seconds >= 0 && seconds <= 1e9))
-		return -EINVAL;
-	*ret_deadline_ns = now_ns() + (int64_t)(seconds * 1e9);
-	return 0;
 }
 
 static int parse_generation(const char *text, uint64_t *ret_generation)
@@ -78,14 +57,10 @@ static int parse(int argc, char **argv, struct wait *wait)
 	int option;
 
 	while ((option = getopt_long(argc, argv, "", table, NULL)) != -1) {
-		if (option == 's') {
+		if (option == 's')
 			wait->settled = true;
-		} else if (option != 't') {
+		else if (option != 't' || arguments_deadline(optarg, &wait->deadline_ns))
 			return -EINVAL;
-		} else if (parse_timeout(optarg, &wait->deadline_ns)) {
-			fprintf(stderr, "vmgenctl: \"%s\" is not a number of seconds\n", optarg);
-			return -EINVAL;
-		}
 	}
 	if (optind == argc)
 		return 0;
@@ -94,10 +69,8 @@ static int parse(int argc, char **argv, struct wait *wait)
 		fprintf(stderr, "vmgenctl: \"%s\" is not a generation\n", argv[optind]);
 		return -EINVAL;
 	}
-	if (optind + 1 == argc)
-		return 0;
-	fprintf(stderr, "vmgenctl: wait takes no second argument \"%s\"\n", argv[optind + 1]);
-	return -E2BIG;
+	optind++;
+	return arguments_end(argc, argv, "wait") ? 0 : -E2BIG;
 }
 
 static bool vmgend_runs(const struct ctl *ctl)
@@ -138,15 +111,15 @@ static int wait_handled(const struct ctl *ctl, struct vmgen *device, const struc
 			uint64_t *ret_generation)
 {
 	const struct timespec pause = { .tv_nsec = 100000000 };
-	int64_t seen_ns = now_ns();
+	int64_t seen_ns = boottime_ns();
 	int r;
 
 	for (;;) {
 		r = check_handled(ctl, device, ret_generation);
 		if (r == -EAGAIN)
-			seen_ns = now_ns();
+			seen_ns = boottime_ns();
 		/* It may just be starting again. */
-		else if (r != -ESRCH || now_ns() - seen_ns > RESTART_NS)
+		else if (r != -ESRCH || boottime_ns() - seen_ns > RESTART_NS)
 			return r;
 		if (!left_ns(wait))
 			return -ETIMEDOUT;
