@@ -41,7 +41,7 @@ KERNELS    := $(usual) 6.12-rt 7.2 newest newest-rt 6.12-arm64
 endif
 everywhere := first restore siblings sleep
 # What differs little from kernel to kernel: the oldest and a new one.
-on_two     := clones daemon remedies silent stale steps storm sysgenid timer torn unload unseeded
+on_two     := clones ctl daemon remedies silent stale steps storm sysgenid timer torn unload unseeded
 # A whole system has a kernel of its own, and what ACPI tables can look like
 # takes a boot each.
 only_debian := 6.1
@@ -70,7 +70,7 @@ only_mutants := debug
 # counts instructions, of which there are so many there that ACPI gives up
 # (hibernate), that programs ahead of all others leave no time to the rest
 # (order), or that one by one they take half an hour (midway).
-not_debug   := debian devicetree examples awslc clones crowd daemon first hibernate midway \
+not_debug   := debian devicetree examples awslc clones crowd ctl daemon first hibernate midway \
 	       order remedies sources spinners vmclock
 # The machine has a device tree, and nothing that the others look for.
 only_devicetree := 6.12-arm64

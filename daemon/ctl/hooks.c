@@ -203,16 +203,22 @@ static enum ctl_exit why(const struct inventory *inventory, const struct view *v
 			 const struct arguments *arguments)
 {
 	const struct item *item = inventory_find(inventory, arguments->name);
+	struct json_object *json;
 
 	if (!item) {
 		fprintf(stderr, "vmgenctl: there is no hook \"%s\": vmgenctl hooks list\n",
 			arguments->name);
 		return CTL_FAILED;
 	}
-	if (!arguments->trigger.json)
+	if (!arguments->trigger.json) {
 		print_why(inventory, item, view);
-	else if (print_json(item_to_json(inventory, item, view)))
-		return CTL_FAILED;
+	} else {
+		json = item_to_json(inventory, item, view);
+		if (json && json_add(json, "version", json_object_new_int(1)))
+			return CTL_FAILED;
+		if (print_json(json))
+			return CTL_FAILED;
+	}
 	return item_state_bad(item->state) ? CTL_DEGRADED : CTL_OK;
 }
 

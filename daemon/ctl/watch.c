@@ -44,7 +44,8 @@ static void tell(struct watch *watch, const char *what, struct json_object *json
 
 	clock_gettime(CLOCK_REALTIME, &now);
 	if (watch->json) {
-		if (json_add(json, "event", json_object_new_string(what)) ||
+		if (json_add(json, "version", json_object_new_int(1)) ||
+		    json_add(json, "type", json_object_new_string(what)) ||
 		    json_add(json, "time_usec",
 			     json_object_new_int64(now.tv_sec * INT64_C(1000000) +
 						   now.tv_nsec / 1000))) {

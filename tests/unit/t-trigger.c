@@ -189,6 +189,7 @@ static void test_time(pid_t vmgend)
 	scratch_write("go", "", 0600);
 	ok(waitpid(pid, &status, 0) == pid && !status, "until that has ended");
 	unlink(scratch_path("go"));
+	unlink(scratch_path("ended"));
 	fflush(stdout);
 	pid = fork();
 	hang.deadline_ns = -1;
@@ -200,6 +201,7 @@ static void test_time(pid_t vmgend)
 	ok(waitpid(pid, &status, 0) == pid && WEXITSTATUS(status) == CTL_NOT_RUNNING,
 	   "a vmgend that dies is not waited for");
 	scratch_write("go", "", 0600);
+	ok(comes("ended", "end"), "its hook goes on to its end");
 }
 
 static void test_others(void)
@@ -237,7 +239,7 @@ int main(void)
 	test_without_vmgend("before the first start");
 	vmgend = start_vmgend();
 	test_answers();
-	write_hook("90-hang", "until [ -e go ]; do sleep 0.05; done");
+	write_hook("90-hang", "until [ -e go ]; do sleep 0.05; done; echo end >ended");
 	test_others();
 	test_time(vmgend);
 	test_without_vmgend("after the end");
