@@ -35,6 +35,7 @@ struct ctl {
 	const char *runtime_dir;
 	/* Of vmgend. */
 	const char *config;
+	const char *state_dir;
 };
 
 /* The commands. argv[0] is the name of the command. */

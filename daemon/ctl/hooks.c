@@ -14,11 +14,14 @@
 #include "arguments.h"
 #include "colour.h"
 #include "event.h"
+#include "file.h"
 #include "inventory.h"
 #include "json.h"
 #include "results.h"
 #include "trigger.h"
 #include "view.h"
+
+enum { SETTINGS_FILE_SIZE = 65536 };
 
 /* What the command line says, for each of the three. */
 struct arguments {
@@ -165,6 +168,25 @@ static void print_file(const char *path, bool wins, void *context)
 	printf("  %-10s %s\n", wins ? "file:" : "hidden:", path);
 }
 
+/* Of what there is of them in its file, as it stands there. */
+static void print_settings(const struct inventory *inventory, const char *name)
+{
+	char path[PATH_MAX], *text, *line, *rest;
+	int r;
+
+	snprintf(path, sizeof(path), "%s/%s.conf", inventory->config.hook_settings_dir, name);
+	r = file_read(AT_FDCWD, path, SETTINGS_FILE_SIZE, &text, NULL);
+	printf("  %-10s %s%s%s\n", "settings:", path, r ? ": " : "",
+	       r == -ENOENT ? "the default ones, because there is no such file" :
+	       r ? strerror(-r) : "");
+	if (r)
+		return;
+	for (line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest))
+		if (!strchr("#;[", *line))
+			printf("  %-10s   %s\n", "", line);
+	free(text);
+}
+
 static void print_why(const struct inventory *inventory, const struct item *item,
 		      const struct view *view)
 {
@@ -187,7 +209,7 @@ static void print_why(const struct inventory *inventory, const struct item *item
 	if (item->reason)
 		printf("  %-10s %s\n", "wrong:", item->reason);
 	if (item->state != ITEM_MASKED)
-		printf("  %-10s %s/%s.conf\n", "settings:", inventory->config.hook_settings_dir, name);
+		print_settings(inventory, name);
 	if (item->settings.timeout_sec)
 		printf("  %-10s %u s\n", "timeout:", item->settings.timeout_sec);
 	printf("  %-10s", "events:");

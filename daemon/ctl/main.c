@@ -85,6 +85,7 @@ static void usage(FILE *stream)
 		"\n"
 		"      --device=NODE      instead of " PATH_DEVICE "\n"
 		"      --runtime-dir=DIR  instead of " PATH_RUNTIME_DIR "\n"
+		"      --state-dir=DIR    instead of " PATH_STATE_DIR "\n"
 		"      --config=FILE      of vmgend, instead of " PATH_CONFIG "\n"
 		"      --help             print this text and exit\n"
 		"      --version          print the version and exit\n"
@@ -137,17 +138,19 @@ static enum ctl_exit run_command(const struct ctl *ctl, int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-	enum { DEVICE = 1, RUNTIME_DIR, CONFIG, HELP, VERSION_OPTION };
+	enum { DEVICE = 1, RUNTIME_DIR, STATE_DIR, CONFIG, HELP, VERSION_OPTION };
 	static const struct option table[] = {
 		{ "device", required_argument, NULL, DEVICE },
 		{ "runtime-dir", required_argument, NULL, RUNTIME_DIR },
+		{ "state-dir", required_argument, NULL, STATE_DIR },
 		{ "config", required_argument, NULL, CONFIG },
 		{ "help", no_argument, NULL, HELP },
 		{ "version", no_argument, NULL, VERSION_OPTION },
 		{ .name = NULL },
 	};
 	struct ctl ctl = {
-		.device = PATH_DEVICE, .runtime_dir = PATH_RUNTIME_DIR, .config = PATH_CONFIG,
+		.device = PATH_DEVICE, .runtime_dir = PATH_RUNTIME_DIR,
+		.state_dir = PATH_STATE_DIR, .config = PATH_CONFIG,
 	};
 	int option;
 
@@ -159,6 +162,9 @@ int main(int argc, char **argv)
 			break;
 		case RUNTIME_DIR:
 			ctl.runtime_dir = optarg;
+			break;
+		case STATE_DIR:
+			ctl.state_dir = optarg;
 			break;
 		case CONFIG:
 			ctl.config = optarg;

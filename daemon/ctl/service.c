@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "fence.h"
 #include "finding.h"
 #include "inventory.h"
 #include "json.h"
@@ -120,6 +121,27 @@ static void check_hooks(const struct inventory *inventory, struct findings *find
 			    "programs with generators, keys or sessions of their own (OpenSSL, GnuTLS, Java) keep them");
 }
 
+static void add_fence(const char *unit, const char *reason, void *context)
+{
+	char remedy[NAME_MAX + 64];
+
+	snprintf(remedy, sizeof(remedy), "when that is mended: vmgenctl fence lift %s", unit);
+	finding_add(context, "fences", FINDING_PROBLEM, remedy, "%s is kept down: %s", unit,
+		    *reason ? reason : "no reason was given");
+}
+
+static void check_fences(const struct ctl *ctl, struct findings *findings)
+{
+	int r = fence_each(ctl->state_dir, add_fence, findings);
+
+	if (r == -EACCES)
+		finding_add(findings, "fences", FINDING_NOTE, "run this as root",
+			    "only root can tell whether a unit is fenced");
+	else if (r)
+		finding_add(findings, "fences", FINDING_WARNING, "", "cannot look for fences in %s: %s",
+			    ctl->state_dir, strerror(-r));
+}
+
 void check_service(const struct ctl *ctl, const struct view *view, struct findings *findings)
 {
 	char error[SETTINGS_ERROR_SIZE];
@@ -127,6 +149,7 @@ void check_service(const struct ctl *ctl, const struct view *view, struct findin
 
 	check_vmgend(view, findings);
 	check_last_run(view, findings);
+	check_fences(ctl, findings);
 	if (inventory_read(ctl->config, &inventory, error)) {
 		finding_add(findings, "config", FINDING_PROBLEM,
 			    "mend it; vmgend --check-config checks it", "%s", error);

@@ -54,7 +54,7 @@ static void print_words(const struct view *view, enum ctl_exit verdict)
 		print_change(view);
 	}
 	printf("vmgend:      %srunning\n", view->running ? "" : "not ");
-	if (view->guest == GUEST_READY && view->vmgend)
+	if ((view->guest == GUEST_READY || view->fallback) && view->vmgend)
 		printf("handled:     %s\n", view->handled ? "yes" : "no");
 	if (view->last && !json_get_text(view->last, "event", &event))
 		printf("last run:    %s; hooks without success: %" PRIu64 "; random number generator %s\n",

@@ -68,14 +68,18 @@ bool view_is_true(struct json_object *object, const char *key)
 static void view_vmgend(const struct ctl *ctl, struct view *view)
 {
 	uint64_t generation, error;
+	const char *source;
 
 	if (vmgend_status(ctl->runtime_dir, &view->vmgend, &view->running))
 		return;
-	/* A handled generation counts only if it is the present one. */
+	view->fallback = view->running && view->guest != GUEST_READY &&
+			 !json_get_text(view->vmgend, "source", &source) &&
+			 strcmp(source, "vmgenid");
 	view->recorded = view_is_true(view->vmgend, "recorded");
+	/* A handled generation counts only if it is the present one. */
 	view->handled = view_is_true(view->vmgend, "handled") &&
 			!json_get_number(view->vmgend, "generation", &generation) &&
-			generation == view->event.generation;
+			(view->fallback || generation == view->event.generation);
 	if (!json_object_object_get_ex(view->vmgend, "last", &view->last))
 		return;
 	view->reseed_errno = json_get_number(view->last, "reseed_errno", &error) ? EBADMSG : error;
@@ -147,25 +151,27 @@ enum ctl_exit ctl_guest_exit(enum guest guest)
 
 enum ctl_exit view_verdict(const struct view *view)
 {
-	if (view->guest != GUEST_READY)
+	if (view->guest != GUEST_READY && !view->fallback)
 		return ctl_guest_exit(view->guest);
-	if (!view_has_id(view))
+	if (view->guest == GUEST_READY && !view_has_id(view))
 		return CTL_NO_ID;
 	if (!view->running)
 		return CTL_NOT_RUNNING;
 	if (!view->handled)
 		return CTL_NOT_HANDLED;
 	if (view_reseed_failed(view) || view->n_failures || view->incomplete ||
-	    !view->recorded || view_id_untrusted(view))
+	    !view->recorded || view_id_untrusted(view) || view->fallback)
 		return CTL_DEGRADED;
 	return CTL_OK;
 }
 
 const char *view_explain(const struct view *view, enum ctl_exit verdict)
 {
-	if (view->guest != GUEST_READY)
+	if (view->fallback && verdict == CTL_DEGRADED)
+		return "vmgend has to do without the kernel module, so it does not see all changes: vmgenctl check";
+	if (view->guest != GUEST_READY && !view->fallback)
 		return guest_explain(view->guest);
-	if (!view_has_id(view))
+	if (view->guest == GUEST_READY && !view_has_id(view))
 		return "the host provides no ID: give the device of this VM a GUID on the host";
 	switch (verdict) {
 	case CTL_NOT_RUNNING:

@@ -18,6 +18,8 @@ struct view {
 	/* NULL: vmgend says nothing. */
 	struct json_object *vmgend;
 	bool running, handled, recorded;
+	/* vmgend notices changes by something else than the device. */
+	bool fallback;
 	/* The run that finished last, and its hooks; part of vmgend; NULL: none. */
 	struct json_object *last, *hooks;
 	uint64_t reseed_errno, n_failures;

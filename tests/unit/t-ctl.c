@@ -16,6 +16,7 @@ int vmgenctl_main(int argc, char **argv);
 #include <sys/wait.h>
 #include <vmgen/vmgenid.h>
 
+#include "ctl/colour.h"
 #include "libvmgen.h"
 #include "scratch.h"
 #include "tap.h"
@@ -79,8 +80,9 @@ int vmgen_wait(struct vmgen *v, uint64_t known, int64_t timeout_ns, uint64_t *re
 /* Begins a command with what it prints in the file "out". */
 static pid_t begin(const char *words)
 {
-	char text[PATH_MAX], runtime[PATH_MAX + 16], config[PATH_MAX + 16], *argv[16], *rest;
-	int argc = 3, fd;
+	char text[PATH_MAX], runtime[PATH_MAX + 16], config[PATH_MAX + 16], state[PATH_MAX + 16];
+	char *argv[16], *rest;
+	int argc = 4, fd;
 	pid_t pid;
 
 	fflush(stdout);
@@ -91,9 +93,11 @@ static pid_t begin(const char *words)
 	snprintf(text, sizeof(text), "%s", words);
 	snprintf(runtime, sizeof(runtime), "--runtime-dir=%s", scratch_directory);
 	snprintf(config, sizeof(config), "--config=%s", scratch_path("conf"));
+	snprintf(state, sizeof(state), "--state-dir=%s", scratch_path("state"));
 	argv[0] = (char *)"vmgenctl";
 	argv[1] = runtime;
 	argv[2] = config;
+	argv[3] = state;
 	for (argv[argc] = strtok_r(text, " ", &rest); argv[argc]; argv[argc] = strtok_r(NULL, " ", &rest))
 		argc++;
 	fd = open(scratch_path("out"), O_WRONLY | O_CREAT | O_TRUNC | O_APPEND, 0600);
@@ -177,7 +181,9 @@ static void test_hooks(void)
 	ok(says("\"left_out\":[") && says("\"timeout\":90"), "as JSON");
 	expect("hooks why 10-on", CTL_OK, "it runs");
 	ok(says("events:    changed boot-changed unknown test"), "with its events");
+	ok(says("the default ones"), "and settings");
 	expect("hooks why 20-off", CTL_OK, "enabled=no");
+	ok(says("               enabled=no\n"), "its settings are shown");
 	expect("hooks why 30-masked", CTL_OK, "masks it");
 	ok(says("file:      ") && says("first/30-masked") && says("hidden:    ") && says("second/30-masked"),
 	   "the one that wins and the one that is hidden");
@@ -224,7 +230,17 @@ static void test_check(void)
 	event.flags = 0;
 	open_result = -EACCES;
 	expect("check", CTL_NO_RIGHTS, "This machine is NOT protected.");
+	write_status(HANDLED ",\"source\":\"kmsg\",\"lost\":[\"no ID\"]");
+	expect("status", CTL_DEGRADED, "vmgend has to do without the kernel module");
+	expect("check", CTL_DEGRADED, "warning  source    no ID");
 	open_result = 0;
+	write_status(HANDLED);
+	scratch_mkdir("state", 0700);
+	scratch_mkdir("state/fence", 0700);
+	scratch_write("state/fence/samba.service", "its USNs went back\n", 0600);
+	expect("check", CTL_DEGRADED, "problem  fences    samba.service is kept down: its USNs went back");
+	ok(says("vmgenctl fence lift samba.service"), "with the way out");
+	unlink(scratch_path("state/fence/samba.service"));
 	scratch_write("conf", "[vmgend]\nhook-pth=/x\n", 0644);
 	expect("check", CTL_DEGRADED, "unknown key \"hook-pth\"");
 	expect("hooks list", CTL_FAILED, "conf:2: unknown key");
@@ -249,6 +265,41 @@ static void test_metrics(void)
 	expect(words, CTL_FAILED, "No such file or directory");
 	unlink(scratch_path("status.json"));
 	expect("metrics", CTL_OK, "vmgen_protected 0\n");
+}
+
+/* Has what is printed on a terminal a colour in it? */
+static bool is_coloured(const char *name, const char *value)
+{
+	int terminal = posix_openpt(O_RDWR | O_NOCTTY), fd, saved = dup(STDOUT_FILENO);
+	char text[256] = "";
+
+	fflush(stdout);
+	if (terminal < 0 || grantpt(terminal) || unlockpt(terminal))
+		scratch_give_up("terminal");
+	fd = open(ptsname(terminal), O_RDWR | O_NOCTTY);
+	(void)setenv(name, value, 1);
+	dup2(fd, STDOUT_FILENO);
+	colour_print(COLOUR_RED, "word", 0);
+	fflush(stdout);
+	dup2(saved, STDOUT_FILENO);
+	close(fd);
+	(void)!read(terminal, text, sizeof(text) - 1);
+	close(saved);
+	close(terminal);
+	(void)unsetenv(name);
+	if (!strstr(text, "word"))
+		scratch_give_up("word");
+	return strchr(text, '\033');
+}
+
+static void test_colours(void)
+{
+	(void)setenv("TERM", "xterm", 1);
+	(void)unsetenv("NO_COLOR");
+	ok(is_coloured("UNUSED", "1"), "colours on a terminal");
+	ok(is_coloured("NO_COLOR", ""), "an empty NO_COLOR says nothing");
+	ok(!is_coloured("NO_COLOR", "1"), "no colours with NO_COLOR");
+	ok(!is_coloured("TERM", "dumb"), "nor on a terminal that has none");
 }
 
 /* Each text comes within 20 seconds. */
@@ -314,6 +365,7 @@ int main(void)
 	test_hooks();
 	test_check();
 	test_metrics();
+	test_colours();
 	test_watch();
 	return tap_done();
 }
