@@ -36,21 +36,6 @@ static int open_directory(const struct drill *drill)
 	return fd < 0 ? -errno : fd;
 }
 
-void drill_init(struct drill *drill, struct repair *repair)
-{
-	int fd;
-
-	*drill = (struct drill){ .repair = repair };
-	repair->drill = drill;
-	fd = open_directory(drill);
-	if (fd < 0)
-		return;
-	/* Who left it has given up, and nobody expects hooks to run now. */
-	if (!unlinkat(fd, NAME_TRIGGER, 0))
-		log_notice("a drill that was asked for before this start is dropped");
-	close(fd);
-}
-
 void drill_clear(struct drill *drill)
 {
 	drill->run = run_free(drill->run);
@@ -105,7 +90,8 @@ static int read_request(int dir_fd, struct drill *drill)
 	return r;
 }
 
-static void take_request(struct drill *drill)
+/* Returns whether there was one that can be used. */
+static bool take_request(struct drill *drill)
 {
 	struct drill next = { .repair = drill->repair, .phase = DRILL_WAITING };
 	int dir_fd, r;
@@ -113,19 +99,38 @@ static void take_request(struct drill *drill)
 	drill->requested = false;
 	dir_fd = open_directory(drill);
 	r = dir_fd < 0 ? dir_fd : read_request(dir_fd, &next);
-	if (!r) {
-		record_clear(&drill->record);
-		*drill = next;
-		/* Told before the file goes, which says that it was seen. */
-		repair_tell(drill->repair);
-	} else {
+	if (dir_fd >= 0)
+		close(dir_fd);
+	if (r) {
 		log_warning("SIGUSR1 is ignored: %s/" NAME_TRIGGER ": %s (vmgenctl trigger writes it)",
 			    drill->repair->config->runtime_dir, strerror(-r));
+		return false;
 	}
-	if (dir_fd < 0)
-		return;
-	(void)unlinkat(dir_fd, NAME_TRIGGER, 0);
-	close(dir_fd);
+	record_clear(&drill->record);
+	*drill = next;
+	return true;
+}
+
+/* Returns false if there was none. */
+static bool remove_request(const struct drill *drill)
+{
+	int fd = open_directory(drill);
+	bool removed;
+
+	if (fd < 0)
+		return false;
+	removed = !unlinkat(fd, NAME_TRIGGER, 0);
+	close(fd);
+	return removed;
+}
+
+void drill_init(struct drill *drill, struct repair *repair)
+{
+	*drill = (struct drill){ .repair = repair };
+	repair->drill = drill;
+	/* Who left it has given up, and nobody expects hooks to run now. */
+	if (remove_request(drill))
+		log_notice("a drill that was asked for before this start is dropped");
 }
 
 static void finish(struct drill *drill)
@@ -178,6 +183,11 @@ static void start(struct drill *drill)
 		repair_tell(drill->repair);
 }
 
+static bool is_busy(const struct repair *repair)
+{
+	return repair->run || repair->waiter;
+}
+
 static bool is_running(struct drill *drill)
 {
 	if (drill->phase != DRILL_RUNNING)
@@ -188,6 +198,7 @@ static bool is_running(struct drill *drill)
 void drill_advance(struct drill *drill)
 {
 	struct repair *repair = drill->repair;
+	bool looked, ready;
 
 	if (is_running(drill))
 		return;
@@ -196,13 +207,18 @@ void drill_advance(struct drill *drill)
 		/* What came meanwhile goes first. */
 		repair_resume(repair);
 	}
-	if (drill->requested && drill->phase != DRILL_WAITING)
-		take_request(drill);
-	if (drill->phase != DRILL_WAITING || repair->run || repair->waiter)
-		return;
-	start(drill);
+	looked = drill->requested && drill->phase != DRILL_WAITING;
+	if (looked && take_request(drill) && is_busy(repair))
+		repair_tell(repair);
+	ready = drill->phase == DRILL_WAITING && !is_busy(repair);
+	if (ready)
+		start(drill);
+	/* Only now, because who misses the file looks for what was told. */
+	if (looked)
+		(void)remove_request(drill);
 	/* There may be no hook to wait for. */
-	drill_advance(drill);
+	if (ready)
+		drill_advance(drill);
 }
 
 void drill_request(struct drill *drill)

@@ -221,26 +221,32 @@ static void print_why(const struct inventory *inventory, const struct item *item
 	printf("\n  %-10s %s\n", "last run:", last ? text : "it was not run");
 }
 
+/* The item alone is a whole answer. */
+static struct json_object *why_to_json(const struct inventory *inventory, const struct item *item,
+				       const struct view *view)
+{
+	struct json_object *json = item_to_json(inventory, item, view);
+
+	if (json && !json_add(json, "version", json_object_new_int(1)))
+		return json;
+	json_object_put(json);
+	return NULL;
+}
+
 static enum ctl_exit why(const struct inventory *inventory, const struct view *view,
 			 const struct arguments *arguments)
 {
 	const struct item *item = inventory_find(inventory, arguments->name);
-	struct json_object *json;
 
 	if (!item) {
 		fprintf(stderr, "vmgenctl: there is no hook \"%s\": vmgenctl hooks list\n",
 			arguments->name);
 		return CTL_FAILED;
 	}
-	if (!arguments->trigger.json) {
+	if (!arguments->trigger.json)
 		print_why(inventory, item, view);
-	} else {
-		json = item_to_json(inventory, item, view);
-		if (json && json_add(json, "version", json_object_new_int(1)))
-			return CTL_FAILED;
-		if (print_json(json))
-			return CTL_FAILED;
-	}
+	else if (print_json(why_to_json(inventory, item, view)))
+		return CTL_FAILED;
 	return item_state_bad(item->state) ? CTL_DEGRADED : CTL_OK;
 }
 

@@ -210,6 +210,10 @@ static void test_check(void)
 	scratch_write("first/80-app", "#!/bin/sh\n", 0755);
 	expect("check", CTL_OK, "hooks that run: 3");
 	ok(!says("programs with generators"), "a hook restarts programs");
+}
+
+static void test_check_vmgend(void)
+{
 	write_status(LAST(BAD));
 	expect("check", CTL_DEGRADED, "problem  last-run  at the last change (changed) hook 80-bad: failed");
 	expect("status", CTL_DEGRADED, "80-bad: failed");
@@ -219,6 +223,16 @@ static void test_check(void)
 	expect("check", CTL_NOT_HANDLED, "not handled yet");
 	write_status(",\"handled\":true,\"recorded\":false");
 	expect("check", CTL_DEGRADED, "cannot record");
+	scratch_mkdir("state", 0700);
+	scratch_mkdir("state/fence", 0700);
+	scratch_write("state/fence/samba.service", "its USNs went back\n", 0600);
+	expect("check", CTL_DEGRADED, "problem  fences    samba.service is kept down: its USNs went back");
+	ok(says("vmgenctl fence lift samba.service"), "with the way out");
+	unlink(scratch_path("state/fence/samba.service"));
+}
+
+static void test_check_device(void)
+{
 	info.flags &= ~(VMGEN_INFO_NOTIFIES | VMGEN_INFO_INTREE);
 	expect("check", CTL_DEGRADED, "warning  notify    this host does not notify");
 	info.flags &= ~VMGEN_INFO_ID_VALID;
@@ -234,13 +248,6 @@ static void test_check(void)
 	expect("status", CTL_DEGRADED, "vmgend has to do without the kernel module");
 	expect("check", CTL_DEGRADED, "warning  source    no ID");
 	open_result = 0;
-	write_status(HANDLED);
-	scratch_mkdir("state", 0700);
-	scratch_mkdir("state/fence", 0700);
-	scratch_write("state/fence/samba.service", "its USNs went back\n", 0600);
-	expect("check", CTL_DEGRADED, "problem  fences    samba.service is kept down: its USNs went back");
-	ok(says("vmgenctl fence lift samba.service"), "with the way out");
-	unlink(scratch_path("state/fence/samba.service"));
 	scratch_write("conf", "[vmgend]\nhook-pth=/x\n", 0644);
 	expect("check", CTL_DEGRADED, "unknown key \"hook-pth\"");
 	expect("hooks list", CTL_FAILED, "conf:2: unknown key");
@@ -364,6 +371,8 @@ int main(void)
 	test_usage();
 	test_hooks();
 	test_check();
+	test_check_vmgend();
+	test_check_device();
 	test_metrics();
 	test_colours();
 	test_watch();
