@@ -24,6 +24,7 @@ int vmgenctl_main(int argc, char **argv);
 static int open_result;
 static struct vmgen_event event = { .generation = 5, .source = VMGENID_SOURCE_SCI };
 static struct vmgen_info info = {
+	.device = VMGEN_VMGENID,
 	.flags = VMGEN_INFO_ID_VALID | VMGEN_INFO_NOTIFIES | VMGEN_INFO_INTREE,
 	.changes = 4, .spurious_notifies = 3, .hid = "QEMU\"VGID",
 };
