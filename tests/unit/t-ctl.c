@@ -248,6 +248,14 @@ static void test_check_device(void)
 	write_status(HANDLED ",\"source\":\"kmsg\",\"lost\":[\"no ID\"]");
 	expect("status", CTL_DEGRADED, "vmgend has to do without the kernel module");
 	expect("check", CTL_DEGRADED, "warning  source    no ID");
+	expect("wait --settled", CTL_OK, "5\n");
+	expect("wait --settled --timeout=0 5", CTL_TIMEOUT, "");
+	expect("wait --timeout=0.2", CTL_TIMEOUT, "");
+	expect("wait 4", CTL_OK, "5\n");
+	write_status(",\"handled\":false,\"recorded\":true,\"source\":\"kmsg\"");
+	expect("wait --settled --timeout=0.2", CTL_TIMEOUT, "");
+	write_status(HANDLED);
+	expect("wait --settled", CTL_NO_RIGHTS, "cannot use /dev/vmgenid");
 	open_result = 0;
 	scratch_write("conf", "[vmgend]\nhook-pth=/x\n", 0644);
 	expect("check", CTL_DEGRADED, "unknown key \"hook-pth\"");
