@@ -62,7 +62,8 @@ int repair_reseed(const struct sighting *sighting)
 		log_warning("the kernel's random number generator is not seeded yet, so it cannot reseed; the ID is mixed in and counts when it is (a virtio-rng device makes that sooner)");
 	else
 		log_error("cannot reseed the kernel's random number generator, clones may draw the same numbers: %s%s",
-			  strerror(-r), r == -EPERM ? " (vmgend needs CAP_SYS_ADMIN)" : "");
+			  strerror(-r), r == -EPERM ? " (vmgend needs CAP_SYS_ADMIN)" :
+			  r == -EAGAIN ? " (the kernel's pool holds too little; a virtio-rng device fills it)" : "");
 	return r;
 }
 
