@@ -13,7 +13,7 @@
 #include "log.h"
 #include "loop.h"
 
-enum source { DEVICE, CHILD, REQUEST, TERMINATE, INTERRUPT, ALIVE, N_SOURCES };
+enum source { WITNESS, CHILD, REQUEST, TERMINATE, INTERRUPT, ALIVE, N_SOURCES };
 
 struct loop {
 	struct event_base *base;
@@ -22,13 +22,13 @@ struct loop {
 	void *context;
 };
 
-static void on_device(evutil_socket_t fd, short what, void *arg)
+static void on_witness(evutil_socket_t fd, short what, void *arg)
 {
 	struct loop *loop = arg;
 
 	(void)fd;
 	(void)what;
-	loop->handlers->device(loop->context);
+	loop->handlers->witness(loop->context);
 }
 
 static void on_child(evutil_socket_t signal, short what, void *arg)
@@ -128,10 +128,13 @@ struct loop *loop_free(struct loop *loop)
 	return NULL;
 }
 
-int loop_watch(struct loop *loop, int device_fd)
+int loop_watch(struct loop *loop, int fd)
 {
-	return add(loop, DEVICE,
-		   event_new(loop->base, device_fd, EV_READ | EV_PERSIST, on_device, loop), NULL);
+	static const struct timeval second = { .tv_sec = 1 };
+	short what = fd < 0 ? EV_PERSIST : EV_READ | EV_PERSIST;
+
+	return add(loop, WITNESS, event_new(loop->base, fd < 0 ? -1 : fd, what, on_witness, loop),
+		   fd < 0 ? &second : NULL);
 }
 
 int loop_run(struct loop *loop)

@@ -49,7 +49,7 @@ struct options {
 
 struct daemon {
 	struct config config;
-	struct vmgen *device;
+	struct witness witness;
 	struct loop *loop;
 	struct repair repair;
 	struct drill drill;
@@ -155,22 +155,36 @@ static enum exit_code read_config(const struct options *options, struct config *
 	return EXIT_STOPPED;
 }
 
-static enum exit_code open_device(struct daemon *daemon)
+/* What is lost is said once, and in status.json. */
+static void log_losses(enum witness_kind kind)
+{
+	const char *word, *text;
+	unsigned int i, loss;
+
+	for (i = 0; (loss = witness_loss(i, &word, &text)); i++)
+		if (witness_losses(kind) & loss)
+			log_warning("without it %s", text);
+}
+
+static enum exit_code open_witness(struct daemon *daemon)
 {
 	const char *node = daemon->config.device;
+	enum witness_kind kind;
 	enum guest guest;
-	uint8_t id[VMGEN_ID_SIZE];
-	int r;
+	int r, error;
 
-	r = vmgen_open(node, VMGEN_VMGENID, &daemon->device);
+	r = witness_open(node, GUEST_SYSFS, &daemon->witness, &error);
+	kind = daemon->witness.kind;
+	if (!error)
+		return EXIT_STOPPED;
+	guest = guest_diagnose(error, node, GUEST_SYSFS);
 	if (!r) {
-		/* Without the ID a change across a restart cannot be seen. */
-		r = vmgen_id(daemon->device, id);
-		if (!r || r == -ENODATA)
-			return EXIT_STOPPED;
+		log_warning("cannot use %s: %s; %s", node, strerror(-error), guest_explain(guest));
+		log_warning("changes are noticed by %s instead", witness_node(kind));
+		log_losses(kind);
+		return EXIT_STOPPED;
 	}
-	guest = guest_diagnose(r, node, GUEST_SYSFS);
-	log_error("cannot use %s: %s; %s", node, strerror(-r), guest_explain(guest));
+	log_error("cannot use %s: %s; %s", node, strerror(-error), guest_explain(guest));
 	if (guest == GUEST_NO_RIGHTS)
 		return EXIT_NO_RIGHTS;
 	return guest == GUEST_BROKEN || guest == GUEST_NO_NODE ? EXIT_FAILED : EXIT_NO_DEVICE;
@@ -220,25 +234,32 @@ static void settle(struct daemon *daemon)
 	notify_ready();
 }
 
-static void on_device(void *context)
+static void on_witness(void *context)
 {
 	struct daemon *daemon = context;
 	uint64_t known = daemon->repair.seen.generation;
-	struct vmgen_event event;
 	struct sighting sighting;
 	int r;
 
-	r = vmgen_read(daemon->device, &event);
-	/* The first read tells what was seen at the start. */
-	if (r == -EAGAIN || r == -EINTR || (!r && event.generation == known))
+	r = witness_read(&daemon->witness);
+	if (r == -EPIPE) {
+		log_warning("the kernel's log was written faster than vmgend could read it; perhaps a change was told there");
+		(void)repair_reseed(&daemon->repair.seen);
+	}
+	/* Of a host that is slow to write -ETIMEDOUT. */
+	if (r == -EAGAIN || r == -EINTR || r == -EPIPE || r == -ETIMEDOUT)
 		return;
 	if (!r)
-		r = watch_look(daemon->device, &sighting);
+		r = watch_look(&daemon->witness, &sighting);
+	if (r == -ETIMEDOUT)
+		return;
 	if (r) {
-		log_error("cannot read %s any more: %s", daemon->config.device, strerror(-r));
+		log_error("cannot read %s any more: %s", witness_node(daemon->witness.kind),
+			  strerror(-r));
 		stop(daemon, EXIT_FAILED);
 		return;
 	}
+	/* The first read tells what was seen at the start. */
 	if (sighting.generation != known)
 		repair_change(&daemon->repair, &sighting);
 	settle(daemon);
@@ -280,15 +301,15 @@ static void on_alive(void *context)
 static int watch(struct daemon *daemon)
 {
 	static const struct loop_handlers handlers = {
-		.device = on_device, .child = on_child, .request = on_request,
+		.witness = on_witness, .child = on_child, .request = on_request,
 		.stop = on_stop, .alive = on_alive,
 	};
 	struct sighting sighting;
 	int r;
 
-	r = watch_look(daemon->device, &sighting);
+	r = watch_look(&daemon->witness, &sighting);
 	if (r) {
-		log_error("cannot read %s: %s", daemon->config.device, strerror(-r));
+		log_error("cannot read %s: %s", witness_node(daemon->witness.kind), strerror(-r));
 		return r;
 	}
 	r = loop_new(&handlers, daemon, notify_alive_interval(), &daemon->loop);
@@ -299,7 +320,7 @@ static int watch(struct daemon *daemon)
 	repair_init(&daemon->repair, &daemon->config);
 	drill_init(&daemon->drill, &daemon->repair);
 	repair_start(&daemon->repair, &sighting);
-	r = loop_watch(daemon->loop, vmgen_fd(daemon->device));
+	r = loop_watch(daemon->loop, witness_fd(&daemon->witness));
 	if (!r) {
 		settle(daemon);
 		/* A stop before the loop would be forgotten in it. */
@@ -319,7 +340,7 @@ static enum exit_code run(const struct options *options, struct daemon *daemon)
 
 	if (options->check_config || code)
 		return code;
-	code = open_device(daemon);
+	code = open_witness(daemon);
 	if (!code)
 		code = take_lock(&daemon->config);
 	if (code)
@@ -366,7 +387,7 @@ int main(int argc, char **argv)
 	if (code < 0)
 		code = run(&options, &daemon);
 	daemon.loop = loop_free(daemon.loop);
-	daemon.device = vmgen_close(daemon.device);
+	witness_close(&daemon.witness);
 	config_clear(&daemon.config);
 	return code;
 }

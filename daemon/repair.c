@@ -18,6 +18,7 @@
 #include "lock.h"
 #include "log.h"
 #include "notify.h"
+#include "paths.h"
 #include "random.h"
 #include "repair.h"
 #include "status.h"
@@ -95,12 +96,15 @@ static void tell_manager(const struct repair *repair)
 void repair_report(const struct repair *repair, const char *activity)
 {
 	const struct state *state = &repair->state;
+	const struct sighting *seen = &repair->seen;
 	const struct status status = {
 		.activity = activity,
-		.device = repair->config->device,
-		.generation = repair->seen.has_id ? repair->seen.generation : 0,
-		.handled = repair->seen.has_id && !*state->run.id_hash &&
-			   !strcmp(state->handled, repair->seen.id_hash),
+		.source = seen->source,
+		.device = strcmp(repair->config->device, PATH_DEVICE) ? repair->config->device :
+			  witness_node(seen->source),
+		.generation = seen->has_id ? seen->generation : 0,
+		.handled = seen->has_id && !*state->run.id_hash && !repair->waiter &&
+			   (seen->made_up || !strcmp(state->handled, seen->id_hash)),
 		.recorded = repair->recorded,
 		.run = &state->run,
 		.last = &state->last,
@@ -158,10 +162,11 @@ static void prepare(struct repair *repair, enum event event, bool resume)
 	if (!resume) {
 		record_clear(record);
 		record->detected_usec = now_usec();
-		strcpy(record->id_hash, repair->seen.id_hash);
 		strcpy(record->hint, "unknown");
-		strcpy(record->source, "vmgenid");
 	}
+	/* A run may be finished with another witness than it was begun with. */
+	strcpy(record->id_hash, repair->seen.id_hash);
+	strcpy(record->source, witness_name(repair->seen.source));
 	record->event = event;
 	record->generation = repair->seen.generation;
 	record->reseed_error = repair->reseed_error;
@@ -198,7 +203,9 @@ static void finish(struct repair *repair)
 	state->last = state->run;
 	state->last.finished_usec = now_usec();
 	state->run = (struct record){ .event = EVENT_NONE };
-	strcpy(state->handled, last->id_hash);
+	/* What was made up is nothing that another boot could compare. */
+	if (!repair->seen.made_up)
+		strcpy(state->handled, last->id_hash);
 	save(repair, open_state(repair));
 	log_notice("generation %" PRIu64 " is handled (%s): hooks: %zu, without success: %zu; random number generator %s",
 		   last->generation, event_name(last->event), last->n_results,
@@ -300,7 +307,7 @@ static void log_start(enum event event, const struct sighting *sighting, bool re
 {
 	static const char *const texts[] = {
 		[EVENT_NONE]		= "nothing happened while vmgend was not running",
-		[EVENT_ADOPTED]		= "adopted: there is no record yet, so the present ID becomes the recorded one and no hook runs",
+		[EVENT_ADOPTED]		= "adopted: there is nothing on record to compare with, so the present ID becomes the recorded one and no hook runs",
 		[EVENT_CHANGED]		= "changed: this machine was cloned or restored while vmgend was not running",
 		[EVENT_BOOT_CHANGED]	= "boot-changed: this machine was cloned or restored while the system was down",
 		[EVENT_UNKNOWN]		= "unknown: perhaps this machine was cloned or restored",
@@ -308,6 +315,8 @@ static void log_start(enum event event, const struct sighting *sighting, bool re
 
 	if (!sighting->has_id)
 		log_warning("the host provides no generation ID (all zeros or all ones); give the device of this VM a GUID");
+	else if (event == EVENT_NONE && sighting->source == WITNESS_KMSG)
+		log_notice("what happened while vmgend was not running is not known");
 	else
 		log_notice("generation %" PRIu64 ": %s%s", sighting->generation, texts[event],
 			   resume ? "; the run was interrupted and is finished now" : "");
@@ -334,9 +343,10 @@ static void begin(struct repair *repair)
 	if (state_boot_id(boot_id))
 		log_warning("cannot read the ID of this boot: a change is taken for one before it");
 	event = watch_decide(r, state, sighting, boot_id);
-	resume = event != EVENT_NONE && !strcmp(state->run.id_hash, sighting->id_hash);
-	log_start(event, sighting, resume);
+	resume = event != EVENT_NONE && watch_resumes(state, sighting, boot_id);
 	same_boot = !strcmp(state->boot_id, boot_id);
+	watch_continue(state, boot_id, &repair->seen);
+	log_start(event, sighting, resume);
 	strcpy(state->boot_id, boot_id);
 	if (event == EVENT_NONE) {
 		if (!r && !same_boot)

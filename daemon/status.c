@@ -18,12 +18,33 @@
 
 enum { STATUS_VERSION = 1 };
 
+/* Returns a new array that the caller puts; NULL: no memory. */
+static struct json_object *losses_to_json(enum witness_kind source)
+{
+	struct json_object *json = json_object_new_array(), *value;
+	const char *word, *text;
+	unsigned int i, loss;
+
+	for (i = 0; json && (loss = witness_loss(i, &word, &text)); i++) {
+		if (!(witness_losses(source) & loss))
+			continue;
+		value = json_object_new_string(word);
+		if (value && !json_object_array_add(json, value))
+			continue;
+		json_object_put(value);
+		json_object_put(json);
+		return NULL;
+	}
+	return json;
+}
+
 static int fill(struct json_object *json, const struct status *status)
 {
 	if (json_add(json, "version", json_object_new_int(STATUS_VERSION)) ||
 	    json_add(json, "pid", json_object_new_int(getpid())) ||
 	    json_add(json, "activity", json_object_new_string(status->activity)) ||
-	    json_add(json, "source", json_object_new_string("vmgenid")) ||
+	    json_add(json, "source", json_object_new_string(witness_name(status->source))) ||
+	    json_add(json, "lost", losses_to_json(status->source)) ||
 	    json_add(json, "device", json_object_new_string(status->device)) ||
 	    json_add(json, "generation", json_object_new_uint64(status->generation)) ||
 	    json_add(json, "handled", json_object_new_boolean(status->handled)) ||

@@ -39,6 +39,14 @@ struct vmgen *vmgen_close(struct vmgen *v)
 	return NULL;
 }
 
+int vmgen_info(struct vmgen *v, struct vmgen_info *ret_info, size_t size)
+{
+	(void)v;
+	(void)size;
+	*ret_info = (struct vmgen_info){ .device = VMGEN_VMGENID };
+	return 0;
+}
+
 int vmgen_fd(const struct vmgen *v)
 {
 	(void)v;
