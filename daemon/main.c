@@ -7,7 +7,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <getopt.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <signal.h>
@@ -23,29 +22,9 @@
 #include "log.h"
 #include "loop.h"
 #include "notify.h"
+#include "options.h"
 #include "paths.h"
 #include "repair.h"
-
-#ifndef VERSION
-#error "the Makefile defines VERSION"
-#endif
-
-/* Those of systemd.exec(5) and the LSB. */
-enum exit_code {
-	EXIT_STOPPED = 0,
-	EXIT_FAILED = 1,
-	EXIT_USAGE = 2,
-	EXIT_NO_RIGHTS = 4,
-	EXIT_NO_DEVICE = 5,
-	EXIT_CONFIG = 6,
-	EXIT_RUNNING = 75,
-};
-
-struct options {
-	const char *config_path;
-	bool config_required;
-	bool check_config;
-};
 
 struct daemon {
 	struct config config;
@@ -56,84 +35,6 @@ struct daemon {
 	bool ready;
 	enum exit_code exit_code;
 };
-
-static void usage(FILE *stream)
-{
-	fprintf(stream,
-		"Usage: vmgend [OPTION]...\n"
-		"Repairs this system after its virtual machine was cloned or restored.\n"
-		"\n"
-		"      --config=FILE      instead of " PATH_CONFIG "\n"
-		"      --check-config     check the configuration and exit\n"
-		"      --device=NODE      instead of " PATH_DEVICE "\n"
-		"      --state-dir=DIR    instead of " PATH_STATE_DIR "\n"
-		"      --runtime-dir=DIR  instead of " PATH_RUNTIME_DIR "\n"
-		"      --help             print this text and exit\n"
-		"      --version          print the version and exit\n"
-		"\n"
-		"It stays in the foreground. See vmgend(8) and vmgend-hooks(7).\n");
-}
-
-static int set_path(char **path, const char *value)
-{
-	int r = settings_parse_path(value, path);
-
-	if (r == -EINVAL)
-		fprintf(stderr, "vmgend: \"%s\" is not an absolute path\n", value);
-	return r;
-}
-
-/* Returns -1 to go on, or the exit status. */
-static int parse_options(int argc, char **argv, struct options *options, struct config *config)
-{
-	enum { CONFIG = 1, CHECK_CONFIG, DEVICE, STATE_DIR, RUNTIME_DIR, HELP, VERSION_OPTION };
-	static const struct option table[] = {
-		{ "config", required_argument, NULL, CONFIG },
-		{ "check-config", no_argument, NULL, CHECK_CONFIG },
-		{ "device", required_argument, NULL, DEVICE },
-		{ "state-dir", required_argument, NULL, STATE_DIR },
-		{ "runtime-dir", required_argument, NULL, RUNTIME_DIR },
-		{ "help", no_argument, NULL, HELP },
-		{ "version", no_argument, NULL, VERSION_OPTION },
-		{ .name = NULL },
-	};
-	int option, r = 0;
-
-	while (!r && (option = getopt_long(argc, argv, "", table, NULL)) != -1) {
-		switch (option) {
-		case CONFIG:
-			options->config_path = optarg;
-			options->config_required = true;
-			break;
-		case CHECK_CONFIG:
-			options->check_config = true;
-			break;
-		case DEVICE:
-			r = set_path(&config->device, optarg);
-			break;
-		case STATE_DIR:
-			r = set_path(&config->state_dir, optarg);
-			break;
-		case RUNTIME_DIR:
-			r = set_path(&config->runtime_dir, optarg);
-			break;
-		case HELP:
-			usage(stdout);
-			return EXIT_STOPPED;
-		case VERSION_OPTION:
-			puts("vmgend " VERSION);
-			return EXIT_STOPPED;
-		default:
-			r = -EINVAL;
-		}
-	}
-	if (!r && optind == argc)
-		return -1;
-	if (!r)
-		fprintf(stderr, "vmgend: \"%s\" is not expected\n", argv[optind]);
-	fprintf(stderr, "vmgend: try --help\n");
-	return EXIT_USAGE;
-}
 
 static enum exit_code read_config(const struct options *options, struct config *config)
 {
@@ -158,10 +59,10 @@ static enum exit_code read_config(const struct options *options, struct config *
 /* What is lost is said once, and in status.json. */
 static void log_losses(enum witness_kind kind)
 {
-	const char *word, *text;
+	const char *text;
 	unsigned int i, loss;
 
-	for (i = 0; (loss = witness_loss(i, &word, &text)); i++)
+	for (i = 0; (loss = witness_loss(i, &text)); i++)
 		if (witness_losses(kind) & loss)
 			log_warning("without it %s", text);
 }
@@ -383,7 +284,9 @@ int main(int argc, char **argv)
 		log_error("cannot begin: %s", strerror(-r));
 		return EXIT_FAILED;
 	}
-	code = parse_options(argc, argv, &options, &daemon.config);
+	code = options_parse(argc, argv, &options, &daemon.config);
+	if (code < 0 && options.syslog)
+		log_to_syslog();
 	if (code < 0)
 		code = run(&options, &daemon);
 	daemon.loop = loop_free(daemon.loop);

@@ -22,13 +22,13 @@ enum { STATUS_VERSION = 1 };
 static struct json_object *losses_to_json(enum witness_kind source)
 {
 	struct json_object *json = json_object_new_array(), *value;
-	const char *word, *text;
+	const char *text;
 	unsigned int i, loss;
 
-	for (i = 0; json && (loss = witness_loss(i, &word, &text)); i++) {
+	for (i = 0; json && (loss = witness_loss(i, &text)); i++) {
 		if (!(witness_losses(source) & loss))
 			continue;
-		value = json_object_new_string(word);
+		value = json_object_new_string(text);
 		if (value && !json_object_array_add(json, value))
 			continue;
 		json_object_put(value);

@@ -25,12 +25,12 @@ static const struct {
 
 static const struct {
 	enum witness_loss loss;
-	const char *word, *text;
+	const char *text;
 } losses[] = {
-	{ WITNESS_LOSS_BOOT, "boot", "a change while this system is down is not seen" },
-	{ WITNESS_LOSS_RESTART, "restart", "a change while vmgend is not running is not seen" },
-	{ WITNESS_LOSS_PROGRAMS, "programs", "programs that use libvmgen have no device to ask" },
-	{ WITNESS_LOSS_RESEED, "reseed",
+	{ WITNESS_LOSS_BOOT, "a change while this system is down is not seen" },
+	{ WITNESS_LOSS_RESTART, "a change while vmgend is not running is not seen" },
+	{ WITNESS_LOSS_PROGRAMS, "programs that use libvmgen have no device to ask" },
+	{ WITNESS_LOSS_RESEED, 
 	  "programs may draw before the kernel's random number generator has reseeded" },
 };
 
@@ -49,11 +49,10 @@ unsigned int witness_losses(enum witness_kind kind)
 	return kinds[kind].losses;
 }
 
-unsigned int witness_loss(unsigned int n, const char **ret_word, const char **ret_text)
+unsigned int witness_loss(unsigned int n, const char **ret_text)
 {
 	if (n >= sizeof(losses) / sizeof(losses[0]))
 		return 0;
-	*ret_word = losses[n].word;
 	*ret_text = losses[n].text;
 	return losses[n].loss;
 }

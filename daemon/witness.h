@@ -51,10 +51,10 @@ const char *witness_node(enum witness_kind kind);
 unsigned int witness_losses(enum witness_kind kind);
 
 /*
- * The n-th of all losses. ret_word: for programs; ret_text: a sentence without
- * a capital and a full stop. Returns 0 if there is no n-th.
+ * The n-th of all losses. ret_text: a sentence without a capital and a full
+ * stop. Returns 0 if there is no n-th.
  */
-unsigned int witness_loss(unsigned int n, const char **ret_word, const char **ret_text);
+unsigned int witness_loss(unsigned int n, const char **ret_text);
 
 /*
  * Opens the best witness. node: what is used instead of PATH_DEVICE, and then
