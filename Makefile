@@ -109,6 +109,7 @@ deps += sparse               # checks of the module
 deps += abigail-tools        # compares the library's ABI with the recorded one
 deps += shellcheck codespell # checks of scripts and prose
 deps += procps util-linux    # sysctl(8), setpriv(1), chrt(1) and taskset(1) for the guests
+deps += systemd              # systemd-analyze(1), for the unit
 deps += valgrind             # memcheck of the library, and callgrind for make bench
 deps += libclang-rt-14-dev   # libFuzzer
 deps += python3-matplotlib   # draws what make bench has measured
@@ -398,6 +399,7 @@ files := 755:$(O)/vmgend:$(SBINDIR) \
 		644:$(h):$(INCLUDEDIR)/vmgen 644:$(h):$(DKMSDIR)/uapi/vmgen) \
 	 644:$(O)/vmgend.service:$(UNITDIR) \
 	 644:packaging/bash-completion/vmgenctl:$(COMPLETIONDIR) \
+	 644:packaging/systemd/vmgen-changed.target:$(UNITDIR) \
 	 644:$(O)/dkms.conf:$(DKMSDIR) \
 	 $(foreach f,$(wildcard kmod/*.[ch] kmod/Kbuild),644:$(f):$(DKMSDIR)) \
 	 $(foreach m,$(man) $(man_links),644:$(O)/$(m):$(MANDIR)/man$(patsubst .%,%,$(suffix $(m))))

@@ -155,3 +155,37 @@ int config_check_hooks(const struct config *config, char ret_error[SETTINGS_ERRO
 {
 	return for_each_file(config->hook_settings_dir, check_hook_file, (void *)config, ret_error);
 }
+
+static void swap(char **first, char **second)
+{
+	char *text = *first;
+
+	*first = *second;
+	*second = text;
+}
+
+int config_reload(struct config *config, const char *path, bool required,
+		  char ret_error[SETTINGS_ERROR_SIZE])
+{
+	struct config fresh, old = *config;
+	int r;
+
+	r = config_init(&fresh);
+	if (r) {
+		snprintf(ret_error, SETTINGS_ERROR_SIZE, "%s", strerror(-r));
+		return r;
+	}
+	r = config_read(&fresh, path, required, ret_error);
+	if (!r)
+		r = config_check_hooks(&fresh, ret_error);
+	if (r) {
+		config_clear(&fresh);
+		return r;
+	}
+	swap(&fresh.device, &old.device);
+	swap(&fresh.state_dir, &old.state_dir);
+	swap(&fresh.runtime_dir, &old.runtime_dir);
+	*config = fresh;
+	config_clear(&old);
+	return 0;
+}

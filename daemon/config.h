@@ -42,6 +42,14 @@ void config_clear(struct config *config);
 int config_read(struct config *config, const char *path, bool required,
 		char ret_error[SETTINGS_ERROR_SIZE]);
 
+/*
+ * Reads all of it anew, the settings of hooks included, and takes it over if
+ * there is no mistake; paths of the command line stay. As config_read(), but
+ * config is never half changed.
+ */
+int config_reload(struct config *config, const char *path, bool required,
+		  char ret_error[SETTINGS_ERROR_SIZE]);
+
 /* Reads the settings of one hook; no file: the defaults. As config_read(). */
 int config_read_hook(const struct config *config, const char *hook,
 		     struct hook_settings *ret_settings, char ret_error[SETTINGS_ERROR_SIZE]);

@@ -13,7 +13,9 @@
 #include "log.h"
 #include "loop.h"
 
-enum source { WITNESS, CHILD, REQUEST, TERMINATE, INTERRUPT, ALIVE, N_SOURCES };
+enum source {
+	WITNESS, WATCHER, CHILD, REQUEST, HANGUP, TERMINATE, INTERRUPT, ALIVE, N_SOURCES
+};
 
 struct loop {
 	struct event_base *base;
@@ -29,6 +31,15 @@ static void on_witness(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	loop->handlers->witness(loop->context);
+}
+
+static void on_watcher(evutil_socket_t fd, short what, void *arg)
+{
+	struct loop *loop = arg;
+
+	(void)fd;
+	(void)what;
+	loop->handlers->watcher(loop->context);
 }
 
 static void on_child(evutil_socket_t signal, short what, void *arg)
@@ -47,6 +58,15 @@ static void on_request(evutil_socket_t signal, short what, void *arg)
 	(void)signal;
 	(void)what;
 	loop->handlers->request(loop->context);
+}
+
+static void on_reload(evutil_socket_t signal, short what, void *arg)
+{
+	struct loop *loop = arg;
+
+	(void)signal;
+	(void)what;
+	loop->handlers->reload(loop->context);
 }
 
 static void on_stop(evutil_socket_t signal, short what, void *arg)
@@ -102,6 +122,7 @@ int loop_new(const struct loop_handlers *handlers, void *context, uint64_t alive
 	if (!loop->base ||
 	    add(loop, CHILD, evsignal_new(loop->base, SIGCHLD, on_child, loop), NULL) ||
 	    add(loop, REQUEST, evsignal_new(loop->base, SIGUSR1, on_request, loop), NULL) ||
+	    add(loop, HANGUP, evsignal_new(loop->base, SIGHUP, on_reload, loop), NULL) ||
 	    add(loop, TERMINATE, evsignal_new(loop->base, SIGTERM, on_stop, loop), NULL) ||
 	    add(loop, INTERRUPT, evsignal_new(loop->base, SIGINT, on_stop, loop), NULL) ||
 	    (alive_usec && add(loop, ALIVE, event_new(loop->base, -1, EV_PERSIST, on_alive, loop),
@@ -135,6 +156,15 @@ int loop_watch(struct loop *loop, int fd)
 
 	return add(loop, WITNESS, event_new(loop->base, fd < 0 ? -1 : fd, what, on_witness, loop),
 		   fd < 0 ? &second : NULL);
+}
+
+int loop_watch_once(struct loop *loop, int fd)
+{
+	struct event *event = loop->sources[WATCHER];
+
+	if (!event)
+		event = event_new(loop->base, fd, EV_READ, on_watcher, loop);
+	return add(loop, WATCHER, event, NULL);
 }
 
 int loop_run(struct loop *loop)

@@ -15,10 +15,14 @@ struct loop;
 struct loop_handlers {
 	/* The witness is readable. */
 	void (*witness)(void *context);
+	/* The watcher's descriptor is readable. */
+	void (*watcher)(void *context);
 	/* A child has ended. */
 	void (*child)(void *context);
 	/* SIGUSR1. */
 	void (*request)(void *context);
+	/* SIGHUP. */
+	void (*reload)(void *context);
 	/* SIGTERM or SIGINT. */
 	void (*stop)(void *context);
 	/* Each interval. */
@@ -40,6 +44,12 @@ struct loop *loop_free(struct loop *loop);
  * is looked at each second. Returns 0 or -ENOMEM.
  */
 int loop_watch(struct loop *loop, int fd);
+
+/*
+ * Calls handlers->watcher once, when the descriptor is readable; it must be the
+ * same in each call. Returns 0 or -ENOMEM.
+ */
+int loop_watch_once(struct loop *loop, int fd);
 
 /* Runs until loop_stop(). Returns 0 or -EIO. */
 int loop_run(struct loop *loop);

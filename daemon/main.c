@@ -25,13 +25,19 @@
 #include "options.h"
 #include "paths.h"
 #include "repair.h"
+#include "target.h"
+#include "watcher.h"
 
 struct daemon {
+	const struct options *options;
 	struct config config;
 	struct witness witness;
 	struct loop *loop;
 	struct repair repair;
 	struct drill drill;
+	struct target target;
+	/* -1: there is nobody to confirm to. */
+	int watcher_fd;
 	bool ready;
 	enum exit_code exit_code;
 };
@@ -125,14 +131,22 @@ static void stop(struct daemon *daemon, enum exit_code exit_code)
 
 static void settle(struct daemon *daemon)
 {
-	if (daemon->repair.failed) {
+	struct repair *repair = &daemon->repair;
+
+	if (repair->failed) {
 		stop(daemon, EXIT_FAILED);
 		return;
 	}
-	if (daemon->ready || repair_holds_start(&daemon->repair))
-		return;
-	daemon->ready = true;
-	notify_ready();
+	if (!daemon->ready && !repair_holds_start(repair)) {
+		daemon->ready = true;
+		notify_ready();
+	}
+	if (repair->finished)
+		target_start(&daemon->target);
+	repair->finished = false;
+	/* Readable all the time while hooks run, so not before. */
+	if (repair_idle(repair) && daemon->watcher_fd >= 0)
+		(void)loop_watch_once(daemon->loop, daemon->watcher_fd);
 }
 
 static void on_witness(void *context)
@@ -166,10 +180,33 @@ static void on_witness(void *context)
 	settle(daemon);
 }
 
+/* SysGenID's generation moves after that of the witness, which so is looked at second. */
+static void on_watcher(void *context)
+{
+	struct daemon *daemon = context;
+	uint32_t generation;
+	int r;
+
+	r = watcher_read(daemon->watcher_fd, &generation);
+	on_witness(daemon);
+	if (!r && repair_idle(&daemon->repair))
+		r = watcher_confirm(daemon->watcher_fd, generation);
+	/* -EINVAL: it has moved on, and is readable again. */
+	if (!r || r == -EAGAIN || r == -EINTR || r == -EINVAL) {
+		settle(daemon);
+		return;
+	}
+	log_warning("cannot confirm changes to " WATCHER_NODE " any more: %s", strerror(-r));
+	/* Nobody shall wait for it in vain. */
+	close(daemon->watcher_fd);
+	daemon->watcher_fd = -1;
+}
+
 static void on_child(void *context)
 {
 	struct daemon *daemon = context;
 
+	target_advance(&daemon->target);
 	repair_advance(&daemon->repair);
 	drill_advance(&daemon->drill);
 	settle(daemon);
@@ -181,6 +218,22 @@ static void on_request(void *context)
 
 	drill_request(&daemon->drill);
 	settle(daemon);
+}
+
+static void on_reload(void *context)
+{
+	struct daemon *daemon = context;
+	const struct options *options = daemon->options;
+	char error[SETTINGS_ERROR_SIZE] = "the path of the configuration is too long";
+
+	if (daemon->ready)
+		notify_reloading();
+	if (config_reload(&daemon->config, options->config_path, options->config_required, error))
+		log_error("the configuration stays as it is: %s", error);
+	else
+		log_notice("the configuration was read again");
+	if (daemon->ready)
+		notify_ready();
 }
 
 static void on_stop(void *context)
@@ -202,8 +255,8 @@ static void on_alive(void *context)
 static int watch(struct daemon *daemon)
 {
 	static const struct loop_handlers handlers = {
-		.witness = on_witness, .child = on_child, .request = on_request,
-		.stop = on_stop, .alive = on_alive,
+		.witness = on_witness, .watcher = on_watcher, .child = on_child,
+		.request = on_request, .reload = on_reload, .stop = on_stop, .alive = on_alive,
 	};
 	struct sighting sighting;
 	int r;
@@ -218,6 +271,9 @@ static int watch(struct daemon *daemon)
 		log_error("cannot make the event loop: %s", strerror(-r));
 		return r;
 	}
+	/* Most machines without the module have no such device. */
+	if (watcher_open(WATCHER_NODE, &daemon->watcher_fd))
+		daemon->watcher_fd = -1;
 	repair_init(&daemon->repair, &daemon->config);
 	drill_init(&daemon->drill, &daemon->repair);
 	repair_start(&daemon->repair, &sighting);
@@ -268,14 +324,15 @@ static int open_standard_descriptors(void)
 int main(int argc, char **argv)
 {
 	struct options options = { .config_path = PATH_CONFIG };
-	struct daemon daemon = { .ready = false };
+	struct daemon daemon = { .options = &options };
 	int code, r;
 
 	log_init();
 	umask(022);
 	/* Whoever reads the log may go away. */
 	(void)signal(SIGPIPE, SIG_IGN);
-	/* Before the loop it would end this process. */
+	/* Until the loop takes them. */
+	(void)signal(SIGHUP, SIG_IGN);
 	(void)signal(SIGUSR1, SIG_IGN);
 	r = open_standard_descriptors();
 	if (!r)

@@ -213,6 +213,7 @@ static void finish(struct repair *repair)
 	/* Who waits for the generation may look at the status next. */
 	repair_report(repair, "watching");
 	publish_generation(repair, last->generation);
+	repair->finished |= last->event == EVENT_CHANGED || last->event == EVENT_BOOT_CHANGED;
 }
 
 static void advance_run(struct repair *repair)
@@ -425,4 +426,9 @@ bool repair_holds_start(const struct repair *repair)
 	if (repair->waiter)
 		return repair->waiter_holds_start;
 	return repair->run && repair->state.run.event != EVENT_CHANGED;
+}
+
+bool repair_idle(const struct repair *repair)
+{
+	return !repair->run && !repair->waiter;
 }

@@ -36,6 +36,8 @@ struct repair {
 	struct sighting seen;
 	/* It came during the run, and is answered next. */
 	bool pending;
+	/* A change was handled since somebody took this back. */
+	bool finished;
 	/* Of the answer to the change seen last. */
 	int reseed_error;
 };
@@ -68,6 +70,9 @@ void repair_resume(struct repair *repair);
 
 /* Is there a run that must be over before other services start? */
 bool repair_holds_start(const struct repair *repair);
+
+/* Is nothing left to do for what was seen? */
+bool repair_idle(const struct repair *repair);
 
 /* Writes status.json and tells the service manager. */
 void repair_report(const struct repair *repair, const char *activity);

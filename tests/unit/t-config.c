@@ -110,6 +110,23 @@ static void test_hooks(struct config *config)
 	ok(strstr(error, "\"a\" is not the name of a hook"), "and told");
 }
 
+static void test_reload(struct config *config)
+{
+	const char *path = scratch_path("c.conf");
+
+	free(config->state_dir);
+	config->state_dir = strdup("/mine");
+	equal(read_text(config, "[vmgend]\nhook-timeout=7\nhook-settings=/none\n"), 0, "a good file");
+	scratch_write("c.conf", "[vmgend]\nhook-timeout=8\nx=1\n", 0644);
+	equal(config_reload(config, path, true, error), -EINVAL, "a mistake in a new one");
+	ok(strstr(error, "c.conf:3: unknown key \"x\""), "it is named");
+	ok(config->hook_timeout_sec == 7 && !strcmp(config->hook_settings_dir, "/none"), "nothing of it is taken over");
+	scratch_write("c.conf", "[vmgend]\nhook-path=/new\n", 0644);
+	equal(config_reload(config, path, true, error), 0, "a good one");
+	ok(config->hook_timeout_sec == 90 && !strcmp(config->hook_path, "/new"), "all of it is, what it leaves out too");
+	ok(!strcmp(config->state_dir, "/mine"), "the command line's paths stay");
+}
+
 int main(void)
 {
 	struct config config;
@@ -120,6 +137,7 @@ int main(void)
 	test_good(&config);
 	test_bad(&config);
 	test_hooks(&config);
+	test_reload(&config);
 	config_clear(&config);
 	return tap_done();
 }

@@ -167,6 +167,45 @@ static void test_life(void)
 	close(saved);
 }
 
+static void reload(pid_t pid, const char *text)
+{
+	scratch_write("conf", text, 0644);
+	told[0] = '\0';
+	(void)kill(pid, SIGHUP);
+	ok(is_told("RELOADING=1\nMONOTONIC_USEC="), "SIGHUP is told");
+	ok(is_told("READY=1"), "and its end");
+}
+
+static void test_reload(void)
+{
+	char good[PATH_MAX + 64], other[PATH_MAX + 64];
+	int saved = dup(STDERR_FILENO);
+	int fd = open(scratch_path("log"), O_WRONLY | O_CREAT | O_APPEND, 0600);
+	pid_t pid;
+
+	snprintf(good, sizeof(good), "[vmgend]\nhook-path=%s\n", scratch_path("hooks"));
+	snprintf(other, sizeof(other), "[vmgend]\nhook-path=%s\n", scratch_path("other"));
+	dup2(fd, STDERR_FILENO);
+	close(fd);
+	pid = start_vmgend();
+	dup2(saved, STDERR_FILENO);
+	close(saved);
+	ok(is_told("READY=1"), "started");
+	reload(pid, "[vmgend]\nhook-path=/nowhere\nhook-timeuot=1\n");
+	ok(strstr(scratch_read("log"), "stays as it is: ") && strstr(scratch_read("log"), "conf:3: unknown key"),
+	   "a mistake is named");
+	change();
+	ok(is_told("last: changed, 0 without success") && strstr(scratch_read("log"), "10-guard: succeeded"),
+	   "and the good configuration holds");
+	reload(pid, other);
+	change();
+	ok(is_told("last: changed, 0 without success") && strstr(scratch_read("log"), "99-other: succeeded"),
+	   "without a mistake the new one does");
+	equal(end_vmgend(pid, SIGTERM), EXIT_STOPPED, "ended");
+	scratch_write("conf", good, 0644);
+	unlink(scratch_path("log"));
+}
+
 static void test_boot(void)
 {
 	char command[3 * PATH_MAX];
@@ -178,7 +217,7 @@ static void test_boot(void)
 		scratch_give_up("sed");
 	change();
 	pid = start_vmgend();
-	ok(is_told("EXTEND_TIMEOUT_USEC=130000000") && is_told("STATUS=Generation 3: boot-changed"),
+	ok(is_told("EXTEND_TIMEOUT_USEC=130000000") && is_told("STATUS=Generation 5: boot-changed"),
 	   "a run at boot asks for time");
 	ok(is_told("WATCHDOG=1") && !strstr(told, "READY=1"), "other services wait for it");
 	scratch_write("go", "", 0600);
@@ -240,7 +279,10 @@ int main(void)
 	snprintf(text, sizeof(text), "#!/bin/sh\n[ $1 = changed ] && exit\nuntil [ -e %s ]; do sleep 0.05; done\n",
 		 scratch_path("go"));
 	scratch_write("hooks/10-guard", text, 0755);
+	scratch_mkdir("other", 0755);
+	scratch_write("other/99-other", "#!/bin/sh\n", 0755);
 	test_life();
+	test_reload();
 	test_boot();
 	test_failed_start();
 	test_bad_config();
