@@ -62,6 +62,8 @@ only_spinners := 6.1
 only_crowd  := 6.1 6.12
 only_sources := 6.1-cloud 6.12
 only_vmclock := 7.2 newest
+# Without the module there is the kernel's log, and there VMClock as well.
+only_witness := 6.1 7.2
 # This is about what only the kernel with sanitizers does.
 only_mutants := debug
 # What make check-debug leaves out: what comes with kernels of its own, or talks
@@ -71,7 +73,7 @@ only_mutants := debug
 # (hibernate), that programs ahead of all others leave no time to the rest
 # (order), or that one by one they take half an hour (midway).
 not_debug   := debian devicetree examples awslc clones crowd ctl daemon first hibernate midway \
-	       order remedies sources spinners vmclock
+	       order remedies sources spinners vmclock witness
 # The machine has a device tree, and nothing that the others look for.
 only_devicetree := 6.12-arm64
 # Programs as their authors write them.

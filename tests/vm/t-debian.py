@@ -9,6 +9,12 @@ import tap
 from debian import Debian
 from scenario import new_guid
 
+UNIT = """[Service]
+Type=oneshot
+ExecStart=/bin/sh -c 'echo >>/var/tmp/pulled'
+[Install]
+WantedBy=vmgen-changed.target
+"""
 HOOK = "#!/bin/sh\necho $1 $2 >>/var/tmp/%s\n"
 
 
@@ -26,6 +32,16 @@ def install(g, debian, t):
         g.run(f"mkdir -p /etc/vmgen/hooks.d; cat >/etc/vmgen/hooks.d/{name} <<'END'\n"
               f"{HOOK % name}END\nchmod 755 /etc/vmgen/hooks.d/{name}")
     t.equal(g.execute("vmgend --check-config"), (0, ""), "vmgend --check-config finds no mistake")
+    g.run(f"cat >/etc/systemd/system/pulled.service <<'END'\n{UNIT}END\nsystemctl enable pulled")
+    check_reload(g, t)
+
+
+def check_reload(g, t):
+    g.run("printf '[vmgend]\\nx=1\\n' >/etc/vmgen/vmgend.conf; systemctl reload vmgend")
+    g.wait_for("journalctl -u vmgend | grep -q 'stays as it is: .*unknown key'")
+    g.run("rm /etc/vmgen/vmgend.conf; systemctl reload vmgend")
+    g.wait_for("journalctl -u vmgend | grep -q 'configuration was read again'")
+    t.equal(g.run("systemctl is-active vmgend").strip(), "active", "systemctl reload: it goes on")
 
 
 def check_clone(c, t):
@@ -36,7 +52,11 @@ def check_clone(c, t):
     t.equal((report["verdict"], report["generation"]), (0, 2), "vmgenctl is satisfied")
     t.equal(c.run("sysctl -n dev.vmgenc.0.guid").strip(), c.guid(), "the ID is the host's")
     t.ok("80-last: succeeded" in c.run("journalctl -u vmgend"), "the journal says so")
-    t.equal(c.run("journalctl -q -u vmgend -p err"), "", "and has no error of vmgend")
+    t.equal(c.run("journalctl -q -u vmgend -p err -o cat").count("\n"), 1,
+            "and has no error of vmgend but that of the reload")
+    c.wait_for("test -e /var/tmp/pulled")
+    t.equal(c.execute("systemctl is-active vmgen-changed.target")[0], 3,
+            "vmgen-changed.target has pulled its unit in, and is gone")
     return c.run("head -c 16 /dev/urandom | od -An -tx1")
 
 
@@ -55,6 +75,8 @@ def check_stop(c, t):
         d.run("systemctl start vmgend; vmgenctl wait --settled --timeout 60", timeout=90)
         t.equal(d.run("cat /var/tmp/slow"), "start\nend\n", "a running hook outlives the service")
         t.equal(d.run("grep -c . /var/tmp/80-last").strip(), "2", "the next start does the rest")
+        d.wait_for("test $(wc -l </var/tmp/pulled) = 2")
+        t.ok(True, "a second change pulls the unit in again")
 
 
 def check_cold_boot(debian, disk, t):
