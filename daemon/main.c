@@ -97,6 +97,19 @@ static enum exit_code open_witness(struct daemon *daemon)
 	return guest == GUEST_BROKEN || guest == GUEST_NO_NODE ? EXIT_FAILED : EXIT_NO_DEVICE;
 }
 
+/* What is there and cannot be used is to be mended, unlike a VM without any. */
+static enum exit_code check_device(struct daemon *daemon)
+{
+	enum exit_code code = open_witness(daemon);
+
+	if (!code)
+		puts(witness_node(daemon->witness.kind));
+	if (code == EXIT_NO_DEVICE &&
+	    guest_diagnose(-ENOENT, daemon->config.device, GUEST_SYSFS) != GUEST_NO_DEVICE)
+		return EXIT_FAILED;
+	return code;
+}
+
 /* Keeps a second daemon out until this process ends. */
 static enum exit_code take_lock(const struct config *config)
 {
@@ -293,8 +306,11 @@ static int watch(struct daemon *daemon)
 
 static enum exit_code run(const struct options *options, struct daemon *daemon)
 {
-	enum exit_code code = read_config(options, &daemon->config);
+	enum exit_code code;
 
+	if (options->check_device)
+		return check_device(daemon);
+	code = read_config(options, &daemon->config);
 	if (options->check_config || code)
 		return code;
 	code = open_witness(daemon);

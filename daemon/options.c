@@ -23,6 +23,7 @@ static void usage(FILE *stream)
 		"\n"
 		"      --config=FILE      instead of " PATH_CONFIG "\n"
 		"      --check-config     check the configuration and exit\n"
+		"      --check-device     print what tells of changes and exit\n"
 		"      --device=NODE      instead of " PATH_DEVICE "\n"
 		"      --state-dir=DIR    instead of " PATH_STATE_DIR "\n"
 		"      --runtime-dir=DIR  instead of " PATH_RUNTIME_DIR "\n"
@@ -44,11 +45,12 @@ static int set_path(char **path, const char *value)
 
 int options_parse(int argc, char **argv, struct options *options, struct config *config)
 {
-	enum { CONFIG = 1, CHECK_CONFIG, DEVICE, STATE_DIR, RUNTIME_DIR, SYSLOG, HELP,
-	       VERSION_OPTION };
+	enum { CONFIG = 1, CHECK_CONFIG, CHECK_DEVICE, DEVICE, STATE_DIR, RUNTIME_DIR, SYSLOG,
+	       HELP, VERSION_OPTION };
 	static const struct option table[] = {
 		{ "config", required_argument, NULL, CONFIG },
 		{ "check-config", no_argument, NULL, CHECK_CONFIG },
+		{ "check-device", no_argument, NULL, CHECK_DEVICE },
 		{ "device", required_argument, NULL, DEVICE },
 		{ "state-dir", required_argument, NULL, STATE_DIR },
 		{ "runtime-dir", required_argument, NULL, RUNTIME_DIR },
@@ -67,6 +69,9 @@ int options_parse(int argc, char **argv, struct options *options, struct config 
 			break;
 		case CHECK_CONFIG:
 			options->check_config = true;
+			break;
+		case CHECK_DEVICE:
+			options->check_device = true;
 			break;
 		case DEVICE:
 			r = set_path(&config->device, optarg);

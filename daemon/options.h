@@ -24,6 +24,7 @@ struct options {
 	const char *config_path;
 	bool config_required;
 	bool check_config;
+	bool check_device;
 	bool syslog;
 };
 

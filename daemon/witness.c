@@ -120,22 +120,6 @@ void witness_close(struct witness *witness)
 	*witness = (struct witness){ .kind = WITNESS_VMGENID };
 }
 
-int witness_find_other(const char *sysfs, enum witness_kind *ret_kind)
-{
-	struct vmgen *device;
-	int r;
-
-	r = vmgen_open(NULL, VMGEN_VMCLOCK | VMGEN_SYSGENID | VMGEN_UNPRIVILEGED, &device);
-	if (!r) {
-		r = find_kind(device, ret_kind);
-		vmgen_close(device);
-		return r;
-	}
-	/* Only root may open a VMClock, but it is there. */
-	*ret_kind = r == -EACCES || r == -EPERM ? WITNESS_VMCLOCK : WITNESS_KMSG;
-	return *ret_kind == WITNESS_VMCLOCK || guest_has_intree(sysfs) ? 0 : -ENOENT;
-}
-
 int witness_fd(const struct witness *witness)
 {
 	return witness->device ? vmgen_fd(witness->device) : witness->kmsg_fd;

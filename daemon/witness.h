@@ -69,12 +69,6 @@ int witness_open(const char *node, const char *sysfs, struct witness *ret_witnes
 /* May be called again, and for one that is all zeros. */
 void witness_close(struct witness *witness);
 
-/*
- * Says which witness there is beside the device of vmgen's module, as far as the
- * caller may know. Returns 0 or -ENOENT.
- */
-int witness_find_other(const char *sysfs, enum witness_kind *ret_kind);
-
 /* Returns a descriptor to poll; -EOPNOTSUPP: look now and then. */
 int witness_fd(const struct witness *witness);
 

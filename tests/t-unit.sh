@@ -13,7 +13,7 @@ cd "$(dirname "$0")/.." || exit 1
 scratch=$(mktemp -d) || exit 1
 trap 'rm -rf "$scratch"' EXIT
 # A unit is verified with the programs that it starts.
-sed -e 's|@SBINDIR@/vmgend|/bin/true|' -e 's|@BINDIR@|/usr/bin|' \
+sed -e 's|@SBINDIR@/vmgend|/bin/true|g' \
 	packaging/systemd/vmgend.service.in >"$scratch/vmgend.service"
 cp packaging/systemd/vmgen-changed.target "$scratch"
 

@@ -45,7 +45,8 @@ def refused(g, t, command, status, words, what):
 
 def check_no_device(kernel, t):
     with boot(kernel, PROGRAMS, load=False) as g:
-        for program, expected in (("vmgend", 5), ("vmgenctl status", 5)):
+        for program, expected in (("vmgend", 5), ("vmgend --check-device", 5),
+                                  ("vmgenctl status", 5)):
             refused(g, t, program, expected, ["no VM Generation ID device", "-device vmgenid"],
                     f"no device: {program} says so, and how to add one")
         refused(g, t, "vmgenctl wait", 5, ["no VM Generation ID device"],
@@ -61,8 +62,11 @@ def check_no_id(kernel, t):
 
 def check_no_module(kernel, g, t):
     refused(g, t, "vmgenctl status", 6, ["modprobe vmgenc"], "no module: vmgenctl status names modprobe")
-    if kernel not in WITHOUT_INTREE:    # its log will do
+    if kernel not in WITHOUT_INTREE:
+        t.equal(g.run("vmgend --check-device 2>/dev/null"), "/dev/kmsg\n",
+                "no module: the kernel's log will do")
         return
+    refused(g, t, "vmgend --check-device", 1, ["modprobe vmgenc"], "no module: that is to be mended")
     refused(g, t, "vmgend", 5, ["modprobe vmgenc"], "no module: so does vmgend")
     t.equal(g.run("ls -d /var/lib/vmgen/* /run/vmgen/* 2>/dev/null || true"), "",
             "no module: nothing is left behind")

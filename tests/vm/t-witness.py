@@ -96,7 +96,9 @@ def check_clock(kernel, flags, t):
         seed(g)
         clock = Clock(g)
         clock.fill(flags)
+        t.equal(g.execute("vmgend --check-device 2>/dev/null"), (5, ""), "a VM may have nothing")
         g.run("insmod /ptp_vmclock.ko")
+        t.equal(g.run("vmgend --check-device 2>/dev/null"), "/dev/vmclock0\n", "or a VMClock")
         pid = start(g)
         facts = status(g)
         t.equal((facts["source"], facts["device"], facts["last"]["event"]),
