@@ -75,13 +75,17 @@ static int arrange_descriptors(int exec_fd, int output_fd, int error_fd)
 }
 
 static void __attribute__((noreturn))
-child(int exec_fd, int output_fd, int error_fd, char *const argv[], char *const envp[])
+child(pid_t parent, int exec_fd, int output_fd, int error_fd, char *const argv[],
+      char *const envp[])
 {
 	int error = 0;
 
 	process_reset_signals();
-	if (setsid() < 0 || chdir("/"))
+	/* Nobody else would end it in time, nor keep a second one from running beside it. */
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) || setsid() < 0 || chdir("/"))
 		error = errno;
+	if (getppid() != parent)
+		_exit(127);
 	umask(022);
 	if (!error)
 		error = -arrange_descriptors(exec_fd, output_fd, error_fd);
@@ -106,14 +110,14 @@ child(int exec_fd, int output_fd, int error_fd, char *const argv[], char *const 
 static pid_t fork_child(int exec_fd, int output_fd, char *const argv[], char *const envp[])
 {
 	int error_fds[2], error;
+	pid_t parent = getpid(), pid;
 	ssize_t n;
-	pid_t pid;
 
 	if (pipe2(error_fds, O_CLOEXEC))
 		return -errno;
 	pid = fork();
 	if (!pid)
-		child(exec_fd, output_fd, error_fds[1], argv, envp);
+		child(parent, exec_fd, output_fd, error_fds[1], argv, envp);
 	error = errno;
 	close(error_fds[1]);
 	if (pid < 0) {

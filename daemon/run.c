@@ -13,14 +13,20 @@
 #include "keeper.h"
 #include "log.h"
 #include "run.h"
+#include "state.h"
 
-/* Below it are the random numbers and the guards. */
-enum { FIRST_REPAIR_BAND = 20 };
+enum {
+	/* Below it are the random numbers and the guards. */
+	FIRST_REPAIR_BAND = 20,
+	/* Of a hook whose keeper is killed again and again. */
+	MAX_STARTS = 3,
+};
 
 /* A hook that its keeper looks after now. */
 struct member {
 	const struct hook *hook;
 	struct keeper keeper;
+	unsigned int starts;
 };
 
 struct run {
@@ -34,6 +40,7 @@ struct run {
 	size_t n_members;
 	unsigned int limit_sec;
 	int lock_fd;
+	bool stopped;
 };
 
 int run_new(const struct config *config, struct record *record, int lock_fd,
@@ -115,7 +122,8 @@ static bool is_due(struct run *run, const struct hook *hook, unsigned int *ret_t
 	return settings.enabled;
 }
 
-static void start_hook(struct run *run, const struct hook *hook, unsigned int timeout_sec)
+static void start_hook(struct run *run, const struct hook *hook, unsigned int timeout_sec,
+		       unsigned int starts)
 {
 	struct hook_result lost = { .outcome = OUTCOME_LOST };
 	struct member *member = &run->members[run->n_members];
@@ -130,6 +138,7 @@ static void start_hook(struct run *run, const struct hook *hook, unsigned int ti
 		return;
 	}
 	member->hook = hook;
+	member->starts = starts;
 	run->n_members++;
 	if (timeout_sec > run->limit_sec)
 		run->limit_sec = timeout_sec;
@@ -148,14 +157,35 @@ static void start_number(struct run *run)
 			return;
 		band = hook->band;
 		if (is_due(run, hook, &timeout_sec))
-			start_hook(run, hook, timeout_sec);
+			start_hook(run, hook, timeout_sec, 1);
 	}
+}
+
+/* The keeper may have been killed when it had recorded the result, but not told it. */
+static void recall(const struct run *run, struct hook_result *result)
+{
+	struct hook_result recorded;
+
+	if (!state_result(run->config->state_dir, run->record->id_hash, result->name, &recorded) &&
+	    outcome_settled(recorded.outcome))
+		*result = recorded;
+}
+
+/* A hook that nobody knows the end of has ended with its keeper. */
+static void restart(struct run *run, const struct member *lost)
+{
+	unsigned int timeout_sec;
+
+	if (run->stopped || lost->starts == MAX_STARTS || !is_due(run, lost->hook, &timeout_sec))
+		return;
+	log_notice("%s: run again", lost->hook->name);
+	start_hook(run, lost->hook, timeout_sec, lost->starts + 1);
 }
 
 static void collect(struct run *run)
 {
 	struct keeper_report report;
-	struct member *member;
+	struct member *member, ended;
 	size_t i = 0;
 
 	while (i < run->n_members) {
@@ -165,6 +195,8 @@ static void collect(struct run *run)
 			continue;
 		}
 		if (report.result.outcome == OUTCOME_LOST)
+			recall(run, &report.result);
+		if (report.result.outcome == OUTCOME_LOST)
 			log_error("%s: the process that looked after it is gone; nobody knows how it ended",
 				  report.result.name);
 		else if (report.record_error)
@@ -172,7 +204,10 @@ static void collect(struct run *run)
 				  report.result.name, run->config->state_dir,
 				  strerror(-report.record_error));
 		set_result(run, &report.result);
+		ended = *member;
 		*member = run->members[--run->n_members];
+		if (report.result.outcome == OUTCOME_LOST)
+			restart(run, &ended);
 	}
 }
 
@@ -187,6 +222,7 @@ size_t run_advance(struct run *run)
 void run_stop(struct run *run)
 {
 	run->next = run->list.n_hooks;
+	run->stopped = true;
 }
 
 unsigned int run_limit(const struct run *run)

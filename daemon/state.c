@@ -205,6 +205,27 @@ out:
 	return r;
 }
 
+int state_result(const char *directory, const char *id_hash, const char *hook,
+		 struct hook_result *ret_result)
+{
+	const struct hook_result *result;
+	struct state state;
+	int fd, r;
+
+	r = state_open(directory, &fd);
+	if (r)
+		return r;
+	r = state_load(fd, &state, NULL);
+	close(fd);
+	if (r)
+		return r;
+	result = strcmp(state.run.id_hash, id_hash) ? NULL : record_result(&state.run, hook);
+	if (result)
+		*ret_result = *result;
+	state_clear(&state);
+	return result ? 0 : -ENOENT;
+}
+
 bool state_holds_start(const char *directory)
 {
 	struct state state;

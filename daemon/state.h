@@ -60,7 +60,14 @@ int state_keep_bad(int fd);
 int state_add_result(const char *directory, const char *id_hash,
 		     const struct hook_result *result);
 
-/* Must the unfinished run be over before other services start? Yes in doubt. */
+/*
+ * Looks up the result of a hook in the unfinished run for an ID. Returns 0;
+ * -ENOENT: there is none; -errno.
+ */
+int state_result(const char *directory, const char *id_hash, const char *hook,
+		 struct hook_result *ret_result);
+
+/* Must the unfinished run before other services start? Yes in doubt. */
 bool state_holds_start(const char *directory);
 
 /* Reads the ID of this boot. Returns 0 or -errno. */

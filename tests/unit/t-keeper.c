@@ -68,7 +68,7 @@ static void test_outcomes(void)
 	scratch_write("hooks/16-lost", "#!/nonexistent/interpreter\n", 0755);
 	scratch_write("hooks/17-text", "no first line\n", 0755);
 	(void)!symlink("10-good", scratch_path("hooks/18-link"));
-	hook("19-orphan", "kill -KILL $PPID; exit 0");
+	hook("19-orphan", "echo >>out-orphan; kill -KILL $PPID; sleep 1000");
 	hook("20-off", "touch out-off");
 	scratch_write("conf/20-off.conf", "[hook]\nenabled=no\n", 0644);
 	hook("11-guard", "exit 0");
@@ -90,6 +90,7 @@ static void test_outcomes(void)
 	expect("17-text", OUTCOME_UNUSABLE, 0, "a script needs #!");
 	expect("18-link", OUTCOME_UNUSABLE, 0, "is a symbolic link");
 	expect("19-orphan", OUTCOME_LOST, 0, "nobody knows how it ended");
+	ok(!strcmp(scratch_read("out-orphan"), "\n\n\n"), "19-orphan: run again, but not for ever");
 	ok(!record_result(&record, "20-off") && access(scratch_path("out-off"), F_OK), "20-off: not run");
 	ok(strstr(scratch_read("log"), "20-off: not run:") != NULL, "20-off: told");
 	expect("11-guard", OUTCOME_SUCCEEDED, 0, "11-guard: run with default settings");
@@ -188,6 +189,28 @@ static void test_timeout(void)
 	ok(!kill(atoi(scratch_read("out-daemon")), SIGKILL), "what 10-daemon started lives on");
 }
 
+/* Its keeper is killed, by whomever. */
+static void test_lost(void)
+{
+	struct hook_result recorded = { .name = "10-recorded" };
+
+	clean_hooks();
+	/* The second time it does what it should have done at first. */
+	hook("10-again", "test -e out-once && exit 0; echo $$ >out-once; kill -KILL $PPID; sleep 1000");
+	/* Its result is on record when its keeper is killed. */
+	hook("10-recorded", "echo >>out-recorded; kill -KILL $PPID; sleep 1000");
+	hook("20-next", "test -e out-once");
+	begin_record(EVENT_CHANGED);
+	if (state_add_result(config.state_dir, HASH, &recorded))
+		scratch_give_up("state");
+	run_hooks();
+	expect("10-again", OUTCOME_SUCCEEDED, 0, "10-again: the process that looked after it is gone");
+	ok(is_dead("out-once"), "a hook does not outlive its keeper, so no two run at once");
+	expect("10-recorded", OUTCOME_SUCCEEDED, 0, NULL);
+	ok(!strcmp(scratch_read("out-recorded"), "\n"), "what is on record counts, and is not run again");
+	expect("20-next", OUTCOME_SUCCEEDED, 0, NULL);
+}
+
 static void test_output(void)
 {
 	const char *log;
@@ -217,6 +240,7 @@ int main(int argc, char **argv)
 	test_outcomes();
 	test_environment();
 	test_timeout();
+	test_lost();
 	test_output();
 	rig_clear();
 	return tap_done();
