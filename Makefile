@@ -41,6 +41,8 @@ endif
 everywhere := first restore siblings sleep
 # What differs little from kernel to kernel: the oldest and a new one.
 on_two     := clones daemon remedies silent stale steps storm sysgenid timer torn unload unseeded
+# vmgend is the same on all.
+only_faults  := 6.1-cloud
 # A whole system has a kernel of its own, and what ACPI tables can look like
 # takes a boot each.
 only_debian := 6.1
@@ -69,7 +71,7 @@ only_mutants := debug
 # counts instructions, of which there are so many there that ACPI gives up
 # (hibernate), that programs ahead of all others leave no time to the rest
 # (order), or that one by one they take half an hour (midway).
-not_debug   := debian devicetree examples awslc clones crowd daemon first hibernate midway \
+not_debug   := debian devicetree examples awslc clones crowd daemon faults first hibernate midway \
 	       order remedies sources spinners vmclock
 # The machine has a device tree, and nothing that the others look for.
 only_devicetree := 6.12-arm64
@@ -327,7 +329,7 @@ endif
 
 vm_programs := $(O)/tests/vm/init $(guest:%=$(O)/asan/%) $(O)/asan/tests/vm/abi32 \
 	       $(examples:%=$(O)/asan/%) $(O)/tsan/tests/vm/crowd \
-	       $(addprefix $(O)/tests/vm/,flood first window) $(O)/asan/vmgend $(O)/asan/vmgenctl \
+	       $(addprefix $(O)/tests/vm/,chore flood first window) $(O)/asan/vmgend $(O)/asan/vmgenctl \
 	       $(if $(filter %-arm64,$(KERNELS)),$(patsubst %,$(O)/aarch64/tests/vm/%,init abi info library))
 vm_tests    := $(foreach s,$(SCENARIOS),$(foreach k,$(call runs_on,$(s)),$(O)/check/$(k)/$(s).t))
 
@@ -360,6 +362,14 @@ check: all modules $(vm_programs) $(unit_tests) $(tried) $(bench:%=$(O)/%) $(vm_
 check-debug: all module-debug $(vm_programs) $(debug_tests)
 	$(call prove,$(debug_tests))
 
+# The long form; VMGEN_SEED= repeats the moments of a run before.
+KILLS ?= 500
+CUTS  ?= 100
+check-faults: export VMGEN_KILLS := $(KILLS)
+check-faults: export VMGEN_CUTS  := $(CUTS)
+check-faults: all $(only_faults:%=module-%) $(vm_programs) $(filter %/faults.t,$(vm_tests))
+	$(call prove,$(filter %/faults.t,$(vm_tests)))
+
 check-static: all
 	$(call prove,tests/t-checkers.sh tests/t-compilers.sh tests/t-style.sh)
 
@@ -380,7 +390,7 @@ fuzz: $(fuzzers:%=$(O)/%)
 			-artifact_prefix=$(O)/corpus/$$f- $(O)/corpus/$$f tests/fuzz/seeds/$$f || exit 1; \
 	done
 
-bench: $(bench_kernels:%=module-%) $(O)/tests/vm/init $(O)/tests/vm/draw $(bench:%=$(O)/%)
+bench: all $(bench_kernels:%=module-%) $(addprefix $(O)/tests/vm/,init draw stamp) $(bench:%=$(O)/%)
 	@PYTHONPATH=tests/vm $(PYTHON) tests/bench/report.py --kernels $(bench_kernels) -- $(PARTS)
 
 # --- Installation -------------------------------------------------------------
@@ -422,6 +432,7 @@ help:
 	@echo 'make check      all tests; KERNELS= and SCENARIOS= choose among them'
 	@echo 'make check-static   of those, the checks of the source alone'
 	@echo 'make check-kernels  builds the module for every kernel that Debian has'
+	@echo 'make check-faults  vmgend: KILLS=$(KILLS), CUTS=$(CUTS) of the power'
 	@echo 'make fuzz       fuzzes the library, for FUZZ_SECONDS=$(FUZZ_SECONDS) a fuzzer'
 	@echo 'make bench      what a check costs and misses; KERNELS= and PARTS= choose'
 	@echo 'make check-debug  the scenarios on a kernel with sanitizers, built at first'
@@ -430,6 +441,6 @@ help:
 	@echo 'make install    DESTDIR= PREFIX=$(PREFIX); make uninstall takes it away'
 	@echo 'Variables: O= V=1 CC= CFLAGS= SAN=address,undefined WERROR=1'
 
-.PHONY: all abi kmod modules deps need-deps check check-debug check-static check-kernels demo bench fuzz install uninstall clean help force
+.PHONY: all abi kmod modules deps need-deps check check-debug check-faults check-static check-kernels demo bench fuzz install uninstall clean help force
 
 -include $(shell find $(O) -name '*.d' 2>/dev/null)
