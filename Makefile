@@ -43,6 +43,7 @@ everywhere := first restore siblings sleep
 on_two     := clones daemon remedies silent stale steps storm sysgenid timer torn unload unseeded
 # vmgend is the same on all.
 only_faults  := 6.1-cloud
+only_hostile := 6.12
 # A whole system has a kernel of its own, and what ACPI tables can look like
 # takes a boot each.
 only_debian := 6.1
@@ -71,8 +72,8 @@ only_mutants := debug
 # counts instructions, of which there are so many there that ACPI gives up
 # (hibernate), that programs ahead of all others leave no time to the rest
 # (order), or that one by one they take half an hour (midway).
-not_debug   := debian devicetree examples awslc clones crowd daemon faults first hibernate midway \
-	       order remedies sources spinners vmclock
+not_debug   := debian devicetree examples awslc clones crowd daemon faults first hibernate \
+	       hostile midway order remedies sources spinners vmclock
 # The machine has a device tree, and nothing that the others look for.
 only_devicetree := 6.12-arm64
 # Programs as their authors write them.

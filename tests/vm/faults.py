@@ -103,8 +103,9 @@ class Rig:
             self.host = Host(self.guest, guid)
             # Both have it mapped; of many guests it would fill this machine's disk.
             pathlib.Path(self.guest.memory_path()).unlink()
-            self.guest.run(f"{drivers.LOAD}; mkdir -p {STATE} /log &&"
-                           f" mount -t ext4 /dev/vda1 {STATE} && mount -t ext4 /dev/vda2 /log && rm -f /log/vmgend")
+            self.guest.run(f"{drivers.LOAD}; mkdir -p {STATE} /log")
+            self.guest.run(f"mount -t ext4 /dev/vda1 {STATE} && mount -t ext4 /dev/vda2 /log")
+            self.guest.run("rm -f /log/vmgend")
         except BaseException:
             self.guest.close()
             raise

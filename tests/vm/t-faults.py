@@ -106,6 +106,12 @@ def check_kills(kernel, dice, t):
         f"{journal.repeats}")
 
 
+def hooks_of(what, log, digest):
+    """Which hooks have left such lines for an ID."""
+    lines = [line.split() for line in log if line.startswith(what)]
+    return [hook for _, hook, found, _ in lines if found == digest]
+
+
 class Cuts:
     """A machine whose power fails in every boot."""
 
@@ -115,6 +121,7 @@ class Cuts:
         self.disk = Disk("cuts")
         self.guid = new_guid()
         self.told = ""          # the ID that the host was told is handled
+        self.order = []         # of all IDs
         self.boots = 0
         self.moments = {moment: 0 for moment in MOMENTS}
         self.unhandled, self.wrong, self.lost = [], [], []
@@ -123,12 +130,17 @@ class Cuts:
     def fail(self, what, text):
         what.append(f"boot {self.boots}: {text}")
 
+    def note_id(self, guid):
+        if hash_of(guid) not in self.order:
+            self.order.append(hash_of(guid))
+
     def boot(self, moment):
         """Switch on, look at what the last cut has left, and cut."""
         self.boots += 1
         self.moments[moment] += 1
         if self.dice.random() < 0.5:
             self.guid = new_guid()
+        self.note_id(self.guid)
         with Rig(self.kernel, self.guid, self.disk) as rig:
             before, state = rig.log().split("\n"), rig.state() or {}
             if self.boots > 1:
@@ -138,11 +150,10 @@ class Cuts:
             if moment != "at start":
                 rig.settle()
                 self.check_start(rig, before, state)
-            if moment == "in a run":
                 began = time.monotonic()
                 rig.change()
+                self.note_id(rig.guid)
             if moment == "afterwards":
-                rig.change()
                 rig.settle()
                 self.told = rig.digest
             time.sleep(max(0, began + self.dice.uniform(0, LONGEST_S) - time.monotonic()))
@@ -155,17 +166,25 @@ class Cuts:
         if not state:
             self.fail(self.lost, "there is no record")
             return
-        if self.told and state["handled"] != self.told and "run" not in state:
+        handled = state.get("handled", self.order[0])
+        if self.told and self.order.index(handled) < self.order.index(self.told):
             self.fail(self.lost, "what was told to be handled is not on record")
         self.told = ""
         starts = [line.split()[1:] for line in log if line.startswith("start")]
+        latest = starts[-1][1] if starts else self.order[0]
+        newest = (state.get("run") or state["last"])["id_hash"]
+        # What an unfinished run has done is kept until there is one for another ID.
+        if newest != latest:
+            if self.order.index(newest) < self.order.index(latest):
+                self.fail(self.lost, f"hooks ran for {latest}, but on record is {newest}")
+            return
         for hook, digest, event in starts:
-            if digest != starts[-1][1]:
+            if digest != latest:
                 continue
             known = GUARDS if event == "boot-changed" else HOOKS
             before = {h for h in known if number(h) < number(hook)}
             if missing := before - recorded(state, digest):
-                self.fail(self.lost, f"{hook} ran, but {' '.join(sorted(missing))} is not on record")
+                self.fail(self.lost, f"{hook} ran, but not on record: {' '.join(sorted(missing))}")
 
     def check_start(self, rig, before, left):
         """What vmgend has done since."""
@@ -173,24 +192,26 @@ class Cuts:
         self.told = rig.digest
         if state.get("handled") != rig.digest or "run" in state:
             self.fail(self.unhandled, "not on record")
-        if any(word in rig.said() for word in ("adopted:", "unknown:", "state.json")):
-            if self.boots > 1:
-                self.fail(self.lost, rig.said())
         if self.boots == 1:
             return
+        said = rig.said()
+        if any(word in said for word in ("adopted:", "unknown:", "state.json")):
+            self.fail(self.lost, said)
         log = rig.log().split("\n")
-        new = [line.split()[1] for line in log[len(before) - 1:] if line.startswith("start")]
-        ended = [line.split()[1] for line in log if line.startswith("end") and rig.digest in line]
+        new = hooks_of("start", log[len(before) - 1:], rig.digest)
         again = set(new) & recorded(left, rig.digest)
         if again or set(new) - set(GUARDS) or len(new) != len(set(new)):
             self.fail(self.wrong, f"these ran: {' '.join(new)}; again: {' '.join(again)}")
-        if left["handled"] == rig.digest and "run" not in left:
+        if left.get("handled") == rig.digest and "run" not in left:
             if new:
                 self.fail(self.wrong, f"nothing happened, but these ran: {' '.join(new)}")
-        elif missing := set(GUARDS) - set(ended):
+        elif missing := set(GUARDS) - set(hooks_of("end", log, rig.digest)):
             self.fail(self.unhandled, f"{' '.join(missing)} did not run")
         # The power failed between the end of a hook and its record.
-        self.repeats += len(ended) - len(set(ended))
+        repeated = set(new) & set(hooks_of("end", before, rig.digest))
+        self.repeats += len(repeated)
+        if len({number(hook) for hook in repeated}) > 1:
+            self.fail(self.lost, f"{' '.join(repeated)} had ended, one after the other")
 
 
 def check_cuts(kernel, dice, t):
