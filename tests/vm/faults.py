@@ -171,9 +171,11 @@ class Journal:
         self.wrong = []
 
     def read(self, text):
+        """What was written up to a moment in which all is settled."""
         for line in text.splitlines():
             what, hook, digest, event = line.split()
             getattr(self, what)(hook, digest, event)
+        self.excuses.clear()
 
     def kill(self, hook, _, who):
         self.kills[who] += 1
@@ -195,7 +197,8 @@ class Journal:
         if self.index(digest) < self.newest:
             self.wrong.append(f"{where} runs for an ID that is past")
         self.newest = max(self.newest, self.index(digest))
-        if hook in self.running and not self.excused("unknown"):
+        # It may have written while its keeper was being killed.
+        if hook in self.running and not self.excused(hook, "unknown"):
             self.wrong.append(f"{where} runs although it is running")
         if hook in ended:
             self.repeats += 1
