@@ -18,9 +18,11 @@ BINDIR     ?= $(PREFIX)/bin
 SBINDIR    ?= $(PREFIX)/sbin
 LIBDIR     ?= $(PREFIX)/lib
 INCLUDEDIR ?= $(PREFIX)/include
+COMPLETIONDIR ?= $(PREFIX)/share/bash-completion/completions
 MANDIR     ?= $(PREFIX)/share/man
 UNITDIR    ?= $(PREFIX)/lib/systemd/system
-# Where DKMS looks, whatever the prefix.
+# Where cloud-init looks, whatever the prefix, and where DKMS does.
+CLEANDIR   ?= /etc/cloud/clean.d
 DKMSDIR    ?= /usr/src/vmgenc-$(VERSION)
 KREL       ?= $(shell uname -r)
 KDIR       ?= /lib/modules/$(KREL)/build
@@ -40,7 +42,10 @@ KERNELS    := $(usual) 6.12-rt 7.2 newest newest-rt 6.12-arm64
 endif
 everywhere := first restore siblings sleep
 # What differs little from kernel to kernel: the oldest and a new one.
-on_two     := clones daemon remedies silent stale steps storm sysgenid timer torn unload unseeded
+on_two     := clones ctl daemon remedies silent stale steps storm sysgenid timer torn unload unseeded
+# vmgend is the same on all.
+only_faults  := 6.1-cloud
+only_hostile := 6.12
 # A whole system has a kernel of its own, and what ACPI tables can look like
 # takes a boot each.
 only_debian := 6.1
@@ -50,6 +55,7 @@ only_shapes := 6.1-cloud 6.12
 only_firmware := 6.1-cloud 6.12
 only_hibernate := 6.12
 only_nvs := 6.12
+only_policy := 6.12
 only_reduced := 5.10 6.12
 # These take many clones.
 only_asleep := 6.1-cloud 6.12
@@ -61,6 +67,8 @@ only_spinners := 6.1
 only_crowd  := 6.1 6.12
 only_sources := 6.1-cloud 6.12
 only_vmclock := 7.2 newest
+# Without the module there is the kernel's log, and there VMClock as well.
+only_witness := 6.1 7.2
 # This is about what only the kernel with sanitizers does.
 only_mutants := debug
 # What make check-debug leaves out: what comes with kernels of its own, or talks
@@ -69,8 +77,8 @@ only_mutants := debug
 # counts instructions, of which there are so many there that ACPI gives up
 # (hibernate), that programs ahead of all others leave no time to the rest
 # (order), or that one by one they take half an hour (midway).
-not_debug   := debian devicetree examples awslc clones crowd daemon first hibernate midway \
-	       order remedies sources spinners vmclock
+not_debug   := debian devicetree examples awslc clones crowd ctl daemon faults first hibernate \
+	       hostile midway order policy remedies sources spinners vmclock witness
 # The machine has a device tree, and nothing that the others look for.
 only_devicetree := 6.12-arm64
 # Programs as their authors write them.
@@ -108,6 +116,7 @@ deps += sparse               # checks of the module
 deps += abigail-tools        # compares the library's ABI with the recorded one
 deps += shellcheck codespell # checks of scripts and prose
 deps += procps util-linux    # sysctl(8), setpriv(1), chrt(1) and taskset(1) for the guests
+deps += systemd              # systemd-analyze(1), for the unit
 deps += valgrind             # memcheck of the library, and callgrind for make bench
 deps += libclang-rt-14-dev   # libFuzzer
 deps += python3-matplotlib   # draws what make bench has measured
@@ -155,7 +164,7 @@ force:
 
 lib_obj    := $(patsubst %.c,%.o,$(wildcard libvmgen/*.c))
 daemon_obj := $(patsubst %.c,%.o,$(filter-out daemon/main.c,$(wildcard daemon/*.c)))
-ctl_obj    := $(patsubst %.c,%.o,$(wildcard daemon/ctl/*.c))
+ctl_obj    := $(patsubst %.c,%.o,$(filter-out daemon/ctl/main.c,$(wildcard daemon/ctl/*.c)))
 unit       := $(patsubst %.c,%.t,$(wildcard tests/unit/t-*.c))
 # Of those, what tests the library alone.
 lib_unit   := $(addprefix tests/unit/,t-source.t t-generation.t t-guard.t t-device.t t-vmgenid.t t-threads.t t-faults.t)
@@ -173,7 +182,7 @@ soname     := libvmgen.so.$(SOVERSION)
 so         := $(soname).0.0
 
 all: $(O)/vmgend $(O)/vmgenctl $(O)/libvmgen.a $(O)/$(so) $(O)/libvmgen.pc \
-     $(O)/vmgend.service $(O)/dkms.conf $(man:%=$(O)/%) $(man_links:%=$(O)/%)
+     $(O)/vmgend.service $(O)/dkms.conf $(O)/80-vmgen $(man:%=$(O)/%) $(man_links:%=$(O)/%)
 
 , := ,
 define link
@@ -190,19 +199,20 @@ $(1)/%.o: %.c $(O)/.flags
 
 $(1)/libvmgen.a: $(lib_obj:%=$(1)/%)
 $(1)/daemon.a: $(daemon_obj:%=$(1)/%)
-$(1)/libvmgen.a $(1)/daemon.a:
+$(1)/ctl.a: $(ctl_obj:%=$(1)/%)
+$(1)/libvmgen.a $(1)/daemon.a $(1)/ctl.a:
 	$$(call say,AR)
 	$(Q)rm -f $$@; $$(AR) rcs $$@ $$^
 
-$(1)/vmgend: $(1)/daemon/main.o
-$(1)/vmgenctl: $(ctl_obj:%=$(1)/%)
-$(1)/vmgend $(1)/vmgenctl: $(1)/daemon.a $(1)/libvmgen.a
+$(1)/vmgend: $(1)/daemon/main.o $(1)/daemon.a $(1)/libvmgen.a
+$(1)/vmgenctl: $(1)/daemon/ctl/main.o $(1)/ctl.a $(1)/daemon.a $(1)/libvmgen.a
+$(1)/vmgend $(1)/vmgenctl:
 	$$(call link,$(2))
 $(guest:%=$(1)/%) $(examples:%=$(1)/%): %: %.o $(1)/libvmgen.a
 	$$(call link,$(2))
 $(lib_unit:%=$(1)/%): %.t: %.o $(1)/libvmgen.a
 	$$(call link,$(2))
-$(1)/tests/unit/%.t: $(1)/tests/unit/%.o $(1)/daemon.a $(1)/libvmgen.a
+$(1)/tests/unit/%.t: $(1)/tests/unit/%.o $(1)/ctl.a $(1)/daemon.a $(1)/libvmgen.a
 	$$(call link,$(2))
 # What tests/unit/calls.h stands in for.
 $(addprefix $(1)/tests/unit/,t-device.t t-vmgenid.t t-threads.t t-faults.t): \
@@ -279,7 +289,8 @@ expand = sed -e 's|@VERSION@|$(VERSION)|g' -e 's|@PREFIX@|$(PREFIX)|g' \
 $(O)/libvmgen.pc: libvmgen/libvmgen.pc.in
 $(O)/vmgend.service: packaging/systemd/vmgend.service.in
 $(O)/dkms.conf: kmod/dkms.conf.in
-$(O)/libvmgen.pc $(O)/vmgend.service $(O)/dkms.conf: $(O)/.flags
+$(O)/80-vmgen: packaging/cloud-init/80-vmgen.in
+$(O)/libvmgen.pc $(O)/vmgend.service $(O)/dkms.conf $(O)/80-vmgen: $(O)/.flags
 	$(call say,GEN)
 	$(Q)$(expand) $(filter %.in,$^) >$@
 
@@ -327,7 +338,7 @@ endif
 
 vm_programs := $(O)/tests/vm/init $(guest:%=$(O)/asan/%) $(O)/asan/tests/vm/abi32 \
 	       $(examples:%=$(O)/asan/%) $(O)/tsan/tests/vm/crowd \
-	       $(addprefix $(O)/tests/vm/,flood first window) $(O)/asan/vmgend $(O)/asan/vmgenctl \
+	       $(addprefix $(O)/tests/vm/,chore flood first window) $(O)/asan/vmgend $(O)/asan/vmgenctl \
 	       $(if $(filter %-arm64,$(KERNELS)),$(patsubst %,$(O)/aarch64/tests/vm/%,init abi info library))
 vm_tests    := $(foreach s,$(SCENARIOS),$(foreach k,$(call runs_on,$(s)),$(O)/check/$(k)/$(s).t))
 
@@ -360,6 +371,14 @@ check: all modules $(vm_programs) $(unit_tests) $(tried) $(bench:%=$(O)/%) $(vm_
 check-debug: all module-debug $(vm_programs) $(debug_tests)
 	$(call prove,$(debug_tests))
 
+# The long form; VMGEN_SEED= repeats the moments of a run before.
+KILLS ?= 500
+CUTS  ?= 100
+check-faults: export VMGEN_KILLS := $(KILLS)
+check-faults: export VMGEN_CUTS  := $(CUTS)
+check-faults: all $(only_faults:%=module-%) $(vm_programs) $(filter %/faults.t,$(vm_tests))
+	$(call prove,$(filter %/faults.t,$(vm_tests)))
+
 check-static: all
 	$(call prove,tests/t-checkers.sh tests/t-compilers.sh tests/t-style.sh)
 
@@ -380,7 +399,7 @@ fuzz: $(fuzzers:%=$(O)/%)
 			-artifact_prefix=$(O)/corpus/$$f- $(O)/corpus/$$f tests/fuzz/seeds/$$f || exit 1; \
 	done
 
-bench: $(bench_kernels:%=module-%) $(O)/tests/vm/init $(O)/tests/vm/draw $(bench:%=$(O)/%)
+bench: all $(bench_kernels:%=module-%) $(addprefix $(O)/tests/vm/,init draw stamp) $(bench:%=$(O)/%)
 	@PYTHONPATH=tests/vm $(PYTHON) tests/bench/report.py --kernels $(bench_kernels) -- $(PARTS)
 
 # --- Installation -------------------------------------------------------------
@@ -395,6 +414,9 @@ files := 755:$(O)/vmgend:$(SBINDIR) \
 	 $(foreach h,$(wildcard kmod/uapi/vmgen/*.h),\
 		644:$(h):$(INCLUDEDIR)/vmgen 644:$(h):$(DKMSDIR)/uapi/vmgen) \
 	 644:$(O)/vmgend.service:$(UNITDIR) \
+	 644:packaging/bash-completion/vmgenctl:$(COMPLETIONDIR) \
+	 755:$(O)/80-vmgen:$(CLEANDIR) \
+	 644:packaging/systemd/vmgen-changed.target:$(UNITDIR) \
 	 644:$(O)/dkms.conf:$(DKMSDIR) \
 	 $(foreach f,$(wildcard kmod/*.[ch] kmod/Kbuild),644:$(f):$(DKMSDIR)) \
 	 $(foreach m,$(man) $(man_links),644:$(O)/$(m):$(MANDIR)/man$(patsubst .%,%,$(suffix $(m))))
@@ -410,7 +432,7 @@ uninstall:
 	rm -f $(foreach f,$(files),$(call target,$(f))) \
 		$(DESTDIR)$(LIBDIR)/$(soname) $(DESTDIR)$(LIBDIR)/libvmgen.so
 	-rmdir $(DESTDIR)$(DKMSDIR)/uapi/vmgen $(DESTDIR)$(DKMSDIR)/uapi $(DESTDIR)$(DKMSDIR) \
-		$(DESTDIR)$(INCLUDEDIR)/vmgen
+		$(DESTDIR)$(INCLUDEDIR)/vmgen $(DESTDIR)$(CLEANDIR)
 
 clean:
 	rm -rf build
@@ -422,6 +444,7 @@ help:
 	@echo 'make check      all tests; KERNELS= and SCENARIOS= choose among them'
 	@echo 'make check-static   of those, the checks of the source alone'
 	@echo 'make check-kernels  builds the module for every kernel that Debian has'
+	@echo 'make check-faults  vmgend: KILLS=$(KILLS), CUTS=$(CUTS) of the power'
 	@echo 'make fuzz       fuzzes the library, for FUZZ_SECONDS=$(FUZZ_SECONDS) a fuzzer'
 	@echo 'make bench      what a check costs and misses; KERNELS= and PARTS= choose'
 	@echo 'make check-debug  the scenarios on a kernel with sanitizers, built at first'
@@ -430,6 +453,6 @@ help:
 	@echo 'make install    DESTDIR= PREFIX=$(PREFIX); make uninstall takes it away'
 	@echo 'Variables: O= V=1 CC= CFLAGS= SAN=address,undefined WERROR=1'
 
-.PHONY: all abi kmod modules deps need-deps check check-debug check-static check-kernels demo bench fuzz install uninstall clean help force
+.PHONY: all abi kmod modules deps need-deps check check-debug check-faults check-static check-kernels demo bench fuzz install uninstall clean help force
 
 -include $(shell find $(O) -name '*.d' 2>/dev/null)

@@ -13,19 +13,50 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "account.h"
 #include "config.h"
+#include "guest.h"
 #include "hook.h"
 #include "paths.h"
 
+/* What comes before the network is not worth a delay: it asks nobody else. */
+enum { FIRST_SPREAD_BAND = 40 };
+
 static const char seconds[] = "a number of seconds from 1 to 86400";
+static const char delay[] = "a number of seconds from 0 to 86400";
+
+static int parse_boot_change(const char *value, void *target)
+{
+	static const char *const words[] = {
+		[BOOT_CHANGE_RUN] = "run", [BOOT_CHANGE_IGNORE] = "ignore",
+		[BOOT_CHANGE_AUTO] = "auto",
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+		if (strcmp(words[i], value))
+			continue;
+		*(enum boot_change *)target = i;
+		return 0;
+	}
+	return -EINVAL;
+}
 
 static const struct setting daemon_table[] = {
+	{ "boot-change", parse_boot_change,
+	  offsetof(struct config, boot_change), "\"run\", \"ignore\" or \"auto\"" },
 	{ "hook-timeout", settings_parse_seconds,
 	  offsetof(struct config, hook_timeout_sec), seconds },
+	{ "jitter", settings_parse_delay,
+	  offsetof(struct config, jitter_sec), delay },
 	{ "hook-path", settings_parse_paths,
 	  offsetof(struct config, hook_path), "absolute paths with ':' between them" },
 	{ "hook-settings", settings_parse_path,
 	  offsetof(struct config, hook_settings_dir), "an absolute path" },
+	{ "intent-file", settings_parse_path,
+	  offsetof(struct config, intent_file), "an absolute path" },
+	{ "seed-file", settings_parse_path,
+	  offsetof(struct config, seed_file), "an absolute path" },
 	{ .key = NULL },
 };
 
@@ -34,6 +65,12 @@ static const struct setting hook_table[] = {
 	  offsetof(struct hook_settings, enabled), "\"yes\" or \"no\"" },
 	{ "timeout", settings_parse_seconds,
 	  offsetof(struct hook_settings, timeout_sec), seconds },
+	{ "retries", settings_parse_retries,
+	  offsetof(struct hook_settings, retries), "a number from 0 to 10" },
+	{ "jitter", settings_parse_delay,
+	  offsetof(struct hook_settings, jitter_sec), delay },
+	{ "user", settings_parse_user,
+	  offsetof(struct hook_settings, user), "the name of a user" },
 	{ .key = NULL },
 };
 
@@ -43,13 +80,19 @@ int config_init(struct config *config)
 		.device = strdup(PATH_DEVICE),
 		.state_dir = strdup(PATH_STATE_DIR),
 		.runtime_dir = strdup(PATH_RUNTIME_DIR),
+		.sysfs = GUEST_SYSFS,
 		.hook_path = strdup(PATH_HOOKS),
 		.hook_settings_dir = strdup(PATH_HOOK_SETTINGS),
+		.intent_file = strdup(PATH_INTENT),
+		.seed_file = strdup(PATH_SEED),
+		.boot_change = BOOT_CHANGE_AUTO,
 		.hook_timeout_sec = 90,
+		.jitter_sec = 5,
 		.kill_grace_ms = 5000,
+		.retry_pause_ms = 5000,
 	};
 	if (config->device && config->state_dir && config->runtime_dir && config->hook_path &&
-	    config->hook_settings_dir)
+	    config->hook_settings_dir && config->intent_file && config->seed_file)
 		return 0;
 	config_clear(config);
 	return -ENOMEM;
@@ -62,6 +105,8 @@ void config_clear(struct config *config)
 	free(config->runtime_dir);
 	free(config->hook_path);
 	free(config->hook_settings_dir);
+	free(config->intent_file);
+	free(config->seed_file);
 	*config = (struct config){ .device = NULL };
 }
 
@@ -118,12 +163,19 @@ int config_read(struct config *config, const char *path, bool required,
 	return for_each_file(directory, read_daemon_file, config, ret_error);
 }
 
+struct hook_settings config_hook_defaults(const struct config *config, const char *hook)
+{
+	return (struct hook_settings){
+		.enabled = true,
+		.timeout_sec = config->hook_timeout_sec,
+		.jitter_sec = hook_band(hook) < FIRST_SPREAD_BAND ? 0 : config->jitter_sec,
+	};
+}
+
 int config_read_hook(const struct config *config, const char *hook,
 		     struct hook_settings *ret_settings, char ret_error[SETTINGS_ERROR_SIZE])
 {
-	struct hook_settings settings = {
-		.enabled = true, .timeout_sec = config->hook_timeout_sec,
-	};
+	struct hook_settings settings = config_hook_defaults(config, hook);
 	char path[PATH_MAX];
 	int r;
 
@@ -154,4 +206,63 @@ static int check_hook_file(const char *path, void *context, char *ret_error)
 int config_check_hooks(const struct config *config, char ret_error[SETTINGS_ERROR_SIZE])
 {
 	return for_each_file(config->hook_settings_dir, check_hook_file, (void *)config, ret_error);
+}
+
+static int check_user(const char *path, void *context, char *ret_error)
+{
+	struct hook_settings settings = { .user = "" };
+	struct account account;
+	int r;
+
+	(void)context;
+	r = settings_read(path, "hook", hook_table, &settings, ret_error);
+	if (r || !*settings.user)
+		return r;
+	r = account_find(settings.user, &account);
+	if (r) {
+		snprintf(ret_error, SETTINGS_ERROR_SIZE, "%s: user \"%s\": %s", path,
+			 settings.user, account_strerror(r));
+		return r;
+	}
+	account_clear(&account);
+	return 0;
+}
+
+int config_check_users(const struct config *config, char ret_error[SETTINGS_ERROR_SIZE])
+{
+	return for_each_file(config->hook_settings_dir, check_user, NULL, ret_error);
+}
+
+static void swap(char **first, char **second)
+{
+	char *text = *first;
+
+	*first = *second;
+	*second = text;
+}
+
+int config_reload(struct config *config, const char *path, bool required,
+		  char ret_error[SETTINGS_ERROR_SIZE])
+{
+	struct config fresh, old = *config;
+	int r;
+
+	r = config_init(&fresh);
+	if (r) {
+		snprintf(ret_error, SETTINGS_ERROR_SIZE, "%s", strerror(-r));
+		return r;
+	}
+	r = config_read(&fresh, path, required, ret_error);
+	if (!r)
+		r = config_check_hooks(&fresh, ret_error);
+	if (r) {
+		config_clear(&fresh);
+		return r;
+	}
+	swap(&fresh.device, &old.device);
+	swap(&fresh.state_dir, &old.state_dir);
+	swap(&fresh.runtime_dir, &old.runtime_dir);
+	*config = fresh;
+	config_clear(&old);
+	return 0;
 }

@@ -12,20 +12,42 @@
 
 #include "settings.h"
 
+/* What is done at boot-changed beside what nothing skips. */
+enum boot_change {
+	BOOT_CHANGE_RUN,
+	BOOT_CHANGE_IGNORE,
+	/* Run until it is clear that this host gives a new ID to each boot. */
+	BOOT_CHANGE_AUTO,
+};
+
 struct config {
 	/* From the command line or built in. */
 	char *device, *state_dir, *runtime_dir;
+	/* Where the kernel shows this machine. */
+	const char *sysfs;
 	/* Directories with ':' between them; the first has priority. */
 	char *hook_path;
 	char *hook_settings_dir;
+	char *intent_file, *seed_file;
+	enum boot_change boot_change;
 	unsigned int hook_timeout_sec;
+	/* The longest jitter of hooks that may have one by default. */
+	unsigned int jitter_sec;
 	/* From SIGTERM to SIGKILL. */
 	unsigned int kill_grace_ms;
+	/* Before a hook is tried again. */
+	unsigned int retry_pause_ms;
 };
 
 struct hook_settings {
 	bool enabled;
 	unsigned int timeout_sec;
+	/* How often it is tried again when it fails. */
+	unsigned int retries;
+	/* It begins after a random time up to this one. */
+	unsigned int jitter_sec;
+	/* As whom it is run; empty: root. */
+	char user[SETTINGS_USER_SIZE];
 };
 
 /* Fills in what holds without any file. Returns 0 or -ENOMEM. */
@@ -42,11 +64,28 @@ void config_clear(struct config *config);
 int config_read(struct config *config, const char *path, bool required,
 		char ret_error[SETTINGS_ERROR_SIZE]);
 
+/* Returns the settings of a hook that has no file. */
+struct hook_settings config_hook_defaults(const struct config *config, const char *hook);
+
+/*
+ * Reads all of it anew, the settings of hooks included, and takes it over if
+ * there is no mistake; paths of the command line stay. As config_read(), but
+ * config is never half changed.
+ */
+int config_reload(struct config *config, const char *path, bool required,
+		  char ret_error[SETTINGS_ERROR_SIZE]);
+
 /* Reads the settings of one hook; no file: the defaults. As config_read(). */
 int config_read_hook(const struct config *config, const char *hook,
 		     struct hook_settings *ret_settings, char ret_error[SETTINGS_ERROR_SIZE]);
 
 /* Reads the settings of every hook that has a file. As config_read(). */
 int config_check_hooks(const struct config *config, char ret_error[SETTINGS_ERROR_SIZE]);
+
+/*
+ * Looks up the users that the settings of hooks name; see account_find(). As
+ * config_read().
+ */
+int config_check_users(const struct config *config, char ret_error[SETTINGS_ERROR_SIZE]);
 
 #endif /* CONFIG_H */

@@ -24,6 +24,7 @@ static const struct {
 	[EVENT_CHANGED]		= { "changed", 0, 100 },
 	[EVENT_BOOT_CHANGED]	= { "boot-changed", 0, 20 },
 	[EVENT_UNKNOWN]		= { "unknown", 10, 20 },
+	[EVENT_TEST]		= { "test", 0, 100 },
 };
 
 const char *event_name(enum event event)

@@ -20,6 +20,8 @@ enum event {
 	EVENT_BOOT_CHANGED,
 	/* The record cannot be read: perhaps. */
 	EVENT_UNKNOWN,
+	/* Nothing happened: a drill. Hooks say what they would do. */
+	EVENT_TEST,
 };
 
 /* Returns the word for an event. */

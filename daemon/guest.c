@@ -60,6 +60,29 @@ static bool has_generation_device(const char *sysfs, const char *bus)
 	return found;
 }
 
+/* The directory of a driver has a link to each of its devices. */
+static bool has_driver(const char *sysfs, const char *bus)
+{
+	char path[PATH_MAX];
+	struct dirent *entry;
+	bool found = false;
+	DIR *dir;
+
+	snprintf(path, sizeof(path), "%s/bus/%s/drivers/vmgenid", sysfs, bus);
+	dir = opendir(path);
+	if (!dir)
+		return false;
+	while (!found && (entry = readdir(dir)))
+		found = entry->d_type == DT_LNK && strcmp(entry->d_name, "module");
+	closedir(dir);
+	return found;
+}
+
+bool guest_has_intree(const char *sysfs)
+{
+	return has_driver(sysfs, "acpi") || has_driver(sysfs, "platform");
+}
+
 static bool has_word(char *words, const char *word)
 {
 	char *state;

@@ -13,6 +13,17 @@
 
 _Static_assert(HASH_SIZE == SHA256_DIGEST_STRING_LENGTH, "a hash is SHA-256 in hexadecimal");
 
+void hash_bytes(const void *bytes, size_t size, uint8_t ret_id[VMGEN_ID_SIZE])
+{
+	uint8_t digest[SHA256_DIGEST_LENGTH];
+	SHA2_CTX context;
+
+	SHA256Init(&context);
+	SHA256Update(&context, bytes, size);
+	SHA256Final(digest, &context);
+	memcpy(ret_id, digest, VMGEN_ID_SIZE);
+}
+
 void hash_id(const uint8_t id[VMGEN_ID_SIZE], char ret_hash[HASH_SIZE])
 {
 	static const char application[] = "vmgen generation ID hash v1";

@@ -17,6 +17,9 @@
 /* 64 hexadecimal digits and the terminating zero. */
 enum { HASH_SIZE = 65 };
 
+/* Makes of any bytes what can stand for an ID. */
+void hash_bytes(const void *bytes, size_t size, uint8_t ret_id[VMGEN_ID_SIZE]);
+
 void hash_id(const uint8_t id[VMGEN_ID_SIZE], char ret_hash[HASH_SIZE]);
 
 /* Is this text the hash of some ID? */

@@ -29,6 +29,11 @@ bool hook_name_valid(const char *name)
 	       strspn(name + 3, letters) == length - 3;
 }
 
+unsigned int hook_band(const char *name)
+{
+	return (name[0] - '0') * 10 + (name[1] - '0');
+}
+
 /* What package managers and editors leave behind. */
 static bool is_backup(const char *name)
 {
@@ -167,7 +172,7 @@ static int add_entry(struct hook_list *list, int dir_fd, const char *directory, 
 	hook = &grown[list->n_hooks++];
 	*hook = (struct hook){
 		.directory = directory,
-		.band = (name[0] - '0') * 10 + (name[1] - '0'),
+		.band = hook_band(name),
 		.masked = is_mask(dir_fd, name),
 	};
 	strcpy(hook->name, name);

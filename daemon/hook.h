@@ -40,6 +40,9 @@ struct hook_list {
 /* Does the name have the form NN-name? */
 bool hook_name_valid(const char *name);
 
+/* Returns the band of a valid name: 0 to 99. */
+unsigned int hook_band(const char *name);
+
 /*
  * Told about each thing that is left out, with the remedy. priority: as in
  * syslog(3).

@@ -12,9 +12,7 @@
 
 #include <stdbool.h>
 
-#include "config.h"
-#include "hook.h"
-#include "record.h"
+#include "attempt.h"
 
 struct keeper {
 	pid_t pid;
@@ -26,14 +24,18 @@ struct keeper_report {
 	struct hook_result result;
 	/* 0: the result is on disk; otherwise the negative errno. */
 	int record_error;
+	/* It never began, so there is no result. */
+	bool called_off;
 };
 
 /*
- * Forks a keeper for a hook of a run. timeout_ms: of the hook. lock_fd: of the
- * run; the keeper holds it, too. Returns 0 or -errno.
+ * Forks a keeper for a hook. lock_fd: of the run; the keeper holds it, too.
+ * Returns 0 or -errno.
  */
-int keeper_start(const struct config *config, const struct record *run, const struct hook *hook,
-		 unsigned int timeout_ms, int lock_fd, struct keeper *ret_keeper);
+int keeper_start(const struct job *job, int lock_fd, struct keeper *ret_keeper);
+
+/* Tells a keeper to start nothing any more. A hook that is running goes on. */
+void keeper_call_off(const struct keeper *keeper);
 
 /*
  * Takes the report of a keeper that has ended. name: of the hook. Returns 0;

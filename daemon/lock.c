@@ -7,11 +7,14 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "lock.h"
@@ -64,6 +67,41 @@ int lock_take(int fd, pid_t *ret_holder)
 	}
 	note_holder(fd);
 	return 0;
+}
+
+/* One line of proc_locks(5): who waits for a lock has "->" in front of its kind. */
+static bool names_file(const char *line, const struct stat *st, pid_t *ret_holder)
+{
+	unsigned int major_number, minor_number;
+	unsigned long inode;
+	int holder;
+
+	if (sscanf(line, "%*d: FLOCK %*s %*s %d %x:%x:%lu", &holder, &major_number,
+		   &minor_number, &inode) != 4 ||
+	    inode != st->st_ino || makedev(major_number, minor_number) != st->st_dev)
+		return false;
+	*ret_holder = holder;
+	return true;
+}
+
+int lock_holder(const char *directory, const char *name, pid_t *ret_holder)
+{
+	char path[PATH_MAX], line[256];
+	bool found = false;
+	struct stat st;
+	FILE *locks;
+
+	if (snprintf(path, sizeof(path), "%s/%s", directory, name) >= (int)sizeof(path))
+		return -ENAMETOOLONG;
+	if (stat(path, &st))
+		return errno == ENOENT ? -ESRCH : -errno;
+	locks = fopen("/proc/locks", "re");
+	if (!locks)
+		return -errno;
+	while (!found && fgets(line, sizeof(line), locks))
+		found = names_file(line, &st, ret_holder);
+	fclose(locks);
+	return found ? 0 : -ESRCH;
 }
 
 int lock_wait(int fd, pid_t *ret_child)

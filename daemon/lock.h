@@ -25,6 +25,12 @@ int lock_open(const char *directory, const char *name, int *ret_fd);
 int lock_take(int fd, pid_t *ret_holder);
 
 /*
+ * Finds who holds a lock, without touching it. Returns 0; -ESRCH: nobody;
+ * otherwise -errno, -EACCES for all but root.
+ */
+int lock_holder(const char *directory, const char *name, pid_t *ret_holder);
+
+/*
  * Forks a child that ends when it has taken the lock, which then is the
  * caller's as well. It dies with the caller. Returns 0 or -errno.
  */

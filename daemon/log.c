@@ -17,7 +17,7 @@
 
 enum { LINE_SIZE = 2048 };
 
-static bool journal;
+static bool journal, use_syslog;
 
 void log_init(void)
 {
@@ -30,13 +30,30 @@ void log_init(void)
 		  !fstat(STDERR_FILENO, &st) && st.st_dev == device && st.st_ino == inode;
 }
 
+void log_to_syslog(void)
+{
+	use_syslog = true;
+}
+
+/*
+ * The connection is closed each time: a child that has closed all descriptors
+ * would write to whatever file has its number then. Keepers of hooks log as
+ * well, hence the process ID.
+ */
+static void write_syslog(int priority, const char *line, int length)
+{
+	openlog("vmgend", LOG_PID, LOG_DAEMON);
+	syslog(priority, "%.*s", length, line);
+	closelog();
+}
+
 void log_line(int priority, const char *format, ...)
 {
 	char line[LINE_SIZE];
 	int saved = errno, start = 0, length, i;
 	va_list args;
 
-	if (journal)
+	if (journal && !use_syslog)
 		start = snprintf(line, sizeof(line), "<%d>", priority);
 	va_start(args, format);
 	length = vsnprintf(line + start, sizeof(line) - start - 1, format, args);
@@ -53,6 +70,9 @@ void log_line(int priority, const char *format, ...)
 			line[i] = line[i] == '\t' ? ' ' : '?';
 	line[length++] = '\n';
 	/* Nobody is left to tell if the log itself is gone. */
-	(void)!write(STDERR_FILENO, line, length);
+	if (use_syslog)
+		write_syslog(priority, line, length - 1);
+	else
+		(void)!write(STDERR_FILENO, line, length);
 	errno = saved;
 }

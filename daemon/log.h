@@ -3,12 +3,15 @@
  * Copyright (C) the vmgen authors
  *
  * The log of vmgend: standard error, with the priority in front where that is
- * the journal. Each call writes one whole line, so processes may share it.
+ * the journal, or syslog on request. Each call writes one whole line, so processes may share it.
  */
 #ifndef LOG_H
 #define LOG_H
 
 #include <syslog.h>
+
+/* From now on lines go to syslog(3). */
+void log_to_syslog(void);
 
 /* Finds out whether standard error is the journal. */
 void log_init(void);

@@ -13,7 +13,9 @@
 #include "log.h"
 #include "loop.h"
 
-enum source { DEVICE, CHILD, TERMINATE, INTERRUPT, ALIVE, N_SOURCES };
+enum source {
+	WITNESS, WATCHER, CHILD, HANGUP, REQUEST, TERMINATE, INTERRUPT, ALIVE, N_SOURCES
+};
 
 struct loop {
 	struct event_base *base;
@@ -22,13 +24,22 @@ struct loop {
 	void *context;
 };
 
-static void on_device(evutil_socket_t fd, short what, void *arg)
+static void on_witness(evutil_socket_t fd, short what, void *arg)
 {
 	struct loop *loop = arg;
 
 	(void)fd;
 	(void)what;
-	loop->handlers->device(loop->context);
+	loop->handlers->witness(loop->context);
+}
+
+static void on_watcher(evutil_socket_t fd, short what, void *arg)
+{
+	struct loop *loop = arg;
+
+	(void)fd;
+	(void)what;
+	loop->handlers->watcher(loop->context);
 }
 
 static void on_child(evutil_socket_t signal, short what, void *arg)
@@ -38,6 +49,24 @@ static void on_child(evutil_socket_t signal, short what, void *arg)
 	(void)signal;
 	(void)what;
 	loop->handlers->child(loop->context);
+}
+
+static void on_request(evutil_socket_t signal, short what, void *arg)
+{
+	struct loop *loop = arg;
+
+	(void)signal;
+	(void)what;
+	loop->handlers->request(loop->context);
+}
+
+static void on_reload(evutil_socket_t signal, short what, void *arg)
+{
+	struct loop *loop = arg;
+
+	(void)signal;
+	(void)what;
+	loop->handlers->reload(loop->context);
 }
 
 static void on_stop(evutil_socket_t signal, short what, void *arg)
@@ -92,6 +121,8 @@ int loop_new(const struct loop_handlers *handlers, void *context, uint64_t alive
 	loop->base = event_base_new();
 	if (!loop->base ||
 	    add(loop, CHILD, evsignal_new(loop->base, SIGCHLD, on_child, loop), NULL) ||
+	    add(loop, REQUEST, evsignal_new(loop->base, SIGUSR1, on_request, loop), NULL) ||
+	    add(loop, HANGUP, evsignal_new(loop->base, SIGHUP, on_reload, loop), NULL) ||
 	    add(loop, TERMINATE, evsignal_new(loop->base, SIGTERM, on_stop, loop), NULL) ||
 	    add(loop, INTERRUPT, evsignal_new(loop->base, SIGINT, on_stop, loop), NULL) ||
 	    (alive_usec && add(loop, ALIVE, event_new(loop->base, -1, EV_PERSIST, on_alive, loop),
@@ -118,10 +149,22 @@ struct loop *loop_free(struct loop *loop)
 	return NULL;
 }
 
-int loop_watch(struct loop *loop, int device_fd)
+int loop_watch(struct loop *loop, int fd)
 {
-	return add(loop, DEVICE,
-		   event_new(loop->base, device_fd, EV_READ | EV_PERSIST, on_device, loop), NULL);
+	static const struct timeval second = { .tv_sec = 1 };
+	short what = fd < 0 ? EV_PERSIST : EV_READ | EV_PERSIST;
+
+	return add(loop, WITNESS, event_new(loop->base, fd < 0 ? -1 : fd, what, on_witness, loop),
+		   fd < 0 ? &second : NULL);
+}
+
+int loop_watch_once(struct loop *loop, int fd)
+{
+	struct event *event = loop->sources[WATCHER];
+
+	if (!event)
+		event = event_new(loop->base, fd, EV_READ, on_watcher, loop);
+	return add(loop, WATCHER, event, NULL);
 }
 
 int loop_run(struct loop *loop)

@@ -13,10 +13,16 @@ struct loop;
 
 /* What happens in the loop. All are called with the context, one at a time. */
 struct loop_handlers {
-	/* The device is readable. */
-	void (*device)(void *context);
+	/* The witness is readable. */
+	void (*witness)(void *context);
+	/* The watcher's descriptor is readable. */
+	void (*watcher)(void *context);
 	/* A child has ended. */
 	void (*child)(void *context);
+	/* SIGUSR1. */
+	void (*request)(void *context);
+	/* SIGHUP. */
+	void (*reload)(void *context);
 	/* SIGTERM or SIGINT. */
 	void (*stop)(void *context);
 	/* Each interval. */
@@ -33,8 +39,17 @@ int loop_new(const struct loop_handlers *handlers, void *context, uint64_t alive
 /* NULL is allowed. Returns NULL. */
 struct loop *loop_free(struct loop *loop);
 
-/* Calls handlers->device from now on. Returns 0 or -ENOMEM. */
-int loop_watch(struct loop *loop, int device_fd);
+/*
+ * Calls handlers->witness from now on. fd: negative: it cannot be polled, so it
+ * is looked at each second. Returns 0 or -ENOMEM.
+ */
+int loop_watch(struct loop *loop, int fd);
+
+/*
+ * Calls handlers->watcher once, when the descriptor is readable; it must be the
+ * same in each call. Returns 0 or -ENOMEM.
+ */
+int loop_watch_once(struct loop *loop, int fd);
 
 /* Runs until loop_stop(). Returns 0 or -EIO. */
 int loop_run(struct loop *loop);

@@ -7,7 +7,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <getopt.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <signal.h>
@@ -17,121 +16,32 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "drill.h"
 #include "guest.h"
 #include "lock.h"
 #include "log.h"
 #include "loop.h"
 #include "notify.h"
+#include "options.h"
 #include "paths.h"
 #include "repair.h"
-
-#ifndef VERSION
-#error "the Makefile defines VERSION"
-#endif
-
-/* Those of systemd.exec(5) and the LSB. */
-enum exit_code {
-	EXIT_STOPPED = 0,
-	EXIT_FAILED = 1,
-	EXIT_USAGE = 2,
-	EXIT_NO_RIGHTS = 4,
-	EXIT_NO_DEVICE = 5,
-	EXIT_CONFIG = 6,
-	EXIT_RUNNING = 75,
-};
-
-struct options {
-	const char *config_path;
-	bool config_required;
-	bool check_config;
-};
+#include "report.h"
+#include "target.h"
+#include "watcher.h"
 
 struct daemon {
+	const struct options *options;
 	struct config config;
-	struct vmgen *device;
+	struct witness witness;
 	struct loop *loop;
 	struct repair repair;
+	struct drill drill;
+	struct target target;
+	/* -1: there is nobody to confirm to. */
+	int watcher_fd;
 	bool ready;
 	enum exit_code exit_code;
 };
-
-static void usage(FILE *stream)
-{
-	fprintf(stream,
-		"Usage: vmgend [OPTION]...\n"
-		"Repairs this system after its virtual machine was cloned or restored.\n"
-		"\n"
-		"      --config=FILE      instead of " PATH_CONFIG "\n"
-		"      --check-config     check the configuration and exit\n"
-		"      --device=NODE      instead of " PATH_DEVICE "\n"
-		"      --state-dir=DIR    instead of " PATH_STATE_DIR "\n"
-		"      --runtime-dir=DIR  instead of " PATH_RUNTIME_DIR "\n"
-		"      --help             print this text and exit\n"
-		"      --version          print the version and exit\n"
-		"\n"
-		"It stays in the foreground. See vmgend(8) and vmgend-hooks(7).\n");
-}
-
-static int set_path(char **path, const char *value)
-{
-	int r = settings_parse_path(value, path);
-
-	if (r == -EINVAL)
-		fprintf(stderr, "vmgend: \"%s\" is not an absolute path\n", value);
-	return r;
-}
-
-/* Returns -1 to go on, or the exit status. */
-static int parse_options(int argc, char **argv, struct options *options, struct config *config)
-{
-	enum { CONFIG = 1, CHECK_CONFIG, DEVICE, STATE_DIR, RUNTIME_DIR, HELP, VERSION_OPTION };
-	static const struct option table[] = {
-		{ "config", required_argument, NULL, CONFIG },
-		{ "check-config", no_argument, NULL, CHECK_CONFIG },
-		{ "device", required_argument, NULL, DEVICE },
-		{ "state-dir", required_argument, NULL, STATE_DIR },
-		{ "runtime-dir", required_argument, NULL, RUNTIME_DIR },
-		{ "help", no_argument, NULL, HELP },
-		{ "version", no_argument, NULL, VERSION_OPTION },
-		{ .name = NULL },
-	};
-	int option, r = 0;
-
-	while (!r && (option = getopt_long(argc, argv, "", table, NULL)) != -1) {
-		switch (option) {
-		case CONFIG:
-			options->config_path = optarg;
-			options->config_required = true;
-			break;
-		case CHECK_CONFIG:
-			options->check_config = true;
-			break;
-		case DEVICE:
-			r = set_path(&config->device, optarg);
-			break;
-		case STATE_DIR:
-			r = set_path(&config->state_dir, optarg);
-			break;
-		case RUNTIME_DIR:
-			r = set_path(&config->runtime_dir, optarg);
-			break;
-		case HELP:
-			usage(stdout);
-			return EXIT_STOPPED;
-		case VERSION_OPTION:
-			puts("vmgend " VERSION);
-			return EXIT_STOPPED;
-		default:
-			r = -EINVAL;
-		}
-	}
-	if (!r && optind == argc)
-		return -1;
-	if (!r)
-		fprintf(stderr, "vmgend: \"%s\" is not expected\n", argv[optind]);
-	fprintf(stderr, "vmgend: try --help\n");
-	return EXIT_USAGE;
-}
 
 static enum exit_code read_config(const struct options *options, struct config *config)
 {
@@ -146,32 +56,60 @@ static enum exit_code read_config(const struct options *options, struct config *
 		return EXIT_CONFIG;
 	}
 	/* In daily use a mistake in a hook's file stops that hook alone. */
-	if (options->check_config && config_check_hooks(config, error)) {
+	if (options->check_config &&
+	    (config_check_hooks(config, error) || config_check_users(config, error))) {
 		log_error("%s", error);
 		return EXIT_CONFIG;
 	}
 	return EXIT_STOPPED;
 }
 
-static enum exit_code open_device(struct daemon *daemon)
+/* What is lost is said once, and in status.json. */
+static void log_losses(enum witness_kind kind)
+{
+	const char *text;
+	unsigned int i, loss;
+
+	for (i = 0; (loss = witness_loss(i, &text)); i++)
+		if (witness_losses(kind) & loss)
+			log_warning("without it %s", text);
+}
+
+static enum exit_code open_witness(struct daemon *daemon)
 {
 	const char *node = daemon->config.device;
+	enum witness_kind kind;
 	enum guest guest;
-	uint8_t id[VMGEN_ID_SIZE];
-	int r;
+	int r, error;
 
-	r = vmgen_open(node, VMGEN_VMGENID, &daemon->device);
+	r = witness_open(node, GUEST_SYSFS, &daemon->witness, &error);
+	kind = daemon->witness.kind;
+	if (!error)
+		return EXIT_STOPPED;
+	guest = guest_diagnose(error, node, GUEST_SYSFS);
 	if (!r) {
-		/* Without the ID a change across a restart cannot be seen. */
-		r = vmgen_id(daemon->device, id);
-		if (!r || r == -ENODATA)
-			return EXIT_STOPPED;
+		log_warning("cannot use %s: %s; %s", node, strerror(-error), guest_explain(guest));
+		log_warning("changes are noticed by %s instead", witness_node(kind));
+		log_losses(kind);
+		return EXIT_STOPPED;
 	}
-	guest = guest_diagnose(r, node, GUEST_SYSFS);
-	log_error("cannot use %s: %s; %s", node, strerror(-r), guest_explain(guest));
+	log_error("cannot use %s: %s; %s", node, strerror(-error), guest_explain(guest));
 	if (guest == GUEST_NO_RIGHTS)
 		return EXIT_NO_RIGHTS;
 	return guest == GUEST_BROKEN || guest == GUEST_NO_NODE ? EXIT_FAILED : EXIT_NO_DEVICE;
+}
+
+/* What is there and cannot be used is to be mended, unlike a VM without any. */
+static enum exit_code check_device(struct daemon *daemon)
+{
+	enum exit_code code = open_witness(daemon);
+
+	if (!code)
+		puts(witness_node(daemon->witness.kind));
+	if (code == EXIT_NO_DEVICE &&
+	    guest_diagnose(-ENOENT, daemon->config.device, GUEST_SYSFS) != GUEST_NO_DEVICE)
+		return EXIT_FAILED;
+	return code;
 }
 
 /* Keeps a second daemon out until this process ends. */
@@ -208,46 +146,109 @@ static void stop(struct daemon *daemon, enum exit_code exit_code)
 
 static void settle(struct daemon *daemon)
 {
-	if (daemon->repair.failed) {
+	struct repair *repair = &daemon->repair;
+
+	if (repair->failed) {
 		stop(daemon, EXIT_FAILED);
 		return;
 	}
-	if (daemon->ready || repair_holds_start(&daemon->repair))
-		return;
-	daemon->ready = true;
-	notify_ready();
+	if (!daemon->ready && !repair_holds_start(repair)) {
+		daemon->ready = true;
+		notify_ready();
+	}
+	if (repair->finished)
+		target_start(&daemon->target);
+	repair->finished = false;
+	/* Readable all the time while hooks run, so not before. */
+	if (repair_idle(repair) && daemon->watcher_fd >= 0)
+		(void)loop_watch_once(daemon->loop, daemon->watcher_fd);
 }
 
-static void on_device(void *context)
+static void on_witness(void *context)
 {
 	struct daemon *daemon = context;
 	uint64_t known = daemon->repair.seen.generation;
-	struct vmgen_event event;
 	struct sighting sighting;
 	int r;
 
-	r = vmgen_read(daemon->device, &event);
-	/* The first read tells what was seen at the start. */
-	if (r == -EAGAIN || r == -EINTR || (!r && event.generation == known))
+	r = witness_read(&daemon->witness);
+	if (r == -EPIPE) {
+		log_warning("the kernel's log was written faster than vmgend could read it; perhaps a change was told there");
+		(void)repair_reseed(&daemon->repair.seen);
+	}
+	/* Of a host that is slow to write -ETIMEDOUT. */
+	if (r == -EAGAIN || r == -EINTR || r == -EPIPE || r == -ETIMEDOUT)
 		return;
 	if (!r)
-		r = watch_look(daemon->device, &sighting);
+		r = watch_look(&daemon->witness, &sighting);
+	if (r == -ETIMEDOUT)
+		return;
 	if (r) {
-		log_error("cannot read %s any more: %s", daemon->config.device, strerror(-r));
+		log_error("cannot read %s any more: %s", witness_node(daemon->witness.kind),
+			  strerror(-r));
 		stop(daemon, EXIT_FAILED);
 		return;
 	}
+	/* The first read tells what was seen at the start. */
 	if (sighting.generation != known)
 		repair_change(&daemon->repair, &sighting);
 	settle(daemon);
+}
+
+/* SysGenID's generation moves after that of the witness, which so is looked at second. */
+static void on_watcher(void *context)
+{
+	struct daemon *daemon = context;
+	uint32_t generation;
+	int r;
+
+	r = watcher_read(daemon->watcher_fd, &generation);
+	on_witness(daemon);
+	if (!r && repair_idle(&daemon->repair))
+		r = watcher_confirm(daemon->watcher_fd, generation);
+	/* -EINVAL: it has moved on, and is readable again. */
+	if (!r || r == -EAGAIN || r == -EINTR || r == -EINVAL) {
+		settle(daemon);
+		return;
+	}
+	log_warning("cannot confirm changes to " WATCHER_NODE " any more: %s", strerror(-r));
+	/* Nobody shall wait for it in vain. */
+	close(daemon->watcher_fd);
+	daemon->watcher_fd = -1;
 }
 
 static void on_child(void *context)
 {
 	struct daemon *daemon = context;
 
+	target_advance(&daemon->target);
 	repair_advance(&daemon->repair);
+	drill_advance(&daemon->drill);
 	settle(daemon);
+}
+
+static void on_request(void *context)
+{
+	struct daemon *daemon = context;
+
+	drill_request(&daemon->drill);
+	settle(daemon);
+}
+
+static void on_reload(void *context)
+{
+	struct daemon *daemon = context;
+	const struct options *options = daemon->options;
+	char error[SETTINGS_ERROR_SIZE] = "the path of the configuration is too long";
+
+	if (daemon->ready)
+		notify_reloading();
+	if (config_reload(&daemon->config, options->config_path, options->config_required, error))
+		log_error("the configuration stays as it is: %s", error);
+	else
+		log_notice("the configuration was read again");
+	if (daemon->ready)
+		notify_ready();
 }
 
 static void on_stop(void *context)
@@ -269,14 +270,15 @@ static void on_alive(void *context)
 static int watch(struct daemon *daemon)
 {
 	static const struct loop_handlers handlers = {
-		.device = on_device, .child = on_child, .stop = on_stop, .alive = on_alive,
+		.witness = on_witness, .watcher = on_watcher, .child = on_child,
+		.reload = on_reload, .request = on_request, .stop = on_stop, .alive = on_alive,
 	};
 	struct sighting sighting;
 	int r;
 
-	r = watch_look(daemon->device, &sighting);
+	r = watch_look(&daemon->witness, &sighting);
 	if (r) {
-		log_error("cannot read %s: %s", daemon->config.device, strerror(-r));
+		log_error("cannot read %s: %s", witness_node(daemon->witness.kind), strerror(-r));
 		return r;
 	}
 	r = loop_new(&handlers, daemon, notify_alive_interval(), &daemon->loop);
@@ -284,9 +286,13 @@ static int watch(struct daemon *daemon)
 		log_error("cannot make the event loop: %s", strerror(-r));
 		return r;
 	}
+	/* Most machines without the module have no such device. */
+	if (watcher_open(WATCHER_NODE, &daemon->watcher_fd))
+		daemon->watcher_fd = -1;
 	repair_init(&daemon->repair, &daemon->config);
+	drill_init(&daemon->drill, &daemon->repair);
 	repair_start(&daemon->repair, &sighting);
-	r = loop_watch(daemon->loop, vmgen_fd(daemon->device));
+	r = loop_watch(daemon->loop, witness_fd(&daemon->witness));
 	if (!r) {
 		settle(daemon);
 		/* A stop before the loop would be forgotten in it. */
@@ -294,18 +300,22 @@ static int watch(struct daemon *daemon)
 	}
 	if (r)
 		log_error("the event loop failed: %s", strerror(-r));
-	repair_report(&daemon->repair, "stopped");
+	report_activity(&daemon->repair, "stopped");
+	drill_clear(&daemon->drill);
 	repair_clear(&daemon->repair);
 	return r;
 }
 
 static enum exit_code run(const struct options *options, struct daemon *daemon)
 {
-	enum exit_code code = read_config(options, &daemon->config);
+	enum exit_code code;
 
+	if (options->check_device)
+		return check_device(daemon);
+	code = read_config(options, &daemon->config);
 	if (options->check_config || code)
 		return code;
-	code = open_device(daemon);
+	code = open_witness(daemon);
 	if (!code)
 		code = take_lock(&daemon->config);
 	if (code)
@@ -332,13 +342,16 @@ static int open_standard_descriptors(void)
 int main(int argc, char **argv)
 {
 	struct options options = { .config_path = PATH_CONFIG };
-	struct daemon daemon = { .ready = false };
+	struct daemon daemon = { .options = &options };
 	int code, r;
 
 	log_init();
 	umask(022);
 	/* Whoever reads the log may go away. */
 	(void)signal(SIGPIPE, SIG_IGN);
+	/* Until the loop takes them. */
+	(void)signal(SIGHUP, SIG_IGN);
+	(void)signal(SIGUSR1, SIG_IGN);
 	r = open_standard_descriptors();
 	if (!r)
 		r = config_init(&daemon.config);
@@ -346,11 +359,13 @@ int main(int argc, char **argv)
 		log_error("cannot begin: %s", strerror(-r));
 		return EXIT_FAILED;
 	}
-	code = parse_options(argc, argv, &options, &daemon.config);
+	code = options_parse(argc, argv, &options, &daemon.config);
+	if (code < 0 && options.syslog)
+		log_to_syslog();
 	if (code < 0)
 		code = run(&options, &daemon);
 	daemon.loop = loop_free(daemon.loop);
-	daemon.device = vmgen_close(daemon.device);
+	witness_close(&daemon.witness);
 	config_clear(&daemon.config);
 	return code;
 }

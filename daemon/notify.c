@@ -8,12 +8,23 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <systemd/sd-daemon.h>
+#include <time.h>
 
 #include "notify.h"
 
 void notify_ready(void)
 {
 	(void)sd_notify(0, "READY=1");
+}
+
+void notify_reloading(void)
+{
+	struct timespec now;
+
+	/* By this the manager tells a READY of before from the one that answers. */
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	(void)sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%llu",
+			 now.tv_sec * 1000000ULL + now.tv_nsec / 1000);
 }
 
 void notify_stopping(void)

@@ -10,6 +10,8 @@
 #include <stdint.h>
 
 void notify_ready(void);
+/* Until the next notify_ready(). */
+void notify_reloading(void);
 void notify_stopping(void);
 void notify_alive(void);
 void notify_status(const char *format, ...) __attribute__((format(printf, 1, 2)));

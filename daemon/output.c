@@ -31,7 +31,7 @@ static void take(struct output *output, const char *data, size_t size)
 {
 	size_t i;
 
-	for (i = 0; i < size; i++) {
+	for (i = 0; i < size && output->logged <= OUTPUT_LIMIT; i++) {
 		if (data[i] != '\n')
 			output->line[output->used++] = data[i] ? data[i] : '?';
 		if (data[i] == '\n' || output->used == sizeof(output->line))

@@ -14,9 +14,18 @@
 #define PATH_RUNTIME_DIR	"/run/vmgen"
 #define PATH_HOOKS		"/etc/vmgen/hooks.d:/run/vmgen/hooks.d:/usr/lib/vmgen/hooks.d"
 #define PATH_HOOK_SETTINGS	"/etc/vmgen/hooks.conf.d"
+#define PATH_INTENT		"/etc/vmgen/intent"
+#define PATH_SEED		"/var/lib/systemd/random-seed"
+
+/* In the state directory. */
+#define NAME_INTENT		"intent"
+#define NAME_HISTORY		"history"
+#define NAME_FENCE		"fence"
 
 /* In the runtime directory. */
 #define NAME_STATUS		"status.json"
 #define NAME_GENERATION		"generation"
+#define NAME_TRIGGER		"trigger"
+#define NAME_LOCKS		"lock"
 
 #endif /* PATHS_H */

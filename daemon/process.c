@@ -16,21 +16,24 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "cgroup.h"
 #include "process.h"
 
 /* EXEC_FD stands in a path below as well. */
 enum { EXEC_FD = 3, ERROR_FD = 4 };
 
-void process_reset_signals(void)
+void process_reset_signals(int blocked)
 {
-	sigset_t none;
+	sigset_t mask;
 	int i;
 
 	/* Fails for those that cannot be caught, and for those libc keeps. */
 	for (i = 1; i < NSIG; i++)
 		(void)signal(i, SIG_DFL);
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
+	sigemptyset(&mask);
+	if (blocked)
+		sigaddset(&mask, blocked);
+	sigprocmask(SIG_SETMASK, &mask, NULL);
 }
 
 pid_t process_fork_helper(int fd)
@@ -74,22 +77,42 @@ static int arrange_descriptors(int exec_fd, int output_fd, int error_fd)
 	return 0;
 }
 
-static void __attribute__((noreturn))
-child(int exec_fd, int output_fd, int error_fd, char *const argv[], char *const envp[])
+/* A hook that nobody looks after any more would run beside the next attempt. */
+static int die_with(pid_t parent)
 {
-	int error = 0;
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL))
+		return -errno;
+	return getppid() == parent ? 0 : -ESRCH;
+}
 
-	process_reset_signals();
-	if (setsid() < 0 || chdir("/"))
-		error = errno;
+static int prepare(const struct program *program, pid_t parent, int output_fd, int error_fd)
+{
+	int r = 0;
+
+	process_reset_signals(0);
 	umask(022);
-	if (!error)
-		error = -arrange_descriptors(exec_fd, output_fd, error_fd);
+	if (setsid() < 0 || chdir("/"))
+		return -errno;
+	if (program->cgroup_fd >= 0)
+		(void)cgroup_enter(program->cgroup_fd);
+	if (program->account)
+		r = account_become(program->account);
+	/* Another user would lose this setting. */
+	if (!r)
+		r = die_with(parent);
+	return r ? r : arrange_descriptors(program->fd, output_fd, error_fd);
+}
+
+static void __attribute__((noreturn))
+child(const struct program *program, pid_t parent, int output_fd, int error_fd)
+{
+	int error = -prepare(program, parent, output_fd, error_fd);
+
 	if (error) {
 		(void)!write(error_fd, &error, sizeof(error));
 		_exit(127);
 	}
-	execveat(EXEC_FD, "", argv, envp, AT_EMPTY_PATH);
+	execveat(EXEC_FD, "", program->argv, program->envp, AT_EMPTY_PATH);
 	/*
 	 * A script's interpreter opens the script again, so the kernel refuses
 	 * one that is close-on-exec with ENOENT. Only a script gets to keep the
@@ -97,23 +120,23 @@ child(int exec_fd, int output_fd, int error_fd, char *const argv[], char *const 
 	 * before udev; this name leads to the same checked file.
 	 */
 	if (errno == ENOENT && !fcntl(EXEC_FD, F_SETFD, 0))
-		execve("/proc/self/fd/3", argv, envp);
+		execve("/proc/self/fd/3", program->argv, program->envp);
 	error = errno;
 	(void)!write(ERROR_FD, &error, sizeof(error));
 	_exit(127);
 }
 
-static pid_t fork_child(int exec_fd, int output_fd, char *const argv[], char *const envp[])
+static pid_t fork_child(const struct program *program, int output_fd)
 {
+	pid_t parent = getpid(), pid;
 	int error_fds[2], error;
 	ssize_t n;
-	pid_t pid;
 
 	if (pipe2(error_fds, O_CLOEXEC))
 		return -errno;
 	pid = fork();
 	if (!pid)
-		child(exec_fd, output_fd, error_fds[1], argv, envp);
+		child(program, parent, output_fd, error_fds[1]);
 	error = errno;
 	close(error_fds[1]);
 	if (pid < 0) {
@@ -130,8 +153,7 @@ static pid_t fork_child(int exec_fd, int output_fd, char *const argv[], char *co
 	return -error;
 }
 
-int process_start(int exec_fd, char *const argv[], char *const envp[],
-		  struct process *ret_process)
+int process_start(const struct program *program, struct process *ret_process)
 {
 	struct process process;
 	int output_fds[2], r;
@@ -145,7 +167,7 @@ int process_start(int exec_fd, char *const argv[], char *const envp[],
 		goto err_output;
 	}
 	process.output_fd = output_fds[0];
-	process.pid = fork_child(exec_fd, output_fds[1], argv, envp);
+	process.pid = fork_child(program, output_fds[1]);
 	close(output_fds[1]);
 	if (process.pid < 0) {
 		r = process.pid;

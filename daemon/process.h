@@ -10,6 +10,8 @@
 
 #include <sys/types.h>
 
+#include "account.h"
+
 struct process {
 	/* Also the ID of its session and process group. */
 	pid_t pid;
@@ -19,15 +21,25 @@ struct process {
 	int output_fd;
 };
 
+struct program {
+	/* May be O_PATH. */
+	int fd;
+	char *const *argv, *const *envp;
+	/* As whom; NULL: as the caller. */
+	const struct account *account;
+	/* Where, if that can be; -1: where the caller is. */
+	int cgroup_fd;
+};
+
 /*
- * Executes exec_fd, which may be O_PATH. Standard input is /dev/null, nothing
- * else is inherited; a script finds itself on descriptor 3.
+ * Executes a program. Standard input is /dev/null, nothing
+ * else is inherited; a script finds itself on descriptor 3. It is killed when
+ * the caller ends.
  *
  * Returns 0, and the caller closes both descriptors and reaps the process; or
  * -errno, that of execveat(2) included, and no process is left.
  */
-int process_start(int exec_fd, char *const argv[], char *const envp[],
-		  struct process *ret_process);
+int process_start(const struct program *program, struct process *ret_process);
 
 /* Where a helper finds the descriptor that it was given. */
 enum { PROCESS_KEPT_FD = 3 };
@@ -40,7 +52,10 @@ enum { PROCESS_KEPT_FD = 3 };
  */
 pid_t process_fork_helper(int fd);
 
-/* Puts every signal back to its default and unblocks all: after fork(2). */
-void process_reset_signals(void);
+/*
+ * Puts every signal back to its default and unblocks all but one; 0: all. For
+ * a child after fork(2).
+ */
+void process_reset_signals(int blocked);
 
 #endif /* PROCESS_H */

@@ -15,6 +15,7 @@
 #include <sys/ioctl.h>
 #include <sys/pidfd.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "process.h"
@@ -25,6 +26,8 @@ enum {
 	/* Half of what it claims: nobody here can measure the hardware. */
 	SEED_CREDIT_PER_BYTE = 4,
 	HARDWARE_TIMEOUT_MS = 1000,
+	/* With so much in its pool every kernel reseeds; one before 5.18 may not with less. */
+	POOL_BITS = 256,
 };
 
 static void __attribute__((noreturn)) pass_hardware_on(const char *path)
@@ -101,27 +104,61 @@ static int add_entropy(int fd, const void *data, size_t size, int credit_bits)
 	return r;
 }
 
+/* Siblings that were resumed from one snapshot read different clocks. */
+static int add_clocks(int fd)
+{
+	struct {
+		struct timespec real, raw;
+		uint64_t cycles;
+	} clocks = { .cycles = 0 };
+
+	clock_gettime(CLOCK_REALTIME, &clocks.real);
+	clock_gettime(CLOCK_MONOTONIC_RAW, &clocks.raw);
+#if defined(__x86_64__)
+	clocks.cycles = __builtin_ia32_rdtsc();
+#elif defined(__aarch64__)
+	__asm__ volatile("mrs %0, cntvct_el0" : "=r"(clocks.cycles));
+#endif
+	return add_entropy(fd, &clocks, sizeof(clocks), 0);
+}
+
+/*
+ * Kernels before 5.18 say yes and do nothing if their pool holds too little;
+ * if they do something, the pool holds less afterwards. In later ones it is
+ * full for good once it was.
+ */
+static int force(int fd)
+{
+	int before, after;
+
+	if (ioctl(fd, RNDGETENTCNT, &before) || ioctl(fd, RNDRESEEDCRNG) ||
+	    ioctl(fd, RNDGETENTCNT, &after))
+		return -errno;
+	return before < POOL_BITS && after >= before ? -EAGAIN : 0;
+}
+
 int random_reseed(const char *device, const char *hardware, const uint8_t *id,
 		  size_t *ret_hardware)
 {
 	uint8_t seed[SEED_SIZE];
 	size_t size;
-	int fd, r = 0;
+	int fd, r;
 
 	*ret_hardware = 0;
 	fd = open(device, O_WRONLY | O_CLOEXEC | O_NOCTTY);
 	if (fd < 0)
 		return -errno;
+	r = add_clocks(fd);
 	size = read_hardware(hardware, seed);
-	if (size)
+	if (!r && size)
 		r = add_entropy(fd, seed, size, size * SEED_CREDIT_PER_BYTE);
 	explicit_bzero(seed, sizeof(seed));
 	if (!r)
 		*ret_hardware = size;
 	if (!r && id)
 		r = add_entropy(fd, id, VMGEN_ID_SIZE, 0);
-	if (!r && ioctl(fd, RNDRESEEDCRNG))
-		r = -errno;
+	if (!r)
+		r = force(fd);
 	close(fd);
 	return r;
 }

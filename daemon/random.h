@@ -17,13 +17,13 @@
 #define RANDOM_HARDWARE		"/dev/hwrng"
 
 /*
- * Mixes in bytes of the hardware generator, where there is one that answers in
- * time, and the ID; then forces the reseed. id may be NULL. ret_hardware: how
- * many bytes the hardware gave; set also on failure.
+ * Mixes in the clocks, bytes of the hardware generator, where there is one that
+ * answers in time, and the ID; then forces the reseed. id may be NULL.
+ * ret_hardware: how many bytes the hardware gave; set also on failure.
  *
  * Returns 0: the kernel has reseeded. -ENODATA: its generator was never
- * seeded, so there is nothing to renew; -EPERM; otherwise what open(2) or
- * ioctl(2) failed with.
+ * seeded, so there is nothing to renew; -EAGAIN: its pool holds too little for
+ * a reseed; -EPERM; otherwise what open(2) or ioctl(2) failed with.
  */
 int random_reseed(const char *device, const char *hardware, const uint8_t *id,
 		  size_t *ret_hardware);

@@ -90,7 +90,7 @@ static struct json_object *result_to_json(const struct hook_result *result)
 	return NULL;
 }
 
-static struct json_object *results_to_json(const struct record *record)
+struct json_object *record_results_to_json(const struct record *record)
 {
 	struct json_object *json = json_object_new_object();
 	const struct hook_result *result = record->results;
@@ -105,20 +105,23 @@ static struct json_object *results_to_json(const struct record *record)
 	return json;
 }
 
-/* Returns a new object that the caller puts; NULL: no memory. */
-static struct json_object *record_to_json(const struct record *record)
+struct json_object *record_to_json(const struct record *record)
 {
 	struct json_object *json = json_object_new_object();
 
 	if (json &&
 	    !json_add(json, "id_hash", json_object_new_string(record->id_hash)) &&
 	    !json_add(json, "event", json_object_new_string(event_name(record->event))) &&
+	    !json_add(json, "hint", json_object_new_string(record->hint)) &&
+	    !json_add(json, "intent", json_object_new_string(record->intent)) &&
+	    !json_add(json, "source", json_object_new_string(record->source)) &&
 	    !json_add(json, "generation", json_object_new_uint64(record->generation)) &&
 	    !json_add(json, "detected_usec", json_object_new_uint64(record->detected_usec)) &&
 	    !json_add(json, "finished_usec", json_object_new_uint64(record->finished_usec)) &&
 	    !json_add(json, "reseed_errno", json_object_new_int(-record->reseed_error)) &&
 	    !json_add(json, "incomplete", json_object_new_boolean(record->incomplete)) &&
-	    !json_add(json, "hooks", results_to_json(record)))
+	    !json_add(json, "skipped", json_object_new_boolean(record->skipped)) &&
+	    !json_add(json, "hooks", record_results_to_json(record)))
 		return json;
 	json_object_put(json);
 	return NULL;
@@ -172,17 +175,35 @@ static int results_from_json(struct json_object *hooks, struct record *record)
 	return 0;
 }
 
+/* A record of an earlier release has no such member. */
+static int word_from_json(struct json_object *json, const char *key, const char *absent,
+			  char ret_word[RECORD_WORD_SIZE])
+{
+	const char *word = absent;
+
+	if (json_object_object_get_ex(json, key, NULL) && json_get_text(json, key, &word))
+		return -EBADMSG;
+	if (strlen(word) >= RECORD_WORD_SIZE ||
+	    strspn(word, "abcdefghijklmnopqrstuvwxyz") != strlen(word))
+		return -EBADMSG;
+	strcpy(ret_word, word);
+	return 0;
+}
+
 int record_from_json(struct json_object *json, struct record *ret_record)
 {
 	struct record record = { .event = EVENT_NONE };
 	const char *hash, *event;
-	struct json_object *incomplete, *hooks;
+	struct json_object *incomplete, *skipped, *hooks;
 	uint64_t error;
 	int r;
 
 	if (json_get_text(json, "id_hash", &hash) || !hash_valid(hash) ||
 	    json_get_text(json, "event", &event) || event_parse(event, &record.event) ||
-	    record.event == EVENT_NONE ||
+	    record.event == EVENT_NONE || record.event == EVENT_TEST ||
+	    word_from_json(json, "hint", "unknown", record.hint) ||
+	    word_from_json(json, "intent", "", record.intent) ||
+	    word_from_json(json, "source", "vmgenid", record.source) ||
 	    json_get_number(json, "generation", &record.generation) ||
 	    json_get_number(json, "detected_usec", &record.detected_usec) ||
 	    json_get_number(json, "finished_usec", &record.finished_usec) ||
@@ -195,6 +216,8 @@ int record_from_json(struct json_object *json, struct record *ret_record)
 	strcpy(record.id_hash, hash);
 	record.reseed_error = -(int)error;
 	record.incomplete = json_object_get_boolean(incomplete);
+	if (json_object_object_get_ex(json, "skipped", &skipped))
+		record.skipped = json_object_get_boolean(skipped);
 	r = results_from_json(hooks, &record);
 	if (r) {
 		record_clear(&record);

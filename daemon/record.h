@@ -49,17 +49,30 @@ struct hook_result {
 	uint64_t duration_ms;
 };
 
+/* Of lower-case letters, and the terminating zero. */
+enum { RECORD_WORD_SIZE = 16 };
+
 struct record {
 	/* Empty: this record holds nothing. */
 	char id_hash[HASH_SIZE];
 	enum event event;
+	/* "clone", "rollback" or "unknown": what the machine looks like. */
+	char hint[RECORD_WORD_SIZE];
+	/* "clone", "restore" or empty: what the administrator said. */
+	char intent[RECORD_WORD_SIZE];
+	/* What told of it: "vmgenid", "vmclock", "sysgenid" or "kmsg". */
+	char source[RECORD_WORD_SIZE];
 	uint64_t generation;
 	/* CLOCK_REALTIME, microseconds; finished is 0 during the run. */
 	uint64_t detected_usec, finished_usec;
 	/* 0, or the negative errno of the reseed. */
 	int reseed_error;
+	/* Outside of the record of changes: neither stored nor read back. */
+	bool drill;
 	/* A directory of hooks could not be used, so hooks may be missing. */
 	bool incomplete;
+	/* The boot policy left out whatever it may leave out. */
+	bool skipped;
 	size_t n_results;
 	struct hook_result *results;
 };
@@ -75,6 +88,12 @@ const struct hook_result *record_result(const struct record *record, const char 
 
 /* How many things need someone to look at them? */
 size_t record_failures(const struct record *record);
+
+/* Returns a new object of all results, which the caller puts; NULL: no memory. */
+struct json_object *record_results_to_json(const struct record *record);
+
+/* Returns a new object that the caller puts; NULL: no memory. */
+struct json_object *record_to_json(const struct record *record);
 
 /* Adds a member, or nothing if the record holds nothing. Returns 0 or -ENOMEM. */
 int record_add_json(const struct record *record, struct json_object *json, const char *key);

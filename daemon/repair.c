@@ -14,12 +14,17 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "drill.h"
+#include "history.h"
 #include "lock.h"
 #include "log.h"
 #include "notify.h"
+#include "paths.h"
+#include "policy.h"
 #include "random.h"
 #include "repair.h"
-#include "status.h"
+#include "report.h"
+#include "seed.h"
 
 /* On top of what the hooks may take; the next number says its own limit. */
 enum { EXTEND_MARGIN_SEC = 30 };
@@ -39,6 +44,8 @@ void repair_init(struct repair *repair, const struct config *config)
 
 void repair_clear(struct repair *repair)
 {
+	if (repair->run)
+		run_stop(repair->run);
 	repair->run = run_free(repair->run);
 	if (repair->lock_fd >= 0)
 		close(repair->lock_fd);
@@ -61,70 +68,15 @@ int repair_reseed(const struct sighting *sighting)
 		log_warning("the kernel's random number generator is not seeded yet, so it cannot reseed; the ID is mixed in and counts when it is (a virtio-rng device makes that sooner)");
 	else
 		log_error("cannot reseed the kernel's random number generator, clones may draw the same numbers: %s%s",
-			  strerror(-r), r == -EPERM ? " (vmgend needs CAP_SYS_ADMIN)" : "");
+			  strerror(-r), r == -EPERM ? " (vmgend needs CAP_SYS_ADMIN)" :
+			  r == -EAGAIN ? " (the kernel's pool holds too little; a virtio-rng device fills it)" : "");
 	return r;
-}
-
-static const char *reseed_word(int error)
-{
-	return !error ? "reseeded" : error == -ENODATA ? "not seeded yet" : "NOT reseeded";
-}
-
-static void tell_manager(const struct repair *repair)
-{
-	const struct record *last = &repair->state.last;
-	uint64_t generation = repair->seen.generation;
-
-	if (repair->waiter)
-		notify_status("Waiting for hooks that an earlier vmgend started");
-	else if (!repair->seen.has_id)
-		notify_status("The host provides no generation ID");
-	else if (repair->run)
-		notify_status("Generation %" PRIu64 ": %s, hooks are running", generation,
-			      event_name(repair->state.run.event));
-	else if (*last->id_hash)
-		notify_status("Generation %" PRIu64 "; last: %s, %zu without success; random number generator %s",
-			      generation, event_name(last->event), record_failures(last),
-			      reseed_word(last->reseed_error));
-	else
-		notify_status("Generation %" PRIu64, generation);
-}
-
-void repair_report(const struct repair *repair, const char *activity)
-{
-	const struct state *state = &repair->state;
-	const struct status status = {
-		.activity = activity,
-		.device = repair->config->device,
-		.generation = repair->seen.has_id ? repair->seen.generation : 0,
-		.handled = repair->seen.has_id && !*state->run.id_hash &&
-			   !strcmp(state->handled, repair->seen.id_hash),
-		.recorded = repair->recorded,
-		.run = &state->run,
-		.last = &state->last,
-	};
-	int r;
-
-	r = status_write(repair->config->runtime_dir, &status);
-	if (r)
-		log_error("cannot write %s/status.json: %s", repair->config->runtime_dir,
-			  strerror(-r));
-	tell_manager(repair);
-}
-
-static void publish_generation(const struct repair *repair, uint64_t generation)
-{
-	int r = status_write_generation(repair->config->runtime_dir, generation);
-
-	if (r)
-		log_error("cannot write %s/generation: %s", repair->config->runtime_dir,
-			  strerror(-r));
 }
 
 /* fd: of state_open(), or what it failed with. Closes it. */
 static void save(struct repair *repair, int fd)
 {
-	int r = fd < 0 ? fd : state_save(fd, &repair->state);
+	int r = fd < 0 ? fd : policy_save(repair->config, fd, &repair->state);
 
 	repair->recorded = !r;
 	if (r)
@@ -142,19 +94,29 @@ static int open_state(const struct repair *repair)
 	return r ? r : fd;
 }
 
-/* Makes the record of a new run, or of one to be finished. */
-static void prepare(struct repair *repair, enum event event, bool resume)
+/*
+ * Makes the record of a new run, or of one to be finished, and saves it. fd: of
+ * open_state(); closes it.
+ */
+static void prepare(struct repair *repair, int fd, enum event event, bool resume)
 {
 	struct record *record = &repair->state.run;
+	char replaced[RECORD_WORD_SIZE];
 
+	strcpy(replaced, record->hint);
 	if (!resume) {
 		record_clear(record);
 		record->detected_usec = now_usec();
-		strcpy(record->id_hash, repair->seen.id_hash);
 	}
+	/* A run may be finished with another witness than it was begun with. */
+	strcpy(record->id_hash, repair->seen.id_hash);
+	strcpy(record->source, witness_name(repair->seen.source));
 	record->event = event;
 	record->generation = repair->seen.generation;
 	record->reseed_error = repair->reseed_error;
+	if (!resume)
+		policy_describe(repair->config, fd, &repair->state, replaced);
+	save(repair, fd);
 }
 
 static void launch(struct repair *repair)
@@ -166,28 +128,58 @@ static void launch(struct repair *repair)
 		repair->failed = true;
 		return;
 	}
-	repair_report(repair, "running");
+	report_activity(repair, "running");
 	repair_advance(repair);
+}
+
+/* Begins a run of all hooks for the ID that was seen last. */
+static void launch_changed(struct repair *repair)
+{
+	prepare(repair, open_state(repair), EVENT_CHANGED, false);
+	launch(repair);
+}
+
+/* For the next boot, and for who asks what happened; neither holds the run up. */
+static void keep_traces(const struct repair *repair, int state_fd)
+{
+	const struct record *last = &repair->state.last;
+	const char *seed_file = repair->config->seed_file;
+	int r;
+
+	r = last->reseed_error ? 0 : seed_refresh(seed_file);
+	if (r && r != -ENOENT)
+		log_error("cannot renew %s, so the next boot is seeded as that of every clone: %s",
+			  seed_file, r == -EPERM ? "it is not a file of root alone" : strerror(-r));
+	r = state_fd < 0 ? 0 : history_add(state_fd, last);
+	if (r)
+		log_error("cannot add to %s/" NAME_HISTORY ": %s", repair->config->state_dir,
+			  r == -EBADMSG ? "it is damaged; move it away" : strerror(-r));
 }
 
 static void finish(struct repair *repair)
 {
 	struct state *state = &repair->state;
 	const struct record *last = &state->last;
+	int fd;
 
 	repair->run = run_free(repair->run);
 	record_clear(&state->last);
 	state->last = state->run;
 	state->last.finished_usec = now_usec();
 	state->run = (struct record){ .event = EVENT_NONE };
-	strcpy(state->handled, last->id_hash);
-	save(repair, open_state(repair));
+	/* What was made up is nothing that another boot could compare. */
+	if (!repair->seen.made_up)
+		strcpy(state->handled, last->id_hash);
+	fd = open_state(repair);
+	keep_traces(repair, fd);
+	save(repair, fd);
 	log_notice("generation %" PRIu64 " is handled (%s): hooks: %zu, without success: %zu; random number generator %s",
 		   last->generation, event_name(last->event), last->n_results,
-		   record_failures(last), reseed_word(last->reseed_error));
+		   record_failures(last), report_reseed(last->reseed_error));
 	/* Who waits for the generation may look at the status next. */
-	repair_report(repair, "watching");
-	publish_generation(repair, last->generation);
+	report_activity(repair, "watching");
+	report_generation(repair, last->generation);
+	repair->finished |= last->event == EVENT_CHANGED || last->event == EVENT_BOOT_CHANGED;
 }
 
 static void advance_run(struct repair *repair)
@@ -201,16 +193,26 @@ static void advance_run(struct repair *repair)
 		finish(repair);
 		return;
 	}
-	repair->pending = false;
 	repair->run = run_free(repair->run);
-	if (!repair->seen.has_id) {
-		/* The run for the ID before stays on record as it is: unfinished. */
-		repair_report(repair, "watching");
+	repair_resume(repair);
+}
+
+void repair_resume(struct repair *repair)
+{
+	if (!repair->pending)
 		return;
-	}
-	prepare(repair, EVENT_CHANGED, false);
-	save(repair, open_state(repair));
-	launch(repair);
+	repair->pending = false;
+	if (repair->seen.has_id)
+		launch_changed(repair);
+	else
+		/* The run for the ID before stays on record as it is: unfinished. */
+		report_activity(repair, "watching");
+}
+
+void repair_again(struct repair *repair)
+{
+	repair->reseed_error = repair_reseed(&repair->seen);
+	launch_changed(repair);
 }
 
 void repair_change(struct repair *repair, const struct sighting *sighting)
@@ -231,9 +233,9 @@ void repair_change(struct repair *repair, const struct sighting *sighting)
 		repair->pending = true;
 		return;
 	}
-	prepare(repair, EVENT_CHANGED, false);
-	save(repair, open_state(repair));
-	launch(repair);
+	repair->pending = repair->drill && drill_stop(repair->drill);
+	if (!repair->pending)
+		launch_changed(repair);
 }
 
 /* It says nothing about the record, and another start may have more luck. */
@@ -272,7 +274,7 @@ static void log_start(enum event event, const struct sighting *sighting, bool re
 {
 	static const char *const texts[] = {
 		[EVENT_NONE]		= "nothing happened while vmgend was not running",
-		[EVENT_ADOPTED]		= "adopted: there is no record yet, so the present ID becomes the recorded one and no hook runs",
+		[EVENT_ADOPTED]		= "adopted: there is nothing on record to compare with, so the present ID becomes the recorded one and no hook runs",
 		[EVENT_CHANGED]		= "changed: this machine was cloned or restored while vmgend was not running",
 		[EVENT_BOOT_CHANGED]	= "boot-changed: this machine was cloned or restored while the system was down",
 		[EVENT_UNKNOWN]		= "unknown: perhaps this machine was cloned or restored",
@@ -280,6 +282,8 @@ static void log_start(enum event event, const struct sighting *sighting, bool re
 
 	if (!sighting->has_id)
 		log_warning("the host provides no generation ID (all zeros or all ones); give the device of this VM a GUID");
+	else if (event == EVENT_NONE && sighting->source == WITNESS_KMSG)
+		log_notice("what happened while vmgend was not running is not known");
 	else
 		log_notice("generation %" PRIu64 ": %s%s", sighting->generation, texts[event],
 			   resume ? "; the run was interrupted and is finished now" : "");
@@ -292,7 +296,7 @@ static void begin(struct repair *repair)
 	char boot_id[BOOT_ID_SIZE] = "";
 	int fd = open_state(repair), r;
 	enum event event;
-	bool resume, same_boot;
+	bool resume, same_boot, noted;
 
 	r = load(repair, fd);
 	if (is_shortage(r)) {
@@ -306,23 +310,24 @@ static void begin(struct repair *repair)
 	if (state_boot_id(boot_id))
 		log_warning("cannot read the ID of this boot: a change is taken for one before it");
 	event = watch_decide(r, state, sighting, boot_id);
-	resume = event != EVENT_NONE && !strcmp(state->run.id_hash, sighting->id_hash);
-	log_start(event, sighting, resume);
+	resume = event != EVENT_NONE && watch_resumes(state, sighting, boot_id);
 	same_boot = !strcmp(state->boot_id, boot_id);
+	watch_continue(state, boot_id, &repair->seen);
+	log_start(event, sighting, resume);
 	strcpy(state->boot_id, boot_id);
+	noted = policy_start(repair->config, fd, state, event, resume, same_boot);
 	if (event == EVENT_NONE) {
-		if (!r && !same_boot)
+		if (!r && (!same_boot || noted))
 			save(repair, fd);
 		else if (fd >= 0)
 			close(fd);
-		publish_generation(repair, sighting->has_id ? sighting->generation : 0);
-		repair_report(repair, "watching");
+		report_generation(repair, sighting->has_id ? sighting->generation : 0);
+		report_activity(repair, "watching");
 		return;
 	}
 	repair->reseed_error = repair_reseed(sighting);
-	prepare(repair, event, resume);
-	save(repair, fd);
-	publish_generation(repair, 0);
+	prepare(repair, fd, event, resume);
+	report_generation(repair, 0);
 	launch(repair);
 }
 
@@ -335,10 +340,10 @@ static int wait_for_hooks(struct repair *repair)
 	log_notice("hooks that an earlier vmgend started are still running; when they have ended it goes on");
 	repair->waiter_holds_start = state_holds_start(repair->config->state_dir);
 	if (repair->waiter_holds_start)
-		notify_extend_start(SETTINGS_SECONDS_MAX + EXTEND_MARGIN_SEC);
+		notify_extend_start(RUN_LIMIT_MAX + EXTEND_MARGIN_SEC);
 	repair->reseed_error = repair_reseed(&repair->seen);
-	publish_generation(repair, 0);
-	repair_report(repair, "waiting");
+	report_generation(repair, 0);
+	report_activity(repair, "waiting");
 	return 0;
 }
 
@@ -387,4 +392,9 @@ bool repair_holds_start(const struct repair *repair)
 	if (repair->waiter)
 		return repair->waiter_holds_start;
 	return repair->run && repair->state.run.event != EVENT_CHANGED;
+}
+
+bool repair_idle(const struct repair *repair)
+{
+	return !repair->run && !repair->waiter;
 }

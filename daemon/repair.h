@@ -12,8 +12,12 @@
 #include "run.h"
 #include "watch.h"
 
+struct drill;
+
 struct repair {
 	const struct config *config;
+	/* Told with the rest, see drill.h; NULL: none. */
+	struct drill *drill;
 	/* As on disk, as far as that can be written; see state_add_result(). */
 	struct state state;
 	/* The state could be written. */
@@ -32,6 +36,8 @@ struct repair {
 	struct sighting seen;
 	/* It came during the run, and is answered next. */
 	bool pending;
+	/* A change was handled since somebody took this back. */
+	bool finished;
 	/* Of the answer to the change seen last. */
 	int reseed_error;
 };
@@ -56,10 +62,16 @@ void repair_change(struct repair *repair, const struct sighting *sighting);
 /* To be called when a child has ended. */
 void repair_advance(struct repair *repair);
 
+/* Begins the same answer once more, although nothing has changed. */
+void repair_again(struct repair *repair);
+
+/* Begins what had to wait for the hooks of a drill. */
+void repair_resume(struct repair *repair);
+
 /* Is there a run that must be over before other services start? */
 bool repair_holds_start(const struct repair *repair);
 
-/* Writes status.json and tells the service manager. */
-void repair_report(const struct repair *repair, const char *activity);
+/* Is nothing left to do for what was seen? */
+bool repair_idle(const struct repair *repair);
 
 #endif /* REPAIR_H */

@@ -11,6 +11,9 @@
 #include "config.h"
 #include "record.h"
 
+/* No hook takes longer, in seconds, whatever its settings say. */
+enum { RUN_LIMIT_MAX = (SETTINGS_RETRIES_MAX + 2) * (SETTINGS_SECONDS_MAX + 60) };
+
 struct run;
 
 /*
@@ -31,7 +34,10 @@ struct run *run_free(struct run *run);
  */
 size_t run_advance(struct run *run);
 
-/* Starts no further hook. */
+/* Leaves out all hooks but one. Returns 0; -ENOENT: there is no such hook. */
+int run_choose(struct run *run, const char *hook);
+
+/* Starts no further hook, also none that waits for its moment. */
 void run_stop(struct run *run);
 
 /* Returns how long the hooks that are running may take, in seconds. */

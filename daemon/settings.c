@@ -148,18 +148,43 @@ int settings_read(const char *path, const char *section, const struct setting *t
 	return parser.error;
 }
 
-int settings_parse_seconds(const char *value, void *target)
+static int parse_number(const char *value, unsigned long least, unsigned long most, void *target)
 {
-	unsigned long seconds;
+	unsigned long number;
 	char *end;
 
 	if (*value < '0' || *value > '9')
 		return -EINVAL;
 	errno = 0;
-	seconds = strtoul(value, &end, 10);
-	if (errno || *end || seconds < 1 || seconds > SETTINGS_SECONDS_MAX)
+	number = strtoul(value, &end, 10);
+	if (errno || *end || number < least || number > most)
 		return -EINVAL;
-	*(unsigned int *)target = seconds;
+	*(unsigned int *)target = number;
+	return 0;
+}
+
+int settings_parse_seconds(const char *value, void *target)
+{
+	return parse_number(value, 1, SETTINGS_SECONDS_MAX, target);
+}
+
+int settings_parse_delay(const char *value, void *target)
+{
+	return parse_number(value, 0, SETTINGS_SECONDS_MAX, target);
+}
+
+int settings_parse_retries(const char *value, void *target)
+{
+	return parse_number(value, 0, SETTINGS_RETRIES_MAX, target);
+}
+
+int settings_parse_user(const char *value, void *target)
+{
+	size_t length = strlen(value);
+
+	if (!length || length >= SETTINGS_USER_SIZE)
+		return -EINVAL;
+	memcpy(target, value, length + 1);
 	return 0;
 }
 

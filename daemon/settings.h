@@ -13,6 +13,9 @@
 enum {
 	SETTINGS_ERROR_SIZE = 512,
 	SETTINGS_SECONDS_MAX = 86400,
+	SETTINGS_RETRIES_MAX = 10,
+	/* As long as useradd(8) allows, and more. */
+	SETTINGS_USER_SIZE = 64,
 };
 
 struct setting {
@@ -38,6 +41,12 @@ int settings_read(const char *path, const char *section, const struct setting *t
 /* Parsers for tables. */
 /* 1 to 86400, into unsigned int. */
 int settings_parse_seconds(const char *value, void *target);
+/* 0 to 86400, into unsigned int. */
+int settings_parse_delay(const char *value, void *target);
+/* 0 to 10, into unsigned int. */
+int settings_parse_retries(const char *value, void *target);
+/* Text that can be a user's name, into char[SETTINGS_USER_SIZE]. */
+int settings_parse_user(const char *value, void *target);
 /* yes or no, into bool. */
 int settings_parse_bool(const char *value, void *target);
 /* An absolute path, into char *, which is freed first. */

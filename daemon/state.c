@@ -82,6 +82,22 @@ static int parse_text(struct json_object *json, const char *key, char *text, siz
 	return 0;
 }
 
+/* These came with a later release. */
+static int parse_later_members(struct json_object *json, struct state *state)
+{
+	struct json_object *value;
+
+	if (json_object_object_get_ex(json, "machine", &value) &&
+	    machine_from_json(value, &state->machine))
+		return -EBADMSG;
+	if (json_object_object_get_ex(json, "boots_changed", &value) &&
+	    json_get_number(json, "boots_changed", &state->boots_changed))
+		return -EBADMSG;
+	if (json_object_object_get_ex(json, "intent_spent", &value))
+		state->intent_spent = json_object_get_boolean(value);
+	return 0;
+}
+
 static int parse_members(struct json_object *json, struct state *state)
 {
 	int r = parse_text(json, "boot_id", state->boot_id, BOOT_ID_SIZE);
@@ -90,6 +106,8 @@ static int parse_members(struct json_object *json, struct state *state)
 		r = parse_text(json, "handled", state->handled, HASH_SIZE);
 	if (!r && *state->handled && !hash_valid(state->handled))
 		r = -EBADMSG;
+	if (!r)
+		r = parse_later_members(json, state);
 	if (!r)
 		r = parse_record(json, "run", &state->run);
 	return r ? r : parse_record(json, "last", &state->last);
@@ -163,6 +181,12 @@ int state_save(int fd, const struct state *state)
 	if (!r && *state->handled)
 		r = json_add(json, "handled", json_object_new_string(state->handled));
 	if (!r)
+		r = machine_add_json(&state->machine, json, "machine");
+	if (!r)
+		r = json_add(json, "boots_changed", json_object_new_uint64(state->boots_changed));
+	if (!r && state->intent_spent)
+		r = json_add(json, "intent_spent", json_object_new_boolean(true));
+	if (!r)
 		r = record_add_json(&state->run, json, "run");
 	if (!r)
 		r = record_add_json(&state->last, json, "last");
@@ -170,6 +194,14 @@ int state_save(int fd, const struct state *state)
 		r = json_replace_file(fd, STATE_FILE, json, 0600, FILE_DURABLE);
 	json_object_put(json);
 	return r;
+}
+
+int state_forget(int fd)
+{
+	if ((unlinkat(fd, STATE_FILE, 0) && errno != ENOENT) ||
+	    (unlinkat(fd, STATE_BAD, 0) && errno != ENOENT) || fsync(fd))
+		return -errno;
+	return 0;
 }
 
 int state_keep_bad(int fd)
@@ -203,6 +235,27 @@ int state_add_result(const char *directory, const char *id_hash,
 out:
 	close(fd);
 	return r;
+}
+
+int state_result(const char *directory, const char *id_hash, const char *hook,
+		 struct hook_result *ret_result)
+{
+	const struct hook_result *result;
+	struct state state;
+	int fd, r;
+
+	r = state_open(directory, &fd);
+	if (r)
+		return r;
+	r = state_load(fd, &state, NULL);
+	close(fd);
+	if (r)
+		return r;
+	result = strcmp(state.run.id_hash, id_hash) ? NULL : record_result(&state.run, hook);
+	if (result)
+		*ret_result = *result;
+	state_clear(&state);
+	return result ? 0 : -ENOENT;
 }
 
 bool state_holds_start(const char *directory)

@@ -15,6 +15,7 @@
 #ifndef STATE_H
 #define STATE_H
 
+#include "machine.h"
 #include "record.h"
 
 /* A UUID as text, and the terminating zero. */
@@ -25,6 +26,12 @@ struct state {
 	char boot_id[BOOT_ID_SIZE];
 	/* Hash of the ID that was handled last; empty: none yet. */
 	char handled[HASH_SIZE];
+	/* As it was when that was. */
+	struct machine machine;
+	/* So many boots in a row, this one among them, brought a new ID. */
+	uint64_t boots_changed;
+	/* The intent that may still be in its place was used. */
+	bool intent_spent;
 	/* The unfinished run. */
 	struct record run;
 	/* The run that finished last. */
@@ -50,6 +57,9 @@ int state_load(int fd, struct state *ret_state, const char **ret_reason);
 /* Returns 0: it is on disk; or -errno. */
 int state_save(int fd, const struct state *state);
 
+/* Removes the state, for the copies of this system. Returns 0 or -errno. */
+int state_forget(int fd);
+
 /* Gives a state file that cannot be used the second name state.json.bad. */
 int state_keep_bad(int fd);
 
@@ -60,7 +70,14 @@ int state_keep_bad(int fd);
 int state_add_result(const char *directory, const char *id_hash,
 		     const struct hook_result *result);
 
-/* Must the unfinished run be over before other services start? Yes in doubt. */
+/*
+ * Looks up the result of a hook in the unfinished run for an ID. Returns 0;
+ * -ENOENT: there is none; -errno.
+ */
+int state_result(const char *directory, const char *id_hash, const char *hook,
+		 struct hook_result *ret_result);
+
+/* Must the unfinished run before other services start? Yes in doubt. */
 bool state_holds_start(const char *directory);
 
 /* Reads the ID of this boot. Returns 0 or -errno. */

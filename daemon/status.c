@@ -11,24 +11,47 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "drill.h"
 #include "json.h"
 #include "paths.h"
 #include "status.h"
 
 enum { STATUS_VERSION = 1 };
 
+/* Returns a new array that the caller puts; NULL: no memory. */
+static struct json_object *losses_to_json(enum witness_kind source)
+{
+	struct json_object *json = json_object_new_array(), *value;
+	const char *text;
+	unsigned int i, loss;
+
+	for (i = 0; json && (loss = witness_loss(i, &text)); i++) {
+		if (!(witness_losses(source) & loss))
+			continue;
+		value = json_object_new_string(text);
+		if (value && !json_object_array_add(json, value))
+			continue;
+		json_object_put(value);
+		json_object_put(json);
+		return NULL;
+	}
+	return json;
+}
+
 static int fill(struct json_object *json, const struct status *status)
 {
 	if (json_add(json, "version", json_object_new_int(STATUS_VERSION)) ||
 	    json_add(json, "pid", json_object_new_int(getpid())) ||
 	    json_add(json, "activity", json_object_new_string(status->activity)) ||
-	    json_add(json, "source", json_object_new_string("vmgenid")) ||
+	    json_add(json, "source", json_object_new_string(witness_name(status->source))) ||
+	    json_add(json, "lost", losses_to_json(status->source)) ||
 	    json_add(json, "device", json_object_new_string(status->device)) ||
 	    json_add(json, "generation", json_object_new_uint64(status->generation)) ||
 	    json_add(json, "handled", json_object_new_boolean(status->handled)) ||
 	    json_add(json, "recorded", json_object_new_boolean(status->recorded)) ||
 	    record_add_json(status->run, json, "run") ||
-	    record_add_json(status->last, json, "last"))
+	    record_add_json(status->last, json, "last") ||
+	    (status->drill && drill_add_json(status->drill, json, "drill")))
 		return -ENOMEM;
 	return 0;
 }

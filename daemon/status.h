@@ -10,12 +10,16 @@
 #define STATUS_H
 
 #include "record.h"
+#include "witness.h"
+
+struct drill;
 
 struct status {
 	/* "watching", "running", "stopped" */
 	const char *activity;
+	enum witness_kind source;
 	const char *device;
-	/* Of the kernel module; 0: no ID is provided. */
+	/* Of the witness; 0: no ID is provided. */
 	uint64_t generation;
 	/* The present ID was handled. */
 	bool handled;
@@ -23,6 +27,8 @@ struct status {
 	bool recorded;
 	/* May be empty. */
 	const struct record *run, *last;
+	/* May be NULL. */
+	const struct drill *drill;
 };
 
 /* Replaces status.json. Returns 0 or -errno. */

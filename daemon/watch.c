@@ -12,9 +12,8 @@
 
 enum { LOOKS = 16 };
 
-int watch_look(struct vmgen *device, struct sighting *ret_sighting)
+static int look_at_id(struct vmgen *device, struct sighting *sighting)
 {
-	struct sighting sighting = { .has_id = false };
 	struct vmgen_event before, after;
 	int i, r;
 
@@ -22,10 +21,10 @@ int watch_look(struct vmgen *device, struct sighting *ret_sighting)
 		r = vmgen_event(device, &before);
 		if (r)
 			return r;
-		r = vmgen_id(device, sighting.id);
+		r = vmgen_id(device, sighting->id);
 		if (r && r != -ENODATA)
 			return r;
-		sighting.has_id = !r;
+		sighting->has_id = !r;
 		r = vmgen_event(device, &after);
 		if (r)
 			return r;
@@ -35,8 +34,72 @@ int watch_look(struct vmgen *device, struct sighting *ret_sighting)
 	}
 	if (i == LOOKS)
 		return -EAGAIN;
-	sighting.generation = after.generation;
-	sighting.changed_here = after.changed_boottime_ns != 0;
+	sighting->generation = after.generation;
+	sighting->changed_here = after.changed_boottime_ns != 0;
+	return 0;
+}
+
+/*
+ * A counter starts again with each boot, and lines of the log are numbered in
+ * each, so what tells changes apart is this boot and the number.
+ */
+static void make_id_up(struct sighting *sighting, uint64_t time_usec)
+{
+	struct {
+		char boot_id[BOOT_ID_SIZE];
+		uint64_t source, generation, time_usec;
+	} parts;
+
+	memset(&parts, 0, sizeof(parts));
+	/* Without it a change is taken for one of another boot. */
+	(void)state_boot_id(parts.boot_id);
+	parts.source = sighting->source;
+	parts.generation = sighting->generation;
+	parts.time_usec = time_usec;
+	hash_bytes(&parts, sizeof(parts), sighting->id);
+	sighting->has_id = true;
+	sighting->made_up = true;
+}
+
+static int look_at_counter(struct vmgen *device, struct sighting *sighting)
+{
+	struct vmgen_event event;
+	int r = vmgen_event(device, &event);
+
+	if (r)
+		return r;
+	sighting->generation = event.generation;
+	make_id_up(sighting, 0);
+	return 0;
+}
+
+/* The first line of the log is number 0, and no generation is. */
+static void look_at_log(const struct kmsg_line *line, struct sighting *sighting)
+{
+	sighting->generation = line->sequence + 1;
+	sighting->changed_here = line->sequence != 0;
+	make_id_up(sighting, line->time_usec);
+}
+
+int watch_look(const struct witness *witness, struct sighting *ret_sighting)
+{
+	struct sighting sighting = { .source = witness->kind };
+	int r = 0;
+
+	switch (witness->kind) {
+	case WITNESS_VMGENID:
+		r = look_at_id(witness->device, &sighting);
+		break;
+	case WITNESS_VMCLOCK:
+	case WITNESS_SYSGENID:
+		r = look_at_counter(witness->device, &sighting);
+		break;
+	case WITNESS_KMSG:
+		look_at_log(&witness->line, &sighting);
+		break;
+	}
+	if (r)
+		return r;
 	if (sighting.has_id)
 		hash_id(sighting.id, sighting.id_hash);
 	*ret_sighting = sighting;
@@ -53,6 +116,57 @@ static enum event decide_unfinished(enum event event, bool same_boot)
 	return event;
 }
 
+/* Do both come from one boot and one counter, so that a difference is a change? */
+static bool comparable(const struct record *record, const struct sighting *sighting,
+		       bool same_boot)
+{
+	return same_boot && sighting->source != WITNESS_KMSG &&
+	       !strcmp(record->source, witness_name(sighting->source));
+}
+
+static bool is_same_boot(const struct state *state, const char *boot_id)
+{
+	return *boot_id && !strcmp(state->boot_id, boot_id);
+}
+
+bool watch_resumes(const struct state *state, const struct sighting *sighting,
+		   const char *boot_id)
+{
+	const struct record *run = &state->run;
+
+	if (!*run->id_hash)
+		return false;
+	if (!strcmp(run->id_hash, sighting->id_hash))
+		return true;
+	/* Of what is left to do an ID that was made up says nothing else. */
+	return sighting->made_up && !sighting->changed_here &&
+	       !comparable(run, sighting, is_same_boot(state, boot_id));
+}
+
+void watch_continue(const struct state *state, const char *boot_id, struct sighting *sighting)
+{
+	const struct record *record = *state->run.id_hash ? &state->run : &state->last;
+
+	if (sighting->source == WITNESS_KMSG && !sighting->changed_here &&
+	    is_same_boot(state, boot_id) && !strcmp(record->source, witness_name(WITNESS_KMSG)))
+		sighting->generation = record->generation;
+}
+
+/* Across boots there is nothing to compare. */
+static enum event decide_made_up(const struct state *state, const struct sighting *sighting,
+				 bool same_boot)
+{
+	const struct record *last = &state->last;
+
+	if (sighting->changed_here || *state->run.id_hash)
+		return EVENT_CHANGED;
+	if (sighting->source == WITNESS_KMSG)
+		return EVENT_NONE;
+	if (!comparable(last, sighting, same_boot))
+		return EVENT_ADOPTED;
+	return strcmp(last->id_hash, sighting->id_hash) ? EVENT_CHANGED : EVENT_NONE;
+}
+
 enum event watch_decide(int load_result, const struct state *state,
 			const struct sighting *sighting, const char *boot_id)
 {
@@ -65,9 +179,11 @@ enum event watch_decide(int load_result, const struct state *state,
 	if (load_result)
 		return EVENT_UNKNOWN;
 	/* vmgend need not have run before the machine was cloned. */
-	same_boot = sighting->changed_here || (*boot_id && !strcmp(state->boot_id, boot_id));
-	if (!strcmp(state->run.id_hash, sighting->id_hash))
+	same_boot = sighting->changed_here || is_same_boot(state, boot_id);
+	if (watch_resumes(state, sighting, boot_id))
 		return decide_unfinished(state->run.event, same_boot);
+	if (sighting->made_up)
+		return decide_made_up(state, sighting, same_boot);
 	if (!*state->run.id_hash && !strcmp(state->handled, sighting->id_hash))
 		return EVENT_NONE;
 	if (!*state->run.id_hash && !*state->handled)

@@ -9,20 +9,31 @@
 
 #include "event.h"
 #include "state.h"
+#include "witness.h"
 
 /* A generation and the ID that belongs to it. */
 struct sighting {
+	enum witness_kind source;
 	uint64_t generation;
 	/* The host may provide no ID. */
 	bool has_id;
-	/* The kernel module noticed a change: since this boot, at any rate. */
+	/* Only vmgen's module knows the ID; that of others is made up, for one boot. */
+	bool made_up;
+	/* It told of a change: since this boot, at any rate. */
 	bool changed_here;
 	uint8_t id[VMGEN_ID_SIZE];
 	char id_hash[HASH_SIZE];
 };
 
-/* Looks at the device. Returns 0; -EAGAIN: it changes too fast; -errno. */
-int watch_look(struct vmgen *device, struct sighting *ret_sighting);
+/* Looks at the witness. Returns 0; -EAGAIN: it changes too fast; -errno. */
+int watch_look(const struct witness *witness, struct sighting *ret_sighting);
+
+/* Does the record hold an unfinished run that belongs to what is seen? */
+bool watch_resumes(const struct state *state, const struct sighting *sighting,
+		   const char *boot_id);
+
+/* A log has no counter to look at: its generation goes on from the record. */
+void watch_continue(const struct state *state, const char *boot_id, struct sighting *sighting);
 
 /*
  * Decides what happened before the daemon started. load_result: of

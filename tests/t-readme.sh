@@ -16,6 +16,8 @@ table() {
 		make demo|tests/t-demo.sh
 		make check|.ci/run
 		vmgend --check-config|tests/vm/t-debian.py
+		vmgenctl hooks list|tests/vm/t-ctl.py
+		vmgenctl trigger|tests/vm/t-ctl.py
 		exec systemctl restart nginx|(a line of an example hook)
 	END
 }

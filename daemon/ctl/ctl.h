@@ -25,6 +25,7 @@ enum ctl_exit {
 	CTL_NOT_HANDLED = 7,
 	CTL_DEGRADED = 8,
 	CTL_NO_ID = 9,
+	CTL_FENCED = 10,
 	/* As timeout(1). */
 	CTL_TIMEOUT = 124,
 };
@@ -33,14 +34,32 @@ enum ctl_exit {
 struct ctl {
 	const char *device;
 	const char *runtime_dir;
+	/* Of vmgend. */
+	const char *config;
+	const char *state_dir;
 };
 
 /* The commands. argv[0] is the name of the command. */
 enum ctl_exit ctl_status(const struct ctl *ctl, int argc, char **argv);
+enum ctl_exit ctl_check(const struct ctl *ctl, int argc, char **argv);
 enum ctl_exit ctl_wait(const struct ctl *ctl, int argc, char **argv);
+enum ctl_exit ctl_watch(const struct ctl *ctl, int argc, char **argv);
+enum ctl_exit ctl_hooks(const struct ctl *ctl, int argc, char **argv);
+enum ctl_exit ctl_trigger(const struct ctl *ctl, int argc, char **argv);
+enum ctl_exit ctl_metrics(const struct ctl *ctl, int argc, char **argv);
+enum ctl_exit ctl_history(const struct ctl *ctl, int argc, char **argv);
+enum ctl_exit ctl_intent(const struct ctl *ctl, int argc, char **argv);
+enum ctl_exit ctl_fence(const struct ctl *ctl, int argc, char **argv);
+enum ctl_exit ctl_forget(const struct ctl *ctl, int argc, char **argv);
 
-/* Returns the exit status for a machine whose device cannot be used. */
-enum ctl_exit ctl_guest_exit(enum guest guest);
+/* As state_open(), and tells what is wrong. */
+enum ctl_exit ctl_open_state(const struct ctl *ctl, int *ret_fd);
+
+/* Tells what is wrong with the state directory. error: -errno. */
+enum ctl_exit ctl_state_error(const struct ctl *ctl, int error);
+
+/* As strftime(3) would, of microseconds since 1970, in local time. */
+const char *ctl_date(uint64_t usec, char ret_text[static 32]);
 
 /*
  * Reads what vmgend says about itself. ret_running: it runs now. Returns 0 and

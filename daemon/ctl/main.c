@@ -2,8 +2,7 @@
 /*
  * Copyright (C) the vmgen authors
  *
- * vmgenctl: asks the device and vmgend's files. Beside its own objects it
- * links these of the daemon: file.o guest.o json.o.
+ * vmgenctl: asks the device and vmgend's files.
  */
 #include <getopt.h>
 #include <stdio.h>
@@ -16,16 +15,81 @@
 #error "the Makefile defines VERSION"
 #endif
 
+#define JSON_OPTION \
+	"      --json             print JSON instead of words\n"
+
+/* Also what completes command lines: packaging/bash-completion/vmgenctl. */
 static const struct command {
 	const char *name;
 	const char *arguments;
 	const char *summary;
 	enum ctl_exit (*run)(const struct ctl *ctl, int argc, char **argv);
+	/* A line for each subcommand ("  NAME ...") and option; may be NULL. */
+	const char *details;
 } commands[] = {
-	{ "status", "[--json]", "is this machine protected, was the last change handled?",
-	  ctl_status },
-	{ "wait", "[--settled] [--timeout=SECONDS] [KNOWN]",
-	  "wait for a change, or with --settled until it is handled", ctl_wait },
+	{
+		"status", "[--json]", "is this machine protected, was the last change handled?",
+		ctl_status, JSON_OPTION,
+	},
+	{
+		"check", "[--json]", "what protects this machine, what does not, and the remedy",
+		ctl_check, JSON_OPTION,
+	},
+	{
+		"wait", "[--settled] [--timeout=SECONDS] [KNOWN]",
+		"wait for a change, or with --settled until it is handled", ctl_wait,
+		"      --settled          until vmgend has handled it\n"
+		"      --timeout=SECONDS  no longer than this\n",
+	},
+	{
+		"watch", "[--json]", "follow changes and what vmgend does, line by line",
+		ctl_watch, JSON_OPTION,
+	},
+	{
+		"hooks", "list|why|run [OPTION]... [NAME]",
+		"which hooks there are, why one runs or not; run one", ctl_hooks,
+		"  list                   all hooks, in their order\n"
+		"  why NAME               which file it is, its settings, what is wrong with it\n"
+		"  run NAME               run it alone, as vmgenctl trigger does\n"
+		"      --real             run: in earnest, with event changed\n"
+		"      --timeout=SECONDS  run: wait no longer than this\n"
+		JSON_OPTION,
+	},
+	{
+		"trigger", "[--real] [--timeout=SECONDS] [--json]",
+		"a drill: run all hooks with event test", ctl_trigger,
+		"      --real             in earnest: reseed, then all hooks with event changed\n"
+		"      --timeout=SECONDS  wait no longer than this\n"
+		JSON_OPTION,
+	},
+	{
+		"history", "[--json]", "the runs that finished, the latest last", ctl_history,
+		JSON_OPTION,
+	},
+	{
+		"intent", "clone|restore|clear|show", "say beforehand what the next change will be",
+		ctl_intent,
+		"  clone                  the next change makes this machine another one\n"
+		"  restore                it takes this machine back\n"
+		"  clear                  say nothing\n"
+		"  show                   what was said\n",
+	},
+	{
+		"fence", "set UNIT REASON | lift UNIT | check UNIT | list",
+		"keep a unit down until somebody has mended what a change broke", ctl_fence,
+		"  set UNIT REASON        keep it down\n"
+		"  lift UNIT              let it start again\n"
+		"  check UNIT             for ExecStartPre=: fails while it is kept down\n"
+		"  list                   all that are kept down\n",
+	},
+	{
+		"forget", "", "clear the record, in a system that is made to be copied",
+		ctl_forget, NULL,
+	},
+	{
+		"metrics", "[--output=FILE]", "the status for Prometheus", ctl_metrics,
+		"      --output=FILE      replace FILE in one step\n",
+	},
 };
 
 enum { N_COMMANDS = sizeof(commands) / sizeof(commands[0]) };
@@ -39,35 +103,35 @@ static void usage(FILE *stream)
 		"Asks whether this virtual machine was cloned or restored, and repaired.\n"
 		"\n");
 	for (i = 0; i < N_COMMANDS; i++)
-		fprintf(stream, "  %s %s\n        %s\n", commands[i].name, commands[i].arguments,
+		fprintf(stream, "  %s %s\n          %s\n", commands[i].name, commands[i].arguments,
 			commands[i].summary);
 	fprintf(stream,
 		"\n"
 		"      --device=NODE      instead of " PATH_DEVICE "\n"
 		"      --runtime-dir=DIR  instead of " PATH_RUNTIME_DIR "\n"
+		"      --state-dir=DIR    instead of " PATH_STATE_DIR "\n"
+		"      --config=FILE      of vmgend, instead of " PATH_CONFIG "\n"
 		"      --help             print this text and exit\n"
 		"      --version          print the version and exit\n"
 		"\n"
-		"The exit status tells the answer. See vmgenctl(1).\n");
+		"COMMAND --help tells more. The exit status tells the answer. See vmgenctl(1).\n");
 }
 
-enum ctl_exit ctl_guest_exit(enum guest guest)
+static void usage_of(const struct command *command)
 {
-	switch (guest) {
-	case GUEST_READY:
-		return CTL_OK;
-	case GUEST_NO_RIGHTS:
-		return CTL_NO_RIGHTS;
-	case GUEST_NO_DEVICE:
-		return CTL_NO_DEVICE;
-	case GUEST_NO_MODULE:
-	case GUEST_REFUSED:
-		return CTL_NO_MODULE;
-	case GUEST_NO_NODE:
-	case GUEST_BROKEN:
-		return CTL_FAILED;
-	}
-	return CTL_FAILED;
+	printf("Usage: vmgenctl %s %s\n%s\n\n", command->name, command->arguments,
+	       command->summary);
+	printf("%s      --help             print this text and exit\n", command->details ?: "");
+}
+
+static bool wants_help(int argc, char **argv)
+{
+	int i;
+
+	for (i = 1; i < argc && strcmp(argv[i], "--"); i++)
+		if (!strcmp(argv[i], "--help"))
+			return true;
+	return false;
 }
 
 static enum ctl_exit run_command(const struct ctl *ctl, int argc, char **argv)
@@ -78,6 +142,10 @@ static enum ctl_exit run_command(const struct ctl *ctl, int argc, char **argv)
 	for (i = 0; i < N_COMMANDS; i++) {
 		if (strcmp(commands[i].name, argv[0]))
 			continue;
+		if (wants_help(argc, argv)) {
+			usage_of(&commands[i]);
+			return CTL_OK;
+		}
 		/* getopt_long() begins its messages with it. */
 		argv[0] = (char *)"vmgenctl";
 		/* Starts getopt_long() again, with the arguments of the command. */
@@ -94,15 +162,20 @@ static enum ctl_exit run_command(const struct ctl *ctl, int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-	enum { DEVICE = 1, RUNTIME_DIR, HELP, VERSION_OPTION };
+	enum { DEVICE = 1, RUNTIME_DIR, STATE_DIR, CONFIG, HELP, VERSION_OPTION };
 	static const struct option table[] = {
 		{ "device", required_argument, NULL, DEVICE },
 		{ "runtime-dir", required_argument, NULL, RUNTIME_DIR },
+		{ "state-dir", required_argument, NULL, STATE_DIR },
+		{ "config", required_argument, NULL, CONFIG },
 		{ "help", no_argument, NULL, HELP },
 		{ "version", no_argument, NULL, VERSION_OPTION },
 		{ .name = NULL },
 	};
-	struct ctl ctl = { .device = PATH_DEVICE, .runtime_dir = PATH_RUNTIME_DIR };
+	struct ctl ctl = {
+		.device = PATH_DEVICE, .runtime_dir = PATH_RUNTIME_DIR,
+		.state_dir = PATH_STATE_DIR, .config = PATH_CONFIG,
+	};
 	int option;
 
 	/* '+': what follows the command belongs to the command. */
@@ -113,6 +186,12 @@ int main(int argc, char **argv)
 			break;
 		case RUNTIME_DIR:
 			ctl.runtime_dir = optarg;
+			break;
+		case STATE_DIR:
+			ctl.state_dir = optarg;
+			break;
+		case CONFIG:
+			ctl.config = optarg;
 			break;
 		case HELP:
 			usage(stdout);

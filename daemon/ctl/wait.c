@@ -6,20 +6,22 @@
  * until vmgend has repaired the system.
  */
 #include <errno.h>
-#include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-#include "ctl.h"
-#include "libvmgen.h"
+#include "arguments.h"
+#include "json.h"
+#include "view.h"
 
 /* systemd starts vmgend again after a second. */
 #define RESTART_NS	INT64_C(5000000000)
 
 struct wait {
+	/* NULL: without the kernel module vmgend may have something else to go by. */
+	struct vmgen *device;
 	bool settled;
 	bool has_known;
 	uint64_t known;
@@ -27,34 +29,14 @@ struct wait {
 	int64_t deadline_ns;
 };
 
-static int64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_BOOTTIME, &now);
-	return now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
-}
-
 static int64_t left_ns(const struct wait *wait)
 {
 	int64_t left;
 
 	if (wait->deadline_ns < 0)
 		return -1;
-	left = wait->deadline_ns - now_ns();
+	left = wait->deadline_ns - boottime_ns();
 	return left > 0 ? left : 0;
-}
-
-static int parse_timeout(const char *text, int64_t *ret_deadline_ns)
-{
-	double seconds;
-	char *end;
-
-	seconds = strtod(text, &end);
-	if (end == text || *end || !(seconds >= 0 && seconds <= 1e9))
-		return -EINVAL;
-	*ret_deadline_ns = now_ns() + (int64_t)(seconds * 1e9);
-	return 0;
 }
 
 static int parse_generation(const char *text, uint64_t *ret_generation)
@@ -78,14 +60,10 @@ static int parse(int argc, char **argv, struct wait *wait)
 	int option;
 
 	while ((option = getopt_long(argc, argv, "", table, NULL)) != -1) {
-		if (option == 's') {
+		if (option == 's')
 			wait->settled = true;
-		} else if (option != 't') {
+		else if (option != 't' || arguments_deadline(optarg, &wait->deadline_ns))
 			return -EINVAL;
-		} else if (parse_timeout(optarg, &wait->deadline_ns)) {
-			fprintf(stderr, "vmgenctl: \"%s\" is not a number of seconds\n", optarg);
-			return -EINVAL;
-		}
 	}
 	if (optind == argc)
 		return 0;
@@ -94,10 +72,8 @@ static int parse(int argc, char **argv, struct wait *wait)
 		fprintf(stderr, "vmgenctl: \"%s\" is not a generation\n", argv[optind]);
 		return -EINVAL;
 	}
-	if (optind + 1 == argc)
-		return 0;
-	fprintf(stderr, "vmgenctl: wait takes no second argument \"%s\"\n", argv[optind + 1]);
-	return -E2BIG;
+	optind++;
+	return arguments_end(argc, argv, "wait") ? 0 : -E2BIG;
 }
 
 static bool vmgend_runs(const struct ctl *ctl)
@@ -115,11 +91,11 @@ static bool vmgend_runs(const struct ctl *ctl)
  * Returns 0 when vmgend has handled the present generation, else -EAGAIN;
  * -ENXIO: the host provides no ID; -ESRCH: vmgend does not run.
  */
-static int check_handled(const struct ctl *ctl, struct vmgen *device, uint64_t *ret_generation)
+static int check_handled(const struct ctl *ctl, struct wait *wait, uint64_t *ret_generation)
 {
 	struct vmgen_event event;
 	uint64_t handled;
-	int r = vmgen_event(device, &event);
+	int r = vmgen_event(wait->device, &event);
 
 	if (r)
 		return r;
@@ -133,20 +109,49 @@ static int check_handled(const struct ctl *ctl, struct vmgen *device, uint64_t *
 	return 0;
 }
 
+/* Returns 0: what vmgend says is what is waited for; -EAGAIN; -ESRCH: it does not run. */
+static int check_told(const struct ctl *ctl, struct wait *wait, uint64_t *ret_generation)
+{
+	struct json_object *status;
+	uint64_t generation;
+	bool running, handled;
+	int r;
+
+	r = vmgend_status(ctl->runtime_dir, &status, &running);
+	if (r)
+		return r == -ENOENT ? -ESRCH : r;
+	r = json_get_number(status, "generation", &generation);
+	handled = view_is_true(status, "handled");
+	json_object_put(status);
+	if (r)
+		return r;
+	if (!running)
+		return -ESRCH;
+	/* Without a known one, and not for settled, this is where it begins. */
+	if (!wait->has_known && !wait->settled) {
+		wait->has_known = true;
+		wait->known = generation;
+	}
+	if ((wait->has_known && generation == wait->known) || (wait->settled && !handled))
+		return -EAGAIN;
+	*ret_generation = generation;
+	return 0;
+}
+
 /* Looks again and again, because vmgend may end without a word. */
-static int wait_handled(const struct ctl *ctl, struct vmgen *device, const struct wait *wait,
-			uint64_t *ret_generation)
+static int wait_handled(const struct ctl *ctl, struct wait *wait, uint64_t *ret_generation)
 {
 	const struct timespec pause = { .tv_nsec = 100000000 };
-	int64_t seen_ns = now_ns();
+	int64_t seen_ns = boottime_ns();
 	int r;
 
 	for (;;) {
-		r = check_handled(ctl, device, ret_generation);
+		r = wait->device ? check_handled(ctl, wait, ret_generation) :
+		    check_told(ctl, wait, ret_generation);
 		if (r == -EAGAIN)
-			seen_ns = now_ns();
+			seen_ns = boottime_ns();
 		/* It may just be starting again. */
-		else if (r != -ESRCH || now_ns() - seen_ns > RESTART_NS)
+		else if (r != -ESRCH || boottime_ns() - seen_ns > RESTART_NS)
 			return r;
 		if (!left_ns(wait))
 			return -ETIMEDOUT;
@@ -154,7 +159,7 @@ static int wait_handled(const struct ctl *ctl, struct vmgen *device, const struc
 	}
 }
 
-static int wait_change(struct vmgen *device, const struct wait *wait, uint64_t *ret_generation)
+static int wait_change(const struct wait *wait, uint64_t *ret_generation)
 {
 	uint64_t known = wait->known;
 	struct vmgen_event event;
@@ -162,12 +167,23 @@ static int wait_change(struct vmgen *device, const struct wait *wait, uint64_t *
 
 	/* For settled alone, the present generation will do. */
 	if (!wait->has_known && !wait->settled) {
-		r = vmgen_event(device, &event);
+		r = vmgen_event(wait->device, &event);
 		if (r)
 			return r;
 		known = event.generation;
 	}
-	return vmgen_wait(device, known, left_ns(wait), ret_generation);
+	return vmgen_wait(wait->device, known, left_ns(wait), ret_generation);
+}
+
+static bool vmgend_has_another(const struct ctl *ctl)
+{
+	struct view view;
+	bool fallback;
+
+	view_read(ctl, &view);
+	fallback = view.fallback;
+	view_clear(&view);
+	return fallback;
 }
 
 static enum ctl_exit report(int r, uint64_t generation)
@@ -193,23 +209,22 @@ static enum ctl_exit report(int r, uint64_t generation)
 enum ctl_exit ctl_wait(const struct ctl *ctl, int argc, char **argv)
 {
 	struct wait wait = { .deadline_ns = -1 };
-	struct vmgen *device;
 	uint64_t generation = 0;
 	enum guest guest;
 	int r;
 
 	if (parse(argc, argv, &wait))
 		return CTL_USAGE;
-	r = vmgen_open(ctl->device, VMGEN_VMGENID, &device);
-	if (r) {
+	r = vmgen_open(ctl->device, VMGEN_VMGENID, &wait.device);
+	if (r && !vmgend_has_another(ctl)) {
 		guest = guest_diagnose(r, ctl->device, GUEST_SYSFS);
 		fprintf(stderr, "vmgenctl: cannot use %s: %s; %s\n", ctl->device, strerror(-r),
 			guest_explain(guest));
 		return ctl_guest_exit(guest);
 	}
-	r = wait_change(device, &wait, &generation);
-	if (!r && wait.settled)
-		r = wait_handled(ctl, device, &wait, &generation);
-	vmgen_close(device);
+	r = wait.device ? wait_change(&wait, &generation) : 0;
+	if (!r && (wait.settled || !wait.device))
+		r = wait_handled(ctl, &wait, &generation);
+	vmgen_close(wait.device);
 	return report(r, generation);
 }

@@ -61,12 +61,21 @@ def lines_of_waiters(axes, rows):
     axes.legend()
 
 
+def bars_of_latencies(axes, rows):
+    axes.barh([f"{row['what']}\n{row['kernel']}" for row in rows],
+              [row["instructions"] for row in rows])
+    axes.invert_yaxis()
+    axes.set_xscale("log")
+    axes.set_xlabel("instructions, clone's first to this")
+
+
 PANELS = {
     "host": ("A check, this machine", bars_of_costs),
     "guest": ("A check, emulated guest", bars_of_costs),
     "stale": ("Stale rounds after a resume",
               lambda axes, rows: bars_of_groups(axes, rows, "way", "rounds", "rounds (largest)")),
     "waiters": ("Wake-up from poll", lines_of_waiters),
+    "latency": ("Answers to a change", bars_of_latencies),
     "randomness": ("Random numbers in common",
                    lambda axes, rows: bars_of_groups(axes, rows, "way", "common",
                                                      "in common (largest pair)")),

@@ -12,6 +12,7 @@ import subprocess
 import sys
 
 import check
+import latency
 import randomness
 import stale
 import waiters
@@ -26,6 +27,8 @@ PARTS = {
               stale.measure, stale.COLUMNS),
     "waiters": ("Instructions from a change being noticed to the return of poll, 1 CPU",
                 waiters.measure, waiters.COLUMNS),
+    "latency": ("Instructions from the first of a clone, 1 CPU",
+                latency.measure, latency.COLUMNS),
     "randomness": ("Random numbers that pairs of siblings have in common",
                    randomness.measure, randomness.COLUMNS),
 }

@@ -32,6 +32,8 @@ static inline void rig_create(void)
 	free(config.runtime_dir);
 	free(config.hook_path);
 	free(config.hook_settings_dir);
+	/* Tests of all else need not wait. */
+	config.jitter_sec = 0;
 	config.state_dir = strdup(scratch_path("state"));
 	config.runtime_dir = strdup(scratch_directory);
 	config.hook_path = strdup(scratch_path("hooks"));
@@ -72,11 +74,24 @@ static inline void begin_record(enum event event)
 	int fd;
 
 	record_clear(&record);
-	record = (struct record){ .id_hash = HASH, .event = event, .generation = 42 };
+	record = (struct record){
+		.id_hash = HASH, .event = event, .generation = 42,
+		.hint = "unknown", .source = "vmgenid",
+	};
 	state.run = record;
 	if (state_open(config.state_dir, &fd) || state_save(fd, &state))
 		scratch_give_up("state");
 	close(fd);
+}
+
+/* Until a hook has made this file. */
+static inline void wait_for(const char *name)
+{
+	const struct timespec pause = { .tv_nsec = 5000000 };
+	int i;
+
+	for (i = 0; i < 2000 && access(scratch_path("%s", name), F_OK); i++)
+		nanosleep(&pause, NULL);
 }
 
 static inline void advance_to_end(struct run *run)

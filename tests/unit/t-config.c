@@ -22,8 +22,12 @@ static int read_text(struct config *config, const char *text)
 static void test_good(struct config *config)
 {
 	equal(read_text(config, "# comment\n\n[vmgend]\n  hook-timeout = 7 ; why\n"
-			"hook-path=/a:/b\nhook-settings=/c\n"), 0, "a good file");
+			"hook-path=/a:/b\nhook-settings=/c\njitter=0\nboot-change=ignore\n"
+			"intent-file=/d\nseed-file=/e\n"), 0, "a good file");
+	equal(config->boot_change, BOOT_CHANGE_IGNORE, "boot-change");
+	ok(!strcmp(config->intent_file, "/d") && !strcmp(config->seed_file, "/e"), "intent-file, seed-file");
 	equal(config->hook_timeout_sec, 7, "hook-timeout");
+	equal(config->jitter_sec, 0, "jitter");
 	ok(!strcmp(config->hook_path, "/a:/b"), "hook-path");
 	ok(!strcmp(config->hook_settings_dir, "/c"), "hook-settings");
 	scratch_mkdir("c.conf.d", 0755);
@@ -57,8 +61,10 @@ static void test_bad(struct config *config)
 		{ "[vmgend]\nhook-timeout=90s\n", "a number of seconds from 1 to 86400" },
 		{ "[vmgend]\nhook-timeout=99999999999999999999999\n", "bad value" },
 		{ "[vmgend]\nhook-timeout=\n", "bad value \"\"" },
+		{ "[vmgend]\njitter=-1\n", "a number of seconds from 0 to 86400" },
 		{ "[vmgend]\nhook-path=/a:b\n", "bad value \"/a:b\"" },
 		{ "[vmgend]\nhook-path=/a:\n", "bad value \"/a:\"" },
+		{ "[vmgend]\nboot-change=yes\n", "must be \"run\", \"ignore\" or \"auto\"" },
 		{ "[vmgend]\nhook-settings=c\n", "must be an absolute path" },
 		{ "[vmgend]\nhook-timeout=5\n hook-timeout=x\n", "c.conf:3: bad value \"x\"" },
 		{ "[vmgend]\nnonsense\n", "c.conf:2: expected [section], key = value" },
@@ -77,6 +83,29 @@ static void test_bad(struct config *config)
 	ok(strstr(error, "c.conf:2: the line is too long"), "and told");
 }
 
+static void test_bad_settings(const struct config *config)
+{
+	static const struct {
+		const char *text, *message;
+	} cases[] = {
+		{ "retries=11", "of \"retries\": must be a number from 0 to 10" },
+		{ "retries=", "of \"retries\"" },
+		{ "jitter=86401", "of \"jitter\": must be a number of seconds from 0 to 86400" },
+		{ "user=", "of \"user\": must be the name of a user" },
+		{ "user=0123456789012345678901234567890123456789012345678901234567890123", "of \"user\"" },
+	};
+	struct hook_settings settings;
+	char text[128];
+	size_t i;
+
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		snprintf(text, sizeof(text), "[hook]\n%s\n", cases[i].text);
+		scratch_write("hooks.conf.d/10-a.conf", text, 0644);
+		ok(config_read_hook(config, "10-a", &settings, error) == -EINVAL &&
+		   strstr(error, cases[i].message), "%s is refused", cases[i].text);
+	}
+}
+
 static void test_hooks(struct config *config)
 {
 	struct hook_settings settings;
@@ -86,12 +115,25 @@ static void test_hooks(struct config *config)
 	config->hook_timeout_sec = 33;
 	equal(config_read_hook(config, "10-a", &settings, error), 0, "a hook without a file");
 	ok(settings.enabled && settings.timeout_sec == 33, "has the defaults");
+	ok(!settings.retries && !*settings.user && !settings.jitter_sec, "all of them");
+	config->jitter_sec = 12;
+	equal(config_hook_defaults(config, "39-a").jitter_sec, 0, "no jitter below 40");
+	equal(config_hook_defaults(config, "40-a").jitter_sec, 12, "from there on that of vmgend.conf");
 	equal(config_check_hooks(config, error), 0, "no directory is no mistake");
+	equal(config_check_users(config, error), 0, "nor is it for users");
 	scratch_mkdir("hooks.conf.d", 0755);
-	scratch_write("hooks.conf.d/10-a.conf", "[hook]\nenabled=no\ntimeout=3\n", 0644);
+	scratch_write("hooks.conf.d/10-a.conf", "[hook]\nenabled=no\ntimeout=3\nretries=4\njitter=5\nuser=nobody\n", 0644);
 	equal(config_read_hook(config, "10-a", &settings, error), 0, "a hook with a file");
 	ok(!settings.enabled && settings.timeout_sec == 3, "has its own settings");
+	ok(settings.retries == 4 && settings.jitter_sec == 5 && !strcmp(settings.user, "nobody"),
+	   "all of them");
 	equal(config_check_hooks(config, error), 0, "the files are good");
+	equal(config_check_users(config, error), 0, "so is the user");
+	scratch_write("hooks.conf.d/10-a.conf", "[hook]\nuser=no-such-user\n", 0644);
+	equal(config_check_hooks(config, error), 0, "who is not a user may become one");
+	equal(config_check_users(config, error), -ENOENT, "but is told");
+	ok(strstr(error, "10-a.conf: user \"no-such-user\": there is no such user"), "with the file");
+	test_bad_settings(config);
 	unlink(scratch_path("hooks.conf.d/10-a.conf"));
 	(void)!mkfifo(scratch_path("hooks.conf.d/10-a.conf"), 0644);
 	equal(config_read_hook(config, "10-a", &settings, error), -EINVAL, "a FIFO is refused, without waiting for a writer");
@@ -110,6 +152,23 @@ static void test_hooks(struct config *config)
 	ok(strstr(error, "\"a\" is not the name of a hook"), "and told");
 }
 
+static void test_reload(struct config *config)
+{
+	const char *path = scratch_path("c.conf");
+
+	free(config->state_dir);
+	config->state_dir = strdup("/mine");
+	equal(read_text(config, "[vmgend]\nhook-timeout=7\nhook-settings=/none\n"), 0, "a good file");
+	scratch_write("c.conf", "[vmgend]\nhook-timeout=8\nx=1\n", 0644);
+	equal(config_reload(config, path, true, error), -EINVAL, "a mistake in a new one");
+	ok(strstr(error, "c.conf:3: unknown key \"x\""), "it is named");
+	ok(config->hook_timeout_sec == 7 && !strcmp(config->hook_settings_dir, "/none"), "nothing of it is taken over");
+	scratch_write("c.conf", "[vmgend]\nhook-path=/new\n", 0644);
+	equal(config_reload(config, path, true, error), 0, "a good one");
+	ok(config->hook_timeout_sec == 90 && !strcmp(config->hook_path, "/new"), "all of it is, what it leaves out too");
+	ok(!strcmp(config->state_dir, "/mine"), "the command line's paths stay");
+}
+
 int main(void)
 {
 	struct config config;
@@ -117,9 +176,11 @@ int main(void)
 	scratch_create();
 	equal(config_init(&config), 0, "the defaults");
 	equal(config.hook_timeout_sec, 90, "90 s for a hook");
+	equal(config.jitter_sec, 5, "up to 5 s of jitter");
 	test_good(&config);
 	test_bad(&config);
 	test_hooks(&config);
+	test_reload(&config);
 	config_clear(&config);
 	return tap_done();
 }

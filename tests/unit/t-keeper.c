@@ -68,7 +68,7 @@ static void test_outcomes(void)
 	scratch_write("hooks/16-lost", "#!/nonexistent/interpreter\n", 0755);
 	scratch_write("hooks/17-text", "no first line\n", 0755);
 	(void)!symlink("10-good", scratch_path("hooks/18-link"));
-	hook("19-orphan", "kill -KILL $PPID; exit 0");
+	hook("19-orphan", "echo >>out-orphan; kill -KILL $PPID; sleep 1000");
 	hook("20-off", "touch out-off");
 	scratch_write("conf/20-off.conf", "[hook]\nenabled=no\n", 0644);
 	hook("11-guard", "exit 0");
@@ -90,6 +90,7 @@ static void test_outcomes(void)
 	expect("17-text", OUTCOME_UNUSABLE, 0, "a script needs #!");
 	expect("18-link", OUTCOME_UNUSABLE, 0, "is a symbolic link");
 	expect("19-orphan", OUTCOME_LOST, 0, "nobody knows how it ended");
+	ok(!strcmp(scratch_read("out-orphan"), "\n\n\n"), "19-orphan: run again, but not for ever");
 	ok(!record_result(&record, "20-off") && access(scratch_path("out-off"), F_OK), "20-off: not run");
 	ok(strstr(scratch_read("log"), "20-off: not run:") != NULL, "20-off: told");
 	expect("11-guard", OUTCOME_SUCCEEDED, 0, "11-guard: run with default settings");
@@ -116,6 +117,9 @@ static void test_environment(void)
 	hook("20-env", "[ \"$0\" = /proc/self/fd/3 ] || exit 1\necho \"$#:$1:$2:$PWD\" >out-env; env | grep -v ^PWD= | LC_ALL=C sort >>out-env\n"
 	     "cd /proc/$$/fd; echo * >>/$OLDPWD/out-env");
 	begin_record(EVENT_CHANGED);
+	strcpy(record.source, "vmclock");
+	strcpy(record.hint, "rollback");
+	strcpy(record.intent, "restore");
 	umask(077);
 	run_hooks();
 	umask(022);
@@ -126,8 +130,8 @@ static void test_environment(void)
 	snprintf(command, sizeof(command),
 		 "2:changed:42:%s\nLANG=C.UTF-8\n"
 		 "OLDPWD=/\nPATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\n"
-		 "VMGEN_EVENT=changed\nVMGEN_GENERATION=42\nVMGEN_HINT=unknown\n"
-		 "VMGEN_ID_HASH=" HASH "\nVMGEN_INTENT=\nVMGEN_SOURCE=vmgenid\n", scratch_directory);
+		 "VMGEN_EVENT=changed\nVMGEN_GENERATION=42\nVMGEN_HINT=rollback\n"
+		 "VMGEN_ID_HASH=" HASH "\nVMGEN_INTENT=restore\nVMGEN_SOURCE=vmclock\n", scratch_directory);
 	if (!ok(!strncmp(scratch_read("out-env"), command, strlen(command)), "arguments and environment"))
 		printf("# %s\n# %s\n", scratch_read("out-env"), command);
 	/* Of the shell: 10 is the script again, 4 the directory that it lists. */
@@ -159,12 +163,19 @@ static bool is_dead(const char *name)
 
 static void test_timeout(void)
 {
+	size_t size;
+
 	clean_hooks();
 	config.kill_grace_ms = 200;
 	hook("10-meek", "echo $$ >out-meek; sleep 1000");
 	/* Its child lives in the same group and holds the output open. */
 	hook("10-stubborn", "trap '' TERM; (trap '' TERM; sleep 1000) & echo $! >out-child; echo $$ >out-stubborn; while :; do sleep 1000; done");
 	hook("10-leader", "(trap '' TERM; sleep 1000) & echo $! >out-left; sleep 1000");
+	/* Neither in its session nor willing to end, and its parent is gone. */
+	hook("10-fugitive", "setsid sh -c 'trap \"\" TERM; (setsid sleep 1000 & echo $! >out-deeper); echo $$ >out-fugitive; while :; do sleep 1000; done' & sleep 1000");
+	/* Never the same process for long. */
+	scratch_write("out-hop", "#!/bin/sh\necho >>out-hops\nsleep 0.01\nsetsid ./out-hop &\n", 0755);
+	hook("10-rabbit", "trap '' TERM; ./out-hop & sleep 1000");
 	hook("10-chatty", "while :; do echo on and on; done");
 	hook("10-quick", "exit 0");
 	/* Leaves a child behind that holds the output open. */
@@ -172,6 +183,8 @@ static void test_timeout(void)
 	scratch_write("conf/10-meek.conf", "[hook]\ntimeout=3\n", 0644);
 	scratch_write("conf/10-stubborn.conf", "[hook]\ntimeout=3\n", 0644);
 	scratch_write("conf/10-leader.conf", "[hook]\ntimeout=3\n", 0644);
+	scratch_write("conf/10-fugitive.conf", "[hook]\ntimeout=3\n", 0644);
+	scratch_write("conf/10-rabbit.conf", "[hook]\ntimeout=3\n", 0644);
 	scratch_write("conf/10-chatty.conf", "[hook]\ntimeout=3\n", 0644);
 	begin_record(EVENT_CHANGED);
 	run_hooks();
@@ -184,8 +197,35 @@ static void test_timeout(void)
 	ok(kill(atoi(scratch_read("out-stubborn")), 0) && errno == ESRCH, "10-stubborn is gone");
 	ok(is_dead("out-child"), "and its child");
 	ok(is_dead("out-left"), "and what a leader left behind that obeyed");
+	ok(is_dead("out-fugitive"), "and what left its session");
+	size = strlen(scratch_read("out-hops"));
+	usleep(300000);
+	ok(size && strlen(scratch_read("out-hops")) == size, "and what moves on and on");
+	ok(is_dead("out-deeper"), "and what that had left behind");
 	ok(!strstr(scratch_read("log"), "10-quick: killed"), "10-quick was left alone");
 	ok(!kill(atoi(scratch_read("out-daemon")), SIGKILL), "what 10-daemon started lives on");
+}
+
+/* Its keeper is killed, by whomever. */
+static void test_lost(void)
+{
+	struct hook_result recorded = { .name = "10-recorded" };
+
+	clean_hooks();
+	/* The second time it does what it should have done at first. */
+	hook("10-again", "test -e out-once && exit 0; echo $$ >out-once; kill -KILL $PPID; sleep 1000");
+	/* Its result is on record when its keeper is killed. */
+	hook("10-recorded", "echo >>out-recorded; kill -KILL $PPID; sleep 1000");
+	hook("20-next", "test -e out-once");
+	begin_record(EVENT_CHANGED);
+	if (state_add_result(config.state_dir, HASH, &recorded))
+		scratch_give_up("state");
+	run_hooks();
+	expect("10-again", OUTCOME_SUCCEEDED, 0, "10-again: the process that looked after it is gone");
+	ok(is_dead("out-once"), "a hook does not outlive its keeper, so no two run at once");
+	expect("10-recorded", OUTCOME_SUCCEEDED, 0, NULL);
+	ok(!strcmp(scratch_read("out-recorded"), "\n"), "what is on record counts, and is not run again");
+	expect("20-next", OUTCOME_SUCCEEDED, 0, NULL);
 }
 
 static void test_output(void)
@@ -209,6 +249,21 @@ static void test_output(void)
 	ok(strstr(scratch_read("log"), "11-odd| last\n"), "a last line without a newline is logged");
 }
 
+/* Has something to do before it ends, outside of its session. */
+static void test_grace(void)
+{
+	clean_hooks();
+	config.kill_grace_ms = 60000;
+	hook("10-tidy", "setsid sh -c 'trap \"sleep 0.1; touch out-tidy; exit\" TERM; while :; do sleep 0.02; done' & sleep 1000");
+	scratch_write("conf/10-tidy.conf", "[hook]\ntimeout=1\n", 0644);
+	begin_record(EVENT_CHANGED);
+	run_hooks();
+	config.kill_grace_ms = 200;
+	expect("10-tidy", OUTCOME_TIMED_OUT, 0, NULL);
+	ok(record_result(&record, "10-tidy")->duration_ms < 60000, "the grace is not waited for");
+	ok(!access(scratch_path("out-tidy"), F_OK), "what obeys gets its time for that");
+}
+
 int main(int argc, char **argv)
 {
 	if (argc == 3 && getenv("VMGEN_EVENT"))
@@ -217,6 +272,8 @@ int main(int argc, char **argv)
 	test_outcomes();
 	test_environment();
 	test_timeout();
+	test_grace();
+	test_lost();
 	test_output();
 	rig_clear();
 	return tap_done();

@@ -35,11 +35,15 @@ static void test_twice(void)
 	   !stat(directory, &st) && (st.st_mode & 07777) == 0700, "for root alone");
 	equal(take("a", &second, &holder), -EWOULDBLOCK, "not taken twice");
 	equal(holder, getpid(), "the holder is named");
+	holder = 0;
+	ok(!lock_holder(directory, "a", &holder) && holder == getpid(), "and found");
 	equal(take("b", &third, NULL), 0, "another name is free");
 	close(third);
 	close(first);
 	equal(lock_take(second, NULL), 0, "free after close");
 	close(second);
+	equal(lock_holder(directory, "a", &holder), -ESRCH, "nobody holds it any more");
+	equal(lock_holder(directory, "never", &holder), -ESRCH, "nor one that never was");
 }
 
 static void test_wait(void)

@@ -5,10 +5,37 @@
  * The log: whole lines, with a priority where the journal reads them.
  */
 #include <errno.h>
+#include <stdarg.h>
 
 #include "log.h"
 #include "scratch.h"
 #include "tap.h"
+
+static char sent[8192];
+static unsigned int n_open;
+
+/* Instead of libc's. */
+void openlog(const char *name, int options, int facility)
+{
+	sprintf(sent, "%s %d %d ", name, options == LOG_PID, facility == LOG_DAEMON);
+	n_open++;
+}
+
+void syslog(int priority, const char *format, ...)
+{
+	char *end = sent + strlen(sent);
+	va_list args;
+
+	end += sprintf(end, "<%d>", priority);
+	va_start(args, format);
+	vsnprintf(end, sizeof(sent) - (end - sent), format, args);
+	va_end(args);
+}
+
+void closelog(void)
+{
+	n_open--;
+}
 
 static void log_to_file(int with_stream)
 {
@@ -48,5 +75,11 @@ int main(void)
 	ok(!strncmp(log, "<3>bad: 7\n<6>two?lines", 22), "with the priority for the journal");
 	ok(strstr(log, "\n<4>xxx") && log[strlen(log) - 1] == '\n' && strlen(log) < 2200,
 	   "a long line is cut and still ends");
+	log_to_syslog();
+	log_to_file(1);
+	ok(!*scratch_read("log"), "with syslog nothing goes elsewhere");
+	log_notice("100%%: %s\n", "yes");
+	ok(!strcmp(sent, "vmgend 1 1 <5>100%: yes?"), "a line goes to syslog: %s", sent);
+	equal(n_open, 0, "and no connection stays open");
 	return tap_done();
 }

@@ -22,11 +22,16 @@
 
 static const uint8_t id[VMGEN_ID_SIZE] = "0123456789abcde";
 static char asked[256];
+/* What the kernel's pool holds before and after; 0: the kernel is asked. */
+static int pool_bits[2];
+static unsigned int n_counts;
+/* This request fails. */
+static unsigned long refused;
 
 /* Instead of libc's. */
 int ioctl(int fd, unsigned long request, ...)
 {
-	const struct rand_pool_info *pool;
+	struct rand_pool_info *pool;
 	char *end = asked + strlen(asked);
 	va_list args;
 
@@ -38,8 +43,18 @@ int ioctl(int fd, unsigned long request, ...)
 			memcmp(pool->buf, id, sizeof(id)) ? "" : ": the ID");
 	else if (request == RNDRESEEDCRNG)
 		strcpy(end, "reseed");
-	return syscall(SYS_ioctl, fd, request, pool);
+	if (request == refused) {
+		errno = EIO;
+		return -1;
+	}
+	if (!pool_bits[0] || request == RNDADDENTROPY)
+		return syscall(SYS_ioctl, fd, request, pool);
+	if (request == RNDGETENTCNT)
+		*(int *)pool = pool_bits[n_counts++ % 2];
+	return 0;
 }
+
+#define CLOCKS	"add 40 bytes for 0 bits, "
 
 static void reseed(const char *device, const char *hardware, const uint8_t *the_id, int want,
 		   size_t want_hardware, const char *want_asked, const char *name)
@@ -92,6 +107,39 @@ static void test_killed(void)
 	close(fifo);
 }
 
+static void test_refused(void)
+{
+	refused = RNDRESEEDCRNG;
+	reseed(RANDOM_DEVICE, "/nonexistent", NULL, -EIO, 0, CLOCKS "reseed", "a failed reseed: told");
+	refused = RNDGETENTCNT;
+	reseed(RANDOM_DEVICE, "/nonexistent", NULL, -EIO, 0, CLOCKS, "a pool that cannot be asked: told");
+	refused = RNDADDENTROPY;
+	reseed(RANDOM_DEVICE, scratch_path("short"), id, -EIO, 0, CLOCKS, "nothing can be added: told");
+	refused = 0;
+}
+
+/* Large ones are those of kernels before 5.17; since 5.18 one that was full stays full. */
+static void test_pool(void)
+{
+	static const struct {
+		int before, after, want;
+		const char *name;
+	} pools[] = {
+		{ 256, 256, 0, "a full pool: reseeds" },
+		{ 3000, 2744, 0, "a large pool: reseeds" },
+		{ 200, 8, 0, "a pool with enough: reseeds" },
+		{ 200, 200, -EAGAIN, "a pool with too little of what is wanted: told" },
+		{ 90, 96, -EAGAIN, "a pool with too little: told" },
+	};
+
+	for (size_t i = 0; i < sizeof(pools) / sizeof(pools[0]); i++) {
+		pool_bits[0] = pools[i].before;
+		pool_bits[1] = pools[i].after;
+		reseed(RANDOM_DEVICE, "/nonexistent", NULL, pools[i].want, 0, CLOCKS "reseed", pools[i].name);
+	}
+	pool_bits[0] = 0;
+}
+
 int main(void)
 {
 	size_t hardware;
@@ -103,19 +151,17 @@ int main(void)
 	if (mkfifo(scratch_path("fifo"), 0600))
 		scratch_give_up("fifo");
 	reseed(RANDOM_DEVICE, "/nonexistent", id, 0, 0,
-	       "add 16 bytes for 0 bits: the ID, reseed", "reseeds without hardware");
+	       CLOCKS "add 16 bytes for 0 bits: the ID, reseed", "reseeds without hardware");
 	reseed(RANDOM_DEVICE, scratch_path("short"), NULL, 0, 10,
-	       "add 10 bytes for 40 bits, reseed", "reseeds without an ID");
+	       CLOCKS "add 10 bytes for 40 bits, reseed", "reseeds without an ID");
 	reseed(RANDOM_DEVICE, scratch_path("short"), id, 0, 10,
-	       "add 10 bytes for 40 bits, add 16 bytes for 0 bits: the ID, reseed", "reseeds with both");
+	       CLOCKS "add 10 bytes for 40 bits, add 16 bytes for 0 bits: the ID, reseed", "reseeds with both");
 	reseed(RANDOM_DEVICE, scratch_path("fifo"), id, 0, 0,
-	       "add 16 bytes for 0 bits: the ID, reseed", "reseeds with hardware that hangs");
+	       CLOCKS "add 16 bytes for 0 bits: the ID, reseed", "reseeds with hardware that hangs");
 	reseed("/nonexistent", "/nonexistent", id, -ENOENT, 0, "", "no device: told");
-	reseed("/dev/null", "/nonexistent", id, -ENOTTY, 0,
-	       "add 16 bytes for 0 bits: the ID, ", "another device: told");
-	reseed("/dev/null", "/nonexistent", NULL, -ENOTTY, 0, "reseed", "a failed reseed: told");
-	reseed("/dev/null", scratch_path("short"), id, -ENOTTY, 0,
-	       "add 10 bytes for 40 bits, ", "hardware that could not be used: told");
+	reseed("/dev/null", "/nonexistent", id, -ENOTTY, 0, CLOCKS, "another device: told");
+	test_refused();
+	test_pool();
 	pid = fork();
 	if (!pid)
 		_exit(setuid(65534) || random_reseed(RANDOM_DEVICE, "/nonexistent", id, &hardware) != -EPERM);

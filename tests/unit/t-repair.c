@@ -378,9 +378,15 @@ int main(void)
 	scratch_create();
 	if (config_init(&config))
 		scratch_give_up("memory");
+	config.jitter_sec = 0;
 	free(config.state_dir);
 	free(config.runtime_dir);
 	free(config.hook_path);
+	free(config.intent_file);
+	free(config.seed_file);
+	config.intent_file = strdup(scratch_path("intent"));
+	config.seed_file = strdup(scratch_path("seed"));
+	config.sysfs = scratch_directory;
 	config.state_dir = strdup(scratch_path("state"));
 	config.runtime_dir = strdup(scratch_directory);
 	config.hook_path = strdup(scratch_path("hooks"));

@@ -37,6 +37,7 @@ static void test_events(void)
 		{ EVENT_BOOT_CHANGED, "05-x 15-x " },
 		{ EVENT_UNKNOWN, "15-x " },
 		{ EVENT_ADOPTED, "" },
+		{ EVENT_TEST, "05-x 15-x 20-x 85-x " },
 	};
 	static const char *const names[] = { "05-x", "15-x", "20-x", "85-x" };
 	char text[64];

@@ -58,8 +58,15 @@ static struct state example(void)
 	struct state state = {
 		.boot_id = "01234567-89ab-cdef-0123-456789abcdef",
 		.handled = HASH_A,
+		.machine = {
+			.product_uuid = "0a1b2c3d-0000-4000-8000-00000000000a",
+			.n_macs = 1, .macs = { "52:54:00:00:00:01" },
+		},
+		.boots_changed = 3,
+		.intent_spent = true,
 		.run = {
 			.id_hash = HASH_B, .event = EVENT_CHANGED, .generation = UINT64_MAX,
+			.hint = "rollback", .intent = "clone", .source = "vmclock",
 			.detected_usec = 1234567890123456, .reseed_error = -ENODATA,
 		},
 	};
@@ -107,9 +114,13 @@ static void test_round_trip(void)
 	ok(!stat(scratch_path("state/state.json"), &st) && (st.st_mode & 07777) == 0600, "the file is 0600");
 	equal(load(&loaded, NULL), 0, "it is loaded");
 	ok(!strcmp(loaded.boot_id, state.boot_id) && !strcmp(loaded.handled, HASH_A), "boot and ID");
+	ok(!memcmp(&loaded.machine, &state.machine, sizeof(state.machine)) &&
+	   loaded.boots_changed == 3 && loaded.intent_spent, "the machine, boots and the used intent");
 	ok(!strcmp(loaded.run.id_hash, HASH_B) && loaded.run.event == EVENT_CHANGED &&
 	   loaded.run.generation == UINT64_MAX && loaded.run.detected_usec == 1234567890123456 &&
 	   loaded.run.reseed_error == -ENODATA, "the unfinished run");
+	ok(!strcmp(loaded.run.hint, "rollback") && !strcmp(loaded.run.intent, "clone") &&
+	   !strcmp(loaded.run.source, "vmclock"), "and what it is known to be");
 	ok(loaded.run.n_results == 1 && loaded.run.results[0].outcome == OUTCOME_FAILED &&
 	   loaded.run.results[0].status == 3, "and its result");
 	ok(!*loaded.last.id_hash, "nothing is made up");
@@ -151,6 +162,23 @@ static void refuse(const char *text, const char *want)
 	ok(load(&loaded, &reason) == -EBADMSG && strstr(reason, want), "refused: %s", want);
 }
 
+#define RUN "{\"version\":1,\"run\":{\"id_hash\":\"" HASH_A "\",\"event\":\"changed\",\"generation\":1," \
+	"\"detected_usec\":1,\"finished_usec\":0,\"reseed_errno\":0,\"incomplete\":false,\"hooks\":{}"
+
+static void test_older(void)
+{
+	struct state loaded;
+
+	scratch_write("state/state.json", RUN "}}", 0600);
+	equal(load(&loaded, NULL), 0, "the run of an earlier release");
+	ok(!strcmp(loaded.run.hint, "unknown") && !*loaded.run.intent &&
+	   !strcmp(loaded.run.source, "vmgenid"), "has what was true then");
+	state_clear(&loaded);
+	refuse(RUN ",\"intent\":1}}", "damaged");
+	refuse(RUN ",\"source\":\"a\\nb\"}}", "damaged");
+	refuse(RUN ",\"hint\":\"aaaaaaaaaaaaaaaa\"}}", "damaged");
+}
+
 static void test_foreign(void)
 {
 	struct state loaded, state;
@@ -165,6 +193,8 @@ static void test_foreign(void)
 	refuse("{\"version\":1,\"handled\":\"x\"}", "damaged");
 	refuse("{\"version\":1,\"handled\":7}", "damaged");
 	refuse("{\"version\":1,\"run\":[]}", "damaged");
+	refuse("{\"version\":1,\"machine\":1}", "damaged");
+	refuse("{\"version\":1,\"boots_changed\":-1}", "damaged");
 	refuse("{\"version\":1,\"run\":{\"id_hash\":\"" HASH_A "\",\"event\":\"changed\",\"generation\":1,"
 	       "\"detected_usec\":1,\"finished_usec\":0,\"reseed_errno\":0,\"incomplete\":false,"
 	       "\"hooks\":{\"../x\":{\"outcome\":\"succeeded\",\"status\":0,\"duration_ms\":1}}}}", "damaged");
@@ -291,10 +321,27 @@ static void test_results(void)
 	state_clear(&state);
 }
 
+static void test_forget(void)
+{
+	struct state loaded;
+	int fd;
+
+	scratch_write("state/state.json.bad", "x", 0600);
+	equal(state_open(directory, &fd), 0, "locked");
+	steps[0] = '\0';
+	equal(state_forget(fd), 0, "forgotten");
+	expect_steps("sync directory, ");
+	equal(state_forget(fd), 0, "nothing is left to forget");
+	close(fd);
+	equal(load(&loaded, NULL), -ENOENT, "there is no state");
+	ok(access(scratch_path("state/state.json.bad"), F_OK), "nor a damaged one");
+}
+
 static void test_no_directory(void)
 {
 	struct state state = example(), loaded;
 
+	scratch_write("state/state.json", "", 0600);
 	strcpy(directory, scratch_path("state/state.json"));
 	equal(save(&state), -ENOTDIR, "a file in the place of the directory");
 	equal(load(&loaded, NULL), -ENOTDIR, "is told");
@@ -309,10 +356,12 @@ int main(void)
 	strcpy(directory, scratch_path("state"));
 	test_round_trip();
 	test_truncated();
+	test_older();
 	test_foreign();
 	test_failed_write();
 	test_killed();
 	test_results();
+	test_forget();
 	test_no_directory();
 	return tap_done();
 }

@@ -47,6 +47,14 @@ static void test_status(void)
 	ok(json_object_object_get_ex(json, "run", &value) &&
 	   json_object_object_get_ex(value, "reseed_errno", &value) &&
 	   json_object_get_int(value) == ENODATA, "a failed reseed is told");
+	ok(json_object_object_get_ex(json, "lost", &value) && !json_object_array_length(value), "nothing is lost");
+	json_object_put(json);
+	status.source = WITNESS_SYSGENID;
+	equal(status_write(scratch_directory, &status), 0, "written for another witness");
+	json = json_tokener_parse(scratch_read("status.json"));
+	ok(json_object_object_get_ex(json, "source", &value) && !strcmp(json_object_get_string(value), "sysgenid"), "its name");
+	ok(json_object_object_get_ex(json, "lost", &value) && json_object_array_length(value) == 1 &&
+	   strstr(json_object_get_string(json_object_array_get_idx(value, 0)), "is down is not seen"), "what is lost");
 	json_object_put(json);
 	ok(access(scratch_path(".status.json.new"), F_OK), "nothing is left behind");
 	equal(status_write(scratch_path("none"), &status), -ENOENT, "no directory: told");

@@ -39,6 +39,14 @@ struct vmgen *vmgen_close(struct vmgen *v)
 	return NULL;
 }
 
+int vmgen_info(struct vmgen *v, struct vmgen_info *ret_info, size_t size)
+{
+	(void)v;
+	(void)size;
+	*ret_info = (struct vmgen_info){ .device = VMGEN_VMGENID };
+	return 0;
+}
+
 int vmgen_fd(const struct vmgen *v)
 {
 	(void)v;
@@ -159,6 +167,45 @@ static void test_life(void)
 	close(saved);
 }
 
+static void reload(pid_t pid, const char *text)
+{
+	scratch_write("conf", text, 0644);
+	told[0] = '\0';
+	(void)kill(pid, SIGHUP);
+	ok(is_told("RELOADING=1\nMONOTONIC_USEC="), "SIGHUP is told");
+	ok(is_told("READY=1"), "and its end");
+}
+
+static void test_reload(void)
+{
+	char good[PATH_MAX + 64], other[PATH_MAX + 64];
+	int saved = dup(STDERR_FILENO);
+	int fd = open(scratch_path("log"), O_WRONLY | O_CREAT | O_APPEND, 0600);
+	pid_t pid;
+
+	snprintf(good, sizeof(good), "[vmgend]\nhook-path=%s\n", scratch_path("hooks"));
+	snprintf(other, sizeof(other), "[vmgend]\nhook-path=%s\n", scratch_path("other"));
+	dup2(fd, STDERR_FILENO);
+	close(fd);
+	pid = start_vmgend();
+	dup2(saved, STDERR_FILENO);
+	close(saved);
+	ok(is_told("READY=1"), "started");
+	reload(pid, "[vmgend]\nhook-path=/nowhere\nhook-timeuot=1\n");
+	ok(strstr(scratch_read("log"), "stays as it is: ") && strstr(scratch_read("log"), "conf:3: unknown key"),
+	   "a mistake is named");
+	change();
+	ok(is_told("last: changed, 0 without success") && strstr(scratch_read("log"), "10-guard: succeeded"),
+	   "and the good configuration holds");
+	reload(pid, other);
+	change();
+	ok(is_told("last: changed, 0 without success") && strstr(scratch_read("log"), "99-other: succeeded"),
+	   "without a mistake the new one does");
+	equal(end_vmgend(pid, SIGTERM), EXIT_STOPPED, "ended");
+	scratch_write("conf", good, 0644);
+	unlink(scratch_path("log"));
+}
+
 static void test_boot(void)
 {
 	char command[3 * PATH_MAX];
@@ -170,12 +217,38 @@ static void test_boot(void)
 		scratch_give_up("sed");
 	change();
 	pid = start_vmgend();
-	ok(is_told("EXTEND_TIMEOUT_USEC=130000000") && is_told("STATUS=Generation 3: boot-changed"),
+	ok(is_told("EXTEND_TIMEOUT_USEC=130000000") && is_told("STATUS=Generation 5: boot-changed"),
 	   "a run at boot asks for time");
 	ok(is_told("WATCHDOG=1") && !strstr(told, "READY=1"), "other services wait for it");
 	scratch_write("go", "", 0600);
 	ok(is_told("READY=1"), "until it is over");
 	equal(end_vmgend(pid, SIGTERM), EXIT_STOPPED, "ended");
+}
+
+/* What only waits for its moment must not outlive a daemon that is stopped. */
+static void test_jitter(void)
+{
+	int saved = dup(STDERR_FILENO), i;
+	pid_t pid;
+
+	scratch_mkdir("settings", 0755);
+	scratch_write("settings/50-late.conf", "[hook]\njitter=86400\n", 0644);
+	scratch_write("hooks/50-late", "#!/bin/sh\n", 0755);
+	(void)!freopen(scratch_path("log"), "w", stderr);
+	pid = start_vmgend();
+	dup2(saved, STDERR_FILENO);
+	close(saved);
+	(void)is_told("READY=1");
+	change();
+	for (i = 0; i < 1000 && !strstr(scratch_read("log"), "50-late: begins in"); i++)
+		usleep(10000);
+	equal(end_vmgend(pid, SIGTERM), EXIT_STOPPED, "it is stopped while a hook waits for its moment");
+	unlink(scratch_path("settings/50-late.conf"));
+	pid = start_vmgend();
+	ok(is_told("; last: changed, 0 without success"), "the next start runs the hook");
+	equal(end_vmgend(pid, SIGTERM), EXIT_STOPPED, "ended");
+	ok(strstr(scratch_read("log"), "50-late: left to the next run"), "that is told");
+	unlink(scratch_path("hooks/50-late"));
 }
 
 static void test_failed_start(void)
@@ -227,13 +300,18 @@ int main(void)
 	(void)setenv("WATCHDOG_USEC", "200000", 1);
 	device->generation = 1;
 	scratch_mkdir("hooks", 0755);
-	snprintf(text, sizeof(text), "[vmgend]\nhook-path=%s\n", scratch_path("hooks"));
+	snprintf(text, sizeof(text), "[vmgend]\njitter=0\nhook-settings=%s\nhook-path=%s\nintent-file=%s\nseed-file=%s\n",
+		 scratch_path("settings"), scratch_path("hooks"), scratch_path("intent"), scratch_path("seed"));
 	scratch_write("conf", text, 0644);
 	snprintf(text, sizeof(text), "#!/bin/sh\n[ $1 = changed ] && exit\nuntil [ -e %s ]; do sleep 0.05; done\n",
 		 scratch_path("go"));
 	scratch_write("hooks/10-guard", text, 0755);
+	scratch_mkdir("other", 0755);
+	scratch_write("other/99-other", "#!/bin/sh\n", 0755);
 	test_life();
+	test_reload();
 	test_boot();
+	test_jitter();
 	test_failed_start();
 	test_bad_config();
 	return tap_done();

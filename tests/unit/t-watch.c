@@ -50,6 +50,80 @@ static const struct example examples[] = {
 	{ "no ID", 0, here, "a", NULL, NULL, EVENT_NONE, EVENT_NONE },
 };
 
+/* Without the module IDs are made up for one boot. */
+struct made_up {
+	const char *what;
+	enum witness_kind source;
+	const char *boot, *last, *last_source, *run, *run_source, *seen;
+	bool changed_here;
+	enum event run_event, want;
+	bool resumes;
+};
+
+static const struct made_up made_up[] = {
+	{ "log: nothing is known", WITNESS_KMSG, here, "a", "kmsg", NULL, "", "b", false, EVENT_NONE, EVENT_NONE, false },
+	{ "log: rebooted", WITNESS_KMSG, before, "a", "kmsg", NULL, "", "b", false, EVENT_NONE, EVENT_NONE, false },
+	{ "log: a line came", WITNESS_KMSG, here, "a", "kmsg", NULL, "", "b", true, EVENT_NONE, EVENT_CHANGED, false },
+	{ "log: unfinished run", WITNESS_KMSG, here, "a", "kmsg", "c", "kmsg", "b", false, EVENT_CHANGED, EVENT_CHANGED, true },
+	{ "log: the same, rebooted", WITNESS_KMSG, before, "a", "kmsg", "c", "kmsg", "b", false, EVENT_CHANGED, EVENT_BOOT_CHANGED, true },
+	{ "log: unfinished run of the module", WITNESS_KMSG, here, NULL, "", "c", "vmgenid", "b", false, EVENT_CHANGED, EVENT_CHANGED, true },
+	{ "log: unfinished run, and a line came", WITNESS_KMSG, here, "a", "kmsg", "c", "kmsg", "b", true, EVENT_CHANGED, EVENT_CHANGED, false },
+	{ "counter: nothing happened", WITNESS_VMCLOCK, here, "a", "vmclock", NULL, "", "a", false, EVENT_NONE, EVENT_NONE, false },
+	{ "counter: moved", WITNESS_VMCLOCK, here, "a", "vmclock", NULL, "", "b", false, EVENT_NONE, EVENT_CHANGED, false },
+	{ "counter: rebooted", WITNESS_VMCLOCK, before, "a", "vmclock", NULL, "", "b", false, EVENT_NONE, EVENT_ADOPTED, false },
+	{ "counter: after the module", WITNESS_VMCLOCK, here, "a", "vmgenid", NULL, "", "b", false, EVENT_NONE, EVENT_ADOPTED, false },
+	{ "counter: unfinished run", WITNESS_VMCLOCK, here, "a", "vmclock", "b", "vmclock", "b", false, EVENT_CHANGED, EVENT_CHANGED, true },
+	{ "counter: the same, and moved", WITNESS_VMCLOCK, here, "a", "vmclock", "b", "vmclock", "c", false, EVENT_CHANGED, EVENT_CHANGED, false },
+	{ "counter: unfinished run, rebooted", WITNESS_VMCLOCK, before, "a", "vmclock", "b", "vmclock", "c", false, EVENT_CHANGED, EVENT_BOOT_CHANGED, true },
+	{ "counter: unfinished run of the log", WITNESS_VMCLOCK, here, "a", "kmsg", "b", "kmsg", "c", false, EVENT_CHANGED, EVENT_CHANGED, true },
+};
+
+static void test_made_up(void)
+{
+	const struct made_up *e;
+	struct sighting sighting;
+	struct state state;
+	enum event got;
+	size_t i;
+
+	for (i = 0; i < sizeof(made_up) / sizeof(made_up[0]); i++) {
+		e = &made_up[i];
+		state = (struct state){ .run.event = e->run_event };
+		strcpy(state.boot_id, e->boot);
+		/* What the module's device showed stays on record. */
+		fill(state.handled, "z");
+		fill(state.last.id_hash, e->last);
+		strcpy(state.last.source, e->last_source);
+		fill(state.run.id_hash, e->run);
+		strcpy(state.run.source, e->run_source);
+		sighting = (struct sighting){
+			.source = e->source, .has_id = true, .made_up = true, .changed_here = e->changed_here,
+		};
+		fill(sighting.id_hash, e->seen);
+		got = watch_decide(0, &state, &sighting, here);
+		ok(got == e->want, "%s: %s", e->what, event_name(got));
+		ok(watch_resumes(&state, &sighting, here) == e->resumes, "%s: resumed or not", e->what);
+	}
+}
+
+static void test_continue(void)
+{
+	struct state state = {
+		.last = { .id_hash = "a", .source = "kmsg", .generation = 812 },
+	};
+	struct sighting sighting = { .source = WITNESS_KMSG, .made_up = true, .generation = 1 };
+
+	watch_continue(&state, here, &sighting);
+	equal(sighting.generation, 1, "lines of another boot do not count");
+	strcpy(state.boot_id, here);
+	watch_continue(&state, here, &sighting);
+	equal(sighting.generation, 812, "those of this one do");
+	sighting.generation = 900;
+	sighting.changed_here = true;
+	watch_continue(&state, here, &sighting);
+	equal(sighting.generation, 900, "a new one counts more");
+}
+
 int main(void)
 {
 	const struct example *e;
@@ -81,5 +155,7 @@ int main(void)
 	state.run.event = EVENT_CHANGED;
 	equal(watch_decide(0, &state, &sighting, here), EVENT_CHANGED,
 	      "and with an unfinished run for this ID");
+	test_made_up();
+	test_continue();
 	return tap_done();
 }

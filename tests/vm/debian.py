@@ -20,6 +20,9 @@ import machine
 README = pathlib.Path(__file__).parents[2] / "README.md"
 # What a virtual machine has anyway; the README need not ask for it.
 SYSTEM = ("linux-image-amd64", "systemd-sysv", "udev", "kmod", "procps", "initramfs-tools", "zstd")
+# What tells the machine from another one.
+UUID = "0a1b2c3d-0000-4000-8000-00000000000a"
+NETWORK = "virtio-net-pci,mac=52:54:00:00:00:0a,romfile="
 AGENT = """[Unit]
 After=basic.target
 [Service]
@@ -114,5 +117,5 @@ class Debian:
     def boot(self, guid, disk=None):
         # panic_on_warn would make a fault of Debian's own one of ours.
         return guest.Guest(self, guid=guid, disk=disk or self.disk, initrd=self.initrd, memory=512,
-                           cmdline="root=/dev/vda rw panic_on_warn=0 systemd.show_status=0",
-                           timeout=300)
+                           uuid=UUID, devices=(NETWORK,), timeout=300,
+                           cmdline="root=/dev/vda rw panic_on_warn=0 systemd.show_status=0")

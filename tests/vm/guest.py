@@ -247,9 +247,12 @@ class Process:
 
     def memory(self):
         """The memory of a guest with shared=True, as a writable bytes-like object."""
-        backend = next(a for a in self.arguments if a.startswith("memory-backend-file"))
-        with open(backend.split("mem-path=")[1], "r+b") as file:
+        with open(self.memory_path(), "r+b") as file:
             return mmap.mmap(file.fileno(), 0)
+
+    def memory_path(self):
+        backend = next(a for a in self.arguments if a.startswith("memory-backend-file"))
+        return backend.split("mem-path=")[1]
 
     def pause(self):
         self.ask("stop")

@@ -9,19 +9,16 @@
 """
 
 import dataclasses
-import lzma
 import pathlib
 import subprocess
 
+import drivers
 import kernel as kernels
 import scenario
 from guest import Booted
 from machine import Machine, scratch
 
 DISK_MIB = 512
-DRIVERS = ("virtio_pci", "virtio_blk")
-# A kernel that has them built in brings no files.
-LOAD_DRIVERS = "for m in /drivers/*.ko; do test ! -e $m || insmod $m || exit; done"
 SWAP = "/dev/vda"
 # Printed by whoever resumes from the image, and not by a kernel that found none.
 BACK = "vmgen-back"
@@ -31,45 +28,14 @@ RESUME_TIMEOUT = 60
 ID_UNTRUSTED = 1 << 5
 
 
-def find_module(kernel, name):
-    """The file of a module, or None if the kernel has it built in."""
-    found = [p for p in kernel.modules.rglob("*.ko*")
-             if p.name.split(".")[0].replace("-", "_") == name]
-    return found[0] if found else None
-
-
-def add_module(kernel, name, modules):
-    """{name: content} of a module, after those that it depends on."""
-    path = find_module(kernel, name)
-    if not path or name in modules:
-        return
-    content = path.read_bytes()
-    if path.suffix == ".xz":
-        content = lzma.decompress(content)
-    depends = subprocess.run(["modinfo", "-F", "depends", path], check=True, text=True,
-                             capture_output=True).stdout.strip()
-    for other in filter(None, depends.split(",")):
-        add_module(kernel, other.replace("-", "_"), modules)
-    modules[name] = content
-
-
-def drivers(kernel):
-    """Files of a guest: what its disk needs, named in the order of their loading."""
-    modules = {}
-    for name in DRIVERS:
-        add_module(kernel, name, modules)
-    return {f"/drivers/{i:02}-{name}.ko": content
-            for i, (name, content) in enumerate(modules.items())}
-
-
 def boot(name, **machine):
     """As scenario.boot(), with a disk to swap and hibernate to."""
     disk = scratch() / "swap"
     subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", disk, f"{DISK_MIB}M"], check=True)
-    guest = scenario.boot(name, disk=disk, sleeps=True, files=drivers(kernels.load(name)),
+    guest = scenario.boot(name, disk=disk, sleeps=True, files=drivers.files(kernels.load(name)),
                           **machine)
     try:
-        guest.run(f"{LOAD_DRIVERS}; mkswap {SWAP} && swapon {SWAP}")
+        guest.run(f"{drivers.LOAD}; mkswap {SWAP} && swapon {SWAP}")
         # As small an image as can be had.
         guest.run("echo 0 >/sys/power/image_size")
     except BaseException:
@@ -101,7 +67,7 @@ class Resumed(Booted):
     def __init__(self, image, guid):
         super().__init__(image.machine, image.arguments, guid, "resumed", image.disk)
         try:
-            self.run(LOAD_DRIVERS)
+            self.run(drivers.LOAD)
             # Answered by the guest that hibernated: this is what it still owes.
             output = self.run(f"cat /sys/class/block/{SWAP[5:]}/dev >/sys/power/resume",
                               RESUME_TIMEOUT)

@@ -80,6 +80,7 @@ class Machine:
     files: dict = dataclasses.field(default_factory=dict)       # {path: content | (content, mode)}
     tables: tuple = ()          # .asl files, injected as further ACPI tables
     devices: tuple = ()         # of QEMU, further ones
+    uuid: str = ""              # that the firmware shows
     loader: dict = dataclasses.field(default_factory=dict)      # {physical address: bytes}
     shared: bool = False        # the host can write the guest's memory: see Process.memory()
     icount: bool = False        # time counts instructions: deterministic, and idle time is skipped
@@ -117,6 +118,8 @@ class Machine:
             args += [arg for state in SLEEP_STATES for arg in ("-global", state)]
         for table in self.tables:
             args += ["-acpitable", f"file={compile_table(table, directory)}"]
+        if self.uuid:
+            args += ["-uuid", self.uuid]
         for device in self.devices:
             args += ["-device", device]
         for address, content in self.loader.items():

@@ -7,6 +7,7 @@
  *
  * sysgenid show: prints the generation.
  * sysgenid trigger: has it moved.
+ * sysgenid wait MILLISECONDS: waits for the watchers that are tracked.
  * sysgenid time: has it moved, and prints after how many milliseconds that is seen.
  */
 #include <errno.h>
@@ -15,6 +16,7 @@
 #include <poll.h>
 #include <sched.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -339,6 +341,8 @@ int main(int argc, char **argv)
 		return printf("%u\n", *generation) < 0;
 	if (argc > 1 && !strcmp(argv[1], "trigger"))
 		return trigger(0) != 0;
+	if (argc > 2 && !strcmp(argv[1], "wait"))
+		return ioctl(root, SYSGENID_WAIT_WATCHERS, strtoul(argv[2], NULL, 10)) != 0;
 	if (argc > 1 && !strcmp(argv[1], "time"))
 		return time_trigger();
 	test_read();

@@ -17,6 +17,7 @@ LOG = "#!/bin/sh\necho $1 $2 $VMGEN_EVENT $VMGEN_GENERATION $VMGEN_SOURCE $VMGEN
 SLOW = "#!/bin/sh\necho start >>/run/slow\nuntil test -e /run/go; do sleep 0.1; done\n"
 HOOKS = {f"/etc/vmgen/hooks.d/{name}": (text % name if "%s" in text else text, 0o755)
          for name, text in (("10-guard", LOG), ("80-last", LOG))}
+HOOKS["/etc/vmgen/vmgend.conf"] = "[vmgend]\njitter = 0\n"
 SLOW_HOOK = {"/etc/vmgen/hooks.d/50-slow": (SLOW, 0o755)}
 
 

@@ -9,7 +9,34 @@ import tap
 from debian import Debian
 from scenario import new_guid
 
+SEED = "sha256sum </var/lib/systemd/random-seed"
+FENCED = """[Service]
+Type=oneshot
+User=nobody
+ExecStartPre=+vmgenctl fence check %n
+ExecStart=/bin/true
+"""
+UNIT = """[Service]
+Type=oneshot
+ExecStart=/bin/sh -c 'echo >>/var/tmp/pulled'
+[Install]
+WantedBy=vmgen-changed.target
+"""
 HOOK = "#!/bin/sh\necho $1 $2 >>/var/tmp/%s\n"
+# Neither its session nor SIGTERM ends what it starts.
+FUGITIVE = """#!/bin/sh
+cat /proc/self/cgroup >/var/tmp/cgroup
+setsid sh -c 'trap "" TERM; echo $$ >/var/tmp/fugitive; while :; do sleep 1; done' &
+sleep 1000
+"""
+# Its keeper is killed in the middle.
+LOST = """#!/bin/sh
+test -e /var/tmp/lost && exit
+setsid sleep 1000 &
+echo $! >/var/tmp/lost
+kill -KILL $PPID
+sleep 1000
+"""
 
 
 def install(g, debian, t):
@@ -26,6 +53,34 @@ def install(g, debian, t):
         g.run(f"mkdir -p /etc/vmgen/hooks.d; cat >/etc/vmgen/hooks.d/{name} <<'END'\n"
               f"{HOOK % name}END\nchmod 755 /etc/vmgen/hooks.d/{name}")
     t.equal(g.execute("vmgend --check-config"), (0, ""), "vmgend --check-config finds no mistake")
+    g.run(f"cat >/etc/systemd/system/pulled.service <<'END'\n{UNIT}END\nsystemctl enable pulled")
+    check_reload(g, t)
+
+
+def check_reload(g, t):
+    g.run("printf '[vmgend]\\nx=1\\n' >/etc/vmgen/vmgend.conf; systemctl reload vmgend")
+    g.wait_for("journalctl -u vmgend | grep -q 'stays as it is: .*unknown key'")
+    g.run("rm /etc/vmgen/vmgend.conf; systemctl reload vmgend")
+    g.wait_for("journalctl -u vmgend | grep -q 'configuration was read again'")
+    t.equal(g.run("systemctl is-active vmgend").strip(), "active", "systemctl reload: it goes on")
+
+
+def check_fence(g, t):
+    g.run(f"cat >/etc/systemd/system/fenced.service <<'END'\n{FENCED}END\nsystemctl daemon-reload")
+    g.run("vmgenctl fence set fenced 'its data went back'")
+    t.ok(g.execute("systemctl start fenced")[0] != 0, "a unit that is fenced does not start")
+    t.ok("fenced.service is fenced: its data went back" in g.run("journalctl -u fenced"),
+         "its log says why")
+    g.run("vmgenctl fence lift fenced; systemctl reset-failed fenced")
+    t.equal(g.execute("systemctl start fenced"), (0, ""), "it does when the fence is lifted")
+
+
+def check_image(g, t):
+    """What cloud-init does when it makes an image of the system."""
+    t.equal(g.execute("run-parts /etc/cloud/clean.d"), (0, ""), "cloud-init clean's directory")
+    t.equal(g.execute("test -e /var/lib/vmgen/state.json")[0], 1, "leaves no record")
+    g.run("systemctl restart vmgend; vmgenctl wait --settled --timeout 60", timeout=90)
+    t.ok("adopted" in g.run("vmgenctl history | tail -n 4"), "the next start adopts the ID")
 
 
 def check_clone(c, t):
@@ -36,18 +91,42 @@ def check_clone(c, t):
     t.equal((report["verdict"], report["generation"]), (0, 2), "vmgenctl is satisfied")
     t.equal(c.run("sysctl -n dev.vmgenc.0.guid").strip(), c.guid(), "the ID is the host's")
     t.ok("80-last: succeeded" in c.run("journalctl -u vmgend"), "the journal says so")
-    t.equal(c.run("journalctl -q -u vmgend -p err"), "", "and has no error of vmgend")
-    return c.run("head -c 16 /dev/urandom | od -An -tx1")
+    t.equal(c.run("journalctl -q -u vmgend -p err -o cat").count("\n"), 1,
+            "and has no error of vmgend but that of the reload")
+    c.wait_for("test -e /var/tmp/pulled")
+    t.equal(c.execute("systemctl is-active vmgen-changed.target")[0], 3,
+            "vmgen-changed.target has pulled its unit in, and is gone")
+    return c.run("head -c 16 /dev/urandom | od -An -tx1"), c.run(SEED)
+
+
+def check_cgroup(d, t):
+    own = "/system.slice/vmgend.service/30-fugitive"
+    t.equal(d.run("cat /var/tmp/cgroup").strip(), f"0::{own}", "a hook has a cgroup of its own")
+    t.ok("30-fugitive: had not ended" in d.run("journalctl -u vmgend"), "its time was over")
+    t.equal(d.execute("kill -0 $(cat /var/tmp/fugitive) 2>/dev/null")[0], 1,
+            "what left its session and ignores SIGTERM is gone")
+    t.equal(d.execute(f"test -e /sys/fs/cgroup{own}")[0], 1, "so is the cgroup")
+    t.ok("31-lost: succeeded" in d.run("journalctl -u vmgend"), "a hook that was lost runs again")
+    t.equal(d.execute("kill -0 $(cat /var/tmp/lost) 2>/dev/null")[0], 1,
+            "what it had started before is gone")
+    t.equal(d.execute("grep -q . /sys/fs/cgroup/system.slice/vmgend.service/50-slow/cgroup.procs"),
+            (0, ""), "a hook that is running is in its own")
 
 
 def check_stop(c, t):
     """Neither a stop nor a restart of the service ends a hook that runs."""
     c.run("cat >/etc/vmgen/hooks.d/50-slow <<'END'\n"
           "#!/bin/sh\necho start >>/var/tmp/slow\nuntil test -e /var/tmp/go; do sleep 0.1; done\n"
-          "echo end >>/var/tmp/slow\nEND\nchmod 755 /etc/vmgen/hooks.d/50-slow; sync")
+          "echo end >>/var/tmp/slow\nEND\n"
+          f"cat >/etc/vmgen/hooks.d/30-fugitive <<'END'\n{FUGITIVE}END\n"
+          f"cat >/etc/vmgen/hooks.d/31-lost <<'END'\n{LOST}END\n"
+          "mkdir -p /etc/vmgen/hooks.conf.d; cd /etc/vmgen\n"
+          "printf '[hook]\\ntimeout = 2\\n' >hooks.conf.d/30-fugitive.conf\n"
+          "chmod 755 hooks.d/*; sync")
     again = c.snapshot()
     with again.clone(guid=new_guid()) as d:
-        d.wait_for("test -e /var/tmp/slow")
+        d.wait_for("test -e /var/tmp/slow", timeout=120)
+        check_cgroup(d, t)
         d.run("systemctl stop vmgend")
         d.run("touch /var/tmp/go")
         d.wait_for("grep -q end /var/tmp/slow")
@@ -55,6 +134,8 @@ def check_stop(c, t):
         d.run("systemctl start vmgend; vmgenctl wait --settled --timeout 60", timeout=90)
         t.equal(d.run("cat /var/tmp/slow"), "start\nend\n", "a running hook outlives the service")
         t.equal(d.run("grep -c . /var/tmp/80-last").strip(), "2", "the next start does the rest")
+        d.wait_for("test $(wc -l </var/tmp/pulled) = 2")
+        t.ok(True, "a second change pulls the unit in again")
 
 
 def check_cold_boot(debian, disk, t):
@@ -63,6 +144,9 @@ def check_cold_boot(debian, disk, t):
         t.equal(g.run("tail -n 1 /var/tmp/10-guard").split()[0], "boot-changed",
                 "a cold boot with another ID: module and service start by themselves, guards run")
         t.equal(g.run("grep -c . /var/tmp/80-last").strip(), "1", "hooks for running services do not")
+        run = json.loads(g.run("vmgenctl history --json | tail -n 1"))
+        t.equal((run["event"], run["hint"]), ("boot-changed", "rollback"),
+                "UUID and network address are there when it looks, and are those on record")
         t.equal(g.run("systemctl is-active vmgend").strip(), "active", "the service is active")
         order = g.run("systemctl show -P ActiveEnterTimestampMonotonic vmgend sysinit.target").split()
         t.ok(int(order[0]) <= int(order[1]), "it was ready before other services started")
@@ -70,13 +154,15 @@ def check_cold_boot(debian, disk, t):
         t.equal(output, "", "no unit failed")
         failures = g.run("journalctl -q -b -p err -o cat | grep -i vmgen || true")
         t.equal(failures, "", "no error in the journal")
+        check_image(g, t)
 
 
 def scenario(kernel, t):
     debian = Debian()
     with debian.boot(new_guid()) as g:
         install(g, debian, t)
-        g.run("sync")
+        check_fence(g, t)
+        seed = g.run(f"sync; {SEED}")
         snapshot = g.snapshot()
     draws = []
     for last in (False, True):
@@ -87,7 +173,8 @@ def scenario(kernel, t):
             else:
                 c.run("systemctl stop vmgend; sync")
                 disk = c.disk
-    t.ok(draws[0] != draws[1], "two clones draw different bytes")
+    t.ok(draws[0][0] != draws[1][0], "two clones draw different bytes")
+    t.equal(len({seed, draws[0][1], draws[1][1]}), 3, "and seed their next boots with others")
     check_cold_boot(debian, disk, t)
 
 

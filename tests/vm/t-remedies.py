@@ -5,7 +5,7 @@
 remedy, and nothing is left half-done."""
 
 import tap
-from scenario import NOBODY, boot, new_guid
+from scenario import NOBODY, WITHOUT_INTREE, boot, new_guid
 
 PROGRAMS = ["vmgend", "vmgenctl"]
 GOOD = "#!/bin/sh\necho >>/run/good\n"
@@ -14,12 +14,13 @@ HOOKS = {
     f"{D}/20-plain": ("#!/bin/sh\n", 0o644),
     f"{D}/21-writable": ("#!/bin/sh\n", 0o777),
     f"{D}/22-interpreter": ("#!/nonexistent/sh\n", 0o755),
-    f"{D}/23-hangs": ("#!/bin/sh\ntrap '' TERM\nsleep 1000 & wait\nsleep 1000\n", 0o755),
+    f"{D}/23-hangs": ("#!/bin/sh\ntrap '' TERM\nsleep 1000 & setsid sleep 1000 & wait\n", 0o755),
     f"{D}/24-killed": ("#!/bin/sh\nkill -9 $$\n", 0o755),
     f"{D}/25-fails": ("#!/bin/sh\nexit 3\n", 0o755),
     f"{D}/26-elsewhere": ("#!/bin/sh\nexit 77\n", 0o755),
     f"{D}/15-guard": ("#!/bin/sh\necho $1 >>/run/guard\n", 0o755),
     f"{D}/80-good": (GOOD, 0o755),
+    "/etc/vmgen/vmgend.conf": "[vmgend]\njitter = 0\n",
     "/etc/vmgen/hooks.conf.d/23-hangs.conf": "[hook]\ntimeout = 1\n",
 }
 # What the log says of each: some words of the fault and of the remedy.
@@ -45,7 +46,8 @@ def refused(g, t, command, status, words, what):
 
 def check_no_device(kernel, t):
     with boot(kernel, PROGRAMS, load=False) as g:
-        for program, expected in (("vmgend", 5), ("vmgenctl status", 5)):
+        for program, expected in (("vmgend", 5), ("vmgend --check-device", 5),
+                                  ("vmgenctl status", 5)):
             refused(g, t, program, expected, ["no VM Generation ID device", "-device vmgenid"],
                     f"no device: {program} says so, and how to add one")
         refused(g, t, "vmgenctl wait", 5, ["no VM Generation ID device"],
@@ -59,9 +61,14 @@ def check_no_id(kernel, t):
                     f"no ID: vmgenctl {command} says so")
 
 
-def check_no_module(g, t):
-    refused(g, t, "vmgend", 5, ["modprobe vmgenc"], "no module: vmgend names modprobe")
-    refused(g, t, "vmgenctl status", 6, ["modprobe vmgenc"], "no module: so does vmgenctl status")
+def check_no_module(kernel, g, t):
+    refused(g, t, "vmgenctl status", 6, ["modprobe vmgenc"], "no module: vmgenctl status names modprobe")
+    if kernel not in WITHOUT_INTREE:
+        t.equal(g.run("vmgend --check-device 2>/dev/null"), "/dev/kmsg\n",
+                "no module: the kernel's log will do")
+        return
+    refused(g, t, "vmgend --check-device", 1, ["modprobe vmgenc"], "no module: that is to be mended")
+    refused(g, t, "vmgend", 5, ["modprobe vmgenc"], "no module: so does vmgend")
     t.equal(g.run("ls -d /var/lib/vmgen/* /run/vmgen/* 2>/dev/null || true"), "",
             "no module: nothing is left behind")
 
@@ -128,7 +135,7 @@ def scenario(kernel, t):
     check_no_device(kernel, t)
     check_no_id(kernel, t)
     with boot(kernel, PROGRAMS, guid=new_guid(), files=HOOKS, load=False) as g:
-        check_no_module(g, t)
+        check_no_module(kernel, g, t)
         g.run("insmod /vmgenc.ko")
         check_config(g, t)
         check_starts(g, t)

@@ -28,10 +28,10 @@ def driver(kernel):
     return {f"/{name}.ko": content for name, content in modules.items()}
 
 
-def boot_with_page(kernel, programs):
+def boot_with_page(kernel, programs, files=()):
     """A guest whose page is still empty, and whose driver is not loaded."""
     return boot(kernel, programs, load=False, tables=[TABLE], shared=True, cmdline=RESERVED,
-                files={**driver(kernel), **test_module(kernel, "notify")})
+                files={**driver(kernel), **test_module(kernel, "notify"), **dict(files)})
 
 
 class Clock:

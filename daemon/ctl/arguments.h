@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Copyright (C) the vmgen authors
+ *
+ * What commands take from their command lines, and JSON that they answer with.
+ * Mistakes are told here.
+ */
+#ifndef ARGUMENTS_H
+#define ARGUMENTS_H
+
+#include <getopt.h>
+#include <json-c/json.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+/* A row for the table of getopt_long(3). */
+#define ARGUMENTS_JSON	{ "json", no_argument, NULL, 'j' }
+
+/* Takes --json and nothing else. Returns 0 or -EINVAL. */
+int arguments_only_json(int argc, char **argv, bool *ret_json);
+
+/* Are there no arguments but options? argv: after getopt_long(3). */
+bool arguments_end(int argc, char **argv, const char *command);
+
+/* Seconds from now, fractions allowed, as CLOCK_BOOTTIME. Returns 0 or -EINVAL. */
+int arguments_deadline(const char *text, int64_t *ret_deadline_ns);
+
+int64_t boottime_ns(void);
+
+/* On a line of its own, or with indentation; puts the object. Returns 0 or -ENOMEM. */
+int print_json_line(struct json_object *json);
+int print_json(struct json_object *json);
+
+#endif /* ARGUMENTS_H */

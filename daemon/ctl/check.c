@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Copyright (C) the vmgen authors
+ *
+ * vmgenctl check: all that protects this machine or fails to, in words, each
+ * with its remedy.
+ */
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "arguments.h"
+#include "colour.h"
+#include "finding.h"
+#include "json.h"
+
+enum { TEXT_SIZE = 2048 };
+
+static const struct {
+	const char *word;
+	enum colour colour;
+} states[] = {
+	[FINDING_OK]		= { "ok", COLOUR_GREEN },
+	[FINDING_NOTE]		= { "note", COLOUR_NONE },
+	[FINDING_WARNING]	= { "warning", COLOUR_YELLOW },
+	[FINDING_PROBLEM]	= { "problem", COLOUR_RED },
+};
+
+void finding_add(struct findings *findings, const char *name, enum finding_state state,
+		 const char *remedy, const char *format, ...)
+{
+	struct json_object *json = json_object_new_object();
+	char text[TEXT_SIZE];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	findings->problem |= state == FINDING_PROBLEM;
+	if (json &&
+	    !json_add(json, "name", json_object_new_string(name)) &&
+	    !json_add(json, "state", json_object_new_string(states[state].word)) &&
+	    !json_add(json, "text", json_object_new_string(text)) &&
+	    !json_add(json, "remedy", json_object_new_string(remedy)) &&
+	    !json_object_array_add(findings->list, json))
+		return;
+	findings->out_of_memory = true;
+	json_object_put(json);
+}
+
+static void print_finding(struct json_object *json)
+{
+	const char *name = "", *state = "", *text = "", *remedy = "";
+	size_t i;
+
+	(void)json_get_text(json, "name", &name);
+	(void)json_get_text(json, "state", &state);
+	(void)json_get_text(json, "text", &text);
+	(void)json_get_text(json, "remedy", &remedy);
+	for (i = FINDING_OK; i < FINDING_PROBLEM && strcmp(states[i].word, state); i++)
+		;
+	colour_print(states[i].colour, state, 9);
+	printf("%-10s%s\n", name, text);
+	if (*remedy)
+		printf("%-19s-> %s\n", "", remedy);
+}
+
+static void print_findings(const struct findings *findings, enum ctl_exit verdict)
+{
+	size_t i;
+
+	for (i = 0; i < json_object_array_length(findings->list); i++)
+		print_finding(json_object_array_get_idx(findings->list, i));
+	switch (verdict) {
+	case CTL_OK:
+		puts("This machine is protected.");
+		break;
+	case CTL_NOT_HANDLED:
+		puts("This machine is protected; the last change is being handled.");
+		break;
+	case CTL_DEGRADED:
+		puts("This machine is protected, but see the problems above.");
+		break;
+	case CTL_FAILED:
+	case CTL_USAGE:
+	case CTL_NOT_RUNNING:
+	case CTL_NO_RIGHTS:
+	case CTL_NO_DEVICE:
+	case CTL_NO_MODULE:
+	case CTL_NO_ID:
+	case CTL_FENCED:
+	case CTL_TIMEOUT:
+		puts("This machine is NOT protected.");
+		break;
+	}
+}
+
+static struct json_object *to_json(const struct findings *findings, enum ctl_exit verdict)
+{
+	struct json_object *json = json_object_new_object();
+
+	if (json &&
+	    !json_add(json, "version", json_object_new_int(1)) &&
+	    !json_add(json, "verdict", json_object_new_int(verdict)) &&
+	    !json_add(json, "findings", json_object_get(findings->list)))
+		return json;
+	json_object_put(json);
+	return NULL;
+}
+
+enum ctl_exit ctl_check(const struct ctl *ctl, int argc, char **argv)
+{
+	struct findings findings = { .list = NULL };
+	enum ctl_exit verdict;
+	struct view view;
+	bool json;
+
+	if (arguments_only_json(argc, argv, &json))
+		return CTL_USAGE;
+	findings.list = json_object_new_array();
+	if (!findings.list)
+		return CTL_FAILED;
+	view_read(ctl, &view);
+	check_kernel(ctl, &view, &findings);
+	check_service(ctl, &view, &findings);
+	verdict = view_verdict(&view);
+	if (verdict == CTL_OK && findings.problem)
+		verdict = CTL_DEGRADED;
+	view_clear(&view);
+	if (!json)
+		print_findings(&findings, verdict);
+	else if (findings.out_of_memory || print_json(to_json(&findings, verdict)))
+		verdict = CTL_FAILED;
+	json_object_put(findings.list);
+	return verdict;
+}

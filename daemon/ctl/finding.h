@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Copyright (C) the vmgen authors
+ *
+ * What vmgenctl check has to say: one finding for each thing that it looks at,
+ * and the files that make them.
+ */
+#ifndef FINDING_H
+#define FINDING_H
+
+#include "view.h"
+
+enum finding_state {
+	FINDING_OK,
+	/* What no one can mend, but who writes programs or hooks should know. */
+	FINDING_NOTE,
+	/* Something is missing, but nothing is broken. */
+	FINDING_WARNING,
+	/* To be mended; the exit status tells of it. */
+	FINDING_PROBLEM,
+};
+
+struct findings {
+	/* Objects with name, state, text and remedy. */
+	struct json_object *list;
+	bool problem, out_of_memory;
+};
+
+/* remedy: a sentence without a full stop, or "". format: what was found. */
+void finding_add(struct findings *findings, const char *name, enum finding_state state,
+		 const char *remedy, const char *format, ...)
+	__attribute__((format(printf, 5, 6)));
+
+/* kernel.c: the device, its module, and random numbers. */
+void check_kernel(const struct ctl *ctl, const struct view *view, struct findings *findings);
+
+/* service.c: vmgend, its configuration, and the hooks. */
+void check_service(const struct ctl *ctl, const struct view *view, struct findings *findings);
+
+#endif /* FINDING_H */

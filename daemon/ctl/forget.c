@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Copyright (C) the vmgen authors
+ *
+ * vmgenctl forget: clears what must not be in a system that is made to be
+ * copied (a golden image). The first start of vmgend in a copy then adopts the
+ * ID that it finds.
+ */
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "config.h"
+#include "ctl.h"
+#include "fence.h"
+#include "intent.h"
+#include "state.h"
+
+static bool is_at_work(int fd)
+{
+	struct state state = { .boot_id = "" };
+	bool at_work;
+
+	/* One that cannot be read is best forgotten. */
+	at_work = !state_load(fd, &state, NULL) && *state.run.id_hash;
+	state_clear(&state);
+	return at_work;
+}
+
+static void name_fence(const char *unit, const char *reason, void *context)
+{
+	(void)reason;
+	(void)context;
+	fprintf(stderr, "vmgenctl: %s stays fenced, in every copy (vmgenctl fence lift %s)\n", unit,
+		unit);
+}
+
+static enum ctl_exit forget(const struct ctl *ctl, int fd, const char *dropped)
+{
+	int r;
+
+	if (is_at_work(fd)) {
+		fprintf(stderr, "vmgenctl: a change is not handled yet: systemctl start vmgend && vmgenctl wait --settled, then forget\n");
+		return CTL_NOT_HANDLED;
+	}
+	/* In this order: without a record no intent is used. */
+	r = state_forget(fd);
+	if (!r)
+		r = intent_remove(fd, dropped);
+	if (!r)
+		r = fence_each(ctl->state_dir, name_fence, NULL);
+	return r ? ctl_state_error(ctl, r) : CTL_OK;
+}
+
+enum ctl_exit ctl_forget(const struct ctl *ctl, int argc, char **argv)
+{
+	static const struct option table[] = { { .name = NULL } };
+	char error[SETTINGS_ERROR_SIZE];
+	struct config config;
+	enum ctl_exit code;
+	int fd;
+
+	if (getopt_long(argc, argv, "", table, NULL) != -1 || optind != argc) {
+		fprintf(stderr, "vmgenctl: forget takes no argument\n");
+		return CTL_USAGE;
+	}
+	code = ctl_open_state(ctl, &fd);
+	if (code)
+		return code;
+	if (config_init(&config)) {
+		fprintf(stderr, "vmgenctl: out of memory\n");
+		code = CTL_FAILED;
+	} else {
+		/* A mistake in it must not leave the record in an image. */
+		(void)config_read(&config, ctl->config, false, error);
+		code = forget(ctl, fd, config.intent_file);
+		config_clear(&config);
+	}
+	close(fd);
+	return code;
+}

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Copyright (C) the vmgen authors
+ *
+ * vmgenctl history: what happened to this machine, when, how long the answer
+ * took, and what went wrong.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "ctl.h"
+#include "history.h"
+
+static void print_words(const struct record *run)
+{
+	uint64_t usec = run->finished_usec - run->detected_usec;
+	char date[32];
+	size_t i;
+
+	printf("%s  %s: generation %" PRIu64 " by %s, answered in ", ctl_date(run->detected_usec, date),
+	       event_name(run->event), run->generation, run->source);
+	/* The clock may have been set back by a hook. */
+	if (usec <= run->finished_usec)
+		printf("%.1f s\n", usec / 1e6);
+	else
+		printf("? s\n");
+	printf("    looked like: %s; the administrator said: %s\n", run->hint,
+	       *run->intent ? run->intent : "nothing");
+	printf("    hooks: %zu, without success: %zu; random number generator %s\n", run->n_results,
+	       record_failures(run), !run->reseed_error ? "reseeded" :
+	       run->reseed_error == -ENODATA ? "not seeded yet" : "NOT reseeded");
+	for (i = 0; i < run->n_results; i++)
+		if (!outcome_settled(run->results[i].outcome))
+			printf("    %s: %s\n", run->results[i].name,
+			       outcome_name(run->results[i].outcome));
+}
+
+static void print(struct json_object *runs, bool json)
+{
+	size_t i, n = json_object_array_length(runs);
+	struct json_object *object;
+	struct record run;
+
+	for (i = 0; i < n; i++) {
+		object = json_object_array_get_idx(runs, i);
+		if (json) {
+			puts(json_object_to_json_string_ext(object, JSON_C_TO_STRING_PLAIN |
+							    JSON_C_TO_STRING_NOSLASHESCAPE));
+		} else if (!record_from_json(object, &run)) {
+			print_words(&run);
+			record_clear(&run);
+		}
+	}
+}
+
+enum ctl_exit ctl_history(const struct ctl *ctl, int argc, char **argv)
+{
+	static const struct option table[] = {
+		{ "json", no_argument, NULL, 'j' },
+		{ .name = NULL },
+	};
+	struct json_object *runs;
+	bool json = false;
+	int option, fd, r;
+
+	while ((option = getopt_long(argc, argv, "", table, NULL)) != -1) {
+		if (option != 'j')
+			return CTL_USAGE;
+		json = true;
+	}
+	if (optind != argc) {
+		fprintf(stderr, "vmgenctl: history takes no argument \"%s\"\n", argv[optind]);
+		return CTL_USAGE;
+	}
+	/* To look must not make the directory, nor wait for who changes it. */
+	fd = open(ctl->state_dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	r = fd < 0 ? -errno : history_read(fd, &runs);
+	if (fd >= 0)
+		close(fd);
+	if (r == -ENOENT)
+		return CTL_OK;
+	if (r == -EBADMSG) {
+		fprintf(stderr, "vmgenctl: %s/history is damaged; move it away\n", ctl->state_dir);
+		return CTL_FAILED;
+	}
+	if (r)
+		return ctl_state_error(ctl, r);
+	print(runs, json);
+	json_object_put(runs);
+	return CTL_OK;
+}

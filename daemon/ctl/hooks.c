@@ -1,0 +1,325 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Copyright (C) the vmgen authors
+ *
+ * vmgenctl hooks: which there are, why one runs or not, and a run of one.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "arguments.h"
+#include "colour.h"
+#include "event.h"
+#include "file.h"
+#include "inventory.h"
+#include "json.h"
+#include "results.h"
+#include "trigger.h"
+#include "view.h"
+
+enum { SETTINGS_FILE_SIZE = 65536 };
+
+/* What the command line says, for each of the three. */
+struct arguments {
+	struct trigger trigger;
+	const char *name;
+};
+
+static enum colour state_colour(enum item_state state)
+{
+	if (item_state_bad(state))
+		return COLOUR_RED;
+	return state == ITEM_ON ? COLOUR_GREEN : COLOUR_YELLOW;
+}
+
+/* Returns how a hook ended in the run that finished last; NULL: it did not run. */
+static struct json_object *last_result(const struct view *view, const char *name)
+{
+	struct json_object *result;
+
+	return view->hooks && json_object_object_get_ex(view->hooks, name, &result) ? result : NULL;
+}
+
+/* Calls print for each file of this name; the first is the one that counts. */
+static void for_each_file(const struct inventory *inventory, const char *name,
+			  void (*print)(const char *path, bool wins, void *context), void *context)
+{
+	char path[HOOK_PATH_SIZE], *copy = strdup(inventory->config.hook_path), *rest, *directory;
+	const struct item *item = inventory_find(inventory, name);
+	struct stat st;
+
+	for (directory = copy ? strtok_r(copy, ":", &rest) : NULL; directory;
+	     directory = strtok_r(NULL, ":", &rest)) {
+		snprintf(path, sizeof(path), "%s/%s", directory, name);
+		if (!lstat(path, &st))
+			print(path, item && !strcmp(item->hook->directory, directory), context);
+	}
+	free(copy);
+}
+
+static void add_hidden(const char *path, bool wins, void *array)
+{
+	struct json_object *text = wins ? NULL : json_object_new_string(path);
+
+	if (text && json_object_array_add(array, text))
+		json_object_put(text);
+}
+
+/* Adds the events at which it runs. */
+static int add_events(struct json_object *json, unsigned int band)
+{
+	struct json_object *array = json_object_new_array();
+	enum event event;
+
+	for (event = EVENT_NONE; array && event <= EVENT_TEST; event++)
+		if (event_runs_band(event, band))
+			json_object_array_add(array, json_object_new_string(event_name(event)));
+	return json_add(json, "events", array);
+}
+
+static struct json_object *item_to_json(const struct inventory *inventory, const struct item *item,
+					const struct view *view)
+{
+	struct json_object *json = json_object_new_object(), *hidden = json_object_new_array();
+	struct json_object *last = last_result(view, item->hook->name);
+
+	if (hidden)
+		for_each_file(inventory, item->hook->name, add_hidden, hidden);
+	if (json && !json_add(json, "hidden", hidden) &&
+	    !json_add(json, "name", json_object_new_string(item->hook->name)) &&
+	    !json_add(json, "directory", json_object_new_string(item->hook->directory)) &&
+	    !json_add(json, "state", json_object_new_string(item_state_name(item->state))) &&
+	    !json_add(json, "reason", json_object_new_string(item->reason ?: "")) &&
+	    !json_add(json, "timeout", json_object_new_int64(item->settings.timeout_sec)) &&
+	    !add_events(json, item->hook->band) &&
+	    (!last || !json_add(json, "last", json_object_get(last))))
+		return json;
+	json_object_put(json);
+	return NULL;
+}
+
+static struct json_object *list_to_json(const struct inventory *inventory, const struct view *view)
+{
+	struct json_object *json = json_object_new_object(), *hooks = json_object_new_array();
+	struct json_object *item;
+	size_t i;
+
+	if (!json || json_add(json, "version", json_object_new_int(1)) ||
+	    json_add(json, "hooks", hooks) ||
+	    json_add(json, "left_out", json_object_get(inventory->complaints)))
+		goto err;
+	for (i = 0; i < inventory->list.n_hooks; i++) {
+		item = item_to_json(inventory, &inventory->items[i], view);
+		if (!item || json_object_array_add(hooks, item))
+			goto err;
+	}
+	return json;
+
+err:
+	json_object_put(json);
+	return NULL;
+}
+
+static void print_list(const struct inventory *inventory, const struct view *view)
+{
+	const struct item *item = inventory->items;
+	struct json_object *last;
+	char text[RESULT_SIZE];
+	size_t i;
+
+	for (i = 0; i < inventory->list.n_hooks; i++, item++) {
+		last = last_result(view, item->hook->name);
+		if (last)
+			result_describe(last, text);
+		printf("%-32s ", item->hook->name);
+		colour_print(state_colour(item->state), item_state_name(item->state), 13);
+		printf("%-28s %s\n", item->hook->directory, last ? text : "-");
+		if (item->reason)
+			printf("%-32s -> %s\n", "", item->reason);
+	}
+	for (i = 0; i < json_object_array_length(inventory->complaints); i++)
+		fprintf(stderr, "vmgenctl: %s\n",
+			json_object_get_string(json_object_array_get_idx(inventory->complaints, i)));
+	if (!inventory->list.n_hooks)
+		printf("there is no hook in %s\n", inventory->config.hook_path);
+}
+
+static enum ctl_exit list(const struct inventory *inventory, const struct view *view, bool json)
+{
+	size_t i;
+
+	if (!json)
+		print_list(inventory, view);
+	else if (print_json(list_to_json(inventory, view)))
+		return CTL_FAILED;
+	for (i = 0; i < inventory->list.n_hooks; i++)
+		if (item_state_bad(inventory->items[i].state))
+			return CTL_DEGRADED;
+	return inventory->list.incomplete ? CTL_DEGRADED : CTL_OK;
+}
+
+static void print_file(const char *path, bool wins, void *context)
+{
+	(void)context;
+	printf("  %-10s %s\n", wins ? "file:" : "hidden:", path);
+}
+
+/* Of what there is of them in its file, as it stands there. */
+static void print_settings(const struct inventory *inventory, const char *name)
+{
+	char path[PATH_MAX], *text, *line, *rest;
+	int r;
+
+	snprintf(path, sizeof(path), "%s/%s.conf", inventory->config.hook_settings_dir, name);
+	r = file_read(AT_FDCWD, path, SETTINGS_FILE_SIZE, &text, NULL);
+	printf("  %-10s %s%s%s\n", "settings:", path, r ? ": " : "",
+	       r == -ENOENT ? "the default ones, because there is no such file" :
+	       r ? strerror(-r) : "");
+	if (r)
+		return;
+	for (line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest))
+		if (!strchr("#;[", *line))
+			printf("  %-10s   %s\n", "", line);
+	free(text);
+}
+
+static void print_why(const struct inventory *inventory, const struct item *item,
+		      const struct view *view)
+{
+	static const char *const texts[] = {
+		[ITEM_ON] = "it runs",
+		[ITEM_DISABLED] = "it does not run, because its settings say enabled=no",
+		[ITEM_MASKED] = "it does not run, because an empty file or a link to /dev/null masks it",
+		[ITEM_BAD_SETTINGS] = "its settings have a mistake, so it does not run (below 20: runs with the default settings)",
+		[ITEM_UNUSABLE] = "it does not run, because it does not pass the checks",
+	};
+	struct json_object *last = last_result(view, item->hook->name);
+	const char *name = item->hook->name;
+	char text[RESULT_SIZE];
+	enum event event;
+
+	printf("%s: ", name);
+	colour_print(state_colour(item->state), texts[item->state], 0);
+	putchar('\n');
+	for_each_file(inventory, name, print_file, NULL);
+	if (item->reason)
+		printf("  %-10s %s\n", "wrong:", item->reason);
+	if (item->state != ITEM_MASKED)
+		print_settings(inventory, name);
+	if (item->settings.timeout_sec)
+		printf("  %-10s %u s\n", "timeout:", item->settings.timeout_sec);
+	printf("  %-10s", "events:");
+	for (event = EVENT_NONE; event <= EVENT_TEST; event++)
+		if (event_runs_band(event, item->hook->band))
+			printf(" %s", event_name(event));
+	if (last)
+		result_describe(last, text);
+	printf("\n  %-10s %s\n", "last run:", last ? text : "it was not run");
+}
+
+/* The item alone is a whole answer. */
+static struct json_object *why_to_json(const struct inventory *inventory, const struct item *item,
+				       const struct view *view)
+{
+	struct json_object *json = item_to_json(inventory, item, view);
+
+	if (json && !json_add(json, "version", json_object_new_int(1)))
+		return json;
+	json_object_put(json);
+	return NULL;
+}
+
+static enum ctl_exit why(const struct inventory *inventory, const struct view *view,
+			 const struct arguments *arguments)
+{
+	const struct item *item = inventory_find(inventory, arguments->name);
+
+	if (!item) {
+		fprintf(stderr, "vmgenctl: there is no hook \"%s\": vmgenctl hooks list\n",
+			arguments->name);
+		return CTL_FAILED;
+	}
+	if (!arguments->trigger.json)
+		print_why(inventory, item, view);
+	else if (print_json(why_to_json(inventory, item, view)))
+		return CTL_FAILED;
+	return item_state_bad(item->state) ? CTL_DEGRADED : CTL_OK;
+}
+
+static enum ctl_exit show(const struct ctl *ctl, const struct arguments *arguments)
+{
+	char error[SETTINGS_ERROR_SIZE];
+	struct inventory inventory;
+	enum ctl_exit code;
+	struct view view;
+
+	if (inventory_read(ctl->config, &inventory, error)) {
+		fprintf(stderr, "vmgenctl: %s\n", error);
+		return CTL_FAILED;
+	}
+	view_read(ctl, &view);
+	code = arguments->name ? why(&inventory, &view, arguments) :
+	       list(&inventory, &view, arguments->trigger.json);
+	view_clear(&view);
+	inventory_clear(&inventory);
+	return code;
+}
+
+/* Returns false if an option is not known, or wrong. */
+static bool parse_options(int argc, char **argv, struct arguments *arguments, bool *ret_runs)
+{
+	static const struct option table[] = {
+		{ "real", no_argument, NULL, 'r' },
+		{ "timeout", required_argument, NULL, 't' },
+		ARGUMENTS_JSON,
+		{ .name = NULL },
+	};
+	struct trigger *trigger = &arguments->trigger;
+	int option;
+
+	*ret_runs = false;
+	while ((option = getopt_long(argc, argv, "", table, NULL)) != -1) {
+		if (option == 'j')
+			trigger->json = true;
+		else if (option == 'r')
+			trigger->real = true;
+		else if (option != 't' || arguments_deadline(optarg, &trigger->deadline_ns))
+			return false;
+		*ret_runs |= option != 'j';
+	}
+	return true;
+}
+
+enum ctl_exit ctl_hooks(const struct ctl *ctl, int argc, char **argv)
+{
+	struct arguments arguments = { .trigger.deadline_ns = -1 };
+	const char *command;
+	bool runs;
+
+	if (!parse_options(argc, argv, &arguments, &runs) || optind == argc)
+		return CTL_USAGE;
+	command = argv[optind++];
+	if (strcmp(command, "list")) {
+		if (strcmp(command, "why") && strcmp(command, "run")) {
+			fprintf(stderr, "vmgenctl: hooks does not know \"%s\"\n", command);
+			return CTL_USAGE;
+		}
+		if (optind == argc || !hook_name_valid(argv[optind])) {
+			fprintf(stderr, "vmgenctl: hooks %s wants the name of a hook\n", command);
+			return CTL_USAGE;
+		}
+		arguments.name = arguments.trigger.hook = argv[optind++];
+	}
+	if (!arguments_end(argc, argv, command))
+		return CTL_USAGE;
+	if (!strcmp(command, "run"))
+		return trigger_run(ctl, &arguments.trigger);
+	if (!runs)
+		return show(ctl, &arguments);
+	fprintf(stderr, "vmgenctl: --real and --timeout are for hooks run\n");
+	return CTL_USAGE;
+}

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Copyright (C) the vmgen authors
+ *
+ * vmgenctl intent: says beforehand what the next change will be.
+ */
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "config.h"
+#include "ctl.h"
+#include "intent.h"
+#include "state.h"
+
+/* vmgend died when it had used an intent, before that was gone. */
+static int finish_removal(int fd, struct state *state, const char *dropped)
+{
+	int r;
+
+	if (!state->intent_spent)
+		return 0;
+	r = intent_remove(fd, dropped);
+	if (r)
+		return r;
+	state->intent_spent = false;
+	return state_save(fd, state);
+}
+
+static int set(int fd, const char *word, const char *dropped)
+{
+	struct state state = { .boot_id = "" };
+	int r;
+
+	if (state_load(fd, &state, NULL)) {
+		fprintf(stderr, "vmgenctl: vmgend has no good record yet, and its next start, which makes one, drops this\n");
+		r = 0;
+	} else {
+		r = finish_removal(fd, &state, dropped);
+	}
+	state_clear(&state);
+	return r ? r : intent_write(fd, word);
+}
+
+static enum ctl_exit show(int fd, const char *dropped, bool print)
+{
+	char word[RECORD_WORD_SIZE], error[INTENT_ERROR_SIZE];
+	struct state state = { .boot_id = "" };
+	bool said, spent;
+	int r;
+
+	/* What is left over counts no more. */
+	spent = !state_load(fd, &state, NULL) && state.intent_spent;
+	state_clear(&state);
+	r = intent_read(fd, dropped, word, &said, error);
+	if (r)
+		fprintf(stderr, "vmgenctl: %s\n", error);
+	if (print)
+		puts(*word && !spent ? word : "none");
+	return r ? CTL_FAILED : CTL_OK;
+}
+
+static enum ctl_exit run(const struct ctl *ctl, const char *word, const char *dropped)
+{
+	enum ctl_exit code;
+	int fd, r;
+
+	code = ctl_open_state(ctl, &fd);
+	if (code)
+		return code;
+	r = 0;
+	if (!strcmp(word, "clear"))
+		r = intent_remove(fd, dropped);
+	else if (intent_valid(word))
+		r = set(fd, word, dropped);
+	if (r)
+		code = ctl_state_error(ctl, r);
+	else
+		/* What was dropped may contradict what was said. */
+		code = show(fd, dropped, !strcmp(word, "show"));
+	close(fd);
+	return code;
+}
+
+enum ctl_exit ctl_intent(const struct ctl *ctl, int argc, char **argv)
+{
+	static const struct option table[] = { { .name = NULL } };
+	char error[SETTINGS_ERROR_SIZE] = "the path of the configuration is too long";
+	enum ctl_exit code = CTL_FAILED;
+	struct config config;
+	const char *word;
+
+	if (getopt_long(argc, argv, "", table, NULL) != -1)
+		return CTL_USAGE;
+	word = optind == argc - 1 ? argv[optind] : "";
+	if (!intent_valid(word) && strcmp(word, "clear") && strcmp(word, "show")) {
+		fprintf(stderr, "vmgenctl: intent takes one word\n");
+		return CTL_USAGE;
+	}
+	if (config_init(&config)) {
+		fprintf(stderr, "vmgenctl: out of memory\n");
+		return CTL_FAILED;
+	}
+	if (config_read(&config, ctl->config, false, error))
+		fprintf(stderr, "vmgenctl: %s\n", error);
+	else
+		code = run(ctl, word, config.intent_file);
+	config_clear(&config);
+	return code;
+}

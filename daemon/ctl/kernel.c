@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Copyright (C) the vmgen authors
+ *
+ * What vmgenctl check finds of the kernel: the device and its module, who is
+ * told of a change, and where random numbers come from.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include "file.h"
+#include "finding.h"
+#include "module.h"
+
+#define PATH_SYSGENID	"/dev/sysgenid"
+#define PATH_HWRNG	"/sys/class/misc/hw_random/rng_current"
+#define PATH_CPUINFO	"/proc/cpuinfo"
+
+enum {
+	/* A line of flags for each of many CPUs. */
+	CPUINFO_SIZE = 1 << 24,
+	NAME_SIZE = 256,
+};
+
+static void check_missing(const struct view *view, struct findings *findings)
+{
+	struct utsname kernel;
+	enum module module;
+
+	if (view->guest != GUEST_NO_MODULE || uname(&kernel)) {
+		finding_add(findings, "device", FINDING_PROBLEM, "", "%s",
+			    guest_explain(view->guest));
+		return;
+	}
+	module = module_diagnose(MODULE_SYSFS, MODULE_TREE, kernel.release);
+	finding_add(findings, "device", FINDING_PROBLEM, module_remedy(module), "%s",
+		    module_explain(module));
+}
+
+static void check_device(const struct view *view, struct findings *findings)
+{
+	const struct vmgen_info *info = &view->info;
+
+	if (view_has_id(view))
+		finding_add(findings, "device", FINDING_OK, "", "%s, generation %" PRIu64
+			    ", changes since the module was loaded: %" PRIu64, info->hid,
+			    view->event.generation, info->changes);
+	else
+		finding_add(findings, "device", FINDING_PROBLEM,
+			    "give the device of this VM a GUID on the host",
+			    "the host provides no ID");
+	if (view_id_untrusted(view))
+		finding_add(findings, "hibernate", FINDING_PROBLEM,
+			    "boot it with acpi_sleep=nonvs",
+			    "this machine was hibernated, and a change of its ID cannot be seen across that");
+	if (info->flags & VMGEN_INFO_NOTIFIES)
+		finding_add(findings, "notify", FINDING_OK, "", "the host notifies of changes");
+	else
+		finding_add(findings, "notify", FINDING_WARNING,
+			    "sysctl dev.vmgenc.0.poll_ms sets how often the module looks",
+			    "this host does not notify of changes, so one is found late, by looking");
+	finding_add(findings, "driver", FINDING_OK, "", "%s", info->flags & VMGEN_INFO_INTREE ?
+		    "the kernel's own driver reseeds, too, but tells no program" :
+		    "the kernel has no driver of its own, the module alone has it reseed");
+}
+
+static void check_programs(const struct view *view, struct findings *findings)
+{
+	if (!access(PATH_SYSGENID, R_OK))
+		finding_add(findings, "sysgenid", FINDING_OK, "",
+			    PATH_SYSGENID " tells programs with AWS-LC");
+	else if (view->guest == GUEST_READY)
+		finding_add(findings, "sysgenid", FINDING_NOTE,
+			    "load vmgenc without sysgenid=0; dmesg | grep vmgenc tells if the name was taken",
+			    "without " PATH_SYSGENID " programs with AWS-LC notice nothing");
+	if (sysconf(_SC_NPROCESSORS_ONLN) > 1)
+		finding_add(findings, "window", FINDING_NOTE,
+			    "programs that must not draw in it use vmgen_getrandom(3)",
+			    "other CPUs run on for a moment before the first one notices a change");
+}
+
+static bool has_word(const char *text, const char *word)
+{
+	size_t length = strlen(word);
+
+	for (; (text = strstr(text, word)); text += length)
+		if (text[-1] == ' ' && strchr(" \n", text[length]))
+			return true;
+	return false;
+}
+
+/* RDRAND of x86 is "rdrand", RNDR of ARM "rng". */
+static bool cpu_has_random(void)
+{
+	char *text;
+	bool has;
+
+	if (file_read(AT_FDCWD, PATH_CPUINFO, CPUINFO_SIZE, &text, NULL))
+		return false;
+	has = *text && (has_word(text + 1, "rdrand") || has_word(text + 1, "rng"));
+	free(text);
+	return has;
+}
+
+/* Returns false if there is none. */
+static bool hardware_name(char ret_name[NAME_SIZE])
+{
+	char *text;
+	bool has;
+
+	/* A file of sysfs says that it has 4096 bytes. */
+	if (file_read(AT_FDCWD, PATH_HWRNG, 4096, &text, NULL))
+		return false;
+	snprintf(ret_name, NAME_SIZE, "%.*s", (int)strcspn(text, "\n"), text);
+	free(text);
+	has = *ret_name && strcmp(ret_name, "none");
+	return has;
+}
+
+static void check_random(const struct view *view, struct findings *findings)
+{
+	char name[NAME_SIZE] = "";
+	bool hardware = hardware_name(name), cpu = cpu_has_random();
+	uint8_t byte;
+
+	if (view->event.flags & VMGEN_RNG_STALE)
+		finding_add(findings, "random", FINDING_PROBLEM,
+			    "start vmgend, which reseeds from user space; dmesg | grep vmgenc tells why",
+			    "the module could not make the kernel's generator reseed");
+	else if (getrandom(&byte, 1, GRND_NONBLOCK) < 0 && errno == EAGAIN)
+		finding_add(findings, "random", FINDING_WARNING,
+			    "a virtio-rng device seeds it at once (QEMU: -device virtio-rng-pci)",
+			    "the kernel's generator is not seeded yet");
+	else
+		finding_add(findings, "random", FINDING_OK, "", "the kernel's generator is seeded");
+	if (hardware || cpu)
+		finding_add(findings, "entropy", FINDING_OK, "", "new entropy comes from %s%s%s",
+			    name, hardware && cpu ? " and " : "", cpu ? "the CPU" : "");
+	else
+		finding_add(findings, "entropy", FINDING_WARNING,
+			    "give this VM a virtio-rng device (QEMU: -device virtio-rng-pci)",
+			    "there is no hardware generator: after a change the ID alone tells clones apart");
+}
+
+void check_kernel(const struct ctl *ctl, const struct view *view, struct findings *findings)
+{
+	(void)ctl;
+	if (view->guest == GUEST_READY)
+		check_device(view, findings);
+	else
+		check_missing(view, findings);
+	check_programs(view, findings);
+	check_random(view, findings);
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Copyright (C) the vmgen authors
+ *
+ * Why the kernel module is not loaded: not installed for the kernel that runs,
+ * refused for want of a signature, or just not asked for.
+ */
+#ifndef MODULE_H
+#define MODULE_H
+
+#define MODULE_SYSFS	"/sys"
+/* The kernel's release follows. */
+#define MODULE_TREE	"/lib/modules"
+
+enum module {
+	MODULE_NOT_INSTALLED,
+	/* This kernel takes signed modules only. */
+	MODULE_NEEDS_SIGNATURE,
+	MODULE_NOT_LOADED,
+};
+
+/* sysfs, tree: the above. release: as uname(2) has it. */
+enum module module_diagnose(const char *sysfs, const char *tree, const char *release);
+
+const char *module_explain(enum module module);
+const char *module_remedy(enum module module);
+
+#endif /* MODULE_H */

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Copyright (C) the vmgen authors
+ *
+ * How hooks ended, as status.json tells it, in words.
+ */
+#ifndef RESULTS_H
+#define RESULTS_H
+
+#include "ctl.h"
+
+enum { RESULT_SIZE = 96 };
+
+/* Says how a hook ended, in a few words. */
+void result_describe(struct json_object *result, char ret_text[RESULT_SIZE]);
+
+/* Did it end as it should? */
+bool result_good(struct json_object *result);
+
+/* Prints how a drill that is over ended. status: of vmgend. */
+enum ctl_exit results_print(struct json_object *status, bool json);
+
+#endif /* RESULTS_H */

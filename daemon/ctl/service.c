@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Copyright (C) the vmgen authors
+ *
+ * What vmgenctl check finds of vmgend: whether it runs, how the last run went,
+ * and whether the next one would.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "fence.h"
+#include "finding.h"
+#include "inventory.h"
+#include "json.h"
+
+enum { FIRST_APPLICATION_BAND = 80 };
+
+#define ASK_THE_LOG	"journalctl -u vmgend tells why"
+
+/* What its source cannot tell, one text or several. */
+static void check_lost(const struct view *view, struct findings *findings)
+{
+	const char remedy[] = "load the module vmgenc, then: systemctl restart vmgend";
+	struct json_object *lost;
+	size_t i;
+
+	if (!json_object_object_get_ex(view->vmgend, "lost", &lost))
+		return;
+	if (json_object_is_type(lost, json_type_string) && json_object_get_string_len(lost))
+		finding_add(findings, "source", FINDING_WARNING, remedy, "%s",
+			    json_object_get_string(lost));
+	for (i = 0; json_object_is_type(lost, json_type_array) &&
+	     i < json_object_array_length(lost); i++)
+		finding_add(findings, "source", FINDING_WARNING, remedy, "%s",
+			    json_object_get_string(json_object_array_get_idx(lost, i)));
+}
+
+static void check_vmgend(const struct view *view, struct findings *findings)
+{
+	if (!view->running) {
+		finding_add(findings, "vmgend", FINDING_PROBLEM, "systemctl enable --now vmgend",
+			    "vmgend is not running, so no hook runs");
+		return;
+	}
+	if (!view->recorded)
+		finding_add(findings, "vmgend", FINDING_PROBLEM,
+			    "make room in /var/lib/vmgen, and make it writable",
+			    "vmgend cannot record what it did, so it is done again after a restart");
+	else if (!view->handled && view->guest == GUEST_READY && view_has_id(view))
+		finding_add(findings, "vmgend", FINDING_WARNING, "vmgenctl wait --settled",
+			    "vmgend is running; the last change is not handled yet");
+	else
+		finding_add(findings, "vmgend", FINDING_OK, "", "vmgend is running");
+	check_lost(view, findings);
+}
+
+static void check_last_run(const struct view *view, struct findings *findings)
+{
+	const char *event = "?", *outcome;
+
+	if (!view->last)
+		return;
+	(void)json_get_text(view->last, "event", &event);
+	if (view_reseed_failed(view))
+		finding_add(findings, "reseed", FINDING_PROBLEM, ASK_THE_LOG,
+			    "at the last change (%s) the kernel's generator could not be reseeded: %s",
+			    event, strerror(view->reseed_errno));
+	if (view->incomplete)
+		finding_add(findings, "last-run", FINDING_PROBLEM, ASK_THE_LOG,
+			    "at the last change (%s) a directory of hooks could not be used", event);
+	if (view->hooks && !view->n_failures && !view->incomplete)
+		finding_add(findings, "last-run", FINDING_OK, "",
+			    "at the last change (%s) no hook failed, of %d", event,
+			    json_object_object_length(view->hooks));
+	if (!view->n_failures)
+		return;
+	json_object_object_foreach(view->hooks, name, hook) {
+		if (json_get_text(hook, "outcome", &outcome))
+			outcome = "?";
+		if (!view_outcome_good(outcome))
+			finding_add(findings, "last-run", FINDING_PROBLEM, ASK_THE_LOG,
+				    "at the last change (%s) hook %s: %s", event, name, outcome);
+	}
+}
+
+static void check_left_out(const struct inventory *inventory, struct findings *findings)
+{
+	size_t i;
+
+	for (i = 0; i < json_object_array_length(inventory->complaints); i++)
+		finding_add(findings, "hooks", inventory->list.incomplete ? FINDING_PROBLEM :
+			    FINDING_WARNING, "", "%s",
+			    json_object_get_string(json_object_array_get_idx(inventory->complaints, i)));
+}
+
+static void check_hooks(const struct inventory *inventory, struct findings *findings)
+{
+	size_t i, counts[ITEM_UNUSABLE + 1] = { 0 }, applications = 0;
+	const struct item *item = inventory->items;
+
+	for (i = 0; i < inventory->list.n_hooks; i++, item++) {
+		counts[item->state]++;
+		applications += item->state == ITEM_ON &&
+				item->hook->band >= FIRST_APPLICATION_BAND;
+		if (item_state_bad(item->state))
+			finding_add(findings, "hooks", FINDING_PROBLEM, "", "%s: %s",
+				    item->hook->name, item->reason);
+	}
+	check_left_out(inventory, findings);
+	if (counts[ITEM_ON])
+		finding_add(findings, "hooks", FINDING_OK, "",
+			    "hooks that run: %zu; disabled: %zu; masked: %zu", counts[ITEM_ON],
+			    counts[ITEM_DISABLED], counts[ITEM_MASKED]);
+	else
+		finding_add(findings, "hooks", FINDING_WARNING, "see vmgend-hooks(7)",
+			    "no hook would run, so a change renews the kernel's generator and nothing else");
+	if (!applications)
+		finding_add(findings, "programs", FINDING_NOTE,
+			    "restart them in a hook from 80 on, see vmgend-hooks(7)",
+			    "programs with generators, keys or sessions of their own (OpenSSL, GnuTLS, Java) keep them");
+}
+
+static void add_fence(const char *unit, const char *reason, void *context)
+{
+	char remedy[NAME_MAX + 64];
+
+	snprintf(remedy, sizeof(remedy), "when that is mended: vmgenctl fence lift %s", unit);
+	finding_add(context, "fences", FINDING_PROBLEM, remedy, "%s is kept down: %s", unit,
+		    *reason ? reason : "no reason was given");
+}
+
+static void check_fences(const struct ctl *ctl, struct findings *findings)
+{
+	int r = fence_each(ctl->state_dir, add_fence, findings);
+
+	if (r == -EACCES)
+		finding_add(findings, "fences", FINDING_NOTE, "run this as root",
+			    "only root can tell whether a unit is fenced");
+	else if (r)
+		finding_add(findings, "fences", FINDING_WARNING, "", "cannot look for fences in %s: %s",
+			    ctl->state_dir, strerror(-r));
+}
+
+void check_service(const struct ctl *ctl, const struct view *view, struct findings *findings)
+{
+	char error[SETTINGS_ERROR_SIZE];
+	struct inventory inventory;
+
+	check_vmgend(view, findings);
+	check_last_run(view, findings);
+	check_fences(ctl, findings);
+	if (inventory_read(ctl->config, &inventory, error)) {
+		finding_add(findings, "config", FINDING_PROBLEM,
+			    "mend it; vmgend --check-config checks it", "%s", error);
+		return;
+	}
+	finding_add(findings, "config", FINDING_OK, "", "no mistake in %s", ctl->config);
+	check_hooks(&inventory, findings);
+	inventory_clear(&inventory);
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Copyright (C) the vmgen authors
+ *
+ * A drill: asks vmgend to run hooks, and waits for how they end.
+ */
+#ifndef TRIGGER_H
+#define TRIGGER_H
+
+#include "ctl.h"
+
+struct trigger {
+	/* NULL: all hooks. */
+	const char *hook;
+	bool real;
+	bool json;
+	/* CLOCK_BOOTTIME; negative: none. */
+	int64_t deadline_ns;
+};
+
+enum ctl_exit trigger_run(const struct ctl *ctl, const struct trigger *trigger);
+
+#endif /* TRIGGER_H */

@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Copyright (C) the vmgen authors
+ *
+ * All that can be known about this machine without privileges.
+ */
+#include <errno.h>
+#include <string.h>
+#include <vmgen/vmgenid.h>
+
+#include "json.h"
+#include "view.h"
+
+const char *view_noticed_by(uint32_t source)
+{
+	static const char *const names[] = {
+		[VMGENID_SOURCE_NONE] = "none",
+		[VMGENID_SOURCE_SCI] = "sci",
+		[VMGENID_SOURCE_NOTIFY] = "notify",
+		[VMGENID_SOURCE_VMFORK] = "vmfork",
+		[VMGENID_SOURCE_CALL] = "call",
+		[VMGENID_SOURCE_RECHECK] = "recheck",
+		[VMGENID_SOURCE_RESUME] = "resume",
+		[VMGENID_SOURCE_TIMER] = "timer",
+	};
+
+	/* The module may be newer than this program. */
+	return source < sizeof(names) / sizeof(names[0]) ? names[source] : "other";
+}
+
+const char *view_device(const struct view *view)
+{
+	static const char *const words[] = {
+		[GUEST_READY] = "ready", [GUEST_NO_RIGHTS] = "no-rights",
+		[GUEST_NO_DEVICE] = "no-device", [GUEST_NO_MODULE] = "no-module",
+		[GUEST_REFUSED] = "refused", [GUEST_NO_NODE] = "no-node",
+		[GUEST_BROKEN] = "broken",
+	};
+
+	return words[view->guest];
+}
+
+bool view_outcome_good(const char *outcome)
+{
+	return !strcmp(outcome, "succeeded") || !strcmp(outcome, "not-applicable");
+}
+
+static uint64_t count_failures(struct json_object *hooks)
+{
+	const char *outcome;
+	uint64_t failures = 0;
+
+	json_object_object_foreach(hooks, name, hook) {
+		(void)name;
+		failures += json_get_text(hook, "outcome", &outcome) ||
+			    !view_outcome_good(outcome);
+	}
+	return failures;
+}
+
+bool view_is_true(struct json_object *object, const char *key)
+{
+	struct json_object *value;
+
+	return json_object_object_get_ex(object, key, &value) && json_object_get_boolean(value);
+}
+
+static void view_vmgend(const struct ctl *ctl, struct view *view)
+{
+	uint64_t generation, error;
+	const char *source;
+
+	if (vmgend_status(ctl->runtime_dir, &view->vmgend, &view->running))
+		return;
+	view->fallback = view->running && view->guest != GUEST_READY &&
+			 !json_get_text(view->vmgend, "source", &source) &&
+			 strcmp(source, "vmgenid");
+	view->recorded = view_is_true(view->vmgend, "recorded");
+	/* A handled generation counts only if it is the present one. */
+	view->handled = view_is_true(view->vmgend, "handled") &&
+			!json_get_number(view->vmgend, "generation", &generation) &&
+			(view->fallback || generation == view->event.generation);
+	if (!json_object_object_get_ex(view->vmgend, "last", &view->last))
+		return;
+	view->reseed_errno = json_get_number(view->last, "reseed_errno", &error) ? EBADMSG : error;
+	view->incomplete = view_is_true(view->last, "incomplete");
+	if (json_object_object_get_ex(view->last, "hooks", &view->hooks) &&
+	    json_object_is_type(view->hooks, json_type_object))
+		view->n_failures = count_failures(view->hooks);
+	else
+		view->hooks = NULL;
+}
+
+void view_read(const struct ctl *ctl, struct view *view)
+{
+	struct vmgen *device;
+	int r;
+
+	*view = (struct view){ .running = false };
+	r = vmgen_open(ctl->device, VMGEN_VMGENID, &device);
+	if (!r) {
+		r = vmgen_event(device, &view->event);
+		if (!r)
+			r = vmgen_info(device, &view->info, sizeof(view->info));
+		vmgen_close(device);
+	}
+	view->guest = guest_diagnose(r, ctl->device, GUEST_SYSFS);
+	view_vmgend(ctl, view);
+}
+
+void view_clear(struct view *view)
+{
+	json_object_put(view->vmgend);
+	view->vmgend = NULL;
+}
+
+/* A generator that was never seeded takes the ID in when it is. */
+bool view_reseed_failed(const struct view *view)
+{
+	return view->reseed_errno && view->reseed_errno != ENODATA;
+}
+
+bool view_has_id(const struct view *view)
+{
+	return view->info.flags & VMGEN_INFO_ID_VALID;
+}
+
+bool view_id_untrusted(const struct view *view)
+{
+	return (view->info.flags & VMGEN_INFO_ID_UNTRUSTED) && !guest_spares_nvs(GUEST_CMDLINE);
+}
+
+enum ctl_exit ctl_guest_exit(enum guest guest)
+{
+	switch (guest) {
+	case GUEST_READY:
+		return CTL_OK;
+	case GUEST_NO_RIGHTS:
+		return CTL_NO_RIGHTS;
+	case GUEST_NO_DEVICE:
+		return CTL_NO_DEVICE;
+	case GUEST_NO_MODULE:
+	case GUEST_REFUSED:
+		return CTL_NO_MODULE;
+	case GUEST_NO_NODE:
+	case GUEST_BROKEN:
+		return CTL_FAILED;
+	}
+	return CTL_FAILED;
+}
+
+enum ctl_exit view_verdict(const struct view *view)
+{
+	if (view->guest != GUEST_READY && !view->fallback)
+		return ctl_guest_exit(view->guest);
+	if (view->guest == GUEST_READY && !view_has_id(view))
+		return CTL_NO_ID;
+	if (!view->running)
+		return CTL_NOT_RUNNING;
+	if (!view->handled)
+		return CTL_NOT_HANDLED;
+	if (view_reseed_failed(view) || view->n_failures || view->incomplete ||
+	    !view->recorded || view_id_untrusted(view) || view->fallback)
+		return CTL_DEGRADED;
+	return CTL_OK;
+}
+
+const char *view_explain(const struct view *view, enum ctl_exit verdict)
+{
+	if (view->fallback && verdict == CTL_DEGRADED)
+		return "vmgend has to do without the kernel module, so it does not see all changes: vmgenctl check";
+	if (view->guest != GUEST_READY && !view->fallback)
+		return guest_explain(view->guest);
+	if (view->guest == GUEST_READY && !view_has_id(view))
+		return "the host provides no ID: give the device of this VM a GUID on the host";
+	switch (verdict) {
+	case CTL_NOT_RUNNING:
+		return "vmgend is not running, so no hook runs: systemctl enable --now vmgend";
+	case CTL_NOT_HANDLED:
+		return "the last change is being handled: vmgenctl wait --settled";
+	case CTL_DEGRADED:
+		if (view_id_untrusted(view))
+			return "this machine was hibernated, and a change of its ID cannot be seen across that: boot it with acpi_sleep=nonvs";
+		return "a hook, the reseed or the record failed; mend it, the next change tries again: journalctl -u vmgend";
+	case CTL_OK:
+	case CTL_FAILED:
+	case CTL_USAGE:
+	case CTL_NO_RIGHTS:
+	case CTL_NO_DEVICE:
+	case CTL_NO_MODULE:
+	case CTL_NO_ID:
+	case CTL_FENCED:
+	case CTL_TIMEOUT:
+		break;
+	}
+	return NULL;
+}

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Copyright (C) the vmgen authors
+ *
+ * All that can be known about this machine without privileges, and what that
+ * amounts to. Several commands show it, each in its own way.
+ */
+#ifndef VIEW_H
+#define VIEW_H
+
+#include "ctl.h"
+#include "libvmgen.h"
+
+struct view {
+	enum guest guest;
+	struct vmgen_event event;
+	struct vmgen_info info;
+	/* NULL: vmgend says nothing. */
+	struct json_object *vmgend;
+	bool running, handled, recorded;
+	/* vmgend notices changes by something else than the device. */
+	bool fallback;
+	/* The run that finished last, and its hooks; part of vmgend; NULL: none. */
+	struct json_object *last, *hooks;
+	uint64_t reseed_errno, n_failures;
+	bool incomplete;
+};
+
+/* Looks at the device and at vmgend's files. The caller clears the view. */
+void view_read(const struct ctl *ctl, struct view *ret_view);
+
+void view_clear(struct view *view);
+
+/* Returns the word for what there is of the device. */
+const char *view_device(const struct view *view);
+
+bool view_has_id(const struct view *view);
+
+/* Did the reseed of the last run fail? */
+bool view_reseed_failed(const struct view *view);
+
+/* May a change have gone unseen while the machine was hibernated? */
+bool view_id_untrusted(const struct view *view);
+
+/* Returns the exit status for a machine whose device cannot be used. */
+enum ctl_exit ctl_guest_exit(enum guest guest);
+
+enum ctl_exit view_verdict(const struct view *view);
+
+/* Returns a sentence: what is wrong, and the remedy; NULL: nothing. */
+const char *view_explain(const struct view *view, enum ctl_exit verdict);
+
+/* Returns the word for who noticed a change. */
+const char *view_noticed_by(uint32_t source);
+
+/* Is the outcome of a hook, as in status.json, one that nobody need look at? */
+bool view_outcome_good(const char *outcome);
+
+/* Is this member there, and true? */
+bool view_is_true(struct json_object *object, const char *key);
+
+#endif /* VIEW_H */

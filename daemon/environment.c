@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Copyright (C) the vmgen authors
+ *
+ * What a hook is told. It is all text of a known size, so it needs no memory
+ * but its own.
+ */
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "environment.h"
+
+/* Returns the text, which fits: the sizes of all parts are known. */
+static char * __attribute__((format(printf, 2, 3)))
+add(struct environment *environment, const char *format, ...)
+{
+	char *text = environment->text + environment->used;
+	va_list args;
+
+	va_start(args, format);
+	environment->used += 1 + vsnprintf(text, sizeof(environment->text) - environment->used,
+					   format, args);
+	va_end(args);
+	return text;
+}
+
+static void set(struct environment *environment, const char *name, const char *value)
+{
+	environment->envp[environment->n_variables++] = add(environment, "%s=%s", name, value);
+	environment->envp[environment->n_variables] = NULL;
+}
+
+void environment_init(struct environment *environment, const struct record *run,
+		      const struct hook *hook, const struct account *account)
+{
+	const char *event = event_name(run->event), *generation;
+
+	environment->used = 0;
+	environment->n_variables = 0;
+	generation = add(environment, "%" PRIu64, run->generation);
+	environment->argv[0] = add(environment, "%s/%s", hook->directory, hook->name);
+	environment->argv[1] = (char *)event;
+	environment->argv[2] = (char *)generation;
+	environment->argv[3] = NULL;
+	set(environment, "PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
+	set(environment, "LANG", "C.UTF-8");
+	set(environment, "VMGEN_EVENT", event);
+	set(environment, "VMGEN_GENERATION", generation);
+	set(environment, "VMGEN_SOURCE", run->source);
+	set(environment, "VMGEN_HINT", run->hint);
+	set(environment, "VMGEN_INTENT", run->intent);
+	set(environment, "VMGEN_ID_HASH", run->id_hash);
+	if (!account)
+		return;
+	set(environment, "USER", account->name);
+	set(environment, "LOGNAME", account->name);
+	set(environment, "HOME", account->home);
+}

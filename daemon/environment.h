@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Copyright (C) the vmgen authors
+ *
+ * What a hook is told: the arguments and the environment of vmgend-hooks(7),
+ * and nothing of the daemon's own.
+ */
+#ifndef ENVIRONMENT_H
+#define ENVIRONMENT_H
+
+#include "account.h"
+#include "hook.h"
+#include "record.h"
+
+struct environment {
+	/* Both end with NULL and point into text or to constants. */
+	char *argv[4], *envp[16];
+	size_t n_variables, used;
+	char text[3 * HOOK_PATH_SIZE];
+};
+
+/*
+ * Fills it in for a hook of a run. account: as whom it is run; NULL: root, who
+ * is not introduced. The environment must stay where it is.
+ */
+void environment_init(struct environment *environment, const struct record *run,
+		      const struct hook *hook, const struct account *account);
+
+#endif /* ENVIRONMENT_H */

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Copyright (C) the vmgen authors
+ *
+ * The runs that finished. The file is replaced as a whole, so that a power cut
+ * leaves no half line.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "history.h"
+#include "json.h"
+#include "paths.h"
+
+enum {
+	/* 200 runs of 5 hooks. */
+	HISTORY_SIZE = 128 << 10,
+	/* The latest run is kept whatever its size, which the state limits. */
+	HISTORY_LIMIT = HISTORY_SIZE + (1 << 20),
+};
+
+static int read_text(int dir_fd, char **ret_text)
+{
+	struct stat st;
+	char *text;
+	int r = file_read(dir_fd, NAME_HISTORY, HISTORY_LIMIT, &text, &st);
+
+	if (r)
+		return r;
+	if (st.st_uid != geteuid()) {
+		free(text);
+		return -EPERM;
+	}
+	*ret_text = text;
+	return 0;
+}
+
+/* Replaces the line break after the line by a zero byte. Returns NULL at the end. */
+static struct json_object *next_line(char **text)
+{
+	char *line = strsep(text, "\n");
+
+	return line && *line ? json_tokener_parse(line) : NULL;
+}
+
+int history_read(int dir_fd, struct json_object **ret_runs)
+{
+	struct json_object *runs, *run;
+	struct record record;
+	char *text, *rest;
+	int r;
+
+	r = read_text(dir_fd, &text);
+	if (r)
+		return r;
+	runs = json_object_new_array();
+	r = runs ? 0 : -ENOMEM;
+	rest = text;
+	while (!r && *rest) {
+		run = next_line(&rest);
+		r = json_object_is_type(run, json_type_object) && rest ?
+		    record_from_json(run, &record) : -EBADMSG;
+		if (!r) {
+			record_clear(&record);
+			r = json_object_array_add(runs, run) ? -ENOMEM : 0;
+		}
+		if (r)
+			json_object_put(run);
+	}
+	free(text);
+	if (r)
+		json_object_put(runs);
+	else
+		*ret_runs = runs;
+	return r;
+}
+
+/* Was the run that begins here written, but then the power went before the state said so? */
+static int is_same(const char *line, const struct record *run, bool *ret_same)
+{
+	struct json_object *json = json_tokener_parse(line);
+	struct record last;
+	int r;
+
+	r = json_object_is_type(json, json_type_object) ? record_from_json(json, &last) : -EBADMSG;
+	json_object_put(json);
+	if (r)
+		return r;
+	*ret_same = last.detected_usec == run->detected_usec && !strcmp(last.id_hash, run->id_hash);
+	record_clear(&last);
+	return 0;
+}
+
+/* Only the last line is parsed: the whole would take the daemon a megabyte. */
+static int check_last(const char *text, const struct record *run, bool *ret_same)
+{
+	size_t length = strlen(text);
+	const char *line;
+
+	*ret_same = false;
+	if (!length)
+		return 0;
+	if (text[length - 1] != '\n')
+		return -EBADMSG;
+	line = memrchr(text, '\n', length - 1);
+	return is_same(line ? line + 1 : text, run, ret_same);
+}
+
+/* From the latest back, as many as fit beside the new one. */
+static int write_runs(int state_fd, const char *text, const char *line)
+{
+	size_t room = strlen(line) < HISTORY_SIZE ? HISTORY_SIZE - strlen(line) : 0;
+	char *joined;
+	int r;
+
+	while (strlen(text) >= room && *text)
+		text = strchr(text, '\n') + 1;
+	if (asprintf(&joined, "%s%s\n", text, line) < 0)
+		return -ENOMEM;
+	r = file_replace(state_fd, NAME_HISTORY, joined, 0600, FILE_DURABLE);
+	free(joined);
+	return r;
+}
+
+int history_add(int state_fd, const struct record *run)
+{
+	struct json_object *json;
+	char *text = NULL;
+	const char *line;
+	bool same;
+	int r;
+
+	json = record_to_json(run);
+	line = json ? json_object_to_json_string_ext(json, JSON_C_TO_STRING_PLAIN |
+						     JSON_C_TO_STRING_NOSLASHESCAPE) : NULL;
+	if (!line) {
+		json_object_put(json);
+		return -ENOMEM;
+	}
+	r = read_text(state_fd, &text);
+	if (r == -ENOENT)
+		r = write_runs(state_fd, "", line);
+	else if (!r)
+		r = check_last(text, run, &same);
+	if (!r && text && !same)
+		r = write_runs(state_fd, text, line);
+	free(text);
+	json_object_put(json);
+	return r;
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Copyright (C) the vmgen authors
+ *
+ * The runs that finished, the latest last: a file with one JSON object per
+ * line. It is rolled back with the disk, so it tells the past of this copy of
+ * the system alone.
+ */
+#ifndef HISTORY_H
+#define HISTORY_H
+
+#include "record.h"
+
+/*
+ * Adds a run, unless it is the latest one already; the oldest ones give way to
+ * it. state_fd: of state_open(). Returns 0: it is on disk; -EBADMSG: the file
+ * is not a history; -errno.
+ */
+int history_add(int state_fd, const struct record *run);
+
+/*
+ * Reads it. dir_fd: the state directory. Returns 0 and an array that the caller
+ * puts; -ENOENT: no run has finished; -EBADMSG: the file is not a history;
+ * -errno.
+ */
+int history_read(int dir_fd, struct json_object **ret_runs);
+
+#endif /* HISTORY_H */

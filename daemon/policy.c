@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Copyright (C) the vmgen authors
+ *
+ * What a change is taken for. The intent is used once: the state says so on disk
+ * before any hook runs, and only then its files are removed. Where that was cut
+ * off, the state tells that they are left over.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+
+#include "intent.h"
+#include "log.h"
+#include "policy.h"
+
+/* With "auto" so many boots in a row may bring a new ID and count as changes. */
+enum { BOOTS_LIMIT = 5 };
+
+/* Returns whether no intent that was used is left in its place. */
+static bool clear_spent(const struct config *config, int state_fd, struct state *state)
+{
+	int r;
+
+	if (!state->intent_spent)
+		return true;
+	r = intent_remove(state_fd, config->intent_file);
+	state->intent_spent = r;
+	if (r)
+		log_error("cannot remove an intent that was used (%s, or vmgenctl intent): %s; it counts no more, and a new one does not before it is gone",
+			  config->intent_file, strerror(-r));
+	return !r;
+}
+
+static void take_intent(const struct config *config, int state_fd, struct state *state)
+{
+	char word[RECORD_WORD_SIZE], error[INTENT_ERROR_SIZE];
+	struct record *run = &state->run;
+	bool said;
+
+	if (!clear_spent(config, state_fd, state))
+		return;
+	if (intent_read(state_fd, config->intent_file, word, &said, error))
+		log_error("intent: %s", error);
+	if (!said)
+		return;
+	state->intent_spent = true;
+	/* Whether it was used before is not known where there is no good record. */
+	if (run->event == EVENT_CHANGED || run->event == EVENT_BOOT_CHANGED)
+		strcpy(run->intent, word);
+	else
+		log_warning("the intent \"%s\" is dropped: it was for a change, and this is \"%s\"",
+			    word, event_name(run->event));
+}
+
+static bool skips(const struct config *config, const struct state *state)
+{
+	if (state->run.event != EVENT_BOOT_CHANGED)
+		return false;
+	switch (config->boot_change) {
+	case BOOT_CHANGE_RUN:
+		return false;
+	case BOOT_CHANGE_IGNORE:
+		return true;
+	case BOOT_CHANGE_AUTO:
+		break;
+	}
+	if (state->boots_changed <= BOOTS_LIMIT)
+		return false;
+	log_warning("%" PRIu64 " boots in a row brought a new ID, so this host gives one to each boot, and it tells nothing: only the reseed and hooks below 20 answer it (boot-change in vmgend.conf; better: give this VM a GUID of its own on the host)",
+		    state->boots_changed);
+	return true;
+}
+
+bool policy_start(const struct config *config, int state_fd, struct state *state,
+		  enum event event, bool resume, bool same_boot)
+{
+	struct machine present;
+	bool spent = state->intent_spent;
+
+	if (state_fd >= 0)
+		(void)clear_spent(config, state_fd, state);
+	if (event == EVENT_BOOT_CHANGED && !resume)
+		state->boots_changed++;
+	else if (!same_boot && event != EVENT_CHANGED)
+		state->boots_changed = 0;
+	if (event != EVENT_NONE)
+		return true;
+	machine_look(config->sysfs, &present);
+	if (!strcmp(machine_hint(&state->machine, &present), "clone"))
+		log_warning("this machine looks like a clone, with another UUID and other network addresses, but its ID is the same: the host must give each clone a GUID of its own");
+	return machine_note(&state->machine, &present) || spent != state->intent_spent;
+}
+
+void policy_describe(const struct config *config, int state_fd, struct state *state,
+		     const char *replaced)
+{
+	struct record *run = &state->run;
+	const char *hint = "unknown";
+	struct machine present;
+
+	machine_look(config->sysfs, &present);
+	/* A running system goes on with what it read at its boot, in a clone too. */
+	if (run->event == EVENT_BOOT_CHANGED)
+		hint = machine_hint(&state->machine, &present);
+	/* The record already has the machine that the replaced run was for. */
+	if (*replaced && strcmp(replaced, hint))
+		hint = "unknown";
+	(void)machine_note(&state->machine, &present);
+	strcpy(run->hint, hint);
+	run->skipped = skips(config, state);
+	if (state_fd >= 0)
+		take_intent(config, state_fd, state);
+	if (run->event == EVENT_CHANGED || run->event == EVENT_BOOT_CHANGED)
+		log_info("by UUID and network addresses this looks like: %s; the administrator said: %s",
+			 run->hint, *run->intent ? run->intent : "nothing");
+}
+
+int policy_save(const struct config *config, int state_fd, struct state *state)
+{
+	int r = state_save(state_fd, state);
+
+	if (!state->intent_spent)
+		return r;
+	if (r && *state->run.intent) {
+		log_error("the intent \"%s\" is not used, because that cannot be recorded",
+			  state->run.intent);
+		*state->run.intent = '\0';
+	}
+	if (!clear_spent(config, state_fd, state) || r)
+		return r;
+	return state_save(state_fd, state);
+}

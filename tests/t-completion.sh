@@ -1,0 +1,84 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-2-Clause
+# Copyright (C) the vmgen authors
+#
+# What bash completes on the command line of vmgenctl is what --help says.
+#
+# functions are called through ok and empty
+# shellcheck disable=SC2317
+
+cd "$(dirname "$0")/.." || exit 1
+. tests/tap.sh
+. packaging/bash-completion/vmgenctl
+
+program=$(realpath "${O:-build}/vmgenctl")
+
+# complete_line WORD...: prints what the last word can become, one a line
+complete_line() {
+	COMP_WORDS=("$program" "$@")
+	COMP_CWORD=$#
+	COMPREPLY=()
+	_vmgenctl
+	printf '%s\n' "${COMPREPLY[@]}" | sort
+}
+
+commands() {
+	"$program" --help | awk '/^  [a-z]/ { print $1 }' | sort
+}
+
+# options COMMAND...
+options() {
+	"$program" "$@" --help | grep -oE '^ +--[a-z-]+=?' | tr -d ' ' | sort
+}
+
+some() {
+	[ "$(commands | wc -l)" -ge 7 ] && [ "$(options hooks | wc -l)" -ge 4 ]
+}
+
+same_commands() {
+	[ "$(complete_line '')" = "$(commands)" ]
+}
+
+other_options() {
+	for command in $(commands); do
+		[ "$(complete_line "$command" --)" = "$(options "$command")" ] || echo "$command"
+	done
+}
+
+# Each is in the usage line above as well.
+unused_options() {
+	for command in $(commands); do
+		options "$command" | sed 's/=$//' | grep -vx -e --help | while read -r option; do
+			[ "$command" = hooks ] || "$program" "$command" --help | head -n 1 |
+				grep -qF -e "$option" || echo "$command $option"
+		done
+	done
+}
+
+completes() {
+	want=$1
+	shift
+	[ "$(complete_line "$@" | paste -sd ' ')" = "$want" ]
+}
+
+documented() {
+	for command in $(commands); do
+		grep -qE "^\\*vmgenctl\\* .*\\*$command\\*" daemon/vmgenctl.1.scd || echo "$command: synopsis"
+		grep -qE "^\\*$command\\*" daemon/vmgenctl.1.scd || echo "$command: section"
+		options "$command" | sed 's/=$//' | while read -r option; do
+			grep -qF -e "*$option*" daemon/vmgenctl.1.scd || echo "$command $option"
+		done
+	done
+}
+
+ok '--help has commands and options' some
+ok 'all commands, and no other word' same_commands
+empty 'all options of each command, and no other' other_options
+empty 'its usage line has them too' unused_options
+ok 'the beginning of a command' completes 'watch' wat
+ok 'the words of hooks' completes 'list run why' hooks ''
+ok 'options of vmgenctl itself' completes '--device=' --dev
+ok 'a command after an option' completes 'metrics' --device = /dev/x met
+ok 'a file after =' completes 'README.md' metrics --output = README
+empty 'the manual knows all commands and options' documented
+tap_done

@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Copyright (C) the vmgen authors
+ *
+ * What tests of vmgend across its starts share: whole runs without hooks, in this
+ * process, with a step at which vmgend dies.
+ */
+#ifndef STARTS_H
+#define STARTS_H
+
+#include <errno.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+#include "intent.h"
+#include "random.h"
+#include "repair.h"
+#include "scratch.h"
+#include "tap.h"
+
+#define OTHER_BOOT "99999999-9999-9999-9999-999999999999"
+
+static struct config config;
+/* vmgend dies instead of the step with this number; 0: never. */
+static int fuse;
+static char order[512];
+/* No intent can be removed. */
+static bool stuck;
+
+static inline void step(const char *name)
+{
+	if (strlen(order) + strlen(name) < sizeof(order))
+		strcat(order, name);
+	if (fuse && !--fuse)
+		_exit(9);
+}
+
+/* Instead of libc's. */
+int fsync(int fd)
+{
+	step("sync ");
+	return syscall(SYS_fsync, fd);
+}
+
+int renameat(int old_fd, const char *old, int new_fd, const char *new)
+{
+	step(strcmp(new, "state.json") ? "" : "state ");
+	return syscall(SYS_renameat, old_fd, old, new_fd, new);
+}
+
+int unlinkat(int fd, const char *name, int flags)
+{
+	if (stuck && !strcmp(name, "intent")) {
+		errno = EROFS;
+		return -1;
+	}
+	if (*name != '.')
+		step("unlink ");
+	return syscall(SYS_unlinkat, fd, name, flags);
+}
+
+int random_reseed(const char *device, const char *hardware, const uint8_t *id,
+		  size_t *ret_hardware)
+{
+	(void)device;
+	(void)hardware;
+	(void)id;
+	*ret_hardware = 0;
+	return 0;
+}
+
+static inline struct sighting sight(char letter)
+{
+	struct sighting sighting = { .generation = 1, .has_id = true };
+
+	memset(sighting.id, letter, VMGEN_ID_SIZE);
+	hash_id(sighting.id, sighting.id_hash);
+	return sighting;
+}
+
+static inline void start(char letter)
+{
+	struct sighting sighting = sight(letter);
+	struct repair repair;
+
+	repair_init(&repair, &config);
+	repair_start(&repair, &sighting);
+	while (repair.run || repair.waiter)
+		repair_advance(&repair);
+	repair_clear(&repair);
+}
+
+static inline struct state read_state(void)
+{
+	struct state state = { .boot_id = "" };
+	int fd;
+
+	if (!state_open(config.state_dir, &fd)) {
+		(void)state_load(fd, &state, NULL);
+		close(fd);
+	}
+	return state;
+}
+
+static inline void reboot(void)
+{
+	struct state state = read_state();
+	int fd;
+
+	strcpy(state.boot_id, OTHER_BOOT);
+	if (state_open(config.state_dir, &fd) || state_save(fd, &state))
+		scratch_give_up("state");
+	close(fd);
+	state_clear(&state);
+}
+
+static inline void starts_create(void)
+{
+	scratch_create();
+	if (config_init(&config))
+		scratch_give_up("memory");
+	free(config.state_dir);
+	free(config.runtime_dir);
+	free(config.hook_path);
+	free(config.intent_file);
+	free(config.seed_file);
+	config.state_dir = strdup(scratch_path("state"));
+	config.runtime_dir = strdup(scratch_directory);
+	config.hook_path = strdup(scratch_path("hooks"));
+	config.intent_file = strdup(scratch_path("etc/intent"));
+	config.seed_file = strdup(scratch_path("seed"));
+	config.sysfs = strdup(scratch_path("sys"));
+	scratch_mkdir("etc", 0755);
+	for (const char *const *p = (const char *const[]) { "sys", "sys/class", "sys/class/dmi",
+	     "sys/class/dmi/id", "sys/class/net", "sys/class/net/eth0", "sys/class/net/eth0/device", NULL }; *p; p++)
+		scratch_mkdir(*p, 0755);
+	scratch_write("sys/class/net/eth0/addr_assign_type", "0\n", 0444);
+}
+
+static inline void starts_clear(void)
+{
+	free((char *)config.sysfs);
+	config_clear(&config);
+}
+
+#endif /* STARTS_H */

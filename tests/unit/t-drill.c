@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Copyright (C) the vmgen authors
+ *
+ * Drills: what runs because somebody asked for it, what is told of it, and
+ * that a change comes first.
+ */
+#include <errno.h>
+#include <sys/syscall.h>
+
+#include "drill.h"
+#include "json.h"
+#include "random.h"
+#include "rig.h"
+
+static struct repair repair;
+static struct drill drill;
+static int reseeds, told_waiting;
+
+/* Instead of the real one, which has a test of its own. */
+int random_reseed(const char *device, const char *hardware, const uint8_t *id,
+		  size_t *ret_hardware)
+{
+	(void)device;
+	(void)hardware;
+	(void)id;
+	*ret_hardware = 0;
+	reseeds++;
+	return 0;
+}
+
+/* Instead of libc's, to see also what is told for a moment. */
+int renameat(int old_fd, const char *old, int new_fd, const char *new)
+{
+	if (!strcmp(new, "status.json") &&
+	    strstr(scratch_read(".status.json.new"), "\"phase\":\"waiting\""))
+		told_waiting++;
+	return syscall(SYS_renameat, old_fd, old, new_fd, new);
+}
+
+static struct sighting sight(uint64_t generation, char letter)
+{
+	struct sighting sighting = { .generation = generation, .has_id = true };
+
+	memset(sighting.id, letter, VMGEN_ID_SIZE);
+	hash_id(sighting.id, sighting.id_hash);
+	return sighting;
+}
+
+static void begin(const struct sighting *sighting)
+{
+	repair_init(&repair, &config);
+	drill_init(&drill, &repair);
+	repair_start(&repair, sighting);
+}
+
+static void end(void)
+{
+	drill_clear(&drill);
+	repair_clear(&repair);
+}
+
+static void clean(void)
+{
+	clean_hooks();
+	hook("15-guard", "printf \"15:$1:$VMGEN_EVENT:$2 \" >>out-ran; sleep 0.2");
+	hook("50-repair", "printf \"50:$1:$VMGEN_EVENT:$2 \" >>out-ran; exit 3");
+}
+
+static void advance(void)
+{
+	const struct timespec pause = { .tv_nsec = 5000000 };
+
+	while (repair.run || repair.pending || drill.phase == DRILL_RUNNING) {
+		nanosleep(&pause, NULL);
+		repair_advance(&repair);
+		drill_advance(&drill);
+	}
+}
+
+static void request(const char *text)
+{
+	scratch_write("trigger", text, 0600);
+	drill_request(&drill);
+}
+
+static void expect_ran(const char *want, const char *name)
+{
+	if (!ok(!strcmp(scratch_read("out-ran"), want), "%s: %s", name, want))
+		printf("# %s\n", scratch_read("out-ran"));
+	unlink(scratch_path("out-ran"));
+}
+
+/* Returns a text of the member drill of status.json, good until the next call. */
+static const char *told(const char *key)
+{
+	static struct json_object *status;
+	struct json_object *member, *value;
+
+	json_object_put(status);
+	status = json_tokener_parse(scratch_read("status.json"));
+	if (!json_object_object_get_ex(status, "drill", &member) ||
+	    !json_object_object_get_ex(member, key, &value))
+		return "";
+	return json_object_to_json_string_ext(value, JSON_C_TO_STRING_PLAIN);
+}
+
+static void expect_told(const char *key, const char *want)
+{
+	if (!ok(!strcmp(told(key), want), "told: %s: %s", key, want))
+		printf("# %s\n", told(key));
+}
+
+static void test_drill(void)
+{
+	char state[1 << 14];
+
+	clean();
+	strcpy(state, scratch_read("state/state.json"));
+	ok(*told("phase") == '\0', "before the first drill nothing is told of one");
+	request("{\"id\":\"a-1\",\"real\":false}");
+	expect_told("phase", "\"running\"");
+	ok(access(scratch_path("trigger"), F_OK), "the request is taken away");
+	advance();
+	expect_ran("15:test:test:1 50:test:test:1 ", "a drill runs all hooks");
+	expect_told("phase", "\"over\"");
+	expect_told("id", "\"a-1\"");
+	expect_told("real", "false");
+	ok(strstr(told("hooks"), "\"15-guard\":{\"outcome\":\"succeeded\"") &&
+	   strstr(told("hooks"), "\"50-repair\":{\"outcome\":\"failed\",\"status\":3"),
+	   "and tells how each ended");
+	ok(!strcmp(state, scratch_read("state/state.json")), "the record of changes is as it was");
+	equal(reseeds, 0, "nothing is reseeded");
+	equal(told_waiting, 0, "what need not wait is not told to wait");
+	request("{\"id\":\"a-2\",\"real\":false,\"hook\":\"50-repair\"}");
+	advance();
+	expect_ran("50:test:test:1 ", "one hook alone");
+	expect_told("hook", "\"50-repair\"");
+	request("{\"id\":\"a-3\",\"real\":false,\"hook\":\"50-other\"}");
+	expect_ran("", "a hook that does not exist");
+	expect_told("phase", "\"over\"");
+	expect_told("refusal", "\"there is no such hook\"");
+}
+
+static void test_real(void)
+{
+	char state[1 << 14];
+
+	clean();
+	strcpy(state, scratch_read("state/state.json"));
+	request("{\"id\":\"b-1\",\"real\":true,\"hook\":\"15-guard\"}");
+	advance();
+	expect_ran("15:changed:changed:1 ", "one hook in earnest");
+	ok(!strcmp(state, scratch_read("state/state.json")), "is no change on record");
+	request("{\"id\":\"b-2\",\"real\":true}");
+	ok(strstr(scratch_read("state/state.json"), "\"run\":"), "a run in earnest is on record");
+	expect_told("phase", "\"running\"");
+	advance();
+	expect_ran("15:changed:changed:1 50:changed:changed:1 ", "all hooks in earnest");
+	expect_told("phase", "\"over\"");
+	equal(reseeds, 1, "which reseeds");
+	ok(!strstr(scratch_read("state/state.json"), "\"run\":") &&
+	   strstr(scratch_read("state/state.json"), "\"event\":\"changed\""), "it is handled");
+}
+
+static void test_change_first(void)
+{
+	struct sighting second = sight(2, 'B'), third = sight(3, 'C');
+
+	clean();
+	request("{\"id\":\"c-1\",\"real\":false}");
+	repair_change(&repair, &second);
+	ok(!repair.run, "a change waits for a hook of a drill");
+	advance();
+	expect_ran("15:test:test:1 15:changed:changed:2 50:changed:changed:2 ",
+		   "and comes before the next one");
+	expect_told("interrupted", "true");
+	repair_change(&repair, &third);
+	request("{\"id\":\"c-2\",\"real\":false}");
+	expect_told("phase", "\"waiting\"");
+	advance();
+	expect_ran("15:changed:changed:3 50:changed:changed:3 15:test:test:3 50:test:test:3 ",
+		   "a drill waits for the hooks of a change");
+	expect_told("interrupted", "false");
+	ok(told_waiting > 0, "which is told");
+	request("{\"id\":\"c-3\",\"real\":false,\"hook\":\"15-guard\"}");
+	request("{\"id\":\"c-4\",\"real\":false,\"hook\":\"50-repair\"}");
+	advance();
+	expect_ran("15:test:test:3 50:test:test:3 ", "a drill waits for another");
+	expect_told("id", "\"c-4\"");
+}
+
+static void test_bad_requests(void)
+{
+	static const char *const texts[] = {
+		"", "{", "[]", "{\"id\":\"x\"}", "{\"real\":false}", "{\"id\":\"\",\"real\":false}",
+		"{\"id\":\"x\",\"real\":1}", "{\"id\":\"../x\",\"real\":false}",
+		"{\"id\":\"x\",\"real\":false,\"hook\":\"../../bin/sh\"}",
+		"{\"id\":\"x\",\"real\":false,\"hook\":5}",
+		"{\"id\":\"000000000000000000000000000000000\",\"real\":false}",
+	};
+	size_t i;
+
+	clean();
+	for (i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+		request(texts[i]);
+		ok(drill.phase == DRILL_OVER && access(scratch_path("trigger"), F_OK) &&
+		   !strcmp(drill.id, "c-4"), "not a request: %s", texts[i]);
+	}
+	scratch_write("trigger", "{\"id\":\"x\",\"real\":false}", 0666);
+	drill_request(&drill);
+	ok(!strcmp(drill.id, "c-4"), "not what others could have written");
+	scratch_write("elsewhere", "{\"id\":\"x\",\"real\":false}", 0600);
+	(void)!symlink("elsewhere", scratch_path("trigger"));
+	drill_request(&drill);
+	ok(!strcmp(drill.id, "c-4") && !access(scratch_path("elsewhere"), F_OK), "not through a link");
+	drill_request(&drill);
+	ok(!strcmp(drill.id, "c-4"), "a signal without a request");
+	expect_ran("", "nothing");
+}
+
+static void test_start(void)
+{
+	struct sighting none = { .generation = 4 };
+
+	clean();
+	scratch_write("trigger", "{\"id\":\"d-1\",\"real\":false}", 0600);
+	begin(&none);
+	advance();
+	ok(access(scratch_path("trigger"), F_OK), "a request from before the start is dropped");
+	expect_ran("", "nothing");
+	request("{\"id\":\"d-2\",\"real\":true}");
+	advance();
+	expect_told("refusal", "\"the host provides no ID\"");
+	expect_ran("", "without an ID, in earnest");
+	request("{\"id\":\"d-3\",\"real\":false}");
+	advance();
+	expect_ran("15:test:test:4 50:test:test:4 ", "without an ID, a drill");
+	clean_hooks();
+	request("{\"id\":\"d-4\",\"real\":false}");
+	expect_told("phase", "\"over\"");
+	expect_told("hooks", "{}");
+}
+
+int main(void)
+{
+	struct sighting first = sight(1, 'A');
+
+	rig_create();
+	/* The repair takes it. */
+	close(lock_fd);
+	clean();
+	begin(&first);
+	reseeds = 0;
+	test_drill();
+	test_real();
+	test_change_first();
+	test_bad_requests();
+	end();
+	test_start();
+	end();
+	config_clear(&config);
+	return tap_done();
+}

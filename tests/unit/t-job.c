@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Copyright (C) the vmgen authors
+ *
+ * What the settings of a hook make of it: as whom it is run, when, and how
+ * often it is tried.
+ */
+#include <grp.h>
+
+#include "rig.h"
+
+static void settings(const char *name, const char *text)
+{
+	char path[NAME_MAX + 16], file[256];
+
+	snprintf(path, sizeof(path), "conf/%s.conf", name);
+	snprintf(file, sizeof(file), "[hook]\n%s\n", text);
+	scratch_write(path, file, 0644);
+}
+
+static void told(const char *text, const char *what)
+{
+	if (!ok(strstr(scratch_read("log"), text), "%s", what))
+		printf("# wanted: %s\n# %.3000s\n", text, scratch_read("log"));
+}
+
+static void test_user(void)
+{
+	static const char show[] =
+		"echo \"$(id -u):$(id -g):$(id -G):$USER:$LOGNAME:$HOME:$(grep CapEff /proc/self/status | cut -f2)\"";
+
+	clean_hooks();
+	hook("10-user", show);
+	settings("10-user", "user = nobody");
+	hook("11-nobody", "exit 0");
+	settings("11-nobody", "user = no-such-user");
+	hook("12-closed", "exit 0");
+	(void)chmod(scratch_path("hooks/12-closed"), 0700);
+	settings("12-closed", "user = nobody");
+	hook("13-root", show);
+	hook("14-lost", "kill -KILL $PPID || echo may not; exit 3");
+	settings("14-lost", "user = nobody");
+	begin_record(EVENT_CHANGED);
+	/* What root has beyond its own must not come along. */
+	if (setgroups(2, (gid_t[]){ 0, 4 }))
+		scratch_give_up("setgroups");
+	run_hooks();
+	expect("10-user", OUTCOME_SUCCEEDED, 0,
+	       "10-user| 65534:65534:65534:nobody:nobody:/nonexistent:0000000000000000\n");
+	expect("11-nobody", OUTCOME_UNUSABLE, 0,
+	       "11-nobody.conf: there is no such user");
+	expect("12-closed", OUTCOME_UNUSABLE, 0, "cannot execute");
+	told("13-root| 0:0:0 4::::", "without a user it is root, as ever");
+	expect("14-lost", OUTCOME_FAILED, 3, "14-lost| may not");
+}
+
+static void test_retries(void)
+{
+	clean_hooks();
+	hook("10-third", "echo >>out-third; [ $(wc -l <out-third) -eq 3 ]");
+	settings("10-third", "retries = 5");
+	hook("10-never", "echo >>out-never; exit 4");
+	settings("10-never", "retries = 2");
+	hook("10-once", "echo >>out-once; exit 5");
+	hook("10-skip", "echo >>out-skip; exit 77");
+	settings("10-skip", "retries = 2");
+	hook("10-killed", "echo >>out-killed; [ $(wc -l <out-killed) -eq 2 ] || kill -KILL $$");
+	settings("10-killed", "retries = 1");
+	hook("10-slow", "echo >>out-slow; [ $(wc -l <out-slow) -eq 2 ] || sleep 1000");
+	settings("10-slow", "retries = 1\ntimeout = 1");
+	scratch_write("hooks/10-bad", "#!/nonexistent/interpreter\n", 0755);
+	settings("10-bad", "retries = 2");
+	begin_record(EVENT_CHANGED);
+	run_hooks();
+	expect("10-third", OUTCOME_SUCCEEDED, 0, "10-third: tried again after 50 ms (2 of 5)");
+	equal(strlen(scratch_read("out-third")), 3, "tried until it succeeds");
+	expect("10-never", OUTCOME_FAILED, 4, "10-never: tried again after 50 ms (2 of 2)");
+	equal(strlen(scratch_read("out-never")), 3, "tried as often as it may be");
+	expect("10-once", OUTCOME_FAILED, 5, NULL);
+	equal(strlen(scratch_read("out-once")), 1, "by default that is once");
+	expect("10-skip", OUTCOME_NOT_APPLICABLE, 0, NULL);
+	equal(strlen(scratch_read("out-skip")), 1, "what does not apply is not tried again");
+	expect("10-killed", OUTCOME_SUCCEEDED, 0, NULL);
+	expect("10-slow", OUTCOME_SUCCEEDED, 0, "10-slow: had not ended after 1 s");
+	expect("10-bad", OUTCOME_UNUSABLE, 0, NULL);
+	ok(!strstr(scratch_read("log"), "10-bad: tried again"), "nor what cannot be run");
+}
+
+/* A newer change came, or the daemon stops. */
+static void test_calling_off(void)
+{
+	struct run *run;
+
+	clean_hooks();
+	hook("10-waits", "touch out-waits");
+	settings("10-waits", "jitter = 86400");
+	hook("10-fails", "touch out-fails; sleep 0.5; echo >>out-fails; exit 6");
+	settings("10-fails", "retries = 10");
+	hook("20-next", "touch out-next");
+	begin_record(EVENT_CHANGED);
+	config.retry_pause_ms = 1000000;
+	if (run_new(&config, &record, lock_fd, &run))
+		scratch_give_up("run");
+	equal(run_advance(run), 2, "one hook waits for its moment, one is running");
+	ok(run_limit(run) >= 86400 + config.hook_timeout_sec, "that may take so long");
+	wait_for("out-fails");
+	run_stop(run);
+	advance_to_end(run);
+	config.retry_pause_ms = 50;
+	ok(access(scratch_path("out-waits"), F_OK), "what had not begun does not begin");
+	ok(!record_result(&record, "10-waits"), "and has no result");
+	expect("10-fails", OUTCOME_FAILED, 6, NULL);
+	equal(strlen(scratch_read("out-fails")), 1, "what was running ends, and is not tried again");
+	ok(access(scratch_path("out-next"), F_OK), "and no other begins");
+}
+
+static void test_jitter(void)
+{
+	clean_hooks();
+	hook("39-early", "exit 0");
+	hook("40-late", "exit 0");
+	hook("41-own", "exit 0");
+	settings("41-own", "jitter = 0");
+	begin_record(EVENT_CHANGED);
+	config.jitter_sec = 1;
+	run_hooks();
+	expect("40-late", OUTCOME_SUCCEEDED, 0, "40-late: begins in ");
+	ok(!strstr(scratch_read("log"), "39-early: begins in"), "below 40 there is no jitter");
+	ok(!strstr(scratch_read("log"), "41-own: begins in"), "nor where the settings say so");
+	settings("39-early", "jitter = 1");
+	settings("41-own", "jitter = 86400");
+	begin_record(EVENT_CHANGED);
+	(void)unlink(scratch_path("hooks/41-own"));
+	run_hooks();
+	told("39-early: begins in ", "unless the settings say so");
+	hook("41-own", "exit 0");
+	begin_record(EVENT_TEST);
+	record.drill = true;
+	run_hooks();
+	ok(record_result(&record, "41-own") && !strstr(scratch_read("log"), "begins in"),
+	   "a drill has none");
+	config.jitter_sec = 0;
+}
+
+int main(void)
+{
+	rig_create();
+	config.retry_pause_ms = 50;
+	test_user();
+	test_retries();
+	test_calling_off();
+	test_jitter();
+	rig_clear();
+	return tap_done();
+}

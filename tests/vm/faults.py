@@ -1,0 +1,222 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# Copyright (C) the vmgen authors
+"""A guest in which vmgend runs ten hooks that log what they do, and what may be in that log.
+
+vmgend's record and the log of the hooks lie in file systems of their own on one disk, so that
+what the hooks write out does not take the record with it.
+"""
+
+import hashlib
+import json
+import pathlib
+import struct
+import subprocess
+import uuid
+
+import drivers
+import kernel as kernels
+from host import Host
+from machine import scratch
+from scenario import boot, seed
+
+GUARDS = ("10-a", "10-b", "12-c", "15-d", "18-e")
+HOOKS = (*GUARDS, "20-f", "40-g", "40-h", "50-i", "80-j")
+PARTITION_MIB = 32
+SECTOR = 512
+STATE = "/var/lib/vmgen"
+SETTLED = "until vmgenctl wait --settled >/dev/null; do usleep 50000; done"
+# As systemd would, only sooner.
+SUPERVISE = "while :; do vmgend >>/log/vmgend 2>&1; usleep 50000; done"
+# strike MICROSECONDS WHO: kills somebody after a while, and logs whose keeper it was.
+STRIKE = r"""#!/bin/sh
+usleep $1
+find() { grep -lx $1 /proc/[0-9]*/comm 2>/dev/null | sed 's|[^0-9]||g'; }
+keepers=
+test $2 = vmgend || keepers=$(find vmgend-keeper)
+test $2 = keeper && keepers=${keepers%%
+*}
+daemon=
+test $2 = keeper || daemon=$(find vmgend)
+for p in $keepers; do
+	child=$(cat /proc/$p/task/$p/children 2>/dev/null)
+	name=$(tr '\0' '\n' 2>/dev/null </proc/${child:-none }/cmdline | sed -n 's/^..-.$/&/p')
+	echo kill ${name:-unknown} - keeper >>/log/hooks
+	kill -9 $p
+done
+for p in $daemon; do
+	echo kill vmgend - vmgend >>/log/hooks
+	kill -9 $p
+done
+exit 0
+"""
+FILES = {f"/etc/vmgen/hooks.d/{name}": (f"#!/bin/chore {name}\n", 0o755) for name in HOOKS}
+FILES["/etc/vmgen/vmgend.conf"] = "[vmgend]\njitter = 0\n"
+
+
+def hash_of(guid):
+    """As vmgend tells a generation ID."""
+    text = b"vmgen generation ID hash v1\0" + uuid.UUID(guid).bytes_le
+    return hashlib.sha256(text).hexdigest()
+
+
+def number(hook):
+    return int(hook[:2])
+
+
+class Disk:
+    """An image with two file systems, for one guest after the other."""
+
+    def __init__(self, name="disk"):
+        directory = scratch()
+        raw = directory / f"{name}.raw"
+        self.image = directory / name
+        size = PARTITION_MIB << 20
+        starts = (1 << 20, (1 << 20) + size)
+        with open(raw, "wb") as file:
+            file.truncate(starts[1] + size)
+            file.seek(446)
+            for start in starts:    # of a DOS partition table
+                file.write(struct.pack("<B3xB3xII", 0, 0x83, start // SECTOR, size // SECTOR))
+            file.seek(510)
+            file.write(b"\x55\xaa")
+        for start in starts:
+            subprocess.run(["mkfs.ext4", "-q", "-F", "-E", f"offset={start}", raw,
+                            str(size >> 10)], check=True)
+        subprocess.run(["qemu-img", "convert", "-O", "qcow2", raw, self.image], check=True)
+        raw.unlink()
+
+    def keep(self, guest):
+        """What the guest, which has ended, wrote."""
+        subprocess.run(["qemu-img", "commit", "-q", guest.disk], check=True)
+
+
+class Rig:
+    """A guest that was just switched on, with its disk; vmgend does not run yet."""
+
+    def __init__(self, kernel, guid, disk):
+        self.guid = guid
+        files = {**FILES, "/bin/strike": (STRIKE, 0o755),
+                 **drivers.files(kernels.load(kernel), drivers.EXT4)}
+        self.guest = boot(kernel, ["vmgend", "vmgenctl", "chore"], sanitized=False, memory=256,
+                          guid=guid, files=files, disk=disk.image, shared=True)
+        try:
+            seed(self.guest)    # or vmgend says that it cannot reseed
+            self.host = Host(self.guest, guid)
+            # Both have it mapped; of many guests it would fill this machine's disk.
+            pathlib.Path(self.guest.memory_path()).unlink()
+            self.guest.run(f"{drivers.LOAD}; mkdir -p {STATE} /log")
+            self.guest.run(f"mount -t ext4 /dev/vda1 {STATE} && mount -t ext4 /dev/vda2 /log")
+            self.guest.run("rm -f /log/vmgend")
+        except BaseException:
+            self.guest.close()
+            raise
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        self.guest.__exit__(*exception)
+
+    def start(self):
+        self.guest.spawn(SUPERVISE)
+
+    @property
+    def digest(self):
+        return hash_of(self.guid)
+
+    def change(self):
+        """A new ID, which vmgend will notice."""
+        self.guid = self.host.change()
+        # Whoever asks the module makes it look.
+        self.guest.run("sysctl -n dev.vmgenc.0.generation")
+
+    def settle(self):
+        self.guest.run(SETTLED, timeout=120)
+
+    def state(self):
+        """vmgend's record, or None; raises ValueError if it is damaged."""
+        status, text = self.guest.execute(f"cat {STATE}/state.json")
+        return None if status else json.loads(text)
+
+    def log(self):
+        return self.guest.run("cat /log/hooks 2>/dev/null || true")
+
+    def said(self):
+        return self.guest.run("cat /log/vmgend 2>/dev/null || true")
+
+    def cut(self):
+        """The power fails."""
+        self.guest.close()
+
+
+def recorded(state, digest):
+    """The hooks that have succeeded for an ID, as the record says."""
+    hooks = {}
+    for record in (state.get("run"), state.get("last")):
+        if record and record["id_hash"] == digest:
+            hooks |= record["hooks"]
+    return {name for name, result in hooks.items() if result["outcome"] == "succeeded"}
+
+
+class Journal:
+    """The log of the hooks, line by line, and whatever in it should not be."""
+
+    def __init__(self, hashes):
+        self.hashes = hashes    # of all IDs in the order of their appearance; it may grow
+        self.running = {}       # hook: ID
+        self.ended = {}         # ID: [hooks]
+        self.excuses = {}       # hook whose keeper was killed: how often
+        self.newest = 0
+        self.kills = {"vmgend": 0, "keeper": 0}
+        self.repeats = 0
+        self.wrong = []
+
+    def read(self, text):
+        """What was written up to a moment in which all is settled."""
+        for line in text.splitlines():
+            what, hook, digest, event = line.split()
+            getattr(self, what)(hook, digest, event)
+        self.excuses.clear()
+
+    def kill(self, hook, _, who):
+        self.kills[who] += 1
+        if who == "keeper":
+            self.excuses[hook] = self.excuses.get(hook, 0) + 1
+            self.running.pop(hook, None)
+
+    def excused(self, *hooks):
+        """Was its keeper killed, so that nobody can know how it ended?"""
+        for hook in hooks:
+            if self.excuses.get(hook):
+                self.excuses[hook] -= 1
+                return True
+        return False
+
+    def start(self, hook, digest, event):
+        where = f"{hook} ({event}, change {self.index(digest)})"
+        ended = self.ended.setdefault(digest, [])
+        if self.index(digest) < self.newest:
+            self.wrong.append(f"{where} runs for an ID that is past")
+        self.newest = max(self.newest, self.index(digest))
+        # It may have written while its keeper was being killed.
+        if hook in self.running and not self.excused(hook, "unknown"):
+            self.wrong.append(f"{where} runs although it is running")
+        if hook in ended:
+            self.repeats += 1
+            if not self.excused(hook, "unknown"):
+                self.wrong.append(f"{where} runs although it has succeeded")
+        before = [h for h in HOOKS if number(h) < number(hook) and h not in ended]
+        if before:
+            self.wrong.append(f"{where} runs before {' '.join(before)}")
+        self.running[hook] = digest
+
+    def end(self, hook, digest, _):
+        self.running.pop(hook, None)
+        self.ended.setdefault(digest, []).append(hook)
+
+    def index(self, digest):
+        return self.hashes.index(digest)
+
+    def missing(self, digest, hooks=HOOKS):
+        """Of these hooks, those that have not run to their end for an ID."""
+        return [hook for hook in hooks if hook not in self.ended.get(digest, [])]
