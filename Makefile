@@ -12,7 +12,8 @@ VERSION    := 0.1.0
 # Bump whenever the ABI of libvmgen breaks.
 SOVERSION  := 1
 
-O          ?= build
+# An empty one would build into the root directory.
+override O := $(or $(O),build)
 PREFIX     ?= /usr/local
 BINDIR     ?= $(PREFIX)/bin
 SBINDIR    ?= $(PREFIX)/sbin
