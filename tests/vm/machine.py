@@ -84,7 +84,9 @@ class Machine:
     loader: dict = dataclasses.field(default_factory=dict)      # {physical address: bytes}
     shared: bool = False        # the host can write the guest's memory: see Process.memory()
     icount: bool = False        # time counts instructions: deterministic, and idle time is skipped
-    cpu: str = "qemu64"         # has no RDRAND: what siblings draw in common is not hidden by it
+    # It has no RDRAND, which would hide what siblings draw in common. With several CPUs QEMU 7.2
+    # may leave any flags behind a CMPXCHG16B, and the kernel then stops for a debug exception.
+    cpu: str = "qemu64,-cx16"
     accel: str = ""             # default: kvm where it works, else tcg
     type: str = "pc"            # of TYPES
     firmware: str = "seabios"   # of FIRMWARES
