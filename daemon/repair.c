@@ -179,7 +179,8 @@ static void finish(struct repair *repair)
 	/* Who waits for the generation may look at the status next. */
 	report_activity(repair, "watching");
 	report_generation(repair, last->generation);
-	repair->finished |= last->event == EVENT_CHANGED || last->event == EVENT_BOOT_CHANGED;
+	repair->finished |= (last->event == EVENT_CHANGED || last->event == EVENT_BOOT_CHANGED) &&
+			    !last->skipped;
 }
 
 static void advance_run(struct repair *repair)

@@ -26,6 +26,8 @@ static int fuse;
 static char order[512];
 /* No intent can be removed. */
 static bool stuck;
+/* The last start handled a change that others are told of. */
+static bool told_others;
 
 static inline void step(const char *name)
 {
@@ -87,6 +89,7 @@ static inline void start(char letter)
 	repair_start(&repair, &sighting);
 	while (repair.run || repair.waiter)
 		repair_advance(&repair);
+	told_others = repair.finished;
 	repair_clear(&repair);
 }
 

@@ -44,12 +44,14 @@ static void test_boots(void)
 		reboot();
 		start('a' + i);
 		expect_boots("a new ID", i, false);
+		ok(told_others, "others are told of it");
 		start('a' + i);
 		expect_boots("a new start in the same boot", i, false);
 	}
 	reboot();
 	start('x');
 	expect_boots("after five", 6, true);
+	ok(!told_others, "others are not told");
 	start('y');
 	expect_boots("a change while it is up counts", 6, false);
 	reboot();
