@@ -6,7 +6,7 @@ guest with shared=True. QEMU's own counts no generations."""
 import pathlib
 import struct
 
-import hibernation
+import drivers
 import kernel as kernels
 from scenario import boot, test_module
 
@@ -24,7 +24,7 @@ VM_GEN_COUNTER_PRESENT, NOTIFICATION_PRESENT = 1 << 8, 1 << 9
 def driver(kernel):
     """Files of a guest: the kernel's own driver."""
     modules = {}
-    hibernation.add_module(kernels.load(kernel), "ptp_vmclock", modules)
+    drivers.add_module(kernels.load(kernel), "ptp_vmclock", modules)
     return {f"/{name}.ko": content for name, content in modules.items()}
 
 
