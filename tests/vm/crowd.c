@@ -17,7 +17,6 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <pthread.h>
-#include <stdarg.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -27,6 +26,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "broken.h"
 #include "libvmgen.h"
 #include "vm/pagemap.h"
 
@@ -53,18 +53,6 @@ static uint64_t alone;
 static _Atomic uint64_t guard_runs[GUARDS];
 static atomic_ulong draws, openings;
 static uint64_t first_generation;
-
-__attribute__((noreturn, format(printf, 1, 2))) static void broken(const char *format, ...)
-{
-	va_list args;
-
-	va_start(args, format);
-	printf("broken: ");
-	vprintf(format, args);
-	printf("\n");
-	fflush(stdout);
-	_exit(1);
-}
 
 static void went_well(int r, int expected, const char *what)
 {

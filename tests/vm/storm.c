@@ -15,7 +15,6 @@
 #include <inttypes.h>
 #include <poll.h>
 #include <pthread.h>
-#include <stdarg.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -27,6 +26,8 @@
 #include <time.h>
 #include <unistd.h>
 #include <vmgen/vmgenid.h>
+
+#include "broken.h"
 
 enum {
 	THREADS = 64,
@@ -58,18 +59,6 @@ static atomic_bool leaving, over;
 static atomic_long rest_ms;
 static atomic_ulong openings, calls, highest;
 static size_t page;
-
-__attribute__((noreturn, format(printf, 1, 2))) static void broken(const char *format, ...)
-{
-	va_list args;
-
-	va_start(args, format);
-	printf("broken: ");
-	vprintf(format, args);
-	printf("\n");
-	fflush(stdout);
-	_exit(1);
-}
 
 static void pause_ms(long ms)
 {
