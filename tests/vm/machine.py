@@ -103,8 +103,9 @@ class Machine:
         image = self.initrd or directory / "initramfs"
         if not self.initrd:
             self.write_initramfs(image)
-        # no_timer_check: a busy host's ticks are so late that the kernel would call them broken.
-        cmdline = ("console=ttyS0 quiet panic=-1 oops=panic panic_on_warn=1 no_timer_check "
+        # loglevel: a panic shows its registers and stack, which `quiet` hides. no_timer_check: a
+        # busy host's ticks are so late that the kernel would call them broken.
+        cmdline = ("console=ttyS0 loglevel=5 panic=-1 oops=panic panic_on_warn=1 no_timer_check "
                    f"{self.cmdline}")
         args = ["-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
                 "-machine", TYPES[self.type], "-accel", accelerator, "-cpu", self.cpu,
