@@ -3,74 +3,14 @@
  * Copyright (C) the vmgen authors
  *
  * vmgenctl trigger beside a real vmgend: the request, the signal, the answer.
- * The device of both is a number that does not move.
  */
-int vmgend_main(int argc, char **argv);
-#define main vmgend_main
-#include "main.c"
-#undef main
-
-#include <sys/eventfd.h>
-#include <sys/prctl.h>
-#include <sys/wait.h>
+#include "played.h"
 
 #include "ctl/arguments.h"
 #include "ctl/trigger.h"
-#include "scratch.h"
 #include "tap.h"
 
 static struct ctl ctl = { .device = "/dev/none" };
-static int device_fd;
-
-int vmgen_open(const char *node, unsigned int flags, struct vmgen **ret_device)
-{
-	(void)node;
-	(void)flags;
-	*ret_device = (struct vmgen *)&device_fd;
-	return 0;
-}
-
-struct vmgen *vmgen_close(struct vmgen *v)
-{
-	(void)v;
-	return NULL;
-}
-
-int vmgen_fd(const struct vmgen *v)
-{
-	(void)v;
-	return device_fd;
-}
-
-int vmgen_event(struct vmgen *v, struct vmgen_event *ret_event)
-{
-	(void)v;
-	*ret_event = (struct vmgen_event){ .generation = 7 };
-	return 0;
-}
-
-int vmgen_read(struct vmgen *v, struct vmgen_event *ret_event)
-{
-	(void)v;
-	(void)ret_event;
-	return -EAGAIN;
-}
-
-int vmgen_id(struct vmgen *v, uint8_t ret_id[VMGEN_ID_SIZE])
-{
-	(void)v;
-	memset(ret_id, 'A', VMGEN_ID_SIZE);
-	return 0;
-}
-
-int vmgen_info(struct vmgen *v, struct vmgen_info *ret_info, size_t size)
-{
-	const struct vmgen_info info = { .device = VMGEN_VMGENID, .flags = VMGEN_INFO_ID_VALID };
-
-	(void)v;
-	memcpy(ret_info, &info, size);
-	return 0;
-}
 
 /* Returns false if it does not come. */
 static bool comes(const char *file, const char *text)
@@ -80,30 +20,6 @@ static bool comes(const char *file, const char *text)
 	for (i = 0; i < 2000 && !strstr(scratch_read(file), text); i++)
 		usleep(10000);
 	return i < 2000;
-}
-
-static pid_t start_vmgend(void)
-{
-	char config_option[PATH_MAX + 16], state_option[PATH_MAX + 16], runtime_option[PATH_MAX + 16];
-	char *argv[] = { (char *)"vmgend", config_option, state_option, runtime_option, NULL };
-	pid_t pid;
-
-	snprintf(config_option, sizeof(config_option), "--config=%s", scratch_path("conf"));
-	snprintf(state_option, sizeof(state_option), "--state-dir=%s", scratch_path("state"));
-	snprintf(runtime_option, sizeof(runtime_option), "--runtime-dir=%s", scratch_path("run"));
-	pid = fork();
-	if (!pid) {
-		(void)prctl(PR_SET_NAME, "vmgend");
-		_exit(vmgend_main(4, argv));
-	}
-	ok(comes("run/generation", "7\n"), "vmgend is there");
-	return pid;
-}
-
-static void end_vmgend(pid_t pid, int signal_number)
-{
-	(void)kill(pid, signal_number);
-	(void)waitpid(pid, NULL, 0);
 }
 
 /* Runs it with what it prints in the file "out". Returns its exit status. */
@@ -198,7 +114,7 @@ static void test_time(pid_t vmgend)
 		_exit(run_trigger(&hang));
 	ok(comes("run/status.json", "\"phase\":\"running\""), "a third is under way");
 	expect(run_trigger(&good), CTL_FAILED, "waits for a drill already", "a second one at a time");
-	end_vmgend(vmgend, SIGKILL);
+	(void)end_vmgend(vmgend, SIGKILL);
 	ok(waitpid(pid, &status, 0) == pid && WEXITSTATUS(status) == CTL_NOT_RUNNING,
 	   "a vmgend that dies is not waited for");
 	scratch_write("go", "", 0600);
@@ -226,7 +142,7 @@ int main(void)
 
 	scratch_create();
 	(void)unsetenv("NOTIFY_SOCKET");
-	device_fd = eventfd(0, EFD_NONBLOCK);
+	played_create();
 	ctl.runtime_dir = strdup(scratch_path("run"));
 	scratch_mkdir("hooks", 0755);
 	scratch_mkdir("settings", 0755);
@@ -239,6 +155,7 @@ int main(void)
 	scratch_write("settings/70-off.conf", "[hook]\nenabled=no\n", 0644);
 	test_without_vmgend("before the first start");
 	vmgend = start_vmgend();
+	ok(comes("run/generation", "1\n"), "vmgend is there");
 	test_answers();
 	write_hook("90-hang", "until [ -e go ]; do sleep 0.05; done; echo end >ended");
 	test_others();

@@ -2,95 +2,24 @@
 /*
  * Copyright (C) the vmgen authors
  *
- * vmgend as a whole, beside a service manager that this program plays. Its
- * device is a counter in shared memory: what it makes of a real one is for
- * tests/vm to show.
+ * vmgend as a whole, beside a service manager that this program plays. What it
+ * makes of a real device is for tests/vm to show.
  */
-int vmgend_main(int argc, char **argv);
-#define main vmgend_main
-#include "main.c"
-#undef main
+#include "played.h"
 
 #include <poll.h>
-#include <sys/eventfd.h>
-#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/un.h>
-#include <sys/wait.h>
 
-#include "scratch.h"
 #include "tap.h"
 
-static struct { uint64_t generation; } *device;
-static int device_fd, manager;
+static int manager;
 static char told[8192];
 
-int vmgen_open(const char *node, unsigned int flags, struct vmgen **ret_device)
+static pid_t start(void)
 {
-	(void)node;
-	(void)flags;
-	*ret_device = (struct vmgen *)device;
-	return 0;
-}
-
-struct vmgen *vmgen_close(struct vmgen *v)
-{
-	(void)v;
-	return NULL;
-}
-
-int vmgen_info(struct vmgen *v, struct vmgen_info *ret_info, size_t size)
-{
-	(void)v;
-	(void)size;
-	*ret_info = (struct vmgen_info){ .device = VMGEN_VMGENID };
-	return 0;
-}
-
-int vmgen_fd(const struct vmgen *v)
-{
-	(void)v;
-	return device_fd;
-}
-
-int vmgen_event(struct vmgen *v, struct vmgen_event *ret_event)
-{
-	(void)v;
-	*ret_event = (struct vmgen_event){ .generation = device->generation };
-	return 0;
-}
-
-int vmgen_read(struct vmgen *v, struct vmgen_event *ret_event)
-{
-	uint64_t count;
-
-	if (read(device_fd, &count, sizeof(count)) < 0)
-		return -errno;
-	return vmgen_event(v, ret_event);
-}
-
-int vmgen_id(struct vmgen *v, uint8_t ret_id[VMGEN_ID_SIZE])
-{
-	(void)v;
-	memset(ret_id, 'A' + device->generation, VMGEN_ID_SIZE);
-	return 0;
-}
-
-static pid_t start_vmgend(void)
-{
-	char config_option[PATH_MAX + 16], state_option[PATH_MAX + 16], runtime_option[PATH_MAX + 16];
-	char *argv[] = { (char *)"vmgend", config_option, state_option, runtime_option, NULL };
-	pid_t pid;
-
-	snprintf(config_option, sizeof(config_option), "--config=%s", scratch_path("conf"));
-	snprintf(state_option, sizeof(state_option), "--state-dir=%s", scratch_path("state"));
-	snprintf(runtime_option, sizeof(runtime_option), "--runtime-dir=%s", scratch_path("run"));
 	told[0] = '\0';
-	pid = fork();
-	if (pid)
-		return pid;
-	umask(077);
-	_exit(vmgend_main(4, argv));
+	return start_vmgend();
 }
 
 /* Returns false if nothing more is told in time. */
@@ -120,17 +49,6 @@ static bool is_told(const char *text)
 	return strstr(told, text);
 }
 
-static int end_vmgend(pid_t pid, int signal_number)
-{
-	int status;
-
-	if (signal_number)
-		(void)kill(pid, signal_number);
-	if (waitpid(pid, &status, 0) != pid)
-		return -1;
-	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-}
-
 static void change(void)
 {
 	const uint64_t one = 1;
@@ -145,7 +63,7 @@ static void test_life(void)
 	struct stat st;
 	pid_t pid;
 
-	pid = start_vmgend();
+	pid = start();
 	ok(is_told("READY=1"), "a first start says READY");
 	ok(is_told("WATCHDOG=1"), "it says that it lives");
 	ok(!stat(scratch_path("run"), &st) && (st.st_mode & 07777) == 0755, "everyone can look, whatever the umask");
@@ -157,7 +75,7 @@ static void test_life(void)
 		scratch_give_up("pipe");
 	close(fds[0]);
 	close(fds[1]);
-	pid = start_vmgend();
+	pid = start();
 	dup2(saved, STDERR_FILENO);
 	ok(is_told("READY=1"), "a start without a reader of the log");
 	change();
@@ -187,7 +105,7 @@ static void test_reload(void)
 	snprintf(other, sizeof(other), "[vmgend]\nhook-path=%s\n", scratch_path("other"));
 	dup2(fd, STDERR_FILENO);
 	close(fd);
-	pid = start_vmgend();
+	pid = start();
 	dup2(saved, STDERR_FILENO);
 	close(saved);
 	ok(is_told("READY=1"), "started");
@@ -216,7 +134,7 @@ static void test_boot(void)
 	if (system(command))
 		scratch_give_up("sed");
 	change();
-	pid = start_vmgend();
+	pid = start();
 	ok(is_told("EXTEND_TIMEOUT_USEC=130000000") && is_told("STATUS=Generation 5: boot-changed"),
 	   "a run at boot asks for time");
 	ok(is_told("WATCHDOG=1") && !strstr(told, "READY=1"), "other services wait for it");
@@ -235,7 +153,7 @@ static void test_jitter(void)
 	scratch_write("settings/50-late.conf", "[hook]\njitter=86400\n", 0644);
 	scratch_write("hooks/50-late", "#!/bin/sh\n", 0755);
 	(void)!freopen(scratch_path("log"), "w", stderr);
-	pid = start_vmgend();
+	pid = start();
 	dup2(saved, STDERR_FILENO);
 	close(saved);
 	(void)is_told("READY=1");
@@ -244,7 +162,7 @@ static void test_jitter(void)
 		usleep(10000);
 	equal(end_vmgend(pid, SIGTERM), EXIT_STOPPED, "it is stopped while a hook waits for its moment");
 	unlink(scratch_path("settings/50-late.conf"));
-	pid = start_vmgend();
+	pid = start();
 	ok(is_told("; last: changed, 0 without success"), "the next start runs the hook");
 	equal(end_vmgend(pid, SIGTERM), EXIT_STOPPED, "ended");
 	ok(strstr(scratch_read("log"), "50-late: left to the next run"), "that is told");
@@ -258,7 +176,7 @@ static void test_failed_start(void)
 
 	unlink(scratch_path("run/lock/run"));
 	(void)!symlink("x", scratch_path("run/lock/run"));
-	pid = start_vmgend();
+	pid = start();
 	for (i = 0; i < 500 && !waitpid(pid, &status, WNOHANG); i++)
 		usleep(10000);
 	if (!ok(i < 500 && WIFEXITED(status) && WEXITSTATUS(status) == EXIT_FAILED, "a start that fails ends"))
@@ -276,7 +194,7 @@ static void test_bad_config(void)
 	scratch_write("conf", "[vmgend]\nhook-timeuot=1\n", 0644);
 	dup2(fd, STDERR_FILENO);
 	close(fd);
-	equal(end_vmgend(start_vmgend(), 0), EXIT_CONFIG, "a mistake in the configuration ends the start");
+	equal(end_vmgend(start(), 0), EXIT_CONFIG, "a mistake in the configuration ends the start");
 	dup2(saved, STDERR_FILENO);
 	close(saved);
 	ok(strstr(scratch_read("log"), "conf:2: unknown key \"hook-timeuot\""), "it is named");
@@ -289,16 +207,13 @@ int main(void)
 	char text[4 * PATH_MAX];
 
 	scratch_create();
-	device = mmap(NULL, sizeof(*device), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	device_fd = eventfd(0, EFD_NONBLOCK);
+	played_create();
 	manager = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	strcpy(address.sun_path, scratch_path("manager"));
-	if (device == MAP_FAILED || device_fd < 0 ||
-	    bind(manager, (struct sockaddr *)&address, sizeof(address)))
+	if (bind(manager, (struct sockaddr *)&address, sizeof(address)))
 		scratch_give_up("manager");
 	(void)setenv("NOTIFY_SOCKET", address.sun_path, 1);
 	(void)setenv("WATCHDOG_USEC", "200000", 1);
-	device->generation = 1;
 	scratch_mkdir("hooks", 0755);
 	snprintf(text, sizeof(text), "[vmgend]\njitter=0\nhook-settings=%s\nhook-path=%s\nintent-file=%s\nseed-file=%s\n",
 		 scratch_path("settings"), scratch_path("hooks"), scratch_path("intent"), scratch_path("seed"));
