@@ -181,7 +181,7 @@ const char *view_explain(const struct view *view, enum ctl_exit verdict)
 	case CTL_DEGRADED:
 		if (view_id_untrusted(view))
 			return "this machine was hibernated, and a change of its ID cannot be seen across that: boot it with acpi_sleep=nonvs";
-		return "a hook, the reseed or the record failed; mend it, the next change tries again: journalctl -u vmgend";
+		return "a hook, the reseed or the record failed; see journalctl -u vmgend, mend it, then vmgenctl trigger --real";
 	case CTL_OK:
 	case CTL_FAILED:
 	case CTL_USAGE:
