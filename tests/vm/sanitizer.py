@@ -12,7 +12,7 @@ KERNEL = "debug"
 # Everything takes longer there.
 PATIENCE = 6
 # Its first line and as much of the rest as says where.
-REPORT = re.compile(r".*(?:BUG: |BUG at |WARNING: |UBSAN: |ODEBUG: |Kernel panic|"
+REPORT = re.compile(r".*(?:\[#1\]|BUG: |BUG at |WARNING: |UBSAN: |ODEBUG: |Kernel panic|"
                     r"INFO: task .* blocked|INFO: trying to register)(?:.*\n){1,60}")
 LEAKS = "/sys/kernel/debug/kmemleak"
 # What is younger than 5 s kmemleak does not call a leak. What one scan finds may only have been

@@ -52,6 +52,10 @@ def install(g, debian, t):
     for name in ("10-guard", "80-last"):
         g.run(f"mkdir -p /etc/vmgen/hooks.d; cat >/etc/vmgen/hooks.d/{name} <<'END'\n"
               f"{HOOK % name}END\nchmod 755 /etc/vmgen/hooks.d/{name}")
+    g.run("cat >/etc/vmgen/hooks.d/70-user <<'END'\n#!/bin/sh\nid -un >/var/tmp/user/name\nEND\n"
+          "chmod 755 /etc/vmgen/hooks.d/70-user; install -d -o nobody /var/tmp/user\n"
+          "mkdir -p /etc/vmgen/hooks.conf.d; printf '[hook]\\nuser = nobody\\n' "
+          ">/etc/vmgen/hooks.conf.d/70-user.conf")
     t.equal(g.execute("vmgend --check-config"), (0, ""), "vmgend --check-config finds no mistake")
     g.run(f"cat >/etc/systemd/system/pulled.service <<'END'\n{UNIT}END\nsystemctl enable pulled")
     check_reload(g, t)
@@ -93,6 +97,7 @@ def check_clone(c, t):
     t.ok("80-last: succeeded" in c.run("journalctl -u vmgend"), "the journal says so")
     t.equal(c.run("journalctl -q -u vmgend -p err -o cat").count("\n"), 1,
             "and has no error of vmgend but that of the reload")
+    t.equal(c.run("cat /var/tmp/user/name"), "nobody\n", "a hook runs as the user of its settings")
     c.wait_for("test -e /var/tmp/pulled")
     t.equal(c.execute("systemctl is-active vmgen-changed.target")[0], 3,
             "vmgen-changed.target has pulled its unit in, and is gone")

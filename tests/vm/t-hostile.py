@@ -51,7 +51,8 @@ class Rig:
         self.host = Host(guest, guid)
         self.generation = 1
         seed(guest)
-        guest.run(f"{drivers.LOAD}; mkdir -p {STATE} && mount -t ext4 /dev/vda1 {STATE}")
+        guest.run(f"{drivers.LOAD}; mkdir -p {STATE} && mount -t ext4 /dev/vda1 {STATE};"
+                  " mount -t tmpfs tmpfs /run")
         self.start()
 
     def start(self):
@@ -140,6 +141,17 @@ def check_unwritable(rig, t, what, break_it, mend_it, word):
     t.equal(rig.lines("/tmp/last"), before + 2, f"{what}: once")
 
 
+def check_read_only_root(rig, t):
+    """All but /run, /tmp and its own directory cannot be written, as on an image."""
+    rig.guest.run("mount -o remount,ro / && ! touch /etc/x 2>/dev/null")
+    before = rig.lines("/tmp/last")
+    status, _ = rig.change()
+    t.equal((rig.lines("/tmp/last"), status["recorded"]), (before + 1, True),
+            "a root that cannot be written does not matter")
+    rig.restart()
+    t.equal(rig.lines("/tmp/last"), before + 1, "nor at the next start")
+
+
 def scenario(kernel, t):
     guid = new_guid()
     files = {**HOOKS, **drivers.files(kernels.load(kernel), drivers.EXT4)}
@@ -151,6 +163,7 @@ def scenario(kernel, t):
                          f"mount -o remount,rw {STATE}", "Read-only")
         check_many(rig, t)
         check_hostile(rig, t)
+        check_read_only_root(rig, t)
 
 
 if __name__ == "__main__":

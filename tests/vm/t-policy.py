@@ -176,11 +176,14 @@ def check_image(kernel, disk, t):
         t.equal((last(g), ran(g)), (("adopted", "unknown", "", False), []),
                 "a copy of the golden image adopts its ID and runs no hook")
         t.equal(g.execute(f"vmgenctl fence check {UNIT}"), (0, ""), "its unit may start")
+        g.run("echo restore >/etc/vmgen/intent")
         again = g.snapshot()
     with again.clone(guid=new_guid()) as c:
         c.run("vmgenctl wait --settled --timeout 60 1")
-        t.equal((last(c), ran(c)), (("changed", "unknown", "", False), ["changed", "changed"]),
+        t.equal((last(c), ran(c)), (("changed", "unknown", "restore", False), ["changed", "changed"]),
                 "cloned while it runs, every hook runs; what it looks like says nothing then")
+        t.equal(c.execute("test -e /etc/vmgen/intent")[0], 1,
+                "what a tool has left in /etc/vmgen/intent is used up")
 
 
 def scenario(kernel, t):

@@ -14,7 +14,7 @@ PROGRAMS = ["vmgend", "vmgenctl"]
 LINE = "random: crng reseeded due to virtual machine fork"
 # Each run leaves a line in /run/NAME: what it was told.
 LOG = ("#!/bin/sh\nuntil test ! -e /run/wait; do sleep 0.1; done\n"
-       "echo $1 $2 $VMGEN_ID_HASH >>/run/%s\n")
+       "echo $1 $2 $VMGEN_ID_HASH $VMGEN_SOURCE >>/run/%s\n")
 D = "/etc/vmgen/hooks.d"
 HOOKS = {f"{D}/{name}": (LOG % name, 0o755) for name in ("10-guard", "80-last")}
 MANY = {f"{D}/8{n}-many": ("#!/bin/sh\n", 0o755) for n in range(10)}
@@ -65,9 +65,10 @@ def check_log(kernel, t):
     with snapshot.clone(guid=new_guid()) as c:
         wait_for_runs(c, 1)
         t.ok(LINE in c.run("dmesg"), "the kernel's own driver logs its reseed")
-        (event, number, digest), = runs(c)
+        (event, number, digest, source), = runs(c)
         facts = status(c)
-        t.equal((event, int(number)), ("changed", facts["generation"]), "the hooks run, once")
+        t.equal((event, int(number), source), ("changed", facts["generation"], "kmsg"),
+                "the hooks run, once, and are told who knew")
         t.equal(len(digest), 64, "and get something in the place of the ID's hash")
         t.equal((facts["handled"], facts["last"]["source"], facts["last"]["reseed_errno"]),
                 (True, "kmsg", 0), "the run is recorded, with its source, and the reseed worked")
@@ -111,7 +112,8 @@ def check_clock(kernel, flags, t):
         clock.change()
         notify()
         wait_for_runs(g, 1)
-        t.equal(runs(g)[0][:2], ["changed", "2"], "a restore is one")
+        (event, number, _, source), = runs(g)
+        t.equal((event, number, source), ("changed", "2", "vmclock"), "a restore is one")
         stop(g, pid)
         pid = start(g)
         t.equal(len(runs(g)), 1, "a restart runs nothing again")
