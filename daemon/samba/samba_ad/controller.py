@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright (C) the vmgen authors
+"""The domain controller as its own database, sam.ldb, describes it."""
+
+import os
+import time
+
+import ldb
+import samba
+import samba.param
+from samba import dsdb
+from samba.auth import system_session
+from samba.dcerpc import drsblobs, misc
+from samba.ndr import ndr_unpack
+from samba.samdb import SamDB
+
+from samba_ad.ends import Failure, NoRights, NotApplicable, Refusal
+
+# Where the attribute is missing, partners that run Windows take this one.
+DEFAULT_TOMBSTONE_DAYS = 60
+TOMBSTONE_DN = "CN=Directory Service,CN=Windows NT,CN=Services"
+
+
+def load_settings(configfile):
+    path = configfile or samba.param.default_path()
+    if not os.path.exists(path):
+        if configfile:
+            raise Failure(f"{path} is missing")
+        raise NotApplicable(f"no Samba is set up here: {path} is missing")
+    lp = samba.param.LoadParm()
+    try:
+        lp.load(path)
+    except RuntimeError as e:
+        raise Failure(f"{path} cannot be read: {e}; testparm tells more") from None
+    role = lp.get("server role")
+    if lp.server_role() != "ROLE_ACTIVE_DIRECTORY_DC":
+        raise NotApplicable(f"this Samba is no domain controller (server role = {role})")
+    return lp
+
+
+def open_database(lp):
+    path = lp.private_path("sam.ldb")
+    if not os.path.exists(path):
+        if not os.access(os.path.dirname(path), os.X_OK):
+            raise NoRights(f"{path} may not be opened: run this as root")
+        raise Failure(f"{path} is missing: provision the domain controller, or join it again")
+    if not os.access(path, os.R_OK | os.W_OK):
+        raise NoRights(f"{path} may not be written: run this as root")
+    try:
+        return path, SamDB(url=path, session_info=system_session(), lp=lp)
+    except (ldb.LdbError, RuntimeError) as e:
+        raise Refusal(f"{path} cannot be opened ({message(e)}); mend it (samba-tool dbcheck), "
+                      "or restore it") from None
+
+
+def message(error):
+    """The words of an error of ldb, which comes with a number."""
+    return error.args[1] if isinstance(error, ldb.LdbError) and len(error.args) > 1 else str(error)
+
+
+class Controller:
+    """Everything that is read of it. Raises as the functions above."""
+
+    def __init__(self, configfile=None):
+        self.lp = load_settings(configfile)
+        self.path, self.samdb = open_database(self.lp)
+        samdb = self.samdb
+        self.domain = samdb.domain_dns_name()
+        self.is_rodc = samdb.am_rodc()
+        self.ntds_dn = self.dn(samdb.get_dsServiceName())
+        self.computer_dn = self.dn(self.value(self.ntds_dn.parent(), "serverReference"))
+        self.name = self.ntds_dn.parent().get_component_value(0)
+        self.rid_manager_dn = self.dn(self.value(samdb.get_default_basedn(), "rIDManagerReference"))
+        owner = self.dn(self.value(self.rid_manager_dn, "fSMORoleOwner"))
+        self.is_rid_master = owner == self.ntds_dn
+
+    def dn(self, text):
+        return ldb.Dn(self.samdb, str(text))
+
+    def search(self, base, attributes, scope=ldb.SCOPE_BASE, expression=None):
+        try:
+            return self.samdb.search(base=base, scope=scope, attrs=attributes,
+                                     expression=expression)
+        except ldb.LdbError as e:
+            raise Refusal(f"{self.path}: {base} cannot be read ({message(e)}); samba-tool dbcheck "
+                          "tells more") from None
+
+    def values(self, dn, attribute):
+        return list(self.search(dn, [attribute])[0].get(attribute, []))
+
+    def value(self, dn, attribute):
+        values = self.values(dn, attribute)
+        if not values:
+            raise Refusal(f"{self.path}: {dn} has no {attribute}; samba-tool dbcheck tells more")
+        return values[0]
+
+    def partners(self):
+        """The names of the other domain controllers."""
+        found = self.search(self.samdb.get_config_basedn(), ["cn"], ldb.SCOPE_SUBTREE,
+                            "(|(objectClass=nTDSDSA)(objectClass=nTDSDSARO))")
+        return [r.dn.parent().get_component_value(0) for r in found if r.dn != self.ntds_dn]
+
+    def rid_set_dn(self):
+        """None: it was never given one."""
+        found = self.values(self.computer_dn, "rIDSetReferences")
+        return self.dn(found[0]) if found else None
+
+    def generation_id(self):
+        """The 16 bytes on record, or None."""
+        found = self.values(self.computer_dn, "msDS-GenerationId")
+        return bytes(found[0]) if found else None
+
+    def invocation_id(self):
+        """As the database has it, whatever this or another process has in its memory."""
+        return str(ndr_unpack(misc.GUID, bytes(self.value(self.ntds_dn, "invocationId"))))
+
+    def rid_pool(self):
+        """(first, last) RID that the RID master has not given out."""
+        value = int(self.value(self.rid_manager_dn, "rIDAvailablePool"))
+        return value & 0xFFFFFFFF, value >> 32
+
+    def usn(self):
+        return int(self.value(self.dn(""), "highestCommittedUSN"))
+
+    def tombstone_days(self):
+        dn = self.dn(f"{TOMBSTONE_DN},{self.samdb.get_config_basedn()}")
+        found = self.values(dn, "tombstoneLifetime")
+        return int(found[0]) if found else DEFAULT_TOMBSTONE_DAYS
+
+    def newest(self):
+        """The latest time, in seconds since 1970, that the database has seen; 0: none. That of
+        the last replication is written whether something had changed or not."""
+        heads = [self.dn(text) for text in self.values(self.dn(""), "namingContexts")]
+        times = [0]
+        for dn in heads + [self.computer_dn, self.ntds_dn, self.rid_manager_dn]:
+            times += [ldb.string_to_time(str(v)) for v in self.values(dn, "whenChanged")]
+        for dn in heads:
+            for value in self.values(dn, "repsFrom"):
+                times.append(unix(ndr_unpack(drsblobs.repsFromToBlob, value).ctr.last_success))
+            for value in self.values(dn, "replUpToDateVector"):
+                vector = ndr_unpack(drsblobs.replUpToDateVectorBlob, value)
+                if vector.version == 2:
+                    times += [unix(c.last_sync_success) for c in vector.ctr.cursors]
+        return max(times)
+
+    def now(self):
+        """The time that new versions are made of: a machine that was just resumed may think it
+        is still then, but not before what it has written itself."""
+        return max(time.time(), self.newest())
+
+
+def unix(nttime):
+    """0 for the special values that mean never."""
+    if not 0 < nttime < 0x7FFFFFFFFFFFFFFF:
+        return 0
+    return max(0, nttime // 10_000_000 - 11_644_473_600)

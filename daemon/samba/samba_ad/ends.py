@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright (C) the vmgen authors
+"""Ends: why a command goes no further, and what its caller does then."""
+
+OK = 0
+FAILED = 1
+USAGE = 2
+NO_RIGHTS = 4
+DUE = 7
+FENCED = 10
+NOT_APPLICABLE = 77
+
+
+class NotApplicable(Exception):
+    """There is nothing here that could be repaired."""
+
+
+class Failure(Exception):
+    """Not now: what is in the way may go away, and the next start tries again."""
+
+    status = FAILED
+
+
+class NoRights(Failure):
+    status = NO_RIGHTS
+
+
+class Refusal(Exception):
+    """A person has to decide, and Samba is fenced until then. when: of what follows, the command
+    to go on with."""
+
+    def __init__(self, text, when="when that is mended"):
+        super().__init__(f"{text}; {when}: vmgend-samba-ad --force repair")
+
+
+class Fenced(Exception):
+    """The unit is fenced already."""

@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright (C) the vmgen authors
+"""Files that are there whole or not at all, also after a power cut."""
+
+import contextlib
+import fcntl
+import os
+import time
+
+from samba_ad.ends import Failure, NoRights
+
+
+def make_directory(path):
+    try:
+        os.makedirs(path, mode=0o700, exist_ok=True)
+    except PermissionError as e:
+        raise NoRights(f"{path}: {e.strerror}: run this as root") from None
+    except OSError as e:
+        raise Failure(f"{path}: {e.strerror}") from None
+
+
+def sync_directory(path):
+    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def replace(path, text):
+    """Raises OSError."""
+    directory = os.path.dirname(path)
+    new = os.path.join(directory, f".{os.path.basename(path)}.new")
+    fd = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
+    with open(fd, "w", encoding="utf-8") as f:
+        f.write(text)
+        f.flush()
+        os.fsync(f.fileno())
+    os.rename(new, path)
+    sync_directory(directory)
+
+
+def read(path):
+    """The text, or None if there is no such file."""
+    try:
+        with open(path, encoding="utf-8", errors="replace") as f:
+            return f.read()
+    except FileNotFoundError:
+        return None
+
+
+def remove(path):
+    """Whether there was such a file."""
+    try:
+        os.unlink(path)
+    except FileNotFoundError:
+        return False
+    sync_directory(os.path.dirname(path))
+    return True
+
+
+@contextlib.contextmanager
+def locked(path, timeout):
+    """One at a time; waits for so many seconds."""
+    deadline = time.monotonic() + timeout
+    with open(path, "a", encoding="ascii") as f:
+        while True:
+            try:
+                fcntl.flock(f, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    raise Failure("another vmgend-samba-ad is at work; "
+                                  "try again when it has ended") from None
+                time.sleep(0.05)
+        yield

@@ -1,0 +1,239 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright (C) the vmgen authors
+"""The commands, and what becomes of them: an exit status, a fence, a line in the journal."""
+
+import contextlib
+import os
+
+from samba_ad import ends, generation, holders, options as command_line, origin, report
+from samba_ad.fence import Fence
+from samba_ad.log import say
+from samba_ad.state import State
+from samba_ad.units import Services
+
+# At these events the system may be at a point of its boot at which nothing may wait for a unit,
+# and no later hook runs.
+EARLY = ("boot-changed", "unknown")
+
+
+class Program:
+    def __init__(self, options):
+        self.options = options
+        self.event = os.environ.get("VMGEN_EVENT", "")
+        self.state = State(options.state_directory)
+        self.fence = Fence(options.state_directory, options.unit)
+        self.services = Services(options.unit, self.state, not options.no_unit)
+        if not options.dry_run and not options.check:
+            self.state.make()
+
+    def lock(self):
+        return contextlib.nullcontext() if self.options.dry_run else self.state.lock()
+
+    def controller(self):
+        try:
+            from samba_ad.controller import Controller
+        except ImportError as e:
+            if not os.path.exists("/usr/sbin/samba"):
+                raise ends.NotApplicable("Samba is not installed") from None
+            raise ends.Failure(f"Samba's Python modules cannot be loaded ({e}): "
+                               "apt-get install python3-samba") from None
+        return Controller(self.options.configfile)
+
+    def require_unfenced(self):
+        reason = self.fence.reason()
+        if reason is not None and not self.options.force:
+            raise ends.Fenced(f"{self.options.unit} is fenced: {reason} (after vmgenctl fence lift "
+                              f"{self.options.unit} the next start decides anew)")
+
+    # --- The commands -------------------------------------------------------------------------
+
+    def stop(self):
+        if not self.services.running():
+            raise ends.NotApplicable(f"{self.options.unit} does not run")
+        if self.options.dry_run:
+            say(f"would freeze {self.options.unit}")
+            return
+        self.services.halt()
+        self.note_change()
+        if self.event in EARLY:
+            self.repair()
+
+    def repair(self):
+        self.note_change()
+        # A process that was frozen may hold a lock: of the database, or ours.
+        if self.services.frozen() and not self.options.dry_run:
+            self.services.take_down()
+        try:
+            with self.lock():
+                self.require_unfenced()
+                self.treat(self.services.take_down)
+                self.lift_fence()
+        except ends.NotApplicable:
+            self.bring_up()
+            raise
+        self.bring_up()
+
+    def before_start(self):
+        with self.lock():
+            self.require_unfenced()
+            self.treat(self.services.take_down_dns)
+        if not self.options.dry_run:
+            self.services.bring_up(wait=False, but=[self.options.unit])
+
+    def verify(self):
+        from samba_ad import decision
+        with self.lock():
+            self.require_unfenced()
+            expected = self.state.expected()
+            if not expected:
+                raise ends.NotApplicable("no repair was made that could be checked")
+            dc, current = self.controller(), generation.read(self.options.guid_file)
+            if current and dc.generation_id() != current.bytes:
+                say("the generation ID has changed again, which is for another repair")
+                return
+            found = lost(dc, expected)
+            say(found or f"the repair has lasted: {dc.name} still has the invocationId "
+                         f"{expected[0]}")
+            if not found or self.options.dry_run:
+                return
+            decision.refuse_many(self.state)
+            self.mend(current, self.services.take_down)
+        self.bring_up()
+
+    # --- What they have in common -------------------------------------------------------------
+
+    def treat(self, take_down):
+        """Decides, and adopts or repairs."""
+        dc = self.controller()
+        from samba_ad import decision, repair
+        decision.require_writable(dc)
+        current = generation.read(self.options.guid_file)
+        changed = self.state.change_noted() or self.event == "changed"
+        if not self.options.force:
+            decision.require_id(current, changed)
+        verdict = decision.Verdict.REPAIR
+        if current:
+            verdict = decision.verdict(dc, current, changed)
+        if verdict != decision.Verdict.REPAIR:
+            say(f"{dc.name} of {dc.domain}: {verdict.value}")
+            self.settle(dc, current, verdict == decision.Verdict.ADOPT)
+            return
+        hint, intent = origin.told(current, self.options) if current else ("", "")
+        decision.announce(dc, current, hint, intent)
+        if not self.options.force:
+            decision.permit(dc, self.state, hint, intent)
+        if self.options.dry_run:
+            for step in repair.plan(dc):
+                say(f"would {step}")
+            return
+        self.mend(current, take_down)
+
+    def mend(self, current, take_down):
+        from samba_ad import repair
+        take_down()
+        # Opened anew: what Samba wrote until now is part of what has to be mended.
+        dc = self.controller()
+        holders.require_none(dc.path)
+        repair.apply(dc, current, self.state)
+        self.state.forget_change()
+        self.services.arm_check(command_line.repeat(self.options, "verify"))
+
+    def note_change(self):
+        """For a database that has no ID on record to compare with."""
+        if self.event == "changed":
+            self.state.note_change()
+
+    def settle(self, dc, current, adopt):
+        from samba_ad import repair
+        if self.options.dry_run:
+            return
+        if adopt:
+            repair.record(dc, current)
+        self.state.forget_change()
+
+    def lift_fence(self):
+        if self.options.dry_run or not self.options.force:
+            return
+        if not self.fence.lift_own():
+            raise ends.Fenced(f"the database is in order, but {self.options.unit} is fenced: "
+                              f"{self.fence.reason()}; when that is mended: vmgenctl fence lift "
+                              f"{self.options.unit}, systemctl start {self.options.unit}")
+
+    def bring_up(self):
+        if not self.options.dry_run:
+            self.services.bring_up(wait=self.event not in EARLY)
+
+    def refuse(self, refusal):
+        """Samba stays down until somebody has decided."""
+        if self.options.dry_run:
+            say(f"would fence {self.options.unit}: {refusal}")
+            return ends.FENCED
+        say(f"{refusal}")
+        try:
+            self.fence.set(str(refusal))
+            say(f"{self.options.unit} is fenced")
+        except OSError as e:
+            say(f"{self.options.unit} could not be fenced: {self.fence.path}: {e.strerror}")
+        self.keep_down()
+        return ends.FENCED
+
+    def keep_down(self):
+        # The unit whose start waits for us is kept down by our exit status.
+        if self.options.command == "before-start" or self.options.dry_run:
+            return
+        try:
+            self.services.take_down()
+        except ends.Failure as e:
+            say(str(e))
+
+    def run(self):
+        command = getattr(self, self.options.command.replace("-", "_"))
+        try:
+            command()
+            return ends.OK
+        except ends.NotApplicable as e:
+            say(str(e))
+            return ends.OK if self.options.command == "before-start" else ends.NOT_APPLICABLE
+        except ends.Refusal as e:
+            return self.refuse(e)
+        except ends.Fenced as e:
+            say(str(e))
+            self.keep_down()
+            return ends.FENCED
+        except ends.Failure as e:
+            say(str(e))
+            return e.status
+
+
+def lost(dc, expected):
+    """What of a repair is not in the database any more, or None."""
+    invocation_id, first = expected
+    if dc.invocation_id() != invocation_id:
+        return (f"{dc.name} has the invocationId {dc.invocation_id()} instead of the new one, "
+                f"{invocation_id}: replication brought it back, so the repair is repeated")
+    if first and dc.is_rid_master and dc.rid_pool()[0] < first:
+        return (f"the RIDs from {dc.rid_pool()[0]} on are available again, although those from "
+                f"{first} on were the first: replication brought that back, so the repair is "
+                "repeated")
+    return None
+
+
+def main(arguments=None):
+    options = command_line.parse(arguments)
+    try:
+        program = Program(options)
+        return report.report(program) if options.check else program.run()
+    except ends.NotApplicable as e:
+        say(str(e))
+        return ends.NOT_APPLICABLE
+    except ends.Refusal as e:
+        say(str(e))
+        return ends.FENCED
+    except ends.Failure as e:
+        say(str(e))
+        return e.status
+    except OSError as e:
+        rights = isinstance(e, PermissionError)
+        say(f"{e.filename or options.state_directory}: {e.strerror}"
+            f"{': run this as root' if rights else ''}")
+        return ends.NO_RIGHTS if rights else ends.FAILED

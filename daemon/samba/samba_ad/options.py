@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright (C) the vmgen authors
+"""The command line."""
+
+import argparse
+import os
+import re
+import sys
+
+from samba_ad.generation import GUID_FILE
+
+STATE_DIRECTORY = "/var/lib/vmgen"
+UNIT = "samba-ad-dc.service"
+COMMANDS = {
+    "stop": "freeze Samba, or stop it, because the machine was cloned or restored",
+    "repair": "stop Samba, repair its database if that is due, and start it again",
+    "before-start": "repair the database if that is due; fail if Samba must not start",
+    "verify": "check that the last repair has lasted, and repeat it if not",
+}
+# As fence_unit() of daemon/fence.c.
+UNIT_NAME = re.compile(r"[A-Za-z0-9:_\\@-][A-Za-z0-9:_.\\@-]*\.service")
+
+
+def unit_name(text):
+    name = text if text.endswith(".service") else f"{text}.service"
+    if len(name) > 240 or not UNIT_NAME.fullmatch(name):
+        raise argparse.ArgumentTypeError(f'"{text}" is not the name of a service')
+    return name
+
+
+def word(*words):
+    def check(text):
+        if text not in words:
+            raise argparse.ArgumentTypeError(f'"{text}" is none of {", ".join(words)}')
+        return text
+    return check
+
+
+def parse(arguments=None):
+    parser = argparse.ArgumentParser(
+        prog="vmgend-samba-ad", allow_abbrev=False,
+        description="Repairs a Samba domain controller that was rolled back.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog="commands:\n" + "".join(f"  {n:<14}{t}\n" for n, t in COMMANDS.items()))
+    parser.add_argument("command", metavar="COMMAND", nargs="?", choices=COMMANDS)
+    parser.add_argument("--check", action="store_true", help="report, and change nothing")
+    parser.add_argument("--dry-run", action="store_true",
+                        help="print what the command would do, and change nothing")
+    parser.add_argument("--force", action="store_true",
+                        help="repair although that was refused, and lift the fence")
+    parser.add_argument("--configfile", metavar="SMB_CONF", help="instead of Samba's own")
+    parser.add_argument("--guid-file", metavar="FILE", default=GUID_FILE,
+                        help="where the generation ID is (default: %(default)s)")
+    parser.add_argument("--state-directory", metavar="DIR", default=STATE_DIRECTORY,
+                        help="where fences and records are (default: %(default)s)")
+    parser.add_argument("--unit", metavar="NAME", type=unit_name, default=UNIT,
+                        help="the unit of Samba (default: %(default)s)")
+    parser.add_argument("--no-unit", action="store_true", help="start and stop nothing")
+    parser.add_argument("--hint", metavar="WORD", type=word("clone", "rollback", "unknown"),
+                        help="what the machine looks like: clone, rollback, unknown")
+    parser.add_argument("--intent", metavar="WORD", type=word("clone", "restore"),
+                        help="what the administrator said: clone, restore")
+    options = parser.parse_args(arguments)
+    options.state_directory = os.path.abspath(options.state_directory)
+    if not options.command and not options.check:
+        parser.error("COMMAND is missing: " + ", ".join(COMMANDS))
+    if options.force and options.command not in ("repair", None):
+        parser.error("--force is for the command repair")
+    # A drill.
+    if os.environ.get("VMGEN_EVENT") == "test":
+        options.dry_run = True
+    options.vmgenctl = "vmgenctl"
+    return options
+
+
+def repeat(options, command):
+    """The command line that runs another command with the same options."""
+    words = [os.path.abspath(sys.argv[0])]
+    for name in ("configfile", "guid_file", "state_directory"):
+        if getattr(options, name):
+            words.append(f"--{name.replace('_', '-')}={os.path.abspath(getattr(options, name))}")
+    return words + [f"--unit={options.unit}", command]

@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright (C) the vmgen authors
+"""The repair of the database: a new identity, other RIDs, and then the record that it was done.
+
+Nobody else may have the database open. The order matters: a crash at any point leaves either
+the old state or one from which the same repair, done once more, gives a good one."""
+
+import secrets
+import uuid
+
+import ldb
+from samba.dcerpc import misc
+from samba.ndr import ndr_pack
+
+from samba_ad import log
+from samba_ad.controller import message
+from samba_ad.ends import Refusal
+from samba_ad.generation import short
+
+POOLS = ("rIDAllocationPool", "rIDPreviousAllocationPool", "rIDNextRID")
+# Samba's own, see ridalloc.c there.
+POOL_SIZE = 500
+# How many pools the RID master leaves out. What it gave out in the lost time line nobody knows;
+# that it is random keeps two copies apart of which nobody knows either.
+LEAST_POOLS = 100
+MOST_POOLS = 1100
+# So that a version grows by the second: the lost time line may have counted as well.
+YEAR_2000 = 946_684_800
+
+
+def plan(dc):
+    """What would be done, a sentence each."""
+    steps = [f"give {dc.name} a new invocationId in the place of {dc.invocation_id()}"]
+    if dc.rid_set_dn():
+        steps.append("discard the RID pools that it holds")
+    if dc.is_rid_master:
+        steps.append(f"leave out {LEAST_POOLS} to {MOST_POOLS} pools of {POOL_SIZE} RIDs from "
+                     f"{dc.rid_pool()[0]} on, because this is the RID master")
+    steps.append("record the generation ID")
+    return steps
+
+
+def modify(dc, dn, attributes):
+    """Values are bytes or text; a pair of them is the old and the new one, compared first."""
+    msg = ldb.Message(dn)
+    for name, value in attributes.items():
+        if isinstance(value, tuple):
+            msg[f"0{name}"] = ldb.MessageElement(value[0], ldb.FLAG_MOD_DELETE, name)
+            msg[f"1{name}"] = ldb.MessageElement(value[1], ldb.FLAG_MOD_ADD, name)
+        else:
+            msg[name] = ldb.MessageElement(value, ldb.FLAG_MOD_REPLACE, name)
+    dc.samdb.modify(msg)
+
+
+def lift(dc, dn, attribute, now):
+    """Replication keeps the higher version of an attribute, and the lost time line may have
+    raised this one further than we did."""
+    filtered = ldb.binary_encode(str(dn))
+    version = dc.samdb.get_attribute_replmetadata_version(filtered, attribute)
+    version = max(version + 1, int(now) - YEAR_2000)
+    dc.samdb.set_attribute_replmetadata_version(filtered, attribute, version)
+
+
+def change_identity(dc, invocation_id, now):
+    # In memory first, or the change itself is stamped with the old ID and a number that the
+    # partners have seen, and they never learn of it.
+    dc.samdb.set_invocation_id(invocation_id)
+    modify(dc, dc.ntds_dn, {"invocationId": ndr_pack(misc.GUID(invocation_id))})
+    lift(dc, dc.ntds_dn, "invocationId", now)
+
+
+def discard_pools(dc):
+    rid_set = dc.rid_set_dn()
+    if rid_set:
+        # This is how Samba writes that there is none yet.
+        modify(dc, rid_set, dict.fromkeys(POOLS, "0"))
+
+
+def raise_available(dc, now):
+    first, last = dc.rid_pool()
+    left_out = POOL_SIZE * (LEAST_POOLS + secrets.randbelow(MOST_POOLS - LEAST_POOLS + 1))
+    if first + left_out + POOL_SIZE > last:
+        raise Refusal(f"only {last - first} RIDs are left in the domain, too few to leave out "
+                      f"{left_out}")
+    modify(dc, dc.rid_manager_dn, {"rIDAvailablePool": (str(last << 32 | first),
+                                                        str(last << 32 | first + left_out))})
+    # Takes a pool at once, so that the RID Set is never seen without one.
+    if dc.rid_set_dn():
+        dc.samdb.allocate_rid()
+    lift(dc, dc.rid_manager_dn, "rIDAvailablePool", now)
+
+
+def transaction(dc, work, *arguments):
+    try:
+        dc.samdb.transaction_start()
+        try:
+            work(dc, *arguments)
+        except BaseException:
+            dc.samdb.transaction_cancel()
+            raise
+        dc.samdb.transaction_commit()
+    except (ldb.LdbError, RuntimeError) as e:
+        log.say("the database is as it was before")
+        raise Refusal(f"{dc.path} cannot be written ({message(e)}); samba-tool dbcheck tells "
+                      "more") from None
+
+
+def new_identity(dc, invocation_id, now):
+    change_identity(dc, invocation_id, now)
+    discard_pools(dc)
+    if dc.is_rid_master:
+        raise_available(dc, now)
+
+
+def record(dc, generation):
+    """Writes the ID that everything above is good for: last, and on its own."""
+    transaction(dc, modify, dc.computer_dn, {"msDS-GenerationId": generation.bytes})
+    log.event(log.GENERATION_WRITTEN, f"msDS-GenerationId of {dc.computer_dn} was set (hash "
+              f"{short(generation.bytes)})")
+
+
+def apply(dc, generation, state):
+    """generation: None if there is no ID to record."""
+    old, usn, now = dc.invocation_id(), dc.usn(), dc.now()
+    new = str(uuid.UUID(bytes=secrets.token_bytes(16), version=4))
+    log.event(log.ACTIONS, "; ".join(plan(dc)))
+    state.add_repair()
+    transaction(dc, new_identity, new, now)
+    log.event(log.INVOCATION_ID_CHANGED, f"invocationId of {dc.name} changed from {old} to {new} "
+              f"at update sequence number {usn}")
+    first = dc.rid_pool()[0] if dc.is_rid_master else None
+    log.event(log.RID_POOL_INVALIDATED, "the RID pools were discarded" +
+              (f", and the next that is given out begins at {first}" if first else ""))
+    state.expect(new, first)
+    if generation:
+        record(dc, generation)

@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright (C) the vmgen authors
+"""--check: what there is to say of this domain controller, without a change to anything."""
+
+import time
+
+from samba_ad import ends, generation
+
+
+def line(name, text):
+    print(f"{name + ':':<22}{text}")
+
+
+def age(dc):
+    newest = dc.newest()
+    if not newest:
+        return "not known"
+    return f"{(time.time() - newest) / 86400:.1f} days (tombstone lifetime: {dc.tombstone_days()})"
+
+
+def report(program):
+    """Returns an exit status: whether something is to be done."""
+    current = generation.read(program.options.guid_file)
+    dc = program.controller()
+    from samba_ad import decision
+    fence = program.fence.reason()
+    line("domain controller", f"{dc.name} of {dc.domain}, "
+         f"{'read-only' if dc.is_rodc else 'writable'}{', RID master' if dc.is_rid_master else ''}")
+    line("others", ", ".join(dc.partners()) or "none")
+    line("invocationId", dc.invocation_id())
+    line("RIDs not given out", "{} to {}".format(*dc.rid_pool()))
+    line("newest entry", age(dc))
+    line("repairs in a day", f"{len(program.state.repairs())} of {decision.MOST_REPAIRS}")
+    line("fence", "none" if fence is None else fence)
+    if fence is not None:
+        return ends.FENCED
+    if dc.is_rodc or not current:
+        line("generation ID", "not needed" if dc.is_rodc else "this machine has none")
+        return ends.NOT_APPLICABLE
+    verdict = decision.verdict(dc, current, program.state.change_noted())
+    line("generation ID", verdict.value)
+    return ends.OK if verdict == decision.Verdict.NOTHING else ends.DUE

@@ -1,0 +1,183 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright (C) the vmgen authors
+"""The servers: the unit of Samba, and that of BIND where it works on Samba's database
+(BIND9_DLZ). Without systemd, or with --no-unit, there is nobody to start or stop."""
+
+import os
+import subprocess
+import time
+
+from samba_ad import holders
+from samba_ad.ends import Failure
+from samba_ad.log import say
+
+DNS_UNIT = "named.service"
+RUNNING = ("active", "reloading", "activating", "deactivating")
+CGROUPS = "/sys/fs/cgroup"
+SYSTEMCTL_SECONDS = 10
+CGROUP_SECONDS = 5
+STOP_SECONDS = 30
+START_SECONDS = 60
+CHECK_AFTER = 60
+
+
+def systemctl(*arguments, timeout):
+    """(exit status, output); a time-out is a failure."""
+    try:
+        done = subprocess.run(["systemctl", *arguments], stdin=subprocess.DEVNULL, text=True,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=timeout,
+                              check=False)
+    except subprocess.TimeoutExpired:
+        return -1, f"systemctl {' '.join(arguments)} took more than {timeout} seconds"
+    except OSError as e:
+        return -1, f"systemctl: {e.strerror}"
+    return done.returncode, done.stdout.strip()
+
+
+def show(unit):
+    """{property: value} of what is asked here; nothing if systemd does not answer."""
+    status, output = systemctl("show", "--property=ActiveState,ControlGroup", unit,
+                               timeout=SYSTEMCTL_SECONDS)
+    if status:
+        return {}
+    return dict(line.split("=", 1) for line in output.splitlines() if "=" in line)
+
+
+def is_running(unit):
+    return show(unit).get("ActiveState") in RUNNING
+
+
+# To freeze is not left to systemctl: a unit that systemd knows to be frozen it thaws to stop it
+# (252), so that what is under way is written yet, or does not stop and start at all (257).
+
+class Cgroup:
+    """The processes of a unit; it is gone when they are."""
+
+    def __init__(self, unit):
+        path = show(unit).get("ControlGroup")
+        self.directory = f"{CGROUPS}{path}" if path and path != "/" else None
+
+    def read(self, name):
+        try:
+            with open(f"{self.directory}/{name}", encoding="ascii") as f:
+                return f.read()
+        except OSError:
+            return ""
+
+    def has(self, event):
+        return self.directory is not None and event in self.read("cgroup.events").splitlines()
+
+    def is_frozen(self):
+        return self.directory is not None and self.read("cgroup.freeze").strip() == "1"
+
+    def freeze(self):
+        """Whether it is frozen now: not without the unified hierarchy."""
+        if not self.directory:
+            return False
+        try:
+            with open(f"{self.directory}/cgroup.freeze", "w", encoding="ascii") as f:
+                f.write("1")
+        except OSError:
+            return False
+        return self.wait(lambda: self.has("frozen 1"))
+
+    def wait_empty(self):
+        return self.wait(lambda: not self.has("populated 1"))
+
+    def wait(self, condition):
+        deadline = time.monotonic() + CGROUP_SECONDS
+        while not condition():
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.01)
+        return True
+
+
+class Services:
+    def __init__(self, unit, state, enabled=True):
+        self.unit = unit
+        self.state = state
+        self.enabled = enabled and os.path.isdir("/run/systemd/system")
+
+    def running(self):
+        return self.enabled and is_running(self.unit)
+
+    def frozen(self):
+        return self.enabled and Cgroup(self.unit).is_frozen()
+
+    def halt(self):
+        """Has Samba do nothing from now on, at once; what it was is remembered."""
+        self.halt_one(self.unit)
+        for unit in holders.units_with_database([DNS_UNIT]):
+            self.halt_one(unit)
+
+    def halt_one(self, unit):
+        if Cgroup(unit).freeze():
+            say(f"{unit} is frozen")
+            self.state.add_taken_down([unit])
+            return
+        say(f"{unit} cannot be frozen, so it is stopped")
+        self.state.add_taken_down([unit])
+        self.end(unit)
+
+    def end(self, unit):
+        group = Cgroup(unit)
+        if group.is_frozen():
+            # For the database this is a power cut, which its transactions are made for.
+            systemctl("kill", "--signal=KILL", unit, timeout=SYSTEMCTL_SECONDS)
+            group.wait_empty()
+        status, output = systemctl("stop", unit, timeout=STOP_SECONDS)
+        if status or is_running(unit):
+            raise Failure(f"{unit} could not be stopped: {output or 'it is still there'}")
+
+    def take_down(self):
+        """Ends all processes of Samba and of its DNS server."""
+        if not self.enabled:
+            return
+        if is_running(self.unit):
+            self.end_at_once(self.unit)
+        self.take_down_dns()
+
+    def take_down_dns(self):
+        """Alone where Samba itself is just being started, and waits for this program."""
+        if not self.enabled:
+            return
+        for unit in holders.units_with_database([DNS_UNIT]):
+            self.end_at_once(unit)
+
+    def end_at_once(self, unit):
+        self.halt_one(unit)
+        if is_running(unit):
+            self.end(unit)
+
+    def bring_up(self, wait, but=()):
+        """Starts what was taken down. With wait, a start that fails is a failure; without, the
+        system may be at a point of its boot at which nothing may wait for a unit."""
+        if not self.enabled:
+            return
+        units = [unit for unit in self.state.taken_down() if unit not in but]
+        if units:
+            status, output = systemctl("start", *([] if wait else ["--no-block"]), *units,
+                                       timeout=START_SECONDS)
+            if status:
+                raise Failure(f"{' and '.join(units)} did not start: {output}")
+            say(f"{' and '.join(units)} {'started' if wait else 'is being started'} again")
+        self.state.forget_taken_down()
+
+    def arm_check(self, command):
+        """Has the command run a minute from now, whatever becomes of this process."""
+        if not self.enabled:
+            return
+        try:
+            done = subprocess.run(
+                ["systemd-run", "--quiet", "--collect", f"--on-active={CHECK_AFTER}",
+                 "--timer-property=AccuracySec=1s",
+                 "--description=Check that the repair of Samba has lasted", "--", *command],
+                stdin=subprocess.DEVNULL, text=True, stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT, timeout=SYSTEMCTL_SECONDS, check=False)
+            error = done.stdout.strip() if done.returncode else ""
+        except (OSError, subprocess.TimeoutExpired) as e:
+            error = str(e)
+        if error:
+            say(f"the check a minute from now could not be arranged ({error}); run it by hand: "
+                f"{' '.join(command)}")
