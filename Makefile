@@ -22,8 +22,10 @@ INCLUDEDIR ?= $(PREFIX)/include
 COMPLETIONDIR ?= $(PREFIX)/share/bash-completion/completions
 MANDIR     ?= $(PREFIX)/share/man
 UNITDIR    ?= $(PREFIX)/lib/systemd/system
-# Where cloud-init looks, whatever the prefix, and where DKMS does.
+# Where cloud-init, vmgend and DKMS look, whatever the prefix.
 CLEANDIR   ?= /etc/cloud/clean.d
+HOOKSDIR   ?= /usr/lib/vmgen/hooks.d
+HOOKSCONFDIR ?= /etc/vmgen/hooks.conf.d
 DKMSDIR    ?= /usr/src/vmgenc-$(VERSION)
 KREL       ?= $(shell uname -r)
 KDIR       ?= /lib/modules/$(KREL)/build
@@ -173,7 +175,7 @@ fuzzers    := $(patsubst %.c,%,$(wildcard tests/fuzz/*.c))
 guest      := $(patsubst %.c,%,$(filter-out tests/vm/init.c,$(wildcard tests/vm/*.c)))
 examples   := $(patsubst %.c,%,$(wildcard libvmgen/examples/*.c))
 bench      := $(patsubst %.c,%,$(filter-out tests/bench/u32.c,$(wildcard tests/bench/*.c)))
-man        := $(patsubst %.scd,%,$(wildcard kmod/*.scd libvmgen/*.scd daemon/*.scd))
+man        := $(patsubst %.scd,%,$(wildcard kmod/*.scd libvmgen/*.scd daemon/*.scd daemon/samba/*.scd))
 # Functions that share a page with the first of them.
 also_open    := close info
 also_changed := changed_now generation
@@ -183,7 +185,7 @@ soname     := libvmgen.so.$(SOVERSION)
 so         := $(soname).0.0
 
 all: $(O)/vmgend $(O)/vmgenctl $(O)/libvmgen.a $(O)/$(so) $(O)/libvmgen.pc \
-     $(O)/vmgend.service $(O)/dkms.conf $(O)/80-vmgen $(man:%=$(O)/%) $(man_links:%=$(O)/%)
+     $(O)/vmgend.service $(O)/vmgen.conf $(O)/dkms.conf $(O)/80-vmgen $(man:%=$(O)/%) $(man_links:%=$(O)/%)
 
 , := ,
 define link
@@ -289,9 +291,10 @@ expand = sed -e 's|@VERSION@|$(VERSION)|g' -e 's|@PREFIX@|$(PREFIX)|g' \
 	-e 's|@SBINDIR@|$(SBINDIR)|g' -e 's|@BINDIR@|$(BINDIR)|g'
 $(O)/libvmgen.pc: libvmgen/libvmgen.pc.in
 $(O)/vmgend.service: packaging/systemd/vmgend.service.in
+$(O)/vmgen.conf: packaging/systemd/samba-ad-dc.service.d/vmgen.conf.in
 $(O)/dkms.conf: kmod/dkms.conf.in
 $(O)/80-vmgen: packaging/cloud-init/80-vmgen.in
-$(O)/libvmgen.pc $(O)/vmgend.service $(O)/dkms.conf $(O)/80-vmgen: $(O)/.flags
+$(O)/libvmgen.pc $(O)/vmgend.service $(O)/vmgen.conf $(O)/dkms.conf $(O)/80-vmgen: $(O)/.flags
 	$(call say,GEN)
 	$(Q)$(expand) $(filter %.in,$^) >$@
 
@@ -405,6 +408,8 @@ bench: all $(bench_kernels:%=module-%) $(addprefix $(O)/tests/vm/,init draw stam
 
 # --- Installation -------------------------------------------------------------
 
+# What an administrator may have changed stays, in both.
+settings := $(wildcard daemon/hooks/*.conf)
 # mode:source:directory, read by install and by uninstall.
 files := 755:$(O)/vmgend:$(SBINDIR) \
 	 755:$(O)/vmgenctl:$(BINDIR) \
@@ -418,22 +423,31 @@ files := 755:$(O)/vmgend:$(SBINDIR) \
 	 644:packaging/bash-completion/vmgenctl:$(COMPLETIONDIR) \
 	 755:$(O)/80-vmgen:$(CLEANDIR) \
 	 644:packaging/systemd/vmgen-changed.target:$(UNITDIR) \
+	 $(foreach h,$(filter-out %.conf,$(wildcard daemon/hooks/*)),755:$(h):$(HOOKSDIR)) \
+	 755:daemon/samba/vmgend-samba-ad:$(SBINDIR) \
+	 $(foreach m,$(wildcard daemon/samba/samba_ad/*.py),644:$(m):$(PREFIX)/lib/vmgen/samba_ad) \
+	 644:$(O)/vmgen.conf:$(UNITDIR)/samba-ad-dc.service.d \
 	 644:$(O)/dkms.conf:$(DKMSDIR) \
 	 $(foreach f,$(wildcard kmod/*.[ch] kmod/Kbuild),644:$(f):$(DKMSDIR)) \
 	 $(foreach m,$(man) $(man_links),644:$(O)/$(m):$(MANDIR)/man$(patsubst .%,%,$(suffix $(m))))
 part   = $(word $(1),$(subst :, ,$(2)))
 target = $(DESTDIR)$(call part,3,$(1))/$(notdir $(call part,2,$(1)))
+setting = $(DESTDIR)$(HOOKSCONFDIR)/$(notdir $(1))
 
 install: all
 	$(foreach f,$(files),$(INSTALL) -D -m $(call part,1,$(f)) $(call part,2,$(f)) $(call target,$(f)) &&) \
+	$(foreach s,$(settings),{ [ -e $(call setting,$(s)) ] || $(INSTALL) -D -m 644 $(s) $(call setting,$(s)); } &&) \
 	ln -sf $(so) $(DESTDIR)$(LIBDIR)/$(soname) && \
 	ln -sf $(soname) $(DESTDIR)$(LIBDIR)/libvmgen.so
 
 uninstall:
+	$(foreach s,$(settings),! cmp -s $(s) $(call setting,$(s)) || rm -f $(call setting,$(s));) \
 	rm -f $(foreach f,$(files),$(call target,$(f))) \
 		$(DESTDIR)$(LIBDIR)/$(soname) $(DESTDIR)$(LIBDIR)/libvmgen.so
 	-rmdir $(DESTDIR)$(DKMSDIR)/uapi/vmgen $(DESTDIR)$(DKMSDIR)/uapi $(DESTDIR)$(DKMSDIR) \
-		$(DESTDIR)$(INCLUDEDIR)/vmgen $(DESTDIR)$(CLEANDIR)
+		$(DESTDIR)$(INCLUDEDIR)/vmgen $(DESTDIR)$(CLEANDIR) \
+		$(DESTDIR)$(UNITDIR)/samba-ad-dc.service.d $(DESTDIR)$(PREFIX)/lib/vmgen/samba_ad \
+		$(DESTDIR)$(PREFIX)/lib/vmgen $(DESTDIR)$(HOOKSDIR)
 
 clean:
 	rm -rf build
