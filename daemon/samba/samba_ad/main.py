@@ -198,7 +198,8 @@ class Program:
             return self.refuse(e)
         except ends.Fenced as e:
             say(str(e))
-            self.keep_down()
+            if self.options.command != "verify":
+                self.keep_down()
             return ends.FENCED
         except ends.Failure as e:
             say(str(e))

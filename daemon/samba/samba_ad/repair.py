@@ -57,6 +57,9 @@ def lift(dc, dn, attribute, now):
     raised this one further than we did."""
     filtered = ldb.binary_encode(str(dn))
     version = dc.samdb.get_attribute_replmetadata_version(filtered, attribute)
+    if version is None:
+        raise Refusal(f"{dc.path}: {dn} has no {attribute} that replication knows; samba-tool "
+                      "dbcheck tells more")
     version = max(version + 1, int(now) - YEAR_2000)
     dc.samdb.set_attribute_replmetadata_version(filtered, attribute, version)
 

@@ -170,7 +170,7 @@ class Services:
             return
         try:
             done = subprocess.run(
-                ["systemd-run", "--quiet", "--collect", f"--on-active={CHECK_AFTER}",
+                ["systemd-run", "--quiet", "--no-block", "--collect", f"--on-active={CHECK_AFTER}",
                  "--timer-property=AccuracySec=1s",
                  "--description=Check that the repair of Samba has lasted", "--", *command],
                 stdin=subprocess.DEVNULL, text=True, stdout=subprocess.PIPE,
