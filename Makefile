@@ -112,7 +112,8 @@ deps += qemu-utils e2fsprogs # disks of whole systems
 deps += busybox-static       # the shell of the guests
 deps += acpica-tools         # iasl and acpiexec, for ACPI tables to inject
 deps += debian-archive-keyring   # kernels of other suites are checked against it
-deps += mmdebstrap mount     # tool chains newer than this machine's
+deps += mmdebstrap mount     # tool chains newer than this machine's, and Samba
+deps += iproute2             # addresses of a network that only a test sees
 deps += pahole libelf1 dpkg-dev kmod   # what building a module calls
 deps += dkms                 # tests of its configuration
 deps += sparse               # checks of the module
@@ -354,6 +355,18 @@ $(sort $(vm_tests) $(debug_tests)): Makefile
 	@printf '#!/bin/sh\nexec $(PYTHON) %s/tests/vm/t-%s.py %s\n' \
 		'$(CURDIR)' '$(basename $(notdir $@))' '$(notdir $(@D))' >$@ && chmod +x $@
 
+# Domain controllers with the Samba of these suites; make check has what shows most.
+samba_suites  := bookworm trixie
+samba_names   := $(patsubst tests/samba/t-%.py,%,$(wildcard tests/samba/t-*.py))
+samba_tests   := $(foreach s,$(samba_suites),$(samba_names:%=$(O)/check/$(s)/samba-%.t))
+samba_checked := $(O)/check/bookworm/samba-rollback.t
+
+$(samba_tests): Makefile
+	@mkdir -p $(@D)
+	@printf '#!/bin/sh\nPYTHONPATH=%s/tests/vm exec $(PYTHON) %s/tests/samba/t-%s.py %s\n' \
+		'$(CURDIR)' '$(CURDIR)' '$(patsubst samba-%,%,$(basename $(notdir $@)))' \
+		'$(notdir $(@D))' >$@ && chmod +x $@
+
 modules: $(KERNELS:%=module-%)
 module-%: force | need-deps
 	$(Q)$(PYTHON) tests/vm/module.py $* --source kmod --out $(O)/modules/$*
@@ -369,8 +382,12 @@ unit_tests := $(unit:%=$(O)/asan/%) $(lib_unit:%=$(O)/tsan/%)
 # What tests/t-valgrind.sh and tests/t-fuzz.sh run.
 tried      := $(lib_unit:%=$(O)/%) $(fuzzers:%=$(O)/%)
 host_tests := $(wildcard tests/t-*.sh)
-check: all modules $(vm_programs) $(unit_tests) $(tried) $(bench:%=$(O)/%) $(vm_tests)
-	$(call prove,$(vm_tests) $(host_tests) $(unit_tests))
+check: all modules $(vm_programs) $(unit_tests) $(tried) $(bench:%=$(O)/%) $(vm_tests) $(samba_checked)
+	$(call prove,$(vm_tests) $(samba_checked) $(host_tests) $(unit_tests))
+
+# The hooks, also where that takes longer.
+check-hooks: $(samba_tests) | need-deps
+	$(call prove,$(samba_tests))
 
 check-debug: all module-debug $(vm_programs) $(debug_tests)
 	$(call prove,$(debug_tests))
@@ -459,6 +476,7 @@ help:
 	@echo 'make check      all tests; KERNELS= and SCENARIOS= choose among them'
 	@echo 'make check-static   of those, the checks of the source alone'
 	@echo 'make check-kernels  builds the module for every kernel that Debian has'
+	@echo 'make check-hooks  what ships as hooks: domain controllers of $(samba_suites)'
 	@echo 'make check-faults  vmgend: KILLS=$(KILLS), CUTS=$(CUTS) of the power'
 	@echo 'make fuzz       fuzzes the library, for FUZZ_SECONDS=$(FUZZ_SECONDS) a fuzzer'
 	@echo 'make bench      what a check costs and misses; KERNELS= and PARTS= choose'
@@ -468,6 +486,6 @@ help:
 	@echo 'make install    DESTDIR= PREFIX=$(PREFIX); make uninstall takes it away'
 	@echo 'Variables: O= V=1 CC= CFLAGS= SAN=address,undefined WERROR=1'
 
-.PHONY: all abi kmod modules deps need-deps check check-debug check-faults check-static check-kernels demo bench fuzz install uninstall clean help force
+.PHONY: all abi kmod modules deps need-deps check check-debug check-faults check-hooks check-static check-kernels demo bench fuzz install uninstall clean help force
 
 -include $(shell find $(O) -name '*.d' 2>/dev/null)

@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# Copyright (C) the vmgen authors
+"""Samba of a Debian suite, for tests with real servers: nothing of it gets onto the machine.
+
+It lies in a root directory in the cache. A test runs in namespaces of its own, where it sees that
+directory under a layer that ends with it, and a network that nobody else sees.
+"""
+
+import hashlib
+import os
+import pathlib
+import subprocess
+import sys
+
+import kernel as kernels
+import tap
+
+# samba-ad-dc brings the server and python3-samba.
+PACKAGES = ("samba-ad-dc", "samba-ad-provision", "ldb-tools")
+CHECKOUT = pathlib.Path(__file__).parents[2]
+# Where the checkout is in the root.
+SOURCE = "/usr/src/vmgen"
+# Set in the namespaces: the directory with root and scratch.
+PLACE = "VMGEN_SAMBA"
+NAMESPACES = ("--net", "--mount", "--uts", "--ipc", "--pid", "--fork", "--kill-child",
+              "--mount-proc")
+# Relative paths, because the options of overlay have no quotes. Memory, because a provision
+# syncs its files for longer than it computes.
+LAYERS = """
+mount -t tmpfs tmpfs "$1/scratch"
+cd "$1/scratch"
+mkdir upper work root
+mount -t overlay overlay -o lowerdir=../root,upperdir=upper,workdir=work root
+mount --rbind /dev root/dev
+mount -t proc proc root/proc
+mkdir root$3
+mount --bind "$2" root$3
+ip link set lo up
+"""
+
+
+class SambaError(Exception):
+    pass
+
+
+def make(suite):
+    """The directory with the root, from the cache."""
+    known = hashlib.sha256(" ".join(PACKAGES).encode()).hexdigest()[:8]
+    target = kernels.cache() / "samba" / f"{suite}-{known}"
+    with kernels.locked("samba") as new:
+        if not target.exists():
+            made = new / target.name
+            (made / "scratch").mkdir(parents=True)
+            (new / "vmgen.sources").write_text(
+                kernels.sources((suite, f"{suite}-security")), encoding="utf-8")
+            kernels.run(["mmdebstrap", "--variant=essential", f"--include={','.join(PACKAGES)}",
+                         '--aptopt=APT::Sandbox::User "root"',
+                         "--dpkgopt=path-exclude=/usr/share/doc/*",
+                         suite, made / "root", new / "vmgen.sources"])
+            target.parent.mkdir(exist_ok=True)
+            made.rename(target)
+    return target
+
+
+def root():
+    return pathlib.Path(os.environ[PLACE]) / "scratch/root"
+
+
+def path(inside):
+    """Where a file of the root is for the test."""
+    return root() / inside.lstrip("/")
+
+
+def execute(*command, stdin="", environment=None):
+    """Run a command in the root; returns its status and what it printed."""
+    r = subprocess.run(["chroot", root(), *command], input=stdin, text=True, check=False,
+                       stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=120,
+                       env={"PATH": os.environ["PATH"], "HOME": "/root", "LANG": "C.UTF-8",
+                            **(environment or {})})
+    return r.returncode, r.stdout
+
+
+def run(*command, **kwargs):
+    status, output = execute(*command, **kwargs)
+    if status:
+        raise SambaError(f"{' '.join(command)}: exit status {status}\n{output}")
+    return output
+
+
+def main(scenario):
+    """Run a scenario with the Samba of the suite on the command line, and end the process."""
+    if len(sys.argv) != 2:
+        sys.exit(f"usage: {sys.argv[0]} SUITE")
+    if PLACE not in os.environ:
+        os.environ[PLACE] = str(make(sys.argv[1]))
+        os.execvp("unshare", ["unshare", *NAMESPACES, sys.executable, *sys.argv])
+    kernels.run(["sh", "-ec", LAYERS, "sh", os.environ[PLACE], CHECKOUT, SOURCE])
+    tap.main(scenario)
