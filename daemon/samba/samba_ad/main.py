@@ -23,13 +23,11 @@ class Program:
         self.state = State(options.state_directory)
         self.fence = Fence(options.state_directory, options.unit)
         self.services = Services(options.unit, self.state, not options.no_unit)
-        if not options.dry_run and not options.check:
-            self.state.make()
 
     def lock(self):
         return contextlib.nullcontext() if self.options.dry_run else self.state.lock()
 
-    def controller(self):
+    def controller_class(self):
         try:
             from samba_ad.controller import Controller
         except ImportError as e:
@@ -37,7 +35,10 @@ class Program:
                 raise ends.NotApplicable("Samba is not installed") from None
             raise ends.Failure(f"Samba's Python modules cannot be loaded ({e}): "
                                "apt-get install python3-samba") from None
-        return Controller(self.options.configfile)
+        return Controller
+
+    def controller(self):
+        return self.controller_class()(self.options.configfile)
 
     def require_unfenced(self):
         reason = self.fence.reason()
@@ -59,6 +60,7 @@ class Program:
             self.repair()
 
     def repair(self):
+        self.controller_class()
         self.note_change()
         # A process that was frozen may hold a lock: of the database, or ours.
         if self.services.frozen() and not self.options.dry_run:
@@ -74,6 +76,7 @@ class Program:
         self.bring_up()
 
     def before_start(self):
+        self.controller_class()
         with self.lock():
             self.require_unfenced()
             self.treat(self.services.take_down_dns)
@@ -81,6 +84,7 @@ class Program:
             self.services.bring_up(wait=False, but=[self.options.unit])
 
     def verify(self):
+        self.controller_class()
         from samba_ad import decision
         with self.lock():
             self.require_unfenced()

@@ -21,13 +21,19 @@ class State:
         self.directory = os.path.join(directory, "samba-ad")
 
     def make(self):
+        """Not before there is something to keep: most machines have no Samba."""
         file.make_directory(self.top)
         file.make_directory(self.directory)
 
     def path(self, name):
         return os.path.join(self.directory, name)
 
+    def write(self, name, text):
+        self.make()
+        file.replace(self.path(name), text)
+
     def lock(self, timeout=30):
+        self.make()
         return file.locked(self.path("lock"), timeout)
 
     # --- Repairs: each takes RIDs away for ever, so somebody has to look if there are many ----
@@ -49,13 +55,13 @@ class State:
 
     def add_repair(self):
         times = self.repairs() + [time.time()]
-        file.replace(self.path("repairs"), "".join(f"{when:.0f}\n" for when in times))
+        self.write("repairs", "".join(f"{when:.0f}\n" for when in times))
 
     # --- What the check a minute later has to find --------------------------------------------
 
     def expect(self, invocation_id, rid_pool):
-        file.replace(self.path("expected"),
-                     json.dumps({"invocation_id": invocation_id, "rid_pool": rid_pool}) + "\n")
+        values = {"invocation_id": invocation_id, "rid_pool": rid_pool}
+        self.write("expected", json.dumps(values) + "\n")
 
     def expected(self):
         """(invocation ID, first RID of the pool or None), or None."""
@@ -73,7 +79,7 @@ class State:
     # --- A change that was seen while Samba ran, and is not answered yet ----------------------
 
     def note_change(self):
-        file.replace(self.path("changed"), boot_id() + "\n")
+        self.write("changed", boot_id() + "\n")
 
     def change_noted(self):
         return file.read(self.path("changed")) is not None
@@ -90,7 +96,7 @@ class State:
 
     def add_taken_down(self, units):
         units = list(dict.fromkeys(self.taken_down() + units))
-        file.replace(self.path("taken-down"), "\n".join([boot_id(), *units]) + "\n")
+        self.write("taken-down", "\n".join([boot_id(), *units]) + "\n")
 
     def forget_taken_down(self):
         file.remove(self.path("taken-down"))
