@@ -133,6 +133,11 @@ class Controller:
             f"--state-directory={self.directory}/vmgen", "--no-unit", *options, command,
             environment=environment)
 
+    def repair(self, program=()):
+        """As the hook calls it at a change."""
+        return self.safeguard("repair", program=program, VMGEN_EVENT="changed",
+                              VMGEN_HINT="unknown", VMGEN_INTENT="")
+
     def add(self, *names, kind="user"):
         """Over LDAP; returns how long it took until the server could give the first one a RID."""
         start = time.monotonic()
