@@ -1,0 +1,228 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
+# Copyright (C) the vmgen authors
+"""When vmgend-samba-ad does nothing, when it wants somebody to decide, and how they say so."""
+
+import hashlib
+import json
+import subprocess
+import time
+import uuid
+
+import installation
+from alone import FENCE, MANAGER, SERVER, Alone, install_vmgenctl
+from controller import BASE
+
+PARTNER = f"""dn: CN=DC9,{SERVER},{BASE}
+changetype: add
+objectClass: server
+
+dn: CN=NTDS Settings,CN=DC9,{SERVER},{BASE}
+changetype: add
+objectClass: nTDSDSA
+invocationId: 5a5a5a5a-0000-4000-8000-000000000009
+
+"""
+CHANGED = {"VMGEN_EVENT": "changed", "VMGEN_HINT": "unknown", "VMGEN_INTENT": ""}
+
+
+def vmgenctl(dc, *arguments):
+    return installation.execute("vmgenctl", f"--state-dir={dc.directory}/vmgen", *arguments)
+
+
+def refused(dc, t, name, words, *options, **environment):
+    """Nothing is changed, the fence has the reason, and an administrator can go on."""
+    before = dc.facts()
+    status, output = dc.safeguard("repair", *options, **environment)
+    t.equal(status, 10, f"{name}: refused")
+    t.ok(words in output, f"it says \"{words}\"") or t.note(output)
+    t.equal(dc.facts(), before, "the database is as it was")
+    if t.ok(dc.fence.exists(), "and Samba is fenced"):
+        text = dc.fence.read_text("utf-8")
+        t.ok(words in text and text.endswith(": vmgend-samba-ad --force repair\n") and
+             len(text) < 512, "with the reason and the command") or t.note(text)
+    for command in ("before-start", "repair", "verify"):
+        t.equal(dc.safeguard(command)[0], 10, f"{command} leaves it at that")
+    t.equal(dc.facts(), before, "the database is still as it was")
+
+
+def forced(dc, t):
+    before = dc.facts()["invocation"]
+    dc.must("repair", "--force")
+    t.ok(dc.facts()["invocation"] != before and dc.facts()["generation"] == dc.id,
+         "--force repairs it")
+    t.ok(not dc.fence.exists(), "and lifts the fence")
+    dc.must("before-start")
+
+
+def clones(dc, t):
+    for name, words, environment in (
+            ("other hardware", "looks like a clone", {"VMGEN_HINT": "clone"}),
+            ("called a clone", "said that this is a clone", {"VMGEN_INTENT": "clone"})):
+        dc.restore("adopted")
+        refused(dc, t, name, words, **{**CHANGED, **environment})
+        forced(dc, t)
+    dc.restore("adopted")
+    dc.must("repair", **{**CHANGED, "VMGEN_HINT": "clone", "VMGEN_INTENT": "restore"})
+    t.equal(dc.facts()["generation"], dc.id, "other hardware, but called a restore: repaired")
+
+
+def record(dc, **members):
+    """Has the history say what vmgend was told at the change to this ID."""
+    application = b"vmgen generation ID hash v1\0"
+    digest = hashlib.sha256(application + uuid.UUID(dc.id).bytes_le).hexdigest()
+    run = {"id_hash": digest, "event": "boot-changed", "generation": 2, "source": "vmgenid",
+           "hint": "unknown", "intent": "", "detected_usec": 1, "finished_usec": 2,
+           "reseed_errno": 0, "incomplete": False, "skipped": False, "hooks": {}, **members}
+    path = installation.path(f"{dc.directory}/vmgen/history")
+    path.write_text(json.dumps(run) + "\n", "ascii")
+    path.chmod(0o600)
+
+
+def on_record(dc, t):
+    """Whoever starts Samba has no such environment."""
+    dc.restore("adopted")
+    record(dc, hint="clone")
+    t.ok('"hint":"clone"' in vmgenctl(dc, "history", "--json")[1].replace(" ", ""),
+         "vmgenctl has a clone on record")
+    t.equal(dc.safeguard("before-start")[0], 10, "before-start refuses it")
+    dc.fence.unlink()
+    record(dc, hint="clone", intent="restore")
+    dc.must("before-start")
+    t.equal(dc.facts()["generation"], dc.id, "not one that was called a restore")
+    dc.restore("adopted")
+    record(dc, hint="clone", id_hash="0" * 64)
+    dc.must("before-start")
+    t.equal(dc.facts()["generation"], dc.id, "nor if it is about another ID")
+    dc.restore("adopted")
+    t.equal(vmgenctl(dc, "intent", "clone")[0], 0, "an intent that no run has used up yet")
+    t.equal(dc.safeguard("before-start")[0], 10, "counts as well")
+
+
+def fences(dc, t):
+    """Both programs mean the same by a fence."""
+    dc.restore("adopted")
+    dc.safeguard("repair", **{**CHANGED, "VMGEN_INTENT": "clone"})
+    status, output = vmgenctl(dc, "fence", "check", FENCE)
+    t.ok(status == 10 and "said that this is a clone" in output, "vmgenctl knows the fence")
+    t.equal(vmgenctl(dc, "fence", "lift", FENCE), (0, ""), "and lifts it")
+    t.equal(vmgenctl(dc, "fence", "set", FENCE, "the disk is full")[0], 0, "one of vmgenctl")
+    for command in ("before-start", "repair"):
+        status, output = dc.safeguard(command)
+        t.ok(status == 10 and "the disk is full" in output, f"is one for {command}")
+    status, output = dc.safeguard("repair", "--force")
+    t.ok(status == 10 and dc.fence.exists() and dc.facts()["generation"] == dc.id,
+         "--force repairs, but leaves a fence of somebody else")
+
+
+def too_many(dc, t):
+    dc.restore("adopted")
+    for _ in range(3):
+        dc.new_id()
+        dc.must("repair")
+    dc.new_id()
+    refused(dc, t, "the fourth within a day", "3 repairs within a day")
+    forced(dc, t)
+
+
+def too_old(dc, t):
+    dc.restore("adopted")
+    dc.replace(f"CN=Directory Service,CN=Windows NT,CN=Services,CN=Configuration,{BASE}",
+               "tombstoneLifetime", 0)
+    dc.snapshot("old")
+    dc.must("repair")
+    t.equal(dc.facts()["generation"], dc.id,
+            "older than the tombstone lifetime, and alone: repaired")
+    dc.restore("old")
+    dc.modify(PARTNER)
+    t.ok("DC9" in dc.safeguard("--check")[1], "another controller is known")
+    refused(dc, t, "older, and not alone", "--remove-other-dead-server=DC1")
+    forced(dc, t)
+
+
+def too_few(dc, t):
+    dc.restore("adopted")
+    dc.replace(MANAGER, "rIDAvailablePool", (1073741823 << 32) + 1073741823 - 2000)
+    refused(dc, t, "hardly any RIDs are left", "2000 RIDs are left")
+
+
+def not_applicable(dc, t):
+    dc.restore("adopted")
+    before = dc.facts()
+    rodc = (f"{installation.SOURCE}/tests/samba/readonly.py",)
+    for command, status in (("repair", 77), ("before-start", 0)):
+        got, output = dc.safeguard(command, program=rodc)
+        t.equal((got, "read-only" in output), (status, True), f"{command}: read-only controller")
+        got, output = dc.safeguard(command, "--configfile=/etc/samba/smb.conf")
+        t.equal((got, "no domain controller" in output), (status, True),
+                f"{command}: a file server")
+        identity, dc.id = dc.id, str(uuid.UUID(int=0))
+        t.equal(dc.safeguard(command)[0], status, f"{command}: the host provides no ID")
+        dc.id = identity
+    t.ok(dc.facts() == before and not dc.fence.exists(), "nothing is changed, and nothing fenced")
+
+
+def in_the_way(dc, t):
+    """What may go away by itself or by one command is no reason for a fence."""
+    dc.restore("adopted")
+    before = dc.facts()
+    identity, dc.id = dc.id, "no GUID"
+    t.equal(dc.safeguard("before-start")[0], 1, "an ID that is none")
+    dc.id = identity
+    t.equal(dc.safeguard("before-start", "--guid-file=/nonexistent")[0], 1, "no file with an ID")
+    t.equal(dc.safeguard("before-start", "--configfile=/nonexistent")[0], 1, "no smb.conf")
+    subprocess.run(["chmod", "755", installation.path(f"{dc.directory}/vmgen")], check=True)
+    status, output = installation.execute(
+        "setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "/usr/bin/python3",
+        f"{installation.SOURCE}/daemon/samba/vmgend-samba-ad", "--no-unit",
+        f"--state-directory={dc.directory}/vmgen", "repair")
+    t.equal((status, "root" in output), (4, True), "no rights") or t.note(output)
+    with open(installation.path(dc.database), "rb"):
+        status, output = dc.safeguard("before-start")
+    t.equal((status, "is in use by" in output), (1, True), "a process has the database open")
+    t.ok(dc.facts() == before and not dc.fence.exists(), "nothing is changed, and nothing fenced")
+    with subprocess.Popen(["sleep", "1"], stdin=open(installation.path(dc.database), "rb")):
+        dc.must("before-start")
+    t.equal(dc.facts()["generation"], dc.id, "if that ends soon, the repair has waited for it")
+    lock = installation.path(f"{dc.directory}/vmgen/samba-ad/lock")
+    with subprocess.Popen(["flock", lock, "sleep", "2"]):
+        time.sleep(0.3)
+        start = time.monotonic()
+        dc.must("before-start")
+        t.ok(time.monotonic() - start > 1, "one waits for another to end")
+
+
+def damaged(dc, t):
+    dc.restore("adopted")
+    installation.path(dc.database).write_bytes(b"TDB file\n" + bytes(5000))
+    status, output = dc.safeguard("repair")
+    t.equal((status, dc.fence.exists()), (10, True), "a damaged database: fenced") or t.note(output)
+
+
+def scenario(_suite, t):
+    install_vmgenctl()
+    dc = Alone()
+    dc.must("repair")
+    dc.snapshot("adopted")
+    dc.new_id()
+    for test in (clones, on_record, fences, too_many, too_old, too_few, not_applicable, in_the_way,
+                 damaged):
+        test(dc, t)
+    lmdb(t)
+
+
+def lmdb(t):
+    """The other format that Samba's database can have, and a name that has to be quoted."""
+    subprocess.run(["rm", "-rf", *installation.path("/srv").iterdir()], check=True)
+    dc = Alone("--backend-store=mdb", "--site=South (2)")
+    dc.must("repair")
+    before = dc.facts()["invocation"]
+    dc.new_id()
+    dc.must("repair")
+    t.ok(dc.facts()["invocation"] != before and dc.facts()["generation"] == dc.id,
+         "a database in mdb: repaired")
+    t.equal(dc.errors(), 0, "dbcheck finds no error")
+
+
+if __name__ == "__main__":
+    installation.main(scenario)

@@ -1,0 +1,177 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
+# Copyright (C) the vmgen authors
+"""What vmgend-samba-ad writes into the database: what it adopts, what it repairs, what a second
+run and a check do, and what is left when it is killed in the middle.
+"""
+
+import time
+
+import installation
+from alone import MANAGER, Alone
+
+POOL = 500
+YEAR_2000 = 946_684_800
+OTHER = "5a5a5a5a-0000-4000-8000-000000000001"
+# No repair may need more of them.
+MOST_WRITES = 20
+KILLED = 137
+
+
+def adopt(dc, t):
+    before = dc.facts()
+    t.equal(dc.safeguard("--check")[0], 7, "--check: no ID is on record")
+    t.equal(dc.facts(), before, "and it changes nothing")
+    output = dc.must("repair")
+    after = dc.facts()
+    t.ok("adopted" in output, "the first run adopts the ID")
+    t.equal(after, {**before, "generation": dc.id}, "and changes nothing else, no USN either")
+    t.equal(dc.safeguard("--check")[0], 0, "--check is content")
+    for command in ("repair", "before-start"):
+        t.ok("nothing to repair" in dc.must(command), f"{command}: nothing to do")
+    t.equal(dc.facts(), after, "and nothing is done")
+    t.equal(dc.safeguard("verify")[0], 77, "verify: no repair to check")
+    t.equal(dc.safeguard("stop")[0], 77, "stop: no unit to stop")
+
+
+def rehearse(dc, t):
+    before = dc.facts()
+    for options, environment in ((("--dry-run",), {}), ((), {"VMGEN_EVENT": "test"})):
+        output = dc.must("repair", *options, **environment)
+        t.ok("would give DC1 a new invocationId" in output and "would leave out" in output,
+             f"{options or environment}: it says what it would do")
+    t.equal(dc.safeguard("--check")[0], 7, "--check: a repair is due")
+    t.equal(dc.facts(), before, "and none of it changes anything")
+    t.ok(not installation.path(f"{dc.directory}/vmgen/samba-ad/repairs").exists(),
+         "nor counts as a repair")
+
+
+def check_repaired(before, after, dc, t):
+    t.ok(after["invocation"] != before["invocation"], "the invocationId is a new one")
+    t.equal(after["written"]["invocation"], after["invocation"], "and is stamped with itself")
+    t.ok(after["written"]["usn"] > before["usn"], "and with an update sequence number of its own")
+    for stamp in ("written", "available written"):
+        now = time.time() - YEAR_2000
+        t.ok(now - 60 < after[stamp]["version"] <= now, f"{stamp}: the version is the time")
+    t.equal(after["available written"]["invocation"], after["invocation"],
+            "the pool of the domain is stamped with it too")
+    raised = after["available"][0] - before["available"][0]
+    t.ok(100 * POOL <= raised - POOL <= 1100 * POOL and raised % POOL == 0,
+         f"RIDs are left out: {raised}")
+    t.equal(after["available"][1], before["available"][1], "their end stays")
+    t.equal(after["pool"], [after["available"][0] - POOL, after["available"][0] - 1],
+            "the controller holds a pool behind them")
+    t.equal(after["generation"], dc.id, "the ID is on record")
+    t.equal(after["objects"].keys(), before["objects"].keys(), "nothing else is gone or new")
+
+
+def repair(dc, t):
+    before = dc.facts()
+    start = time.monotonic()
+    output = dc.must("repair")
+    t.note(f"{output}repaired in {time.monotonic() - start:.2f} s")
+    check_repaired(before, dc.facts(), dc, t)
+    for number in (2170, 2204, 1109, 2205, 2179):
+        t.ok(f"event {number}:" in output, f"event {number} is told")
+    t.ok(dc.id not in output, "the ID itself is not")
+    t.equal(dc.errors(), 0, "dbcheck finds no error")
+    t.ok("nothing to repair" in dc.must("repair"), "another run has nothing to do")
+    t.ok("has lasted" in dc.must("verify"), "verify finds that it has lasted")
+    t.ok(dc.make_user("after") >= before["available"][0] + 100 * POOL,
+         "the next user has a RID from behind those left out")
+
+
+def verify(dc, t):
+    repaired = dc.facts()
+    dc.replace(dc.ntds, "invocationId", OTHER)
+    t.ok("replication brought it back" in dc.must("verify", "--dry-run"),
+         "verify: another invocationId is found")
+    dc.must("verify")
+    after = dc.facts()
+    t.ok(after["invocation"] not in (repaired["invocation"], OTHER), "and the repair repeated")
+    dc.replace(MANAGER, "rIDAvailablePool", (repaired["available"][1] << 32) + 2100)
+    dc.must("verify")
+    t.ok(dc.facts()["available"][0] >= 2100 + 100 * POOL, "so it is if the RIDs were brought back")
+
+
+def copies(dc, t):
+    """Two copies of one disk, without and with a repair of each."""
+    rids = {False: [], True: []}
+    identities = set()
+    for repaired in rids:
+        for _ in range(2):
+            dc.restore("adopted")
+            if repaired:
+                dc.new_id()
+                dc.must("repair")
+                identities.add(dc.facts()["invocation"])
+            rids[repaired].append(dc.make_user("alice"))
+    t.note(f"RIDs without: {rids[False]}, with: {rids[True]}")
+    t.equal(len(set(rids[False])), 1, "control: both copies give the same RID")
+    t.equal(len(set(rids[True])), 2, "with the repair other ones")
+    t.equal(len(identities), 2, "and they have other invocationIds")
+
+
+def kill(dc, t, method, when):
+    """At each call of a method: either nothing has happened, or the next run does it again."""
+    number = 0
+    while number < MOST_WRITES:
+        number += 1
+        dc.restore("adopted")
+        before = dc.facts()
+        dc.new_id()
+        status, output = dc.safeguard(
+            "repair", program=(f"{installation.SOURCE}/tests/samba/killed.py", method, str(number),
+                               when))
+        if status == 0:
+            break
+        left = dc.facts()
+        whole = left["generation"] == dc.id
+        if not whole and left["invocation"] == before["invocation"]:
+            whole = left == before
+        elif not whole:
+            whole = (left["written"]["invocation"], left["generation"]) == (
+                left["invocation"], before["generation"])
+        output += dc.must("before-start")
+        after = dc.facts()
+        if not t.ok(status in (KILLED, -9) and whole and after["generation"] == dc.id and
+                    after["written"]["invocation"] == after["invocation"] != before["invocation"],
+                    f"killed {when} {method} number {number}: the next run mends it"):
+            t.note(f"status {status}\nbefore: {before}\nleft: {left}\nafter: {after}\n{output}")
+    t.ok(2 < number < MOST_WRITES, f"{method} was called {number - 1} times")
+
+
+def unseen(dc, t):
+    """A database that has no ID on record yet, of a machine that has changed."""
+    dc.restore("fresh")
+    before = dc.facts()["invocation"]
+    dc.must("repair", VMGEN_EVENT="changed", VMGEN_HINT="unknown", VMGEN_INTENT="")
+    t.ok(dc.facts()["invocation"] != before,
+         "no ID on record, but a change was seen while Samba ran: repaired")
+    dc.restore("fresh")
+    status, output = dc.safeguard("repair", VMGEN_EVENT="changed", VMGEN_HINT="unknown",
+                                  VMGEN_INTENT="clone")
+    t.equal(status, 10, "not where it is refused")
+    dc.fence.unlink()
+    output = dc.must("before-start", "--intent=restore")
+    t.ok("1109" in output, "and the next start still knows")
+
+
+def scenario(_suite, t):
+    dc = Alone()
+    dc.snapshot("fresh")
+    adopt(dc, t)
+    dc.snapshot("adopted")
+    dc.new_id()
+    rehearse(dc, t)
+    repair(dc, t)
+    verify(dc, t)
+    copies(dc, t)
+    for method in ("transaction_commit", "modify"):
+        for when in ("before", "after"):
+            kill(dc, t, method, when)
+    unseen(dc, t)
+
+
+if __name__ == "__main__":
+    installation.main(scenario)
