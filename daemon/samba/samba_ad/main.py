@@ -5,7 +5,7 @@
 import contextlib
 import os
 
-from samba_ad import ends, generation, holders, options as command_line, origin, report
+from samba_ad import decision, ends, generation, holders, options as command_line, origin, report
 from samba_ad.fence import Fence
 from samba_ad.log import say
 from samba_ad.state import State
@@ -85,7 +85,6 @@ class Program:
 
     def verify(self):
         self.controller_class()
-        from samba_ad import decision
         with self.lock():
             self.require_unfenced()
             expected = self.state.expected()
@@ -109,7 +108,7 @@ class Program:
     def treat(self, take_down):
         """Decides, and adopts or repairs."""
         dc = self.controller()
-        from samba_ad import decision, repair
+        from samba_ad import repair
         decision.require_writable(dc)
         current = generation.read(self.options.guid_file)
         changed = self.state.change_noted() or self.event == "changed"

@@ -4,7 +4,7 @@
 
 import time
 
-from samba_ad import ends, generation
+from samba_ad import decision, ends, generation
 
 
 def line(name, text):
@@ -22,7 +22,6 @@ def report(program):
     """Returns an exit status: whether something is to be done."""
     current = generation.read(program.options.guid_file)
     dc = program.controller()
-    from samba_ad import decision
     fence = program.fence.reason()
     line("domain controller", f"{dc.name} of {dc.domain}, "
          f"{'read-only' if dc.is_rodc else 'writable'}{', RID master' if dc.is_rid_master else ''}")

@@ -17,7 +17,7 @@ CGROUPS = "/sys/fs/cgroup"
 SYSTEMCTL_SECONDS = 10
 CGROUP_SECONDS = 5
 STOP_SECONDS = 30
-START_SECONDS = 60
+START_SECONDS = 120
 CHECK_AFTER = 60
 
 
@@ -112,7 +112,9 @@ class Services:
             self.halt_one(unit)
 
     def halt_one(self, unit):
-        if Cgroup(unit).freeze():
+        group = Cgroup(unit)
+        # The first hook has done that itself, because a shell begins sooner than this program.
+        if group.is_frozen() or group.freeze():
             say(f"{unit} is frozen")
             self.state.add_taken_down([unit])
             return
@@ -146,7 +148,8 @@ class Services:
             self.end_at_once(unit)
 
     def end_at_once(self, unit):
-        self.halt_one(unit)
+        if unit not in self.state.taken_down() or not Cgroup(unit).is_frozen():
+            self.halt_one(unit)
         if is_running(unit):
             self.end(unit)
 
