@@ -13,39 +13,32 @@ CLONE = "clone"
 RESTORE = "restore"
 
 
-def ask(vmgenctl, state_directory, *arguments):
-    """The output of vmgenctl; nothing where it is not to be had."""
-    try:
-        return subprocess.run([vmgenctl, f"--state-dir={state_directory}", *arguments],
-                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                              stderr=subprocess.DEVNULL, text=True, timeout=10,
-                              check=False).stdout
-    except (OSError, subprocess.TimeoutExpired) as e:
-        say(f"vmgenctl cannot be asked whether this is a clone or a rollback: {e}")
-        return ""
+def ask(options, *arguments):
+    """The output of vmgenctl. Raises OSError or SubprocessError where it is not to be had."""
+    return subprocess.run([options.vmgenctl, f"--state-dir={options.state_directory}", *arguments],
+                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.DEVNULL, text=True, timeout=10, check=False).stdout
 
 
-def runs(vmgenctl, state_directory):
+def runs(options):
     """The runs that vmgenctl knows, the latest first."""
-    found = []
-    try:
-        status = json.loads(ask(vmgenctl, state_directory, "status", "--json") or "{}")
-        vmgend = status.get("vmgend") or {}
-        found += [vmgend.get("run"), vmgend.get("last")]
-        lines = ask(vmgenctl, state_directory, "history", "--json").splitlines()
-        found += [json.loads(line) for line in reversed(lines)]
-    except (ValueError, AttributeError) as e:
-        say(f"vmgenctl gave an answer that is not understood: {e}")
+    vmgend = json.loads(ask(options, "status", "--json") or "{}").get("vmgend") or {}
+    lines = ask(options, "history", "--json").splitlines()
+    found = [vmgend.get("run"), vmgend.get("last"), *map(json.loads, reversed(lines))]
     return [run for run in found if isinstance(run, dict)]
 
 
-def on_record(generation, vmgenctl, state_directory):
+def on_record(generation, options):
     """(hint, intent)"""
-    for run in runs(vmgenctl, state_directory):
-        if run.get("id_hash") == generation.hash:
-            return str(run.get("hint", "")), str(run.get("intent", ""))
-    # No run has used it up yet.
-    intent = ask(vmgenctl, state_directory, "intent", "show").strip()
+    try:
+        for run in runs(options):
+            if run.get("id_hash") == generation.hash:
+                return str(run.get("hint", "")), str(run.get("intent", ""))
+        # No run has used it up yet.
+        intent = ask(options, "intent", "show").strip()
+    except (OSError, subprocess.SubprocessError, ValueError, AttributeError) as e:
+        say(f"vmgenctl does not tell whether this is a clone or a rollback: {e}")
+        return "", ""
     return "", intent if intent in (CLONE, RESTORE) else ""
 
 
@@ -55,7 +48,7 @@ def told(generation, options):
     if (hint is None or intent is None) and "VMGEN_EVENT" in os.environ:
         known = os.environ.get("VMGEN_HINT", ""), os.environ.get("VMGEN_INTENT", "")
     elif hint is None or intent is None:
-        known = on_record(generation, options.vmgenctl, options.state_directory)
+        known = on_record(generation, options)
     else:
         known = "", ""
     return known[0] if hint is None else hint, known[1] if intent is None else intent
