@@ -14,10 +14,10 @@ from samba_ad.log import say
 DNS_UNIT = "named.service"
 RUNNING = ("active", "reloading", "activating", "deactivating")
 CGROUPS = "/sys/fs/cgroup"
-SYSTEMCTL_SECONDS = 10
+SYSTEMCTL_SECONDS = 30
 CGROUP_SECONDS = 5
 STOP_SECONDS = 30
-START_SECONDS = 120
+START_SECONDS = 180
 CHECK_AFTER = 60
 
 
