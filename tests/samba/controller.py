@@ -41,6 +41,12 @@ objectClass: {kind}
 {more}
 
 """
+CHANGE = """dn: CN={name},CN=Users,{base}
+changetype: modify
+replace: description
+description: changed
+
+"""
 SECONDS = 60
 
 
@@ -155,6 +161,10 @@ class Controller:
                 time.sleep(0.2)
             first = time.monotonic() if name == names[0] else first
         return first - start
+
+    def modify(self, name):
+        installation.run("ldbmodify", "-H", self.url, *ADMINISTRATOR,
+                         stdin=CHANGE.format(name=name, base=BASE))
 
     def delete(self, name):
         installation.run("ldbdel", "-H", self.url, *ADMINISTRATOR, f"CN={name},CN=Users,{BASE}")

@@ -113,14 +113,14 @@ class Domain:
 
     # ---- replication
 
-    def replicate(self, target, source, part=BASE, seconds=SECONDS):
+    def replicate(self, target, source, *options, part=BASE, seconds=SECONDS):
         return retry("samba-tool", "drs", "replicate", target.name, source.name, part,
-                     seconds=seconds)
+                     *options, seconds=seconds)
 
     def converge(self):
         for part in PARTS:
             for target, source in (self.both, self.both[::-1]):
-                status, output = self.replicate(target, source, part)
+                status, output = self.replicate(target, source, part=part)
                 if status:
                     raise SambaError(f"{part} does not reach {target.name}: {output}"
                                      f"{target.log()}")
