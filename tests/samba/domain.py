@@ -29,12 +29,12 @@ def network():
 
 
 def retry(*command, seconds=SECONDS):
-    """A command of the administrator, until it works: a server that has just been started, or
-    whose partner was, may fail or not answer at first. Returns the last status and output.
+    """Run a command until it works: a server that has just been started, or whose partner was,
+    may fail or not answer at first. Returns the last status and output.
     """
     deadline = time.monotonic() + seconds
     while True:
-        status, output = installation.execute("timeout", "20", *command, *ADMINISTRATOR)
+        status, output = installation.execute("timeout", "20", *command)
         if not status or time.monotonic() > deadline:
             return status, output
         time.sleep(0.5)
@@ -71,7 +71,7 @@ class Domain:
         self.dc2.configure()
         self.dc2.start()
         # So that the first one takes changes from it at once.
-        retry("samba-tool", "drs", "kcc", self.dc1.name)
+        retry("samba-tool", "drs", "kcc", self.dc1.name, *ADMINISTRATOR)
 
     def start(self):
         for dc in self.both:
@@ -113,14 +113,14 @@ class Domain:
 
     # ---- replication
 
-    def replicate(self, target, source, *options, part=BASE, seconds=SECONDS):
+    def replicate(self, target, source, part=BASE, seconds=SECONDS):
         return retry("samba-tool", "drs", "replicate", target.name, source.name, part,
-                     *options, seconds=seconds)
+                     *ADMINISTRATOR, seconds=seconds)
 
     def converge(self):
         for part in PARTS:
             for target, source in (self.both, self.both[::-1]):
-                status, output = self.replicate(target, source, part=part)
+                status, output = self.replicate(target, source, part)
                 if status:
                     raise SambaError(f"{part} does not reach {target.name}: {output}"
                                      f"{target.log()}")
@@ -138,3 +138,10 @@ class Domain:
             "samba-tool", "ldapcmp", self.dc1.url, self.dc2.url, "domain", "configuration",
             "--filter=msDS-GenerationId", *ADMINISTRATOR)
         return output if status else ""
+
+    def settle(self):
+        """What differs for good; connections to partners are made at any time."""
+        deadline = time.monotonic() + SECONDS
+        while (found := self.differences()) and time.monotonic() < deadline:
+            self.converge()
+        return found
