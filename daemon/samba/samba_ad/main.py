@@ -139,7 +139,16 @@ class Program:
         holders.require_none(dc.path)
         repair.apply(dc, current, self.state)
         self.state.forget_change()
+        self.advise(dc)
         self.services.arm_check(command_line.repeat(self.options, "verify"))
+
+    def advise(self, dc):
+        """What it wrote before it was frozen has the old identity."""
+        partners = dc.partners() if self.options.unit in self.state.taken_down() else []
+        for partner in partners:
+            say(f"Samba was running; so that {partner} takes what it wrote last: samba-tool drs "
+                f"replicate {partner} {dc.name} {dc.samdb.get_default_basedn()} --full-sync "
+                "(vmgend-samba-ad(8), LIMITS)")
 
     def note_change(self):
         """For a database that has no ID on record to compare with."""
