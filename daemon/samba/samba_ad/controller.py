@@ -95,10 +95,10 @@ class Controller:
         return values[0]
 
     def partners(self):
-        """The names of the other domain controllers."""
+        """The NTDS Settings of the other domain controllers."""
         found = self.search(self.samdb.get_config_basedn(), ["cn"], ldb.SCOPE_SUBTREE,
                             "(|(objectClass=nTDSDSA)(objectClass=nTDSDSARO))")
-        return [r.dn.parent().get_component_value(0) for r in found if r.dn != self.ntds_dn]
+        return [r.dn for r in found if r.dn != self.ntds_dn]
 
     def rid_set_dn(self):
         """None: it was never given one."""

@@ -5,7 +5,8 @@
 import contextlib
 import os
 
-from samba_ad import decision, ends, generation, holders, options as command_line, origin, report
+from samba_ad import decision, ends, generation, holders, options as command_line, origin, report, \
+    resync
 from samba_ad.fence import Fence
 from samba_ad.log import say
 from samba_ad.state import State
@@ -97,11 +98,15 @@ class Program:
             found = lost(dc, expected)
             say(found or f"the repair has lasted: {dc.name} still has the invocationId "
                          f"{expected[0]}")
-            if not found or self.options.dry_run:
+            if self.options.dry_run:
                 return
-            decision.refuse_many(self.state)
-            self.mend(current, self.services.take_down)
-        self.bring_up()
+            if found:
+                decision.refuse_many(self.state)
+                self.mend(current, self.services.take_down)
+        if found:
+            self.bring_up()
+        elif resync.run(dc.name, self.state, self.options.configfile):
+            self.arm_check()
 
     # --- What they have in common -------------------------------------------------------------
 
@@ -139,16 +144,12 @@ class Program:
         holders.require_none(dc.path)
         repair.apply(dc, current, self.state)
         self.state.forget_change()
-        self.advise(dc)
-        self.services.arm_check(command_line.repeat(self.options, "verify"))
+        if self.event == "changed" or self.options.unit in self.state.taken_down():
+            self.state.set_resync(0, resync.pairs(dc))
+        self.arm_check()
 
-    def advise(self, dc):
-        """What it wrote before it was frozen has the old identity."""
-        partners = dc.partners() if self.options.unit in self.state.taken_down() else []
-        for partner in partners:
-            say(f"Samba was running; so that {partner} takes what it wrote last: samba-tool drs "
-                f"replicate {partner} {dc.name} {dc.samdb.get_default_basedn()} --full-sync "
-                "(vmgend-samba-ad(8), LIMITS)")
+    def arm_check(self):
+        self.services.arm_check(command_line.repeat(self.options, "verify"))
 
     def note_change(self):
         """For a database that has no ID on record to compare with."""

@@ -25,7 +25,8 @@ def report(program):
     fence = program.fence.reason()
     line("domain controller", f"{dc.name} of {dc.domain}, "
          f"{'read-only' if dc.is_rodc else 'writable'}{', RID master' if dc.is_rid_master else ''}")
-    line("others", ", ".join(dc.partners()) or "none")
+    others = [dn.parent().get_component_value(0) for dn in dc.partners()]
+    line("others", ", ".join(others) or "none")
     line("invocationId", dc.invocation_id())
     line("RIDs not given out", "{} to {}".format(*dc.rid_pool()))
     line("newest entry", age(dc))

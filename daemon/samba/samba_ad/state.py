@@ -76,6 +76,24 @@ class State:
             file.remove(self.path("expected"))
             return None
 
+    # --- What the partners have to take once more ---------------------------------------------
+
+    def set_resync(self, attempts, pairs):
+        if pairs:
+            self.write("resync", json.dumps({"attempts": attempts, "pairs": pairs}) + "\n")
+        else:
+            file.remove(self.path("resync"))
+
+    def resync(self):
+        """(attempts, pairs)"""
+        try:
+            values = json.loads(file.read(self.path("resync")) or '{"attempts": 0, "pairs": []}')
+            return int(values["attempts"]), [(str(h), str(c)) for h, c in values["pairs"]]
+        except (ValueError, TypeError, KeyError):
+            say(f"{self.path('resync')} is damaged, and was removed")
+            file.remove(self.path("resync"))
+            return 0, []
+
     # --- A change that was seen while Samba ran, and is not answered yet ----------------------
 
     def note_change(self):

@@ -1,0 +1,52 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
+# Copyright (C) the vmgen authors
+"""What a controller wrote after it was resumed and before it was frozen: verify, a minute after the
+repair, has the partner take it, also if the partner is down at first.
+"""
+
+import installation
+from domain import Domain
+
+
+def scenario(_suite, t):
+    d = Domain()
+    d.adopt()
+    d.lose(d.dc2, ("lost1",))
+    d.start()
+    d.dc2.add("soon", kind="contact")
+    d.dc2.stop()
+    status, output = d.dc2.repair()
+    t.equal(status, 0, "repaired") or t.note(output)
+    pending = installation.path(f"{d.dc2.directory}/vmgen/samba-ad/resync")
+    t.ok("dc1.vmgen.test" in pending.read_text("ascii"), "the partner is noted")
+    d.dc2.start()
+    d.dc2.add("after")
+    d.converge()
+    t.equal(d.dc1.has(["soon", "after"]), ["after"],
+            "control: what it wrote before the repair does not reach the partner")
+    d.dc1.stop()
+    status, output = d.dc2.safeguard("verify")
+    t.equal(status, 0, "verify, while the partner is down")
+    t.ok(pending.exists(), "leaves it for later") or t.note(output)
+    d.dc1.start()
+    for _ in range(3):
+        # The first try may meet the connection that is gone.
+        status, output = d.dc2.safeguard("verify")
+        t.note(output)
+        if status or not pending.exists():
+            break
+    t.equal((status, pending.exists()), (0, False), "verify, when it is back")
+    t.equal(d.dc1.has(["soon", "after", "lost1"]), ["soon", "after", "lost1"],
+            "has the partner take what it wrote before")
+    d.dc2.modify("soon")
+    d.converge()
+    t.equal(d.settle(), "", "a change of that reaches it, and samba-tool ldapcmp finds no difference")
+    before = d.dc2.facts()
+    t.equal((d.dc2.safeguard("verify")[0], d.dc2.facts()["invocation"]), (0, before["invocation"]),
+            "another verify has nothing to do")
+    d.stop()
+
+
+if __name__ == "__main__":
+    installation.main(scenario)
