@@ -60,7 +60,8 @@ def base(packages):
 def chroot(root, directory, command):
     script = ('mount --rbind /dev "$1/dev"; mount -t proc proc "$1/proc"; '
               'exec chroot "$1" sh -ec "cd $2; $3"')
-    kernels.run(["env", "-u", "MAKEFLAGS", "-u", "O", "unshare", "--mount", "sh", "-ec", script, "sh", str(root), directory, command])
+    kernels.run(["env", "-u", "MAKEFLAGS", "-u", "O", "unshare", "--mount", "--uts",
+                 "sh", "-ec", script, "sh", str(root), directory, command])
 
 
 def copy_checkout(target):
@@ -74,9 +75,12 @@ def copy_checkout(target):
 
 
 class Debian:
-    """The system on a disk, with the kernel and initrd to boot it from."""
+    """The system on a disk, with the kernel and initrd to boot it from.
 
-    def __init__(self):
+    prepare(root) changes its files before they are written to the disk.
+    """
+
+    def __init__(self, packages=(), prepare=None):
         commands = install_commands()
         assert commands[0][:2] == ["apt-get", "install"], commands[0]
         first_in_guest = next(i for i, c in enumerate(commands) if c[0] == "modprobe")
@@ -85,7 +89,8 @@ class Debian:
         directory = machine.scratch() / "debian"
         root = directory / "root"
         root.mkdir(parents=True)
-        kernels.run(["tar", "-xf", base((*SYSTEM, *commands[0][2:])), "-C", root])
+        kernels.run(["tar", "-xf", base((*SYSTEM, *commands[0][2:], *packages)), "-C",
+                     root])
         self.vmlinuz = directory / "vmlinuz"
         self.initrd = directory / "initrd"
         shutil.copy(root / "vmlinuz", self.vmlinuz)
@@ -100,6 +105,8 @@ class Debian:
                 command += f" -k {self.release}"
             chroot(root, "/usr/src/vmgen", command)
         self.add_agent(root)
+        if prepare:
+            prepare(root)
         self.disk = directory / "disk"
         self.write_disk(root, directory / "raw")
 
@@ -114,8 +121,10 @@ class Debian:
         shutil.rmtree(root)
         raw.unlink()
 
-    def boot(self, guid, disk=None):
+    def boot(self, guid, disk=None, **machine):
+        """Keywords as in Machine."""
+        machine = {"memory": 512, "uuid": UUID, "devices": (NETWORK,), **machine}
         # panic_on_warn would make a fault of Debian's own one of ours.
-        return guest.Guest(self, guid=guid, disk=disk or self.disk, initrd=self.initrd, memory=512,
-                           uuid=UUID, devices=(NETWORK,), timeout=300,
-                           cmdline="root=/dev/vda rw panic_on_warn=0 systemd.show_status=0")
+        return guest.Guest(self, guid=guid, disk=disk or self.disk, initrd=self.initrd, timeout=300,
+                           cmdline="root=/dev/vda rw panic_on_warn=0 systemd.show_status=0",
+                           **machine)
