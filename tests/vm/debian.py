@@ -16,6 +16,7 @@ import subprocess
 import guest
 import kernel as kernels
 import machine
+import module
 
 README = pathlib.Path(__file__).parents[2] / "README.md"
 # What a virtual machine has anyway; the README need not ask for it.
@@ -39,11 +40,21 @@ def install_commands():
     return [shlex.split(line) for line in text.splitlines()]
 
 
-def base(packages):
-    """A tar file with Debian and these packages, from the cache."""
+def base(packages, beside=()):
+    """A tar file with Debian and these packages, from the cache.
+
+    Those beside are unpacked only: some exclude each other where one can just as well stop them.
+    """
     suite = kernels.machine_suite()
-    name = hashlib.sha256(" ".join((suite, *packages)).encode()).hexdigest()[:16]
+    words = (suite, *packages, *(f"+{name}" for name in beside))
+    name = hashlib.sha256(" ".join(words).encode()).hexdigest()[:16]
+    # Not dpkg-deb -x, which puts a directory in the place of the link /lib.
+    unpack = ('cd "$1/var/tmp" && APT_CONFIG="$MMDEBSTRAP_APT_CONFIG" apt-get download '
+              f'{" ".join(beside)} && for deb in *.deb; do dpkg-deb --fsys-tarfile "$deb" | '
+              'tar -x --keep-directory-symlink -C "$1"; done && rm *.deb')
     target = kernels.cache() / "debian" / f"{name}.tar"
+    if target.exists():     # whole, as it was renamed; another may take minutes to be made
+        return target
     with kernels.locked("debian") as new:
         if not target.exists():
             target.parent.mkdir(exist_ok=True)
@@ -52,6 +63,7 @@ def base(packages):
             kernels.run(["mmdebstrap", "--variant=minbase", f"--include={','.join(packages)}",
                          '--aptopt=APT::Sandbox::User "root"',
                          "--dpkgopt=path-exclude=/usr/share/doc/*",
+                         *([f"--customize-hook={unpack}"] if beside else []),
                          suite, str(new / "root.tar"), str(new / "vmgen.sources")])
             (new / "root.tar").rename(target)
     return target
@@ -89,8 +101,7 @@ class Debian:
         directory = machine.scratch() / "debian"
         root = directory / "root"
         root.mkdir(parents=True)
-        kernels.run(["tar", "-xf", base((*SYSTEM, *commands[0][2:], *packages)), "-C",
-                     root])
+        kernels.run(["tar", "-xf", self.base(commands[0][2:], packages), "-C", root])
         self.vmlinuz = directory / "vmlinuz"
         self.initrd = directory / "initrd"
         shutil.copy(root / "vmlinuz", self.vmlinuz)
@@ -98,17 +109,23 @@ class Debian:
         self.name = "debian"
         self.release = next((root / "lib/modules").iterdir()).name
 
-        copy_checkout(root / "usr/src/vmgen")
-        for words in commands[1:first_in_guest]:
-            command = shlex.join(words)
-            if words[0] == "dkms":      # takes the kernel that runs, which is another one here
-                command += f" -k {self.release}"
-            chroot(root, "/usr/src/vmgen", command)
+        self.install(root, commands[1:first_in_guest])
         self.add_agent(root)
         if prepare:
             prepare(root)
         self.disk = directory / "disk"
         self.write_disk(root, directory / "raw")
+
+    def base(self, required, packages):
+        return base((*SYSTEM, *required, *packages))
+
+    def install(self, root, commands):
+        copy_checkout(root / "usr/src/vmgen")
+        for words in commands:
+            command = shlex.join(words)
+            if words[0] == "dkms":      # takes the kernel that runs, which is another one here
+                command += f" -k {self.release}"
+            chroot(root, "/usr/src/vmgen", command)
 
     def add_agent(self, root):
         shutil.copy(machine.build_directory() / "tests/vm/init", root / "sbin/vmgen-agent")
@@ -128,3 +145,31 @@ class Debian:
         return guest.Guest(self, guid=guid, disk=disk or self.disk, initrd=self.initrd, timeout=300,
                            cmdline="root=/dev/vda rw panic_on_warn=0 systemd.show_status=0",
                            **machine)
+
+
+class Prebuilt(Debian):
+    """The same with the programs and the module of this build, and vmgend enabled.
+
+    It has no compiler, so that it is there in a fraction of the time: for what is about vmgen at
+    work. The kernel is one of the cache, which the module is built for.
+    """
+
+    def __init__(self, kernel, packages=(), beside=(), prepare=None):
+        self.kernel = kernels.load(kernel)
+        self.beside = beside
+        super().__init__(packages, prepare)
+
+    def base(self, required, packages):
+        system = [f"linux-image-{self.kernel.release}" if name.startswith("linux-image-") else name
+                  for name in SYSTEM]
+        return base((*system, *(name for name in required if name.startswith("lib")), *packages),
+                    self.beside)
+
+    def install(self, root, commands):
+        kernels.run(["make", "-s", "install", f"DESTDIR={root}"], cwd=README.parent)
+        vmgenc = module.build(self.kernel, README.parent / "kmod",
+                              machine.build_directory() / "modules" / self.kernel.name)
+        updates = root / "lib/modules" / self.release / "updates"
+        updates.mkdir()
+        shutil.copy(vmgenc, updates)
+        chroot(root, "/", f"depmod {self.release} && systemctl enable vmgend")

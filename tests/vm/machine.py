@@ -80,6 +80,7 @@ class Machine:
     files: dict = dataclasses.field(default_factory=dict)       # {path: content | (content, mode)}
     tables: tuple = ()          # .asl files, injected as further ACPI tables
     devices: tuple = ()         # of QEMU, further ones
+    netdevs: tuple = ()         # of QEMU: what network cards among them are connected to
     uuid: str = ""              # that the firmware shows
     loader: dict = dataclasses.field(default_factory=dict)      # {physical address: bytes}
     shared: bool = False        # the host can write the guest's memory: see Process.memory()
@@ -123,6 +124,8 @@ class Machine:
             args += ["-acpitable", f"file={compile_table(table, directory)}"]
         if self.uuid:
             args += ["-uuid", self.uuid]
+        for netdev in self.netdevs:
+            args += ["-netdev", netdev]
         for device in self.devices:
             args += ["-device", device]
         for address, content in self.loader.items():
