@@ -22,10 +22,11 @@ INCLUDEDIR ?= $(PREFIX)/include
 COMPLETIONDIR ?= $(PREFIX)/share/bash-completion/completions
 MANDIR     ?= $(PREFIX)/share/man
 UNITDIR    ?= $(PREFIX)/lib/systemd/system
-# Where cloud-init, vmgend and DKMS look, whatever the prefix.
+# Where cloud-init, vmgend, its hooks and DKMS look, whatever the prefix.
 CLEANDIR   ?= /etc/cloud/clean.d
+CONFDIR    ?= /etc/vmgen
 HOOKSDIR   ?= /usr/lib/vmgen/hooks.d
-HOOKSCONFDIR ?= /etc/vmgen/hooks.conf.d
+LIBEXECDIR ?= /usr/libexec/vmgen
 DKMSDIR    ?= /usr/src/vmgenc-$(VERSION)
 KREL       ?= $(shell uname -r)
 KDIR       ?= /lib/modules/$(KREL)/build
@@ -52,6 +53,8 @@ only_hostile := 6.12
 # A whole system has a kernel of its own, and what ACPI tables can look like
 # takes a boot each.
 only_debian := 6.1
+only_clock  := 6.1
+only_lease  := 6.1
 only_shapes := 6.1-cloud 6.12
 # Nor where the machine matters more than the kernel: firmware, its memory that
 # hibernation writes back, ACPI without an SCI.
@@ -80,7 +83,7 @@ only_mutants := debug
 # counts instructions, of which there are so many there that ACPI gives up
 # (hibernate), that programs ahead of all others leave no time to the rest
 # (order), or that one by one they take half an hour (midway).
-not_debug   := debian devicetree examples awslc clones crowd ctl daemon faults first hibernate \
+not_debug   := debian clock lease devicetree examples awslc clones crowd ctl daemon faults first hibernate \
 	       hostile midway order policy remedies sources spinners vmclock witness
 # The machine has a device tree, and nothing that the others look for.
 only_devicetree := 6.12-arm64
@@ -185,7 +188,7 @@ man_links    := $(patsubst %,libvmgen/vmgen_%.3,$(also_open) $(also_changed) $(a
 soname     := libvmgen.so.$(SOVERSION)
 so         := $(soname).0.0
 
-all: $(O)/vmgend $(O)/vmgenctl $(O)/libvmgen.a $(O)/$(so) $(O)/libvmgen.pc \
+all: $(O)/vmgend $(O)/vmgenctl $(O)/clock $(O)/libvmgen.a $(O)/$(so) $(O)/libvmgen.pc \
      $(O)/vmgend.service $(O)/vmgen.conf $(O)/dkms.conf $(O)/80-vmgen $(man:%=$(O)/%) $(man_links:%=$(O)/%)
 
 , := ,
@@ -211,6 +214,8 @@ $(1)/libvmgen.a $(1)/daemon.a $(1)/ctl.a:
 $(1)/vmgend: $(1)/daemon/main.o $(1)/daemon.a $(1)/libvmgen.a
 $(1)/vmgenctl: $(1)/daemon/ctl/main.o $(1)/ctl.a $(1)/daemon.a $(1)/libvmgen.a
 $(1)/vmgend $(1)/vmgenctl:
+	$$(call link,$(2))
+$(1)/clock: $(1)/daemon/hooks/clock.o
 	$$(call link,$(2))
 $(guest:%=$(1)/%) $(examples:%=$(1)/%): %: %.o $(1)/libvmgen.a
 	$$(call link,$(2))
@@ -343,7 +348,7 @@ endif
 
 vm_programs := $(O)/tests/vm/init $(guest:%=$(O)/asan/%) $(O)/asan/tests/vm/abi32 \
 	       $(examples:%=$(O)/asan/%) $(O)/tsan/tests/vm/crowd \
-	       $(addprefix $(O)/tests/vm/,chore flood first window) $(O)/asan/vmgend $(O)/asan/vmgenctl \
+	       $(addprefix $(O)/tests/vm/,chore flood first window) $(O)/asan/vmgend $(O)/asan/vmgenctl $(O)/asan/clock \
 	       $(if $(filter %-arm64,$(KERNELS)),$(patsubst %,$(O)/aarch64/tests/vm/%,init abi info library))
 vm_tests    := $(foreach s,$(SCENARIOS),$(foreach k,$(call runs_on,$(s)),$(O)/check/$(k)/$(s).t))
 
@@ -425,11 +430,10 @@ bench: all $(bench_kernels:%=module-%) $(addprefix $(O)/tests/vm/,init draw stam
 
 # --- Installation -------------------------------------------------------------
 
-# What an administrator may have changed stays, in both.
-settings := $(wildcard daemon/hooks/*.conf)
 # mode:source:directory, read by install and by uninstall.
 files := 755:$(O)/vmgend:$(SBINDIR) \
 	 755:$(O)/vmgenctl:$(BINDIR) \
+	 755:$(O)/clock:$(LIBEXECDIR) \
 	 644:$(O)/libvmgen.a:$(LIBDIR) \
 	 755:$(O)/$(so):$(LIBDIR) \
 	 644:$(O)/libvmgen.pc:$(LIBDIR)/pkgconfig \
@@ -440,29 +444,32 @@ files := 755:$(O)/vmgend:$(SBINDIR) \
 	 644:packaging/bash-completion/vmgenctl:$(COMPLETIONDIR) \
 	 755:$(O)/80-vmgen:$(CLEANDIR) \
 	 644:packaging/systemd/vmgen-changed.target:$(UNITDIR) \
-	 $(foreach h,$(filter-out %.conf,$(wildcard daemon/hooks/*)),755:$(h):$(HOOKSDIR)) \
 	 755:daemon/samba/vmgend-samba-ad:$(SBINDIR) \
 	 $(foreach m,$(wildcard daemon/samba/samba_ad/*.py),644:$(m):$(PREFIX)/lib/vmgen/samba_ad) \
 	 644:$(O)/vmgen.conf:$(UNITDIR)/samba-ad-dc.service.d \
 	 644:$(O)/dkms.conf:$(DKMSDIR) \
 	 $(foreach f,$(wildcard kmod/*.[ch] kmod/Kbuild),644:$(f):$(DKMSDIR)) \
 	 $(foreach m,$(man) $(man_links),644:$(O)/$(m):$(MANDIR)/man$(patsubst .%,%,$(suffix $(m))))
+hooks := $(wildcard daemon/hooks/[0-9][0-9]-*)
+files += $(patsubst %,755:%:$(HOOKSDIR),$(filter-out %.conf,$(hooks)))
+# What an administrator may have changed stays, in both.
+settings := $(patsubst %,644:%:$(CONFDIR)/hooks.conf.d,$(filter %.conf,$(hooks)))
 part   = $(word $(1),$(subst :, ,$(2)))
 target = $(DESTDIR)$(call part,3,$(1))/$(notdir $(call part,2,$(1)))
-setting = $(DESTDIR)$(HOOKSCONFDIR)/$(notdir $(1))
 
 install: all
 	$(foreach f,$(files),$(INSTALL) -D -m $(call part,1,$(f)) $(call part,2,$(f)) $(call target,$(f)) &&) \
-	$(foreach s,$(settings),{ [ -e $(call setting,$(s)) ] || $(INSTALL) -D -m 644 $(s) $(call setting,$(s)); } &&) \
+	$(foreach f,$(settings),{ test -e $(call target,$(f)) || \
+		$(INSTALL) -D -m $(call part,1,$(f)) $(call part,2,$(f)) $(call target,$(f)); } &&) \
 	ln -sf $(so) $(DESTDIR)$(LIBDIR)/$(soname) && \
 	ln -sf $(soname) $(DESTDIR)$(LIBDIR)/libvmgen.so
 
 uninstall:
-	$(foreach s,$(settings),! cmp -s $(s) $(call setting,$(s)) || rm -f $(call setting,$(s));) \
+	$(foreach f,$(settings),! cmp -s $(call part,2,$(f)) $(call target,$(f)) || rm $(call target,$(f));)
 	rm -f $(foreach f,$(files),$(call target,$(f))) \
 		$(DESTDIR)$(LIBDIR)/$(soname) $(DESTDIR)$(LIBDIR)/libvmgen.so
 	-rmdir $(DESTDIR)$(DKMSDIR)/uapi/vmgen $(DESTDIR)$(DKMSDIR)/uapi $(DESTDIR)$(DKMSDIR) \
-		$(DESTDIR)$(INCLUDEDIR)/vmgen $(DESTDIR)$(CLEANDIR) \
+		$(DESTDIR)$(INCLUDEDIR)/vmgen $(DESTDIR)$(CLEANDIR) $(DESTDIR)$(LIBEXECDIR) \
 		$(DESTDIR)$(UNITDIR)/samba-ad-dc.service.d $(DESTDIR)$(PREFIX)/lib/vmgen/samba_ad \
 		$(DESTDIR)$(PREFIX)/lib/vmgen $(DESTDIR)$(HOOKSDIR)
 

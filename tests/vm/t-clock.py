@@ -1,0 +1,226 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
+# Copyright (C) the vmgen authors
+"""The clock of a guest that is resumed hours later: set at once by the host's and by the network.
+
+The server of time and QEMU's network are in a namespace of their own, so that none answers but the
+test's, and nothing on the machine is in the way.
+"""
+
+import ctypes
+import dataclasses
+import json
+import os
+import pathlib
+import subprocess
+import time
+
+import tap
+from debian import Prebuilt
+from machine import scratch
+from ntp import Ntp
+from scenario import boot, new_guid, say, test_module
+
+HOURS = 3 * 3600
+DAY = 24 * 3600
+# How far the network's time is from the host's RTC, which tells who has set the clock.
+APART = 100
+CLONE_NEWNET = 0x40000000
+
+CARD = ("virtio-net-pci,netdev=net,mac=52:54:00:00:00:0a,romfile=",)
+NETWORK = ("user,id=net",)
+# The host as QEMU's network shows it.
+SERVER = "10.0.2.2"
+FILES = {
+    "etc/chrony/chrony.conf": f"server {SERVER} iburst\nmakestep 1 3\nrtcsync\n",
+    "etc/systemd/timesyncd.conf": f"[Time]\nNTP={SERVER}\n",
+    "etc/systemd/network/all.network": "[Match]\nName=e*\n[Network]\nAddress=10.0.2.15/24\n",
+}
+SYNCHRONIZED = "/run/systemd/timesync/synchronized"
+
+
+def prepare(root):
+    for name, text in FILES.items():
+        (root / name).write_text(text, "ascii")
+    subprocess.run(["systemd-sysusers", f"--root={root}"], check=True, capture_output=True)
+    subprocess.run(["systemctl", f"--root={root}", "enable", "systemd-networkd"], check=True,
+                   capture_output=True)
+
+
+def off(g, ahead=0, clock="date +%s.%N"):
+    """By how many seconds a guest's clock is ahead of this machine's, or of one ahead of that."""
+    before = time.time()
+    told = float(g.run(clock))
+    return told - ahead - (before + time.time()) / 2
+
+
+# ---- the program alone ------------------------------------------------------------------------
+
+
+def is_off(g, seconds):
+    """Whether a guest's clock is ahead by so much; date of busybox tells whole seconds."""
+    return abs(off(g, seconds, "date +%s") + 0.5) < 2
+
+
+def set_back(g, seconds):
+    g.run(f"date -s @$(($(date +%s) - {seconds}))")
+
+
+def check_steps(g, t):
+    g.execute("clock")      # the kernel has set it to half a second
+    t.ok("agrees" in g.run("clock"), "a clock that is right is left alone")
+    set_back(g, HOURS)
+    t.ok("would step the clock by +1" in g.run("VMGEN_EVENT=test clock") and is_off(g, -HOURS),
+         "a drill says that it would step one that is hours behind, and does not")
+    t.ok("stepped the clock by +1" in g.run("clock") and is_off(g, 0),
+         "else it is stepped to the RTC")
+    set_back(g, -HOURS)
+    t.ok("stepped the clock by -1" in g.run("clock") and is_off(g, 0),
+         "so is one that is hours ahead")
+
+
+def check_refusal(g, t, what, why, command="clock"):
+    before = off(g, clock="date +%s")
+    status, output = g.execute(command)
+    t.ok(status == 1 and why in output and is_off(g, before), f"{what} is not believed")
+    t.note(output)
+
+
+def check_doubts(g, t):
+    set_back(g, -2 * DAY)
+    check_refusal(g, t, "an RTC that is days behind", "a day behind")
+    set_back(g, 2 * DAY)
+    g.run("date -s '2020-01-01 10:00'; hwclock -u -w; "
+          "date -s '2020-01-01 09:00'")
+    check_refusal(g, t, "an RTC of 2020", "before vmgen")
+    g.run(f"date -s @{int(time.time())}; hwclock -u -w")
+    set_back(g, HOURS)
+    check_refusal(g, t, "an RTC that differs by the time zone", "local time", "TZ=XXX-3 clock")
+    g.run("printf '0.0 0 0.0\\n0\\nLOCAL\\n' >/etc/adjtime")
+    t.ok("agrees" in g.run("TZ=XXX-3 clock"), "unless /etc/adjtime says that it keeps local time")
+    g.run("rm /etc/adjtime")
+
+
+def check_sources(g, t):
+    g.run(f"clock; insmod /ptp.ko ahead={HOURS}")
+    output = g.run("clock")
+    t.ok("the clock of KVM" in output and is_off(g, HOURS), "the host's own clock comes first")
+    g.run("rmmod ptp; rm /dev/rtc0")
+    t.equal(g.execute("clock")[0], 77, "without any it does not apply")
+    t.equal(g.execute("clock --help")[0], 2, "it takes no arguments")
+
+
+def check_program(kernel, t):
+    with boot(kernel, ["clock"], load=False, files=test_module(kernel, "ptp")) as g:
+        check_steps(g, t)
+        check_doubts(g, t)
+        check_sources(g, t)
+
+
+# ---- the hooks --------------------------------------------------------------------------------
+
+
+def isolate():
+    if ctypes.CDLL(None, use_errno=True).unshare(CLONE_NEWNET):
+        raise OSError(ctypes.get_errno(), "a network namespace of its own needs root")
+    subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+
+
+def later(snapshot, seconds):
+    """The snapshot, on a host whose clock has gone on for so long."""
+    library = scratch() / "later.so"
+    source = pathlib.Path(__file__).parent / "later/later.c"
+    subprocess.run([os.environ.get("CC", "cc"), "-shared", "-fPIC", "-O2", "-o", library, source],
+                   check=True)
+    qemu = snapshot.machine.qemu
+    qemu = dataclasses.replace(qemu, env=(*qemu.env, ("LD_PRELOAD", str(library)),
+                                          ("VMGEN_LATER", str(seconds))))
+    return dataclasses.replace(snapshot, machine=dataclasses.replace(snapshot.machine, qemu=qemu))
+
+
+def outcomes(g):
+    """{clock hook: how it ended} of the last run."""
+    run = json.loads(g.run("vmgenctl history --json | tail -n 1"))
+    return {name: (hook["outcome"], hook["duration_ms"]) for name, hook in run["hooks"].items()
+            if name.startswith("2")}
+
+
+def check_who(g, t, applies, what):
+    got = outcomes(g)
+    others = {"20-chrony", "20-timesyncd", "20-clock"} - {applies}
+    t.equal({name: result for name, (result, _) in got.items()},
+            {applies: "succeeded", **{name: "not-applicable" for name in others}}, what)
+    say(f"{what}: {got[applies][1] / 1000:.1f} s")
+
+
+def check_control(snapshot, guid, t):
+    with later(snapshot, HOURS).clone(guid=guid) as c:
+        c.run("sleep 3")
+        t.ok(abs(off(c, HOURS) + HOURS) < 60, "a guest that is not told of it stays hours behind")
+
+
+def check_chrony(snapshot, ntp, t):
+    ntp.silent = True
+    with later(snapshot, HOURS).clone(guid=new_guid()) as c:
+        c.run("vmgenctl wait --settled --timeout 60 1", timeout=90)
+        left = off(c, HOURS)
+        t.ok(abs(left) < 1, "chrony, no network: the clock is right after a resume hours later")
+        t.note(f"off by {left:+.3f} s")
+        check_who(c, t, "20-chrony", "chrony, no network")
+    ntp.silent = False
+    ntp.ahead = HOURS + APART
+    with later(snapshot, HOURS).clone(guid=new_guid()) as c:
+        c.run("vmgenctl wait --settled --timeout 60 1", timeout=90)
+        left = off(c, ntp.ahead)
+        t.ok(abs(left) < 1, "chrony, and the network knows better: it is as that says")
+        t.note(f"off by {left:+.3f} s")
+        check_who(c, t, "20-chrony", "chrony, network")
+        check_others(c, ntp, t)
+
+
+def is_of_rtc(c, ntp):
+    """Whether the clock is as the RTC says, which the kernel may have set to the network's time."""
+    rtc, told = c.run("cat /sys/class/rtc/rtc0/since_epoch; date +%s.%N").split()
+    return abs(float(told) - int(rtc) - 0.5) < 1 and abs(off(c, ntp.ahead)) < 2 * APART
+
+
+def run_again(c):
+    c.run("date -s '3 hours ago'; vmgenctl trigger --real --timeout 60", timeout=90)
+
+
+def check_others(c, ntp, t):
+    c.run("systemctl stop chrony; systemctl start systemd-timesyncd")
+    c.wait_for(f"test -e {SYNCHRONIZED}")
+    run_again(c)
+    t.ok(abs(off(c, ntp.ahead)) < 1, "timesyncd: the clock is as the network says")
+    check_who(c, t, "20-timesyncd", "timesyncd, network")
+    ntp.silent = True
+    run_again(c)
+    t.ok(is_of_rtc(c, ntp), "without the network it is as the RTC says")
+    check_who(c, t, "20-timesyncd", "timesyncd, no network")
+    c.run("systemctl stop systemd-timesyncd")
+    run_again(c)
+    t.ok(is_of_rtc(c, ntp), "neither of them: the clock is as the RTC says")
+    check_who(c, t, "20-clock", "neither")
+    c.run("date -s '3 hours ago'; vmgenctl trigger --timeout 60", timeout=90)
+    t.ok(off(c, ntp.ahead) < -HOURS + 2 * APART, "a drill leaves it alone")
+    t.equal(c.run("journalctl -q -u vmgend -p err -o cat"), "", "vmgend has no error to report")
+
+
+def scenario(kernel, t):
+    check_program(kernel, t)
+    debian = Prebuilt(kernel, ("chrony",), beside=("systemd-timesyncd",), prepare=prepare)
+    isolate()
+    ntp = Ntp()
+    guid = new_guid()
+    time.sleep(-time.time() % 1)    # QEMU's RTC begins with the whole second
+    with debian.boot(guid, devices=CARD, netdevs=NETWORK) as g:
+        g.run("timeout 100 chronyc waitsync 0 0.1 0 0.2", timeout=120)
+        g.run("vmgenctl wait --settled --timeout 60; sync", timeout=90)
+        snapshot = g.snapshot()
+    check_control(snapshot, guid, t)
+    check_chrony(snapshot, ntp, t)
+
+
+if __name__ == "__main__":
+    tap.main(scenario)
