@@ -1,0 +1,138 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
+# Copyright (C) the vmgen authors
+"""Each client of DHCP asks for its lease again in a clone, and takes another when it has lost it.
+
+Each has a pair of interfaces, the other end of which is in a namespace with the server, whose log
+counts what it was asked and has answered.
+"""
+
+import json
+import re
+
+import tap
+from debian import Prebuilt
+from scenario import new_guid, say
+
+PACKAGES = ("dnsmasq-base", "iproute2", "network-manager", "ifupdown", "isc-dhcp-client",
+            "dhcpcd-base")
+# {its interface: its hook}; the networks are 10.7.N.0/24 in this order.
+CLIENTS = {"nwd": "40-networkd", "nm": "40-NetworkManager", "dh": "40-dhclient", "dc": "40-dhcpcd"}
+LOG = "/var/log/leases"
+SERVER = """ip netns exec server dnsmasq --conf-file=/dev/null --port=0 --user=root --no-ping \
+--bind-dynamic --dhcp-authoritative --log-dhcp --log-facility={log} --dhcp-option=3 \
+--dhcp-leasefile=/run/{name}.leases --pid-file=/run/{name}.pid {ranges}"""
+FILES = {
+    "etc/systemd/network/nwd.network": "[Match]\nName=nwd\n[Network]\nDHCP=ipv4\n",
+    "etc/network/interfaces.d/dh": "iface dh inet dhcp\n",
+    "etc/NetworkManager/conf.d/test.conf": "[main]\nno-auto-default=*\n",
+}
+START = ("systemctl start systemd-networkd; ifup dh; dhcpcd -4 dc; nmcli device set nm managed yes; "
+         "nmcli connection add type ethernet ifname nm con-name nm ipv6.method disabled; "
+         "nmcli connection up nm")
+
+
+def prepare(root):
+    for name, text in FILES.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(text, "ascii")
+
+
+def serve(g, name, first):
+    """Have a server with no leases hand out the addresses from 10.7.N.FIRST on."""
+    ranges = " ".join(f"--dhcp-range=10.7.{i}.{first},10.7.{i}.{first + 9},12h"
+                      for i in range(len(CLIENTS)))
+    g.run(SERVER.format(log=LOG, name=name, ranges=ranges))
+
+
+def connect(g):
+    g.run("ip netns add server")
+    for i, name in enumerate(CLIENTS):
+        g.run(f"ip link add {name} type veth peer name s-{name} netns server; "
+              f"ip -n server addr add 10.7.{i}.1/24 dev s-{name}; "
+              f"ip -n server link set s-{name} up; ip link set {name} up")
+
+
+def address(g, name):
+    return g.run(f"ip -4 -o addr show {name} | sed -nE 's/.* inet ([0-9.]+).*/\\1/p'").strip()
+
+
+def count(g):
+    """How many leases the server has confirmed to each client."""
+    return {name: int(g.run(f"grep -c 'DHCPACK(s-{name})' {LOG} || true")) for name in CLIENTS}
+
+
+def set_up(g):
+    connect(g)
+    serve(g, "first", 10)
+    g.run(START, timeout=180)
+    for i, name in enumerate(CLIENTS):
+        g.wait_for(f"ip -4 -o addr show {name} | grep -q 'inet 10.7.{i}.1[0-9]/'")
+    g.run("vmgenctl wait --settled --timeout 60; sync", timeout=90)
+
+
+def outcomes(g):
+    run = json.loads(g.run("vmgenctl history --json | tail -n 1"))
+    return {name: hook["outcome"] for name, hook in run["hooks"].items() if name.startswith("4")}
+
+
+def check_control(snapshot, guid, t):
+    with snapshot.clone(guid=guid) as c:
+        before = count(c)
+        c.run("sleep 6")    # as long as a hook may wait
+        t.equal(count(c), before, "without a change nobody asks")
+
+
+def check_renewal(c, before, addresses, t):
+    c.run("vmgenctl wait --settled --timeout 90 1", timeout=120)
+    t.equal(outcomes(c), {hook: "succeeded" for hook in CLIENTS.values()}, "all hooks succeed")
+    for name, hook in CLIENTS.items():
+        c.wait_for(f"test $(grep -c 'DHCPACK(s-{name})' {LOG}) -gt {before[name]}")
+        c.wait_for(f"ip -4 -o addr show {name} | grep -q inet")
+        t.equal(address(c, name), addresses[name],
+                f"{hook}: the server has confirmed the lease again, with the same address")
+    released = c.run(f"grep -c DHCPRELEASE {LOG} || true")
+    t.equal(released.strip(), "0", "nobody has given a lease back, which another machine may use")
+    say(f"confirmed once more: {count(c)}, before: {before}")
+
+
+def check_drill(c, t):
+    before = count(c)
+    output = c.run("vmgenctl trigger --timeout 60; sleep 1", timeout=90)
+    t.ok(all(re.search(f"{hook} +succeeded", output) for hook in CLIENTS.values()),
+         "a drill succeeds")
+    t.equal(count(c), before, "and asks for nothing")
+
+
+def check_loss(c, t):
+    """What happens where the address went to another machine since the snapshot."""
+    c.run("kill $(cat /run/first.pid)")
+    serve(c, "second", 50)
+    t.ok(c.execute("vmgenctl trigger --real --timeout 90", timeout=120)[0] != 0,
+         "networkd does not hear that its lease is refused, which is a failure")
+    t.equal(outcomes(c), {hook: "failed" if hook == "40-networkd" else "succeeded"
+                          for hook in CLIENTS.values()}, "of its hook alone")
+    remedy = re.search(r'"(networkctl reconfigure nwd)"', c.run("journalctl -u vmgend -o cat"))
+    t.ok(remedy, "whose message names the remedy")
+    c.run(remedy.group(1))
+    for i, (name, hook) in enumerate(CLIENTS.items()):
+        c.wait_for(f"ip -4 -o addr show {name} | grep -q 'inet 10.7.{i}.5[0-9]/'")
+        t.ok(f"10.7.{i}.5" in address(c, name), f"{hook}: a lease that is lost gives way to another")
+
+
+def scenario(kernel, t):
+    guid = new_guid()
+    with Prebuilt(kernel, PACKAGES, prepare=prepare).boot(guid) as g:
+        set_up(g)
+        before, addresses = count(g), {name: address(g, name) for name in CLIENTS}
+        snapshot = g.snapshot()
+    t.ok(all(before.values()), "each client has a lease")
+    check_control(snapshot, guid, t)
+    with snapshot.clone(guid=new_guid()) as c:
+        check_renewal(c, before, addresses, t)
+        check_drill(c, t)
+        check_loss(c, t)
+
+
+if __name__ == "__main__":
+    tap.main(scenario)
