@@ -49,9 +49,13 @@ def prepare(root):
 
 def off(g, ahead=0, clock="date +%s.%N"):
     """By how many seconds a guest's clock is ahead of this machine's, or of one ahead of that."""
-    before = time.time()
-    told = float(g.run(clock))
-    return told - ahead - (before + time.time()) / 2
+    looks = []
+    for _ in range(3):
+        before = time.time()
+        told = float(g.run(clock))
+        looks.append((time.time() - before, told - ahead - (before + time.time()) / 2))
+    # The quickest look is the truest: on a busy machine an answer can take a second.
+    return min(looks)[1]
 
 
 # ---- the program alone ------------------------------------------------------------------------
