@@ -453,7 +453,8 @@ files := 755:$(O)/vmgend:$(SBINDIR) \
 hooks := $(wildcard daemon/hooks/[0-9][0-9]-*)
 files += $(patsubst %,755:%:$(HOOKSDIR),$(filter-out %.conf,$(hooks)))
 # What an administrator may have changed stays, in both.
-settings := $(patsubst %,644:%:$(CONFDIR)/hooks.conf.d,$(filter %.conf,$(hooks)))
+settings := $(patsubst %,644:%:$(CONFDIR)/hooks.conf.d,$(filter %.conf,$(hooks))) \
+	    644:daemon/hooks/restart-units:$(CONFDIR)
 part   = $(word $(1),$(subst :, ,$(2)))
 target = $(DESTDIR)$(call part,3,$(1))/$(notdir $(call part,2,$(1)))
 
