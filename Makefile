@@ -52,9 +52,8 @@ only_faults  := 6.1-cloud
 only_hostile := 6.12
 # A whole system has a kernel of its own, and what ACPI tables can look like
 # takes a boot each.
-only_debian := 6.1
-only_clock  := 6.1
-only_lease  := 6.1
+whole := clock debian lease services
+$(foreach s,$(whole),$(eval only_$(s) := 6.1))
 only_shapes := 6.1-cloud 6.12
 # Nor where the machine matters more than the kernel: firmware, its memory that
 # hibernation writes back, ACPI without an SCI.
@@ -83,7 +82,7 @@ only_mutants := debug
 # counts instructions, of which there are so many there that ACPI gives up
 # (hibernate), that programs ahead of all others leave no time to the rest
 # (order), or that one by one they take half an hour (midway).
-not_debug   := debian clock lease devicetree examples awslc clones crowd ctl daemon faults first hibernate \
+not_debug   := $(whole) devicetree examples awslc clones crowd ctl daemon faults first hibernate \
 	       hostile midway order policy remedies sources spinners vmclock witness
 # The machine has a device tree, and nothing that the others look for.
 only_devicetree := 6.12-arm64
