@@ -11,7 +11,7 @@ import re
 import shutil
 
 import tap
-from debian import Debian, chroot
+from debian import Prebuilt, chroot
 from scenario import new_guid, say
 
 PACKAGES = ("samba-ad-dc", "samba-ad-provision", "ldb-tools")
@@ -29,7 +29,7 @@ samba-tool domain provision --server-role=dc --use-rfc2307 --dns-backend=SAMBA_I
     --option='server services = -dnsupdate -kcc' --option='tls enabled = no'
 systemctl disable smbd nmbd winbind
 systemctl unmask samba-ad-dc
-systemctl enable samba-ad-dc vmgend
+systemctl enable samba-ad-dc
 """
 LOG = "/run/writer"
 MEMORY = 1024
@@ -213,7 +213,7 @@ def check_copied(debian, disk, invocation, t):
 
 
 def scenario(kernel, t):
-    debian = Debian(PACKAGES, provision)
+    debian = Prebuilt(kernel, PACKAGES, prepare=provision)
     guid = new_guid()
     with debian.boot(guid, memory=MEMORY) as g:
         start_writer(g, "before", 2)

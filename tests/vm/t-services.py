@@ -10,7 +10,7 @@ import re
 import time
 
 import tap
-from debian import Debian, chroot
+from debian import Prebuilt, chroot
 from scenario import new_guid, say, seed
 
 HOOKS = "/usr/lib/vmgen/hooks.d"
@@ -234,10 +234,8 @@ def check_boot(debian, disk, t):
 
 
 def scenario(kernel, t):
-    debian = Debian(packages=("nginx-light", "openssh-server", "openssl"), prepare=prepare)
+    debian = Prebuilt(kernel, ("nginx-light", "openssh-server", "openssl"), prepare=prepare)
     with debian.boot(new_guid()) as g:
-        for command in debian.in_guest:
-            g.run(command, timeout=120)
         for unit in ("nginx", "ssh", "systemd-networkd", "vmgend"):
             g.wait_for(f"systemctl -q is-active {unit}", timeout=120)
         check_as_shipped(g, t)
