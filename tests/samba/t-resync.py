@@ -41,7 +41,8 @@ def scenario(_suite, t):
             "has the partner take what it wrote before")
     d.dc2.modify("soon")
     d.converge()
-    t.equal(d.settle(), "", "a change of that reaches it, and samba-tool ldapcmp finds no difference")
+    t.equal(d.settle(), "",
+            "a change of that reaches it, and samba-tool ldapcmp finds no difference")
     before = d.dc2.facts()
     t.equal((d.dc2.safeguard("verify")[0], d.dc2.facts()["invocation"]), (0, before["invocation"]),
             "another verify has nothing to do")

@@ -144,9 +144,14 @@ class Program:
         holders.require_none(dc.path)
         repair.apply(dc, current, self.state)
         self.state.forget_change()
-        if self.event == "changed" or self.options.unit in self.state.taken_down():
-            self.state.set_resync(0, resync.pairs(dc))
         self.arm_check()
+        if self.event != "changed" and self.options.unit not in self.state.taken_down():
+            return
+        try:
+            self.state.set_resync(0, resync.pairs(dc))
+        except ends.Refusal as e:
+            # The repair is done, so this is no reason to keep Samba down.
+            say(f"the partners cannot be told to replicate in full: {e}")
 
     def arm_check(self):
         self.services.arm_check(command_line.repeat(self.options, "verify"))
