@@ -142,16 +142,12 @@ class Program:
         # Opened anew: what Samba wrote until now is part of what has to be mended.
         dc = self.controller()
         holders.require_none(dc.path)
+        if self.event == "changed" or self.options.unit in self.state.taken_down():
+            # Before, because nothing tells of it any more when the repair is on record.
+            self.state.set_resync(0, resync.pairs(dc))
         repair.apply(dc, current, self.state)
         self.state.forget_change()
         self.arm_check()
-        if self.event != "changed" and self.options.unit not in self.state.taken_down():
-            return
-        try:
-            self.state.set_resync(0, resync.pairs(dc))
-        except ends.Refusal as e:
-            # The repair is done, so this is no reason to keep Samba down.
-            say(f"the partners cannot be told to replicate in full: {e}")
 
     def arm_check(self):
         self.services.arm_check(command_line.repeat(self.options, "verify"))
