@@ -44,9 +44,10 @@ def watch(log):
                 text = "populated 0"
             if "populated 0" in text:
                 return note(log, "gone")
-            if frozen != ("frozen 1" in text):
-                frozen = not frozen
-                note(log, "frozen" if frozen else "thawed")
+            # Not what comes after that: processes that are being killed count as thawed.
+            if not frozen and "frozen 1" in text:
+                frozen = True
+                note(log, "frozen")
             poll.poll()
 
 
@@ -59,7 +60,7 @@ def connect(parameters):
             root = directory.search("", ldb.SCOPE_BASE, attrs=["defaultNamingContext"])[0]
             return directory, str(root["defaultNamingContext"])
         except ldb.LdbError:
-            time.sleep(0.05)
+            time.sleep(0.5)
 
 
 def write(directory, domain, name, log, connection):
