@@ -6,6 +6,7 @@ vmgend's record and the log of the hooks lie in file systems of their own on one
 what the hooks write out does not take the record with it.
 """
 
+import collections
 import hashlib
 import json
 import pathlib
@@ -169,6 +170,7 @@ class Journal:
         self.newest = 0
         self.kills = {"vmgend": 0, "keeper": 0}
         self.repeats = 0
+        self.recent = collections.deque(maxlen=40)
         self.wrong = []
 
     def read(self, text):
@@ -176,6 +178,7 @@ class Journal:
         for line in text.splitlines():
             what, hook, digest, event = line.split()
             getattr(self, what)(hook, digest, event)
+            self.recent.append(f"{what} {hook}")
         self.excuses.clear()
 
     def kill(self, hook, _, who):
@@ -199,12 +202,11 @@ class Journal:
             self.wrong.append(f"{where} runs for an ID that is past")
         self.newest = max(self.newest, self.index(digest))
         # It may have written while its keeper was being killed.
-        if hook in self.running and not self.excused(hook, "unknown"):
-            self.wrong.append(f"{where} runs although it is running")
-        if hook in ended:
-            self.repeats += 1
-            if not self.excused(hook, "unknown"):
-                self.wrong.append(f"{where} runs although it has succeeded")
+        again = "is running" if hook in self.running else "has succeeded" if hook in ended else ""
+        self.repeats += hook in ended
+        # One kill may leave both behind: an end before it, and a start that it cut short.
+        if again and not self.excused(hook, "unknown"):
+            self.wrong.append(f"{where} runs although it {again}, after {', '.join(self.recent)}")
         before = [h for h in HOOKS if number(h) < number(hook) and h not in ended]
         if before:
             self.wrong.append(f"{where} runs before {' '.join(before)}")
