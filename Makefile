@@ -128,6 +128,7 @@ deps += libclang-rt-14-dev   # libFuzzer
 deps += python3-matplotlib   # draws what make bench has measured
 deps += stress-ng            # its device stressor
 deps += gcc-multilib         # a 32-bit program for 64-bit kernels
+deps += debhelper dh-dkms dh-python lintian   # make deb, and what checks its packages
 deps += flex bison bc libelf-dev xz-utils   # what building a kernel calls
 
 # --- Flags --------------------------------------------------------------------
@@ -341,7 +342,7 @@ deps:
 need-deps:
 	@$(if $(strip $(missing)),echo 'Installing: $(strip $(missing))' && $(MAKE) --no-print-directory deps)
 
-ifneq ($(filter abi check% demo bench fuzz,$(MAKECMDGOALS)),)
+ifneq ($(filter abi check% deb demo bench fuzz,$(MAKECMDGOALS)),)
 $(O)/.flags: | need-deps
 endif
 
@@ -473,6 +474,22 @@ uninstall:
 		$(DESTDIR)$(UNITDIR)/samba-ad-dc.service.d $(DESTDIR)$(PREFIX)/lib/vmgen/samba_ad \
 		$(DESTDIR)$(PREFIX)/lib/vmgen $(DESTDIR)$(HOOKSDIR)
 
+# --- Packages -----------------------------------------------------------------
+
+# As git has them; another build of the same commit gives the same bytes.
+changed := $(shell git log -1 --format=%ct 2>/dev/null)
+export SOURCE_DATE_EPOCH ?= $(or $(changed),$(shell date -r NEWS.md +%s))
+deb_tree := $(O)/deb/vmgen-$(VERSION)
+deb: | need-deps
+	rm -rf $(O)/deb && mkdir -p $(deb_tree)
+	git ls-files -z | xargs -0 cp -P --parents -t $(deb_tree)
+	cp -r packaging/debian $(deb_tree)/debian
+	mkdir $(deb_tree)/debian/source && echo '3.0 (native)' >$(deb_tree)/debian/source/format
+	printf 'vmgen (%s) unstable; urgency=medium\n\n  * See NEWS.md.\n\n -- %s  %s\n' \
+		'$(VERSION)' "$$(sed -n 's/^Maintainer: //p' packaging/debian/control)" \
+		"$$(LC_ALL=C date -u -R -d @$(SOURCE_DATE_EPOCH))" >$(deb_tree)/debian/changelog
+	cd $(deb_tree) && env -u MAKEFLAGS -u MAKELEVEL -u O dpkg-buildpackage -us -uc -b
+
 clean:
 	rm -rf build
 
@@ -489,10 +506,11 @@ help:
 	@echo 'make bench      what a check costs and misses; KERNELS= and PARTS= choose'
 	@echo 'make check-debug  the scenarios on a kernel with sanitizers, built at first'
 	@echo 'make abi        records the ABI of the library; a release does'
+	@echo 'make deb        Debian packages, into O=build/deb'
 	@echo 'make deps       install the Debian packages that the above need'
 	@echo 'make install    DESTDIR= PREFIX=$(PREFIX); make uninstall takes it away'
 	@echo 'Variables: O= V=1 CC= CFLAGS= SAN=address,undefined WERROR=1'
 
-.PHONY: all abi kmod modules deps need-deps check check-debug check-faults check-hooks check-static check-kernels demo bench fuzz install uninstall clean help force
+.PHONY: all abi kmod modules deps need-deps check check-debug check-faults check-hooks check-static check-kernels deb demo bench fuzz install uninstall clean help force
 
--include $(shell find $(O) -name '*.d' 2>/dev/null)
+-include $(shell find $(O) -type f -name '*.d' 2>/dev/null)

@@ -1,0 +1,46 @@
+#!/bin/sh
+# SPDX-License-Identifier: BSD-2-Clause
+# Copyright (C) the vmgen authors
+#
+# The Debian packages: what lintian says of them, what is in them, and that
+# another build gives the same bytes.
+#
+# functions are called through ok
+# shellcheck disable=SC2317
+
+cd "$(dirname "$0")/.." || exit 1
+. tests/tap.sh
+
+scratch=$(mktemp -d) || exit 1
+trap 'rm -rf "$scratch"' EXIT
+
+build() {
+	umask "$3"
+	TZ=$2 make -s deb O="$scratch/$1"
+}
+
+same_bytes() {
+	for deb in "$scratch"/one/deb/*.deb; do
+		cmp "$deb" "$scratch/another/place/deb/${deb##*/}" || return
+	done
+	ls "$scratch"/one/deb/*.deb
+}
+
+without_complaint() {
+	lintian --fail-on error,warning "$scratch"/one/deb/*.changes
+}
+
+# gforth has a program and a manual of that name.
+free_names() {
+	for deb in "$scratch"/one/deb/*.deb; do
+		dpkg-deb -c "$deb" || return
+	done >"$scratch/files" && grep -q ' ./usr/sbin/vmgend$' "$scratch/files" &&
+		! grep -E ' \./usr/(bin/vmgen|share/man/man1/vmgen\.1.*)$' "$scratch/files"
+}
+
+ok 'make deb' build one UTC 022
+ok 'lintian finds neither errors nor warnings' without_complaint
+ok 'no file has the name of another package' free_names
+ok 'make deb elsewhere, in another time zone' build another/place Asia/Tokyo 027
+ok 'gives the same bytes' same_bytes
+tap_done
