@@ -168,10 +168,14 @@ class Program:
     def lift_fence(self):
         if self.options.dry_run or not self.options.force:
             return
+        fenced = self.fence.reason() is not None
         if not self.fence.lift_own():
             raise ends.Fenced(f"the database is in order, but {self.options.unit} is fenced: "
                               f"{self.fence.reason()}; when that is mended: vmgenctl fence lift "
                               f"{self.options.unit}, systemctl start {self.options.unit}")
+        # Since a boot maybe, so that there was nothing to take down.
+        if fenced and self.services.enabled:
+            self.state.add_taken_down([self.options.unit])
 
     def bring_up(self):
         if not self.options.dry_run:
