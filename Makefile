@@ -391,8 +391,10 @@ check: all modules $(vm_programs) $(unit_tests) $(tried) $(bench:%=$(O)/%) $(vm_
 	$(call prove,$(vm_tests) $(samba_checked) $(host_tests) $(unit_tests))
 
 # The hooks, also where that takes longer.
-check-hooks: all $(samba_tests)
-	$(call prove,$(samba_tests))
+long_tests := $(filter %/samba.t %/services.t,$(vm_tests))
+check-hooks: export VMGEN_LONG := 1
+check-hooks: all module-6.1 $(vm_programs) $(samba_tests) $(long_tests)
+	$(call prove,$(long_tests) $(samba_tests))
 
 check-debug: all module-debug $(vm_programs) $(debug_tests)
 	$(call prove,$(debug_tests))

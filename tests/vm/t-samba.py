@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
 # Copyright (C) the vmgen authors
-"""A domain controller in a whole Debian: it goes back while it runs, its disk goes back while it is
-off, and somebody copies it."""
+"""A domain controller in a whole Debian goes back while it runs. With VMGEN_LONG= (make check-hooks)
+also its disk goes back while it is off, and somebody copies it."""
 
 import dataclasses
 import json
+import os
 import pathlib
 import re
 import shutil
@@ -230,8 +231,9 @@ def scenario(kernel, t):
         snapshot = g.snapshot()
     lost = run_lost(snapshot, guid, invocation, t)
     check_restored(snapshot, invocation, lost, t)
-    check_booted(debian, snapshot.disk, invocation, lost, t)
-    check_copied(debian, snapshot.disk, invocation, t)
+    if os.environ.get("VMGEN_LONG"):
+        check_booted(debian, snapshot.disk, invocation, lost, t)
+        check_copied(debian, snapshot.disk, invocation, t)
 
 
 if __name__ == "__main__":

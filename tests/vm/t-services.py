@@ -6,6 +6,7 @@ keys, the machine ID; and the hooks that give them new ones, or must not."""
 
 import base64
 import json
+import os
 import re
 import time
 
@@ -252,7 +253,8 @@ def scenario(kernel, t):
         check_clone(c, before, t)
         check_again(c, t)
         disk = c.disk
-    check_boot(debian, disk, t)
+    if os.environ.get("VMGEN_LONG"):    # make check-hooks
+        check_boot(debian, disk, t)
 
 
 if __name__ == "__main__":
