@@ -78,8 +78,9 @@ def check_notifying(g, clock, h, t):
     t.equal(h.facts(), (VMCLOCK, RAW | EXACT | EVENTS, 1), "and events")
     t.ok(h.ask("info")[2] & NOTIFIES, "and says so")
     h.begin("poll -1")
+    t.ok(h.is_waiting(), "the descriptor sleeps")
     clock.change()
-    t.ok(h.is_waiting(), "the descriptor sleeps until the Notify")
+    t.ok(h.is_waiting(), "also when the page has changed, until the Notify")
     clock.notify()
     t.equal(h.end(), [1, POLLIN], "which wakes it")
     t.equal(h.ask("changed", "read", "read", "poll 0"),
