@@ -36,7 +36,7 @@ PYTHON     ?= python3
 
 # What make check boots and which scenarios it runs there: those that show most
 # on every kernel, the others on the usual ones; KERNELS= runs all on its own.
-SCENARIOS  ?= $(patsubst tests/vm/t-%.py,%,$(wildcard tests/vm/t-*.py))
+SCENARIOS  ?= $(filter-out lease,$(patsubst tests/vm/t-%.py,%,$(wildcard tests/vm/t-*.py)))
 # make bench has one; what it measures is much the same on all.
 bench_kernels := $(or $(KERNELS),6.12)
 ifndef KERNELS
@@ -354,8 +354,11 @@ vm_tests    := $(foreach s,$(SCENARIOS),$(foreach k,$(call runs_on,$(s)),$(O)/ch
 
 debug_tests := $(patsubst %,$(O)/check/debug/%.t,$(filter-out $(not_debug),$(SCENARIOS)))
 
+# What only check-hooks runs, or runs to its end.
+long_tests  := $(patsubst %,$(O)/check/6.1/%.t,lease samba services)
+
 # One file for each scenario and kernel, so that prove has a line for each.
-$(sort $(vm_tests) $(debug_tests)): Makefile
+$(sort $(vm_tests) $(debug_tests) $(long_tests)): Makefile
 	@mkdir -p $(@D)
 	@printf '#!/bin/sh\nexec $(PYTHON) %s/tests/vm/t-%s.py %s\n' \
 		'$(CURDIR)' '$(basename $(notdir $@))' '$(notdir $(@D))' >$@ && chmod +x $@
@@ -364,7 +367,7 @@ $(sort $(vm_tests) $(debug_tests)): Makefile
 samba_suites  := bookworm trixie
 samba_names   := $(patsubst tests/samba/t-%.py,%,$(wildcard tests/samba/t-*.py))
 samba_tests   := $(foreach s,$(samba_suites),$(samba_names:%=$(O)/check/$(s)/samba-%.t))
-samba_checked := $(patsubst %,$(O)/check/bookworm/samba-%.t,rollback refusal repair)
+samba_checked := $(O)/check/bookworm/samba-rollback.t
 
 $(samba_tests): Makefile
 	@mkdir -p $(@D)
@@ -391,7 +394,6 @@ check: all modules $(vm_programs) $(unit_tests) $(tried) $(bench:%=$(O)/%) $(vm_
 	$(call prove,$(vm_tests) $(samba_checked) $(host_tests) $(unit_tests))
 
 # The hooks, also where that takes longer.
-long_tests := $(filter %/samba.t %/services.t,$(vm_tests))
 check-hooks: export VMGEN_LONG := 1
 check-hooks: all module-6.1 $(vm_programs) $(samba_tests) $(long_tests)
 	$(call prove,$(long_tests) $(samba_tests))
