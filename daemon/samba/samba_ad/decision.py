@@ -89,5 +89,3 @@ def announce(dc, generation, hint, intent):
               f"{short(dc.generation_id())}, now: "
               f"{short(generation.bytes) if generation else 'none'}; looks like: "
               f"{hint or 'unknown'}; the administrator said: {intent or 'nothing'})")
-
-
