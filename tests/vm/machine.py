@@ -93,7 +93,12 @@ class Machine:
     firmware: str = "seabios"   # of FIRMWARES
     port: str = "isa-serial"    # what the guest talks on
     sleeps: bool = False        # S3 and S4 are there
-    qemu: qemus.Qemu = qemus.SYSTEM
+    qemu: qemus.Qemu = None     # default: the system's; several CPUs need a newer one
+
+    def __post_init__(self):
+        if not self.qemu:
+            chosen = qemus.newer() if self.cpus > 1 else qemus.SYSTEM
+            object.__setattr__(self, "qemu", chosen)
 
     def write_initramfs(self, image):
         initramfs.write(image, build_directory() / "tests/vm/init", self.programs, self.modules,

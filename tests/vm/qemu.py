@@ -2,8 +2,10 @@
 # Copyright (C) the vmgen authors
 """The QEMU programs: the machine's own, and a newer one of another Debian suite.
 
-QEMU before 9.0 forgets on the way into a snapshot that the guest was asleep. The newer one is
-unpacked into the cache with all its libraries, and nothing of it is installed.
+QEMU before 9.0 forgets on the way into a snapshot that the guest was asleep, and before 8.1 one
+CPU may run code that another one is just changing, as Linux does to its own while it boots: it
+then dies of a breakpoint of its own making (https://bugs.launchpad.net/bugs/2051965). The newer
+one is unpacked into the cache with all its libraries, and nothing of it is installed.
 """
 
 import dataclasses
