@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/timex.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -41,6 +42,7 @@ static const struct timespec pause_of_rtc = { .tv_nsec = 5000000 };
 struct reading {
 	const char *source;
 	bool may_be_local;	/* time of a zone, and nobody has said so */
+	bool copied;		/* by Linux, which sets it by the system's clock at times */
 	int64_t host;
 	int64_t system;
 	int64_t monotonic;
@@ -158,6 +160,14 @@ static bool rtc_is_local(void)
 	return !strncmp(line, "LOCAL", strlen("LOCAL"));
 }
 
+/* Then Linux sets the RTC every 11 minutes, also by a clock that is stale. */
+static bool is_synchronized(void)
+{
+	struct timex state = { .modes = 0 };
+
+	return adjtimex(&state) >= 0 && !(state.status & STA_UNSYNC);
+}
+
 static int read_rtc_second(int fd, bool local, time_t *ret_time)
 {
 	struct rtc_time rtc;
@@ -178,7 +188,9 @@ static int read_rtc_second(int fd, bool local, time_t *ret_time)
 static int read_rtc_device(int fd, struct reading *ret_reading)
 {
 	bool local = rtc_is_local();
-	struct reading reading = { .source = "the RTC", .may_be_local = !local };
+	struct reading reading = {
+		.source = "the RTC", .may_be_local = !local, .copied = is_synchronized(),
+	};
 	time_t first, now;
 	int i, r;
 
@@ -254,7 +266,8 @@ static int correct(const struct reading *reading, bool drill)
 	int r;
 
 	if (llabs(reading->host - reading->system) <= tolerance) {
-		printf("the clock agrees with %s: off by %+.3f s\n", reading->source, off);
+		printf("the clock agrees with %s: off by %+.3f s%s\n", reading->source, off,
+		       reading->copied ? "; if Linux has set the RTC by it since the resume, both are stale, and only the network can tell" : "");
 		return 0;
 	}
 	if (why) {
