@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Copyright (C) the vmgen authors
 #
-# What bash completes on the command line of vmgenctl is what --help says.
+# What bash completes on the command line of vmgenctl is what --help says; what the
+# manual says is compared with that by t-options.sh.
 #
 # functions are called through ok and empty
 # shellcheck disable=SC2317
@@ -61,16 +62,6 @@ completes() {
 	[ "$(complete_line "$@" | paste -sd ' ')" = "$want" ]
 }
 
-documented() {
-	for command in $(commands); do
-		grep -qE "^\\*vmgenctl\\* .*\\*$command\\*" daemon/vmgenctl.1.scd || echo "$command: synopsis"
-		grep -qE "^\\*$command\\*" daemon/vmgenctl.1.scd || echo "$command: section"
-		options "$command" | sed 's/=$//' | while read -r option; do
-			grep -qF -e "*$option*" daemon/vmgenctl.1.scd || echo "$command $option"
-		done
-	done
-}
-
 ok '--help has commands and options' some
 ok 'all commands, and no other word' same_commands
 empty 'all options of each command, and no other' other_options
@@ -80,5 +71,4 @@ ok 'the words of hooks' completes 'list run why' hooks ''
 ok 'options of vmgenctl itself' completes '--device=' --dev
 ok 'a command after an option' completes 'metrics' --device = /dev/x met
 ok 'a file after =' completes 'README.md' metrics --output = README
-empty 'the manual knows all commands and options' documented
 tap_done
