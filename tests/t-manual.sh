@@ -4,6 +4,7 @@
 #
 # The manual of libvmgen: a page for each function, with what the header says of
 # its errors, and examples that are the files, and that compile as a user does it.
+# And of all pages: the pages and the tests that they name exist.
 #
 # functions are called through ok and empty
 # shellcheck disable=SC2317
@@ -75,6 +76,33 @@ without_attributes() {
 	done
 }
 
+# files FILE...: tests and tables that pages name
+files() {
+	grep -ohE 'tests/[a-z/]+[a-z0-9-]+\.[a-z]+' "$@" | sort -u
+}
+
+# The two that are about evidence name a lot of it.
+missing_files() {
+	[ "$(files "$@" | wc -l)" -gt 20 ] || echo 'hardly any test is named'
+	files "$@" | while read -r f; do
+		[ -e "$f" ] || echo "$f"
+	done
+}
+
+missing_is_found() {
+	sed 's/t-silent/t-silence/' kmod/vmgen-hypervisors.7.scd >"$root/page.scd"
+	[ "$(missing_files "$root/page.scd")" = tests/vm/t-silence.py ]
+}
+
+# Pages of vmgen's own that are not installed; FreeBSD has a vmgenc(4).
+missing_pages() {
+	sed 's/FreeBSD.s \*vmgenc\*(4)//' ./*/*.scd daemon/samba/*.scd |
+		grep -ohE '\*(lib)?vmgen[a-z_.-]*\*\([1-9]\)' | tr -d '*' | sort -u |
+		sed 's/[()]/ /g' | while read -r name section; do
+			[ -e "$root/usr/local/share/man/man$section/$name.$section" ] || echo "$name($section)"
+		done
+}
+
 # To the last character; the page indents it. The fifth line names the program.
 example_is_shown() {
 	lines=$(grep -c . "$1")
@@ -116,6 +144,9 @@ empty 'the overview names all functions' not_in_overview
 empty 'each error of the header is in the page' errors_not_in_page
 ok 'one that is not would be found' errors_are_compared
 empty 'each page says what is safe in threads and signal handlers' without_attributes
+empty 'the tests that pages name exist' missing_files ./*/*.scd daemon/samba/*.scd
+ok 'one that does not would be found' missing_is_found
+empty 'so do the pages' missing_pages
 for example in libvmgen/examples/*.c; do
 	ok "$example is in the overview" example_is_shown "$example"
 	ok 'gcc compiles it' compile gcc "$example" c
