@@ -160,11 +160,13 @@ plain :=
 asan  := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 tsan  := -fsanitize=thread -fno-omit-frame-pointer
 
-# Every object depends on the command line that would build it.
-flags = $(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) $(PREFIX) $(LIBDIR) $(INCLUDEDIR) $(SBINDIR)
-$(O)/.flags: force
-	@mkdir -p $(@D); echo '$(subst ','\'',$(flags))' | cmp -s - $@ || \
-		echo '$(subst ','\'',$(flags))' >$@
+# Every object depends on the command line that would build it, and what names
+# installed files on where those go.
+$(O)/.flags: text = $(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS)
+$(O)/.paths: text = $(PREFIX) $(BINDIR) $(SBINDIR) $(LIBDIR) $(INCLUDEDIR)
+$(O)/.flags $(O)/.paths: force
+	@mkdir -p $(@D); echo '$(subst ','\'',$(text))' | cmp -s - $@ || \
+		echo '$(subst ','\'',$(text))' >$@
 force:
 
 # --- User space ---------------------------------------------------------------
@@ -300,7 +302,7 @@ $(O)/vmgend.service: packaging/systemd/vmgend.service.in
 $(O)/vmgen.conf: packaging/systemd/samba-ad-dc.service.d/vmgen.conf.in
 $(O)/dkms.conf: kmod/dkms.conf.in
 $(O)/80-vmgen: packaging/cloud-init/80-vmgen.in
-$(O)/libvmgen.pc $(O)/vmgend.service $(O)/vmgen.conf $(O)/dkms.conf $(O)/80-vmgen: $(O)/.flags
+$(O)/libvmgen.pc $(O)/vmgend.service $(O)/vmgen.conf $(O)/dkms.conf $(O)/80-vmgen: $(O)/.paths Makefile
 	$(call say,GEN)
 	$(Q)$(expand) $(filter %.in,$^) >$@
 
@@ -461,22 +463,33 @@ settings := $(patsubst %,644:%:$(CONFDIR)/hooks.conf.d,$(filter %.conf,$(hooks))
 	    644:daemon/hooks/restart-units:$(CONFDIR)
 part   = $(word $(1),$(subst :, ,$(2)))
 target = $(DESTDIR)$(call part,3,$(1))/$(notdir $(call part,2,$(1)))
+# The directories that install made, so that uninstall leaves those of others.
+made   := $(O)/made-directories
+# And those that are nobody else's, should that file be lost.
+own    := $(DKMSDIR) $(DKMSDIR)/uapi $(DKMSDIR)/uapi/vmgen $(INCLUDEDIR)/vmgen $(LIBEXECDIR) \
+	  $(PREFIX)/lib/vmgen $(PREFIX)/lib/vmgen/samba_ad $(UNITDIR)/samba-ad-dc.service.d \
+	  $(HOOKSDIR) $(patsubst %/,%,$(dir $(HOOKSDIR))) $(CONFDIR) $(CONFDIR)/hooks.conf.d
+# A program finds a new library by the cache; that of another root is not ours.
+cache   = $(if $(DESTDIR),,ldconfig 2>/dev/null || true)
 
 install: all
+	@for d in $(sort $(foreach f,$(files) $(settings),$(DESTDIR)$(call part,3,$(f)))); do \
+		while ! test -d "$$d"; do echo "$$d"; d=$$(dirname "$$d"); done; \
+	done | sort -u >>$(made)
 	$(foreach f,$(files),$(INSTALL) -D -m $(call part,1,$(f)) $(call part,2,$(f)) $(call target,$(f)) &&) \
 	$(foreach f,$(settings),{ test -e $(call target,$(f)) || \
 		$(INSTALL) -D -m $(call part,1,$(f)) $(call part,2,$(f)) $(call target,$(f)); } &&) \
 	ln -sf $(so) $(DESTDIR)$(LIBDIR)/$(soname) && \
 	ln -sf $(soname) $(DESTDIR)$(LIBDIR)/libvmgen.so
+	$(cache)
 
 uninstall:
 	$(foreach f,$(settings),! cmp -s $(call part,2,$(f)) $(call target,$(f)) || rm $(call target,$(f));)
 	rm -f $(foreach f,$(files),$(call target,$(f))) \
 		$(DESTDIR)$(LIBDIR)/$(soname) $(DESTDIR)$(LIBDIR)/libvmgen.so
-	-rmdir $(DESTDIR)$(DKMSDIR)/uapi/vmgen $(DESTDIR)$(DKMSDIR)/uapi $(DESTDIR)$(DKMSDIR) \
-		$(DESTDIR)$(INCLUDEDIR)/vmgen $(DESTDIR)$(CLEANDIR) $(DESTDIR)$(LIBEXECDIR) \
-		$(DESTDIR)$(UNITDIR)/samba-ad-dc.service.d $(DESTDIR)$(PREFIX)/lib/vmgen/samba_ad \
-		$(DESTDIR)$(PREFIX)/lib/vmgen $(DESTDIR)$(HOOKSDIR)
+	@{ cat $(made) 2>/dev/null; printf '%s\n' $(own:%=$(DESTDIR)%); } | sort -ru | \
+	while read -r d; do rmdir "$$d" 2>/dev/null || true; done; rm -f $(made)
+	$(cache)
 
 # --- Packages -----------------------------------------------------------------
 

@@ -1,0 +1,91 @@
+#!/bin/sh
+# SPDX-License-Identifier: BSD-2-Clause
+# Copyright (C) the vmgen authors
+#
+# make uninstall leaves nothing that make install made, and all that was there
+# before or that somebody has changed since.
+#
+# functions are called through ok and empty
+# shellcheck disable=SC2317
+
+cd "$(dirname "$0")/.." || exit 1
+. tests/tap.sh
+
+scratch=$(mktemp -d) || exit 1
+trap 'rm -rf "$scratch"' EXIT
+root=$scratch/root
+build=${O:-build}
+
+# A build of its own, because other prefixes change what is in it.
+O=$scratch/build
+mkdir "$O" "$root" || exit 1
+cp -a "$build/daemon" "$build/libvmgen" "$build/kmod" "$O"
+find "$build" -maxdepth 1 -type f -exec cp -p {} "$O" \;
+export O
+
+# Nothing of Debian's own is called: others install as well.
+mkdir "$scratch/bin"
+for program in apt-get apt dpkg dpkg-query sudo; do
+	printf '#!/bin/sh\necho "%s $*" >>%s/called\nexit 1\n' $program "$scratch" >"$scratch/bin/$program"
+done
+chmod 755 "$scratch"/bin/*
+
+# run TARGET VARIABLE...
+run() {
+	PATH="$scratch/bin:$PATH" make -s "$@" DESTDIR="$root"
+}
+
+found() {
+	(cd "$root" && find . -mindepth 1 | sort)
+}
+
+installed() {
+	run install "$@" && [ "$(found | wc -l)" -gt 80 ]
+}
+
+left() {
+	run uninstall "$@"
+	found
+}
+
+# Of others: a directory that is empty, one that is not.
+others() {
+	mkdir -p "$root/usr/local/sbin" "$root/usr/local/share/man/man7" "$root/etc/cloud/clean.d"
+	echo >"$root/usr/local/share/man/man7/other.7"
+}
+
+left_beside_others() {
+	others
+	found >"$scratch/before"
+	run install >/dev/null && run install
+	run uninstall
+	found | diff "$scratch/before" -
+}
+
+changed_settings() {
+	find "$root" -mindepth 1 -delete
+	run install
+	echo 'nginx' >>"$root/etc/vmgen/restart-units"
+	echo >"$root/etc/vmgen/vmgend.conf"
+	run uninstall
+	found | paste -sd ' '
+}
+
+without_note() {
+	find "$root" -mindepth 1 -delete
+	run install
+	rm "$O/made-directories"
+	run uninstall
+	found | grep vmgen
+}
+
+ok 'make install' installed
+empty 'make uninstall leaves nothing' left
+ok 'make install PREFIX=/usr' installed PREFIX=/usr LIBDIR=/usr/lib64
+empty 'make uninstall leaves nothing of that' left PREFIX=/usr LIBDIR=/usr/lib64
+empty 'directories and files of others stay' left_beside_others
+ok 'so does what the administrator has changed' test "$(changed_settings)" = \
+	'./etc ./etc/vmgen ./etc/vmgen/restart-units ./etc/vmgen/vmgend.conf'
+empty 'also after make clean nothing of its own is left' without_note
+ok 'neither asks the package manager' test ! -e "$scratch/called"
+tap_done
