@@ -129,6 +129,7 @@ deps += python3-matplotlib   # draws what make bench has measured
 deps += stress-ng            # its device stressor
 deps += gcc-multilib         # a 32-bit program for 64-bit kernels
 deps += debhelper dh-dkms dh-python lintian   # make deb, and what checks its packages
+deps += rpm rpmlint         # make rpm, and what checks its packages
 deps += flex bison bc libelf-dev xz-utils   # what building a kernel calls
 
 # --- Flags --------------------------------------------------------------------
@@ -344,7 +345,7 @@ deps:
 need-deps:
 	@$(if $(strip $(missing)),echo 'Installing: $(strip $(missing))' && $(MAKE) --no-print-directory deps)
 
-ifneq ($(filter abi check% deb demo bench fuzz,$(MAKECMDGOALS)),)
+ifneq ($(filter abi check% deb rpm demo bench fuzz,$(MAKECMDGOALS)),)
 $(O)/.flags: | need-deps
 endif
 
@@ -507,6 +508,17 @@ deb: | need-deps
 		"$$(LC_ALL=C date -u -R -d @$(SOURCE_DATE_EPOCH))" >$(deb_tree)/debian/changelog
 	cd $(deb_tree) && env -u MAKEFLAGS -u MAKELEVEL -u O dpkg-buildpackage -us -uc -b
 
+# On Debian what the spec file asks for goes by other names, and deps has it.
+debian   := $(wildcard /etc/debian_version)
+rpm_tree := $(abspath $(O))/rpm
+rpm: | $(if $(debian),need-deps)
+	rm -rf $(rpm_tree) && mkdir -p $(rpm_tree)/SOURCES
+	git ls-files -z | tar -c --null -T - --transform 's,^,vmgen-$(VERSION)/,' --sort=name \
+		--mtime=@$(SOURCE_DATE_EPOCH) --owner=0 --group=0 --numeric-owner | \
+		gzip -n >$(rpm_tree)/SOURCES/vmgen-$(VERSION).tar.gz
+	env -u MAKEFLAGS -u MAKELEVEL -u O rpmbuild -ba --define '_topdir $(rpm_tree)' \
+		$(if $(debian),--nodeps) packaging/rpm/vmgen.spec
+
 clean:
 	rm -rf build
 
@@ -524,10 +536,11 @@ help:
 	@echo 'make check-debug  the scenarios on a kernel with sanitizers, built at first'
 	@echo 'make abi        records the ABI of the library; a release does'
 	@echo 'make deb        Debian packages, into O=build/deb'
+	@echo 'make rpm        RPM packages, into O=build/rpm'
 	@echo 'make deps       install the Debian packages that the above need'
 	@echo 'make install    DESTDIR= PREFIX=$(PREFIX); make uninstall takes it away'
 	@echo 'Variables: O= V=1 CC= CFLAGS= SAN=address,undefined WERROR=1'
 
-.PHONY: all abi kmod modules deps need-deps check check-debug check-faults check-hooks check-static check-kernels deb demo bench fuzz install uninstall clean help force
+.PHONY: all abi kmod modules deps need-deps check check-debug check-faults check-hooks check-static check-kernels deb rpm demo bench fuzz install uninstall clean help force
 
 -include $(shell find $(O) -type f -name '*.d' 2>/dev/null)
