@@ -202,6 +202,17 @@ page_findings() {
 		grep -oE '_[a-z-]+_' | tr -d _
 }
 
+# Members of what is printed for programs; state.json is vmgend's own business.
+members() {
+	sed -nE 's/.*json_add\([a-z]+, "([a-z_]+)".*/\1/p' daemon/status.c daemon/drill.c \
+		daemon/record.c daemon/ctl/*.c
+}
+
+unknown_members() {
+	members | sort -u | grep -vxF "$({ section "$vmgend" STATUS; section "$vmgenctl" JSON; } |
+		grep -oE '\*[a-z_]+\*' | tr -d '*')"
+}
+
 metrics() {
 	sed -nE -e 's/.*(metric|gauge|number|value)\(out, "([a-z_]+)".*/\2/p' daemon/ctl/metrics.c
 }
@@ -231,6 +242,7 @@ differences() {
 	same 'metric' metrics page_metrics
 	same 'constant of libvmgen' constants page_constants
 	unknown_commands | sed 's/^/no such command: vmgenctl /'
+	unknown_members | sed 's/^/no such member in the manual: /'
 	unknown_constants | sed 's/^/no such constant: /'
 }
 
@@ -246,6 +258,8 @@ mistakes() {
 		s/^\*--state-dir\*/*--states*/|$vmgenctl
 		s/^\*124\*/*125*/|$vmgenctl
 		s/_entropy_, //|$vmgenctl
+		s/^\*id_untrusted\*/*id_doubtful*/|$vmgenctl
+		s/^\*reseed_errno\*/*errno*/|$vmgend
 		s/\*spurious_notifies_total\*/*spurious_total*/|$vmgenctl
 		s/^\*--dry-run\*/*--dry*/|$samba
 		s/^\*verify\*/*check*/|$samba
