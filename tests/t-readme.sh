@@ -2,51 +2,91 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Copyright (C) the vmgen authors
 #
-# Every command of the README is run by some test: by the one that the table
-# names, or by tests/vm/t-debian.py, which reads the section Install itself.
+# Everything that the README shows in a block of code is run by some test: by one
+# that reads that block itself, or by the one that the table names for a line.
 #
-# shellcheck disable=SC2317 # functions are called through ok and empty
+# functions are called through ok and empty, and patterns have signs of the shell
+# shellcheck disable=SC2317,SC2016
 
 cd "$(dirname "$0")/.." || exit 1
 . tests/tap.sh
 
-# command | file that runs it
+scratch=$(mktemp -d) || exit 1
+trap 'rm -rf "$scratch"' EXIT
+readme=README.md
+
+# block|line or *|file that runs it|what in that file does
 table() {
 	cat <<-'END'
-		make demo|tests/t-demo.sh
-		make check|.ci/run
-		vmgend --check-config|tests/vm/t-debian.py
-		vmgenctl hooks list|tests/vm/t-ctl.py
-		vmgenctl trigger|tests/vm/t-ctl.py
-		exec systemctl restart nginx|(a line of an example hook)
+		vmgen 1|make demo|tests/t-demo.sh|make demo
+		vmgen 2|make check|.ci/run|make check
+		Install 1|*|tests/vm/debian.py|## Install
+		Hooks 1|*|tests/vm/t-debian.py|readme.blocks("README.md", "## Hooks")
+		Hooks 2|*|tests/vm/t-debian.py|readme.blocks("README.md", "## Hooks")
+		Monitoring 1|*|tests/vm/t-debian.py|readme.blocks("README.md", "## Monitoring")
+		For programs 1|*|tests/t-readme.sh|block "For programs 1"
 	END
 }
 
-commands() {
-	awk '/^## /{ section = $0 } /^```sh$/{ on = 1; next } /^```$/{ on = 0 }
-	     on && section != "## Install" && !/^#/' README.md
+# Lines "SECTION NUMBER|LINE"; lines that go on are one.
+lines() {
+	awk '!on && /^##? / { section = substr($0, index($0, " ") + 1); n = 0 }
+	     /^```/ { on = !on; n += on; next }
+	     on && /\\$/ { kept = kept substr($0, 1, length - 1); next }
+	     on { print section " " n "|" kept $0; kept = "" }' "$readme"
 }
 
+# block NAME: its text
+block() {
+	lines | sed -n "s/^$1|//p"
+}
+
+# Comments and empty lines do nothing.
 unknown() {
-	commands | while read -r command; do
-		table | grep -qF "$command|" || echo "$command"
+	lines | grep -vE '\|(#.*|)$' | while IFS='|' read -r name line; do
+		table | grep -qFe "$name|$line|" -e "$name|*|" || echo "$name: $line"
 	done
 }
 
-not_run() {
-	table | while IFS='|' read -r command file; do
-		case $file in
-		\(*) ;;
-		*) grep -qF "$command" "$file" || echo "$command: not in $file" ;;
-		esac
+not_there() {
+	table | while IFS='|' read -r name line file what; do
+		[ "$line" = '*' ] && line=
+		lines | grep -qF -e "$name|$line" || echo "$name: $line is not in the README"
+		grep -qF -e "$what" "$file" || echo "$name: $file does not have: $what"
 	done
 }
 
-install_is_read() {
-	grep -q '## Install' tests/vm/debian.py
+# One more line in a block of which each line counts, and one more block.
+more_is_found() {
+	sed -e 's/^make demo$/&\nmake coffee/' -e 's/^## Licence$/&\n\n```sh\nmake tea\n```/' \
+		README.md >"$scratch/README.md"
+	readme=$scratch/README.md
+	[ "$(unknown | paste -sd ,)" = 'vmgen 1: make coffee,Licence 1: make tea' ]
 }
 
-empty 'each command of the README has a test' unknown
-empty 'which runs it' not_run
-ok 'those of its section Install are read by t-debian.py' install_is_read
+unknown_targets() {
+	grep -ohE '`make [a-z-]+' "$readme" | cut -d ' ' -f 2 | sort -u | while read -r target; do
+		grep -q "^$target:" Makefile || echo "make $target"
+	done
+}
+
+# The fragment for programs, as part of one.
+compiles() {
+	make -s install DESTDIR="$scratch/root" || return 1
+	{
+		block 'For programs 1' | grep '^#include'
+		printf 'extern void complain(void), reseed_and_forget(void);\nvoid use(void);\nvoid use(void)\n{\n'
+		block 'For programs 1' | grep -v -e '^#include' -e '^\.\.\.$'
+		echo '}'
+	} >"$scratch/use.c"
+	"$1" -x "$2" -Wall -Wextra -Werror -I "$scratch/root/usr/local/include" -c "$scratch/use.c" \
+		-o "$scratch/use.o"
+}
+
+empty 'each line of code of the README has a test' unknown
+empty 'which runs it' not_there
+ok 'a line without one would be found' more_is_found
+empty 'each target of make that it names exists' unknown_targets
+ok 'gcc compiles its program' compiles gcc c
+ok 'so does g++' compiles g++ c++
 tap_done

@@ -4,9 +4,12 @@
 """The README's commands on a whole Debian with systemd; then clones of it, and a cold boot."""
 
 import json
+import re
+import shlex
 
+import readme
 import tap
-from debian import Debian
+from debian import Debian, chroot
 from scenario import new_guid
 
 SEED = "sha256sum </var/lib/systemd/random-seed"
@@ -22,6 +25,33 @@ ExecStart=/bin/sh -c 'echo >>/var/tmp/pulled'
 [Install]
 WantedBy=vmgen-changed.target
 """
+# What the hook of the README restarts.
+SITE = """[Service]
+Type=oneshot
+ExecStart=/bin/sh -c 'echo >>/var/tmp/restarted'
+"""
+# The event loop of libvmgen(3), whose input never ends, as a service that sees no devices but
+# those that the manual gives it.
+BOXED = """[Service]
+DynamicUser=yes
+ExecStartPre=/bin/sh -c ': </dev/sysgenid'
+ExecStart=/bin/sh -c 'tail -f /dev/null | event-loop /dev/vmgenid'
+"""
+# One that is given half of it.
+HALF = """[Service]
+Type=oneshot
+PrivateDevices=yes
+BindReadOnlyPaths=/dev/vmgenid /dev/vda
+DeviceAllow=/dev/vmgenid r
+StandardOutput=append:/var/tmp/half
+StandardError=inherit
+ExecStart=-/bin/sh -c 'sysctl -n dev.vmgenc.0.generation; head -c 8 /dev/vmgenid | od -An -tu8'
+ExecStart=-/bin/ls /dev/sysgenid
+ExecStart=-/bin/sh -c ': </dev/vda'
+ExecStart=-/bin/sh -c ': <>/dev/vmgenid'
+"""
+SESSIONS = "journalctl -q -u boxed -o cat | grep ^session"
+METRICS = "/var/lib/prometheus/node-exporter"
 HOOK = "#!/bin/sh\necho $1 $2 >>/var/tmp/%s\n"
 # Neither its session nor SIGTERM ends what it starts.
 FUGITIVE = """#!/bin/sh
@@ -49,6 +79,7 @@ def install(g, debian, t):
     t.equal(g.run("systemctl is-active vmgend").strip(), "active", "the service is active")
     t.equal(g.run("stat -c %a /dev/vmgenid /dev/sysgenid").split(), ["644", "444"],
             "udev leaves the nodes as they are")
+    check_readme(g, t)
     for name in ("10-guard", "80-last"):
         g.run(f"mkdir -p /etc/vmgen/hooks.d; cat >/etc/vmgen/hooks.d/{name} <<'END'\n"
               f"{HOOK % name}END\nchmod 755 /etc/vmgen/hooks.d/{name}")
@@ -67,6 +98,52 @@ def check_reload(g, t):
     g.run("rm /etc/vmgen/vmgend.conf; systemctl reload vmgend")
     g.wait_for("journalctl -u vmgend | grep -q 'configuration was read again'")
     t.equal(g.run("systemctl is-active vmgend").strip(), "active", "systemctl reload: it goes on")
+
+
+def check_readme(g, t):
+    """The hook and the commands of the README, while there is no other hook."""
+    script, commands = readme.blocks("README.md", "## Hooks")
+    path = re.search(r"^# (/etc/vmgen/hooks\.d/\S+):", script, re.M).group(1)
+    g.run(f"mkdir -p /etc/vmgen/hooks.d; cat >{path} <<'END'\n{script}END\nchmod 755 {path}\n"
+          f"cat >/etc/systemd/system/nginx.service <<'END'\n{SITE}END\nsystemctl daemon-reload")
+    for command in commands.splitlines():
+        status, output = g.execute(command)
+        t.ok(not status, f"README: {command}")
+        if status:
+            t.note(output)
+    t.ok("would restart nginx" in g.run("journalctl -u vmgend") and
+         g.execute("test -e /var/tmp/restarted")[0], "README: its hook changes nothing in a drill")
+    environment, line = readme.blocks("README.md", "## Monitoring")[0].splitlines()
+    command = re.fullmatch(r"\* \* \* \* \* root (.*)", line).group(1)
+    status, output = g.execute(f"mkdir -p {METRICS}; env -i {environment} sh -c "
+                               f"{shlex.quote(command)}")
+    t.equal((status, output), (0, ""), f"README, by cron: {command}")
+    t.equal(g.run(f"grep ^vmgen_protected {METRICS}/*.prom").split()[-1:], ["1"], "and it does")
+
+
+def check_box(g, t):
+    """A service with a /dev of its own, as vmgenid(4) has it."""
+    drop_in = readme.blocks("kmod/vmgenid.4.scd", "# CONTAINERS")[0]
+    t.ok("PrivateDevices=yes" in drop_in, "vmgenid(4) has an example with PrivateDevices=")
+    g.run(f"cd /etc/systemd/system; mkdir boxed.service.d; cat >boxed.service <<'END'\n{BOXED}END\n"
+          f"cat >boxed.service.d/vmgen.conf <<'END'\n{drop_in}END\n"
+          f"cat >half.service <<'END'\n{HALF}END\n"
+          "systemctl daemon-reload; systemctl start half boxed")
+    g.wait_for(f"{SESSIONS} | grep -q .")
+    t.ok(True, "such a service opens, reads and maps the device, and opens /dev/sysgenid")
+    sysctl, read, missing, disk, write = g.run("cat /var/tmp/half").splitlines()
+    t.equal((sysctl, read.strip()), ("1", "1"), "sysctl needs no node; BindReadOnlyPaths= gives one")
+    t.ok("No such file" in missing, f"without either there is no node: {missing}")
+    t.ok("not permitted" in disk, f"without DeviceAllow= it may not be opened: {disk}")
+    t.ok("not permitted" in write, f"nor for more than that allows: {write}")
+
+
+def check_boxed(c, t):
+    """Returns what it drew when poll() told it of the change."""
+    c.wait_for(f"test $({SESSIONS} | wc -l) = 2")
+    first, second = c.run(SESSIONS).splitlines()
+    t.ok(first != second, "a service with PrivateDevices= has polled the change, and drawn anew")
+    return second
 
 
 def check_fence(g, t):
@@ -97,11 +174,12 @@ def check_clone(c, t):
     t.ok("80-last: succeeded" in c.run("journalctl -u vmgend"), "the journal says so")
     t.equal(c.run("journalctl -q -u vmgend -p err -o cat").count("\n"), 1,
             "and has no error of vmgend but that of the reload")
+    t.equal(c.run("cat /var/tmp/restarted"), "\n", "the hook of the README has restarted its unit")
     t.equal(c.run("cat /var/tmp/user/name"), "nobody\n", "a hook runs as the user of its settings")
     c.wait_for("test -e /var/tmp/pulled")
     t.equal(c.execute("systemctl is-active vmgen-changed.target")[0], 3,
             "vmgen-changed.target has pulled its unit in, and is gone")
-    return c.run("head -c 16 /dev/urandom | od -An -tx1"), c.run(SEED)
+    return c.run("head -c 16 /dev/urandom | od -An -tx1"), c.run(SEED), check_boxed(c, t)
 
 
 def check_cgroup(d, t):
@@ -162,11 +240,18 @@ def check_cold_boot(debian, disk, t):
         check_image(g, t)
 
 
+def prepare(root):
+    """A user's program, built as libvmgen(3) says."""
+    chroot(root, "/usr/src/vmgen/libvmgen/examples", "cc event-loop.c "
+           "$(pkg-config --cflags --libs libvmgen) -o /usr/local/bin/event-loop")
+
+
 def scenario(kernel, t):
-    debian = Debian()
+    debian = Debian(prepare=prepare)
     with debian.boot(new_guid()) as g:
         install(g, debian, t)
         check_fence(g, t)
+        check_box(g, t)
         seed = g.run(f"sync; {SEED}")
         snapshot = g.snapshot()
     draws = []
@@ -179,6 +264,7 @@ def scenario(kernel, t):
                 c.run("systemctl stop vmgend; sync")
                 disk = c.disk
     t.ok(draws[0][0] != draws[1][0], "two clones draw different bytes")
+    t.ok(draws[0][2] != draws[1][2], "so do the services with PrivateDevices=")
     t.equal(len({seed, draws[0][1], draws[1][1]}), 3, "and seed their next boots with others")
     check_cold_boot(debian, disk, t)
 

@@ -1,0 +1,18 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# Copyright (C) the vmgen authors
+"""The code blocks of the README and of manual pages, for tests that do what those say."""
+
+import pathlib
+import re
+
+TOP = pathlib.Path(__file__).parents[2]
+
+
+def blocks(name, heading):
+    """The text of each code block of a section: of Markdown ("## Hooks") or scdoc ("# NOTES")."""
+    text = (TOP / name).read_text(encoding="utf-8")
+    level = heading.split(" ", 1)[0]
+    section = re.search(rf"(?ms)^{re.escape(heading)}$(.*?)(?=^{level} [A-Z]|\Z)", text)
+    if not section:
+        raise ValueError(f"{name} has no section {heading}")
+    return re.findall(r"(?ms)^```\w*\n(.*?)^```$", section.group(1))
