@@ -27,6 +27,8 @@ CLEANDIR   ?= /etc/cloud/clean.d
 CONFDIR    ?= /etc/vmgen
 HOOKSDIR   ?= /usr/lib/vmgen/hooks.d
 LIBEXECDIR ?= /usr/libexec/vmgen
+# Where OpenSSL looks for providers.
+MODULESDIR ?= $(shell $(PKG_CONFIG) --variable=modulesdir libcrypto)
 DKMSDIR    ?= /usr/src/vmgenc-$(VERSION)
 KREL       ?= $(shell uname -r)
 KDIR       ?= /lib/modules/$(KREL)/build
@@ -102,6 +104,7 @@ deps += libsystemd-dev       # sd_notify(3)
 deps += libinih-dev          # configuration files
 deps += libjson-c-dev        # state and status files
 deps += libmd-dev            # SHA-256 of the ID
+deps += libssl-dev openssl   # what an OpenSSL provider is made of, and who loads it
 deps += scdoc mandoc         # manual pages, and their lint
 deps += python3              # tests/vm
 deps += perl git             # prove, which runs the tests, and what it asks for files
@@ -178,6 +181,9 @@ ctl_obj    := $(patsubst %.c,%.o,$(filter-out daemon/ctl/main.c,$(wildcard daemo
 unit       := $(patsubst %.c,%.t,$(wildcard tests/unit/t-*.c))
 # Of those, what tests the library alone.
 lib_unit   := $(addprefix tests/unit/,t-source.t t-generation.t t-guard.t t-device.t t-vmgenid.t t-threads.t t-faults.t)
+# The OpenSSL provider is loaded by whatever program there is, so it brings its libvmgen along.
+ssl_obj    := $(patsubst %.c,%.o,$(wildcard libvmgen/openssl/*.c))
+ssl_unit   := tests/unit/t-openssl.t tests/unit/t-confined.t
 fuzzers    := $(patsubst %.c,%,$(wildcard tests/fuzz/*.c))
 guest      := $(patsubst %.c,%,$(filter-out tests/vm/init.c,$(wildcard tests/vm/*.c)))
 examples   := $(patsubst %.c,%,$(wildcard libvmgen/examples/*.c))
@@ -191,7 +197,7 @@ man_links    := $(patsubst %,libvmgen/vmgen_%.3,$(also_open) $(also_changed) $(a
 soname     := libvmgen.so.$(SOVERSION)
 so         := $(soname).0.0
 
-all: $(O)/vmgend $(O)/vmgenctl $(O)/clock $(O)/libvmgen.a $(O)/$(so) $(O)/libvmgen.pc \
+all: $(O)/vmgend $(O)/vmgenctl $(O)/clock $(O)/libvmgen.a $(O)/$(so) $(O)/vmgen.so $(O)/libvmgen.pc \
      $(O)/vmgend.service $(O)/vmgen.conf $(O)/dkms.conf $(O)/80-vmgen $(man:%=$(O)/%) $(man_links:%=$(O)/%)
 
 , := ,
@@ -208,9 +214,10 @@ $(1)/%.o: %.c $(O)/.flags
 	$(Q)$$(CC) $$(CPPFLAGS) $$(CFLAGS) $$($(2)) -fPIC -fvisibility=hidden -c -o $$@ $$<
 
 $(1)/libvmgen.a: $(lib_obj:%=$(1)/%)
+$(1)/provider.a: $(ssl_obj:%=$(1)/%)
 $(1)/daemon.a: $(daemon_obj:%=$(1)/%)
 $(1)/ctl.a: $(ctl_obj:%=$(1)/%)
-$(1)/libvmgen.a $(1)/daemon.a $(1)/ctl.a:
+$(1)/libvmgen.a $(1)/provider.a $(1)/daemon.a $(1)/ctl.a:
 	$$(call say,AR)
 	$(Q)rm -f $$@; $$(AR) rcs $$@ $$^
 
@@ -224,10 +231,13 @@ $(guest:%=$(1)/%) $(examples:%=$(1)/%): %: %.o $(1)/libvmgen.a
 	$$(call link,$(2))
 $(lib_unit:%=$(1)/%): %.t: %.o $(1)/libvmgen.a
 	$$(call link,$(2))
+$(ssl_unit:%=$(1)/%): private LIBS := -lcrypto
+$(ssl_unit:%=$(1)/%): %.t: %.o $(1)/provider.a $(1)/libvmgen.a
+	$$(call link,$(2))
 $(1)/tests/unit/%.t: $(1)/tests/unit/%.o $(1)/ctl.a $(1)/daemon.a $(1)/libvmgen.a
 	$$(call link,$(2))
 # What tests/unit/calls.h stands in for.
-$(addprefix $(1)/tests/unit/,t-device.t t-vmgenid.t t-threads.t t-faults.t): \
+$(addprefix $(1)/tests/unit/,t-device.t t-vmgenid.t t-threads.t t-faults.t t-openssl.t t-confined.t): \
 	private wraps := $(wraps_of_calls)
 endef
 wraps_of_calls := $(addprefix -Wl$(,)--wrap=,calloc stat open fstat mmap ioctl read pread write \
@@ -242,6 +252,12 @@ $(O)/$(so): $(lib_obj:%=$(O)/%) libvmgen/libvmgen.map
 	$(call say,LD)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -shared $(defs) -Wl,-soname,$(soname) \
 		-Wl,--version-script=libvmgen/libvmgen.map -o $@ $(filter %.o,$^)
+
+# Code that a thread may be in stays, whatever is unloaded at exit.
+$(O)/vmgen.so: $(ssl_obj:%=$(O)/%) $(lib_obj:%=$(O)/%) libvmgen/openssl/vmgen.map
+	$(call say,LD)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -shared $(defs) -Wl,-z,nodelete \
+		-Wl,--version-script=libvmgen/openssl/vmgen.map -o $@ $(filter %.o,$^)
 
 # What programs can see of the library: from a directory with just its header,
 # because the types of all others are its own.
@@ -389,7 +405,7 @@ define prove
 endef
 
 export O
-unit_tests := $(unit:%=$(O)/asan/%) $(lib_unit:%=$(O)/tsan/%)
+unit_tests := $(unit:%=$(O)/asan/%) $(lib_unit:%=$(O)/tsan/%) $(ssl_unit:%=$(O)/tsan/%)
 # What tests/t-valgrind.sh and tests/t-fuzz.sh run.
 tried      := $(lib_unit:%=$(O)/%) $(fuzzers:%=$(O)/%)
 host_tests := $(wildcard tests/t-*.sh)
@@ -443,6 +459,7 @@ files := 755:$(O)/vmgend:$(SBINDIR) \
 	 755:$(O)/clock:$(LIBEXECDIR) \
 	 644:$(O)/libvmgen.a:$(LIBDIR) \
 	 755:$(O)/$(so):$(LIBDIR) \
+	 644:$(O)/vmgen.so:$(MODULESDIR) \
 	 644:$(O)/libvmgen.pc:$(LIBDIR)/pkgconfig \
 	 644:libvmgen/libvmgen.h:$(INCLUDEDIR) \
 	 $(foreach h,$(wildcard kmod/uapi/vmgen/*.h),\
