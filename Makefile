@@ -188,7 +188,7 @@ fuzzers    := $(patsubst %.c,%,$(wildcard tests/fuzz/*.c))
 guest      := $(patsubst %.c,%,$(filter-out tests/vm/init.c,$(wildcard tests/vm/*.c)))
 examples   := $(patsubst %.c,%,$(wildcard libvmgen/examples/*.c))
 bench      := $(patsubst %.c,%,$(filter-out tests/bench/u32.c,$(wildcard tests/bench/*.c)))
-man        := $(patsubst %.scd,%,$(wildcard kmod/*.scd libvmgen/*.scd daemon/*.scd daemon/samba/*.scd))
+man        := $(patsubst %.scd,%,$(wildcard kmod/*.scd libvmgen/*.scd libvmgen/openssl/*.scd daemon/*.scd daemon/samba/*.scd))
 # Functions that share a page with the first of them.
 also_open    := close info
 also_changed := changed_now generation

@@ -123,6 +123,7 @@ enum ctl_exit ctl_check(const struct ctl *ctl, int argc, char **argv)
 	view_read(ctl, &view);
 	check_kernel(ctl, &view, &findings);
 	check_service(ctl, &view, &findings);
+	check_openssl(ctl, &findings);
 	verdict = view_verdict(&view);
 	if (verdict == CTL_OK && findings.problem)
 		verdict = CTL_DEGRADED;

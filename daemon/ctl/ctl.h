@@ -50,6 +50,7 @@ enum ctl_exit ctl_metrics(const struct ctl *ctl, int argc, char **argv);
 enum ctl_exit ctl_history(const struct ctl *ctl, int argc, char **argv);
 enum ctl_exit ctl_intent(const struct ctl *ctl, int argc, char **argv);
 enum ctl_exit ctl_fence(const struct ctl *ctl, int argc, char **argv);
+enum ctl_exit ctl_openssl(const struct ctl *ctl, int argc, char **argv);
 enum ctl_exit ctl_forget(const struct ctl *ctl, int argc, char **argv);
 
 /* As state_open(), and tells what is wrong. */

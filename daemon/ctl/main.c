@@ -83,6 +83,14 @@ static const struct command {
 		"  list                   all that are kept down\n",
 	},
 	{
+		"openssl", "enable|disable|status [--service=UNIT]",
+		"have OpenSSL take random numbers that no clone has", ctl_openssl,
+		"  enable                 for every program, by the configuration of OpenSSL\n"
+		"  disable                put that back\n"
+		"  status                 what a program that starts now would take\n"
+		"      --service=UNIT     for this service alone\n",
+	},
+	{
 		"forget", "", "clear the record, in a system that is made to be copied",
 		ctl_forget, NULL,
 	},

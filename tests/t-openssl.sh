@@ -1,0 +1,182 @@
+#!/bin/sh
+# SPDX-License-Identifier: BSD-2-Clause
+# Copyright (C) the vmgen authors
+#
+# vmgenctl openssl and the provider as it is installed, with this machine's OpenSSL,
+# in an /etc that nobody else sees: on, off, and every way in which it must not be
+# switched on. Services are tested in tests/vm/t-openssl.py.
+#
+# functions are called through ok and empty
+# shellcheck disable=SC2317
+
+cd "$(dirname "$0")/.." || exit 1
+
+O=$(realpath "${O:-build}")
+modules=$(pkg-config --variable=modulesdir libcrypto)
+if [ -z "$scratch" ]; then
+	scratch=$(mktemp -d) || exit 1
+	trap 'rm -rf "$scratch"' EXIT
+	export scratch
+	cp -a /etc "$scratch/etc" && cp -a "$modules" "$scratch/modules" || exit 1
+	rm -f "$scratch/modules/vmgen.so"
+	unshare --mount sh "$0"
+	exit
+fi
+. tests/tap.sh
+mount --bind "$scratch/etc" /etc && mount --bind "$scratch/modules" "$modules" || exit 1
+unset OPENSSL_CONF OPENSSL_MODULES
+conf=$(realpath "$(openssl version -d | cut -d'"' -f2)/openssl.cnf")
+own=/etc/vmgen/openssl.cnf
+cp "$conf" "$scratch/shipped"
+
+ctl() {
+	"$O/vmgenctl" openssl "$@"
+}
+
+# exits STATUS ARGUMENT...
+exits() {
+	want=$1
+	shift
+	ctl "$@"
+	[ $? = "$want" ]
+}
+
+# refuses WORDS: enable does, says why, and leaves all as it was.
+refuses() {
+	cp "$conf" "$scratch/before"
+	! ctl enable 2>"$scratch/error" && cat "$scratch/error" && grep -qF "$1" "$scratch/error" &&
+		cmp "$scratch/before" "$conf" && [ ! -e "$own" ]
+}
+
+# The providers of primary, public and private generator.
+generators() {
+	openssl list -random-instances | sed -n 's/.* @ //p' | paste -sd' '
+}
+
+ours() {
+	[ "$(generators)" = 'vmgen vmgen vmgen' ] && openssl rand -hex 65537 >"$scratch/bytes" &&
+		[ "$(wc -c <"$scratch/bytes")" = 131075 ]
+}
+
+theirs() {
+	[ "$(generators)" = 'default default default' ] && openssl rand -hex 16
+}
+
+active() {
+	[ "$(openssl list -providers | sed -n 's/^  \([a-z]*\)$/\1/p' | paste -sd' ')" = "$1" ]
+}
+
+# enabled PROVIDERS: it can be switched on, keeps these, and off again byte for byte.
+switches() {
+	cp "$conf" "$scratch/before"
+	ctl enable && ours && active "$1" && ctl enable && ours && ctl disable && theirs &&
+		cmp "$scratch/before" "$conf" && [ ! -e "$own" ]
+}
+
+configure() {
+	cat >"$conf"
+}
+
+without_module() {
+	ctl enable && mv "$modules/vmgen.so" "$scratch" && theirs && exits 1 status &&
+		mv "$scratch/vmgen.so" "$modules" && ours && ctl disable
+}
+
+# Other lines that come after ours stay where they are.
+later_edit() {
+	ctl enable && echo '# of the administrator' >>"$conf" && ctl disable &&
+		{ cat "$scratch/shipped"; echo '# of the administrator'; } | cmp - "$conf"
+}
+
+# What TLS needs of OpenSSL: keys, a certificate, a signature that verifies.
+works() {
+	ctl enable && (
+		cd "$scratch" && openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes \
+			-subj /CN=test -keyout key -out certificate -days 2 &&
+			openssl x509 -in certificate -pubkey -noout >public &&
+			openssl dgst -sha256 -sign key -out signature shipped &&
+			openssl dgst -sha256 -verify public -signature signature shipped &&
+			openssl genpkey -algorithm RSA -out rsa && openssl dhparam -noout -dsaparam 512
+	) && ctl disable
+}
+
+for_root() {
+	setpriv --reuid=65534 --clear-groups "$O/vmgenctl" openssl enable
+	[ $? = 4 ]
+}
+
+ok 'before, random numbers are of OpenSSL' theirs
+ok 'status says so' exits 1 status
+ok 'without the provider it is not switched on' refuses 'install libvmgen-openssl'
+cp "$O/vmgen.so" "$modules"
+ok 'by the configuration that Debian ships: on and off' switches 'default vmgen'
+ok 'programs go on to work with it' works
+ok 'twice off is no mistake' exits 0 disable
+ok 'if the provider goes, programs go on as before' without_module
+ok 'lines that somebody adds later stay' later_edit
+
+ctl enable >/dev/null
+ok 'switched on, status misses the device' exits 8 status
+sed -i 's/^# vmgen-provider(7)/# changed/' "$conf"
+cp "$conf" "$scratch/before"
+ok 'lines of ours that somebody changed are left alone' exits 1 disable
+ok 'byte for byte' cmp "$conf" "$scratch/before"
+cp "$scratch/shipped" "$conf"
+ok 'without our lines our file goes' exits 0 disable
+
+printf 'somebody = else\n' >"$own"
+ok 'nor is a file of somebody else replaced' exits 1 enable
+ok 'or removed' exits 1 disable
+ok 'the configuration is as it was' cmp "$scratch/shipped" "$conf"
+rm "$own"
+
+configure <<'END'
+openssl_conf = start
+[start]
+providers = list
+[list]
+default = on
+legacy = on
+[on]
+activate = 1
+END
+ok 'providers that are named stay' switches 'default legacy vmgen'
+configure <<'END'
+openssl_conf = start
+[ start ] # with a list that activates nothing
+providers = list
+[list]
+legacy = off
+[off]
+identity = legacy
+END
+ok 'the default one stays where nobody named it' switches 'default vmgen'
+printf '[req]\ndefault_bits = 2048' | configure
+ok 'a file without a start or a last newline' switches 'default vmgen'
+: >"$conf"
+ok 'an empty one' switches 'default vmgen'
+configure <<'END'
+openssl_conf = start
+[start]
+random = other
+[other]
+random = HASH-DRBG
+END
+ok 'another choice of the generator is respected' refuses 'chooses another generator'
+configure <<'END'
+name = start
+openssl_conf = $name
+[start]
+END
+ok 'what only OpenSSL can read is refused' refuses 'must be names of sections'
+printf 'a = b\0' >"$conf"
+ok 'so is what is no text' refuses 'is no text'
+rm "$conf"
+ok 'and that there is none' exits 1 enable
+cp "$scratch/shipped" "$conf"
+
+ok 'a word that is none' exits 2 start
+ok 'no word' exits 2
+ok 'a service that is none' exits 2 enable --service 'a b'
+ok 'only root switches it on' for_root
+tap_done
