@@ -278,9 +278,11 @@ $(O)/tests/bench/$(soname): $(O)/$(so)
 $(O)/tests/bench/libu32.so: $(O)/tests/bench/u32.o
 	$(call say,LD)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -shared -Wl,-soname,$(@F) -o $@ $<
+$(O)/tests/bench/tls: private libraries := -lssl -lcrypto
 $(bench:%=$(O)/%): %: %.o $(bench_lib)
 	$(call say,LD)
-	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -Wl,--as-needed,-z,now,-rpath,'$$ORIGIN' -o $@ $< $(bench_lib)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -Wl,--as-needed,-z,now,-rpath,'$$ORIGIN' -o $@ $< $(bench_lib) \
+		$(libraries)
 
 # PID 1 of the guests has nothing to load libraries with yet.
 $(O)/tests/vm/init: tests/vm/init.c $(O)/.flags

@@ -22,7 +22,12 @@ report() {
 figures() {
 	python3 - "$out/bench.json" <<-'END'
 		import json, sys
-		rows = json.load(open(sys.argv[1]))["host"]
+		found = json.load(open(sys.argv[1]))
+		tls = {row["work"]: row for row in found["openssl"]}
+		assert set(tls) == {"16", "8192", "handshake"}, tls
+		assert all(row[side] > 0 for row in tls.values()
+		           for side in ("without", "with", "to_openssl")), tls
+		rows = found["host"]
 		ways = [row["way"] for row in rows]
 		assert ways == ["empty", "load", "u32", "awslc", "changed", "changed_raw", "guard",
 		                "changed_now", "getrandom"], ways
@@ -49,7 +54,7 @@ refuses() {
 	! report "$@" 2>"$out/error" && grep -q -- "$1" "$out/error"
 }
 
-ok 'a check is measured on this machine' report --samples 3 host
+ok 'a check is measured on this machine, and the OpenSSL provider' report --samples 3 host openssl
 ok 'the JSON file has a row for each way, with its figures' figures
 ok 'so has the picture' picture
 ok 'an unknown part is refused' refuses nonsense

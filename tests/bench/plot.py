@@ -69,9 +69,17 @@ def bars_of_latencies(axes, rows):
     axes.set_xlabel("instructions, clone's first to this")
 
 
+def bars_of_ratios(axes, rows):
+    axes.barh([row["work"] for row in rows], [row["to_openssl"] for row in rows])
+    axes.invert_yaxis()
+    axes.axvline(1, color="black", linewidth=0.5)
+    axes.set_xlabel("with the provider, to OpenSSL alone: how many in a second")
+
+
 PANELS = {
     "host": ("A check, this machine", bars_of_costs),
     "guest": ("A check, emulated guest", bars_of_costs),
+    "openssl": ("OpenSSL: requests of 16 bytes and 8 KiB, handshakes", bars_of_ratios),
     "stale": ("Stale rounds after a resume",
               lambda axes, rows: bars_of_groups(axes, rows, "way", "rounds", "rounds (largest)")),
     "waiters": ("Wake-up from poll", lines_of_waiters),

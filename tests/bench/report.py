@@ -15,6 +15,7 @@ import check
 import latency
 import randomness
 import stale
+import tls
 import waiters
 from machine import build_directory
 
@@ -23,6 +24,7 @@ PARTS = {
     "host": ("What a check costs on this machine", check.measure_here, check.COLUMNS),
     "guest": ("What a check costs in an emulated guest, with the kernel's instructions",
               check.measure_in_guest, check.COLUMNS),
+    "openssl": ("What the OpenSSL provider costs on this machine", tls.measure, tls.COLUMNS),
     "stale": ("Rounds of a loop that do not see a clone's new ID or generation",
               stale.measure, stale.COLUMNS),
     "waiters": ("Instructions from a change being noticed to the return of poll, 1 CPU",
