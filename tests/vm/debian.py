@@ -7,6 +7,7 @@ chroot; what comes after modprobe is for the booted system.
 """
 
 import hashlib
+import lzma
 import pathlib
 import re
 import shlex
@@ -14,13 +15,17 @@ import shutil
 import subprocess
 
 import guest
+import initramfs
 import kernel as kernels
 import machine
 import module
 
 README = pathlib.Path(__file__).parents[2] / "README.md"
 # What a virtual machine has anyway; the README need not ask for it.
-SYSTEM = ("linux-image-amd64", "systemd-sysv", "udev", "kmod", "procps", "initramfs-tools", "zstd")
+SYSTEM = ("systemd-sysv", "udev", "kmod", "procps")
+KERNEL = ("linux-image-amd64", "initramfs-tools", "zstd")
+# Nobody reads it there.
+EXCLUDED = [f"--dpkgopt=path-exclude=/usr/share/{name}/*" for name in ("doc", "locale", "man")]
 # What tells the machine from another one.
 UUID = "0a1b2c3d-0000-4000-8000-00000000000a"
 NETWORK = "virtio-net-pci,mac=52:54:00:00:00:0a,romfile="
@@ -31,6 +36,18 @@ ExecStart=/sbin/vmgen-agent
 [Install]
 WantedBy=multi-user.target
 """
+# What mounts the disk; then what the system itself may need.
+DISK_MODULES = ("crc32c_generic", "virtio_pci", "virtio_blk", "ext4")
+MODULES = ("virtio_net", "veth", "autofs4")
+INIT = """#!/bin/sh
+mount -t devtmpfs dev /dev
+for module in /modules/*; do insmod "$module"; done
+mount -t ext4 /dev/vda /root && mount --move /dev /root/dev && exec switch_root /root /sbin/init
+"""
+# Nobody logs in, and nothing has to last for a day.
+MASKED = ("getty-static.service", "getty@tty1.service", "serial-getty@ttyS0.service",
+          "e2scrub_reap.service", "e2scrub_all.timer", "fstrim.timer", "apt-daily.timer",
+          "apt-daily-upgrade.timer", "dpkg-db-backup.timer")
 
 
 def install_commands():
@@ -40,13 +57,12 @@ def install_commands():
     return [shlex.split(line) for line in text.splitlines()]
 
 
-def base(packages, beside=()):
+def base(suite, packages, beside=()):
     """A tar file with Debian and these packages, from the cache.
 
     Those beside are unpacked only: some exclude each other where one can just as well stop them.
     """
-    suite = kernels.machine_suite()
-    words = (suite, *packages, *(f"+{name}" for name in beside))
+    words = (suite, *packages, *(f"+{name}" for name in beside), *EXCLUDED)
     name = hashlib.sha256(" ".join(words).encode()).hexdigest()[:16]
     # Not dpkg-deb -x, which puts a directory in the place of the link /lib.
     unpack = ('cd "$1/var/tmp" && APT_CONFIG="$MMDEBSTRAP_APT_CONFIG" apt-get download '
@@ -61,8 +77,7 @@ def base(packages, beside=()):
             suites = (suite, f"{suite}-security")
             (new / "vmgen.sources").write_text(kernels.sources(suites), encoding="utf-8")
             kernels.run(["mmdebstrap", "--variant=minbase", f"--include={','.join(packages)}",
-                         '--aptopt=APT::Sandbox::User "root"',
-                         "--dpkgopt=path-exclude=/usr/share/doc/*",
+                         '--aptopt=APT::Sandbox::User "root"', *EXCLUDED,
                          *([f"--customize-hook={unpack}"] if beside else []),
                          suite, str(new / "root.tar"), str(new / "vmgen.sources")])
             (new / "root.tar").rename(target)
@@ -102,13 +117,9 @@ class Debian:
         root = directory / "root"
         root.mkdir(parents=True)
         kernels.run(["tar", "-xf", self.base(commands[0][2:], packages), "-C", root])
-        self.vmlinuz = directory / "vmlinuz"
-        self.initrd = directory / "initrd"
-        shutil.copy(root / "vmlinuz", self.vmlinuz)
-        shutil.copy(root / "initrd.img", self.initrd)
         self.name = "debian"
-        self.release = next((root / "lib/modules").iterdir()).name
-
+        self.initrd = directory / "initrd"
+        self.add_kernel(root, directory)
         self.install(root, commands[1:first_in_guest])
         self.add_agent(root)
         if prepare:
@@ -117,7 +128,14 @@ class Debian:
         self.write_disk(root, directory / "raw")
 
     def base(self, required, packages):
-        return base((*SYSTEM, *required, *packages))
+        return base(kernels.machine_suite(), (*SYSTEM, *KERNEL, *required, *packages))
+
+    def add_kernel(self, root, directory):
+        """Which is there already, as a package."""
+        self.release = next((root / "lib/modules").iterdir()).name
+        self.vmlinuz = directory / "vmlinuz"
+        shutil.copy(root / "vmlinuz", self.vmlinuz)
+        shutil.copy(root / "initrd.img", self.initrd)
 
     def install(self, root, commands):
         copy_checkout(root / "usr/src/vmgen")
@@ -147,11 +165,44 @@ class Debian:
                            **machine)
 
 
+def find_modules(kernel, names):
+    """The files of these modules of a kernel, each after those that it needs."""
+    def plain(name):
+        return name.split(".")[0].replace("-", "_")
+    built_in = {plain(pathlib.Path(line).name) for line in
+                (kernel.modules / "modules.builtin").read_text("ascii").splitlines()}
+    files = {plain(path.name): path for path in kernel.modules.rglob("*.ko*")}
+    found = {}
+
+    def add(name):
+        if name in built_in or name in found:
+            return
+        needed = kernels.run(["modinfo", "-F", "depends", files[name]]).strip()
+        for other in filter(None, needed.split(",")):
+            add(plain(other))
+        found[name] = files[name]
+    for name in names:
+        add(name)
+    return found.values()
+
+
+def write_initrd(path, kernel):
+    """What mounts the disk, and no more: unpacking Debian's takes longer than all the rest."""
+    archive = initramfs.base(machine.build_directory() / "tests/vm/init")
+    archive.file("/init", INIT, 0o755)
+    for number, file in enumerate(find_modules(kernel, DISK_MODULES)):
+        content = file.read_bytes()
+        archive.file(f"/modules/{number:02}",
+                     lzma.decompress(content) if file.suffix == ".xz" else content)
+    with open(path, "wb") as output:
+        archive.write(output)
+
+
 class Prebuilt(Debian):
     """The same with the programs and the module of this build, and vmgend enabled.
 
-    It has no compiler, so that it is there in a fraction of the time: for what is about vmgen at
-    work. The kernel is one of the cache, which the module is built for.
+    It has no compiler and few modules, so that it is there in a fraction of the time: for what is
+    about vmgen at work. The kernel is one of the cache, and the Debian that which it belongs to.
     """
 
     def __init__(self, kernel, packages=(), beside=(), prepare=None):
@@ -160,16 +211,25 @@ class Prebuilt(Debian):
         super().__init__(packages, prepare)
 
     def base(self, required, packages):
-        system = [f"linux-image-{self.kernel.release}" if name.startswith("linux-image-") else name
-                  for name in SYSTEM]
-        return base((*system, *(name for name in required if name.startswith("lib")), *packages),
+        libraries = (name for name in required if name.startswith("lib"))
+        return base(kernels.row(self.kernel.name).suites[0], (*SYSTEM, *libraries, *packages),
                     self.beside)
+
+    def add_kernel(self, root, directory):
+        self.release = self.kernel.release
+        self.vmlinuz = self.kernel.vmlinuz
+        write_initrd(self.initrd, self.kernel)
+        modules = root / "lib/modules" / self.release
+        modules.mkdir(parents=True)
+        vmgenc = module.build(self.kernel, README.parent / "kmod",
+                              machine.build_directory() / "modules" / self.kernel.name)
+        for file in (vmgenc, *find_modules(self.kernel, MODULES),
+                     *self.kernel.modules.glob("modules.builtin*"),
+                     self.kernel.modules / "modules.order"):
+            shutil.copy(file, modules)
 
     def install(self, root, commands):
         kernels.run(["make", "-s", "install", f"DESTDIR={root}"], cwd=README.parent)
-        vmgenc = module.build(self.kernel, README.parent / "kmod",
-                              machine.build_directory() / "modules" / self.kernel.name)
-        updates = root / "lib/modules" / self.release / "updates"
-        updates.mkdir()
-        shutil.copy(vmgenc, updates)
+        for name in MASKED:
+            (root / "etc/systemd/system" / name).symlink_to("/dev/null")
         chroot(root, "/", f"depmod {self.release} && systemctl enable vmgend")
