@@ -3,8 +3,10 @@
 # Copyright (C) the vmgen authors
 """When vmgend-samba-ad does nothing, when it wants somebody to decide, and how they say so."""
 
+import contextlib
 import hashlib
 import json
+import shutil
 import subprocess
 import time
 import uuid
@@ -192,6 +194,51 @@ def in_the_way(dc, t):
         t.ok(time.monotonic() - start > 1, "one waits for another to end")
 
 
+@contextlib.contextmanager
+def full_disk(directory):
+    """Its files on a disk of their own that has no room for more."""
+    used = subprocess.run(["du", "-sk", "--apparent-size", directory], capture_output=True,
+                          text=True, check=True).stdout.split()[0]
+    kept = f"{directory}.kept"
+    subprocess.run(["cp", "-a", directory, kept], check=True)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={int(used) + 1024}k", "tmpfs", directory],
+                   check=True)
+    try:
+        subprocess.run(["cp", "-a", f"{kept}/.", directory], check=True)
+        subprocess.run(["dd", "if=/dev/zero", f"of={directory}/rest"], check=False,
+                       capture_output=True)
+        yield
+    finally:
+        subprocess.run(["umount", directory], check=True)
+        shutil.rmtree(kept)
+
+
+def no_room(dc, t):
+    """What cannot be written is said, and nothing is half done."""
+    dc.restore("adopted")
+    before = dc.facts()
+    directory = installation.path(f"{dc.directory}/vmgen")
+    with full_disk(directory):
+        status, output = dc.safeguard("before-start")
+        t.equal((status, "No space left on device" in output), (1, True),
+                "no room for what it remembers") or t.note(output)
+        subprocess.run(["mount", "-o", "remount,ro", directory], check=True)
+        status, output = dc.safeguard("before-start")
+        t.equal((status, "Read-only file system" in output), (1, True),
+                "a disk that cannot be written") or t.note(output)
+    t.ok(dc.facts() == before and not dc.fence.exists(), "nothing is changed, and nothing fenced")
+    directory = installation.path(f"{dc.directory}/private")
+    with full_disk(directory):
+        subprocess.run(["mount", "-o", "remount,ro", directory], check=True)
+        status, output = dc.safeguard("before-start")
+        t.equal((status, "sam.ldb cannot be written: mount" in output), (1, True),
+                "a database that cannot be written") or t.note(output)
+        subprocess.run(["mount", "-o", "remount,rw", directory], check=True)
+        t.ok(dc.facts() == before and not dc.fence.exists(), "the same")
+        dc.must("before-start")
+        t.equal(dc.facts()["generation"], dc.id, "a repair needs no more room than there is")
+
+
 def damaged(dc, t):
     dc.restore("adopted")
     installation.path(dc.database).write_bytes(b"TDB file\n" + bytes(5000))
@@ -206,7 +253,7 @@ def scenario(_suite, t):
     dc.snapshot("adopted")
     dc.new_id()
     for test in (clones, on_record, fences, too_many, too_old, too_few, not_applicable, in_the_way,
-                 damaged):
+                 no_room, damaged):
         test(dc, t)
     lmdb(t)
 

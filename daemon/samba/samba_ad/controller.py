@@ -45,6 +45,8 @@ def open_database(lp):
             raise NoRights(f"{path} may not be opened: run this as root")
         raise Failure(f"{path} is missing: provision the domain controller, or join it again")
     if not os.access(path, os.R_OK | os.W_OK):
+        if not os.geteuid():
+            raise Failure(f"{path} cannot be written: mount its file system writable")
         raise NoRights(f"{path} may not be written: run this as root")
     try:
         return path, SamDB(url=path, session_info=system_session(), lp=lp)
