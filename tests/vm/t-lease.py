@@ -120,6 +120,14 @@ def check_loss(c, t):
         t.ok(f"10.7.{i}.5" in address(c, name), f"{hook}: a lease that is lost gives way to another")
 
 
+def check_failure(c, t):
+    """Nobody answers."""
+    c.run("kill $(cat /run/second.pid); nmcli connection modify nm ipv4.dhcp-timeout 3")
+    status, output = c.execute("VMGEN_EVENT=changed /usr/lib/vmgen/hooks.d/40-NetworkManager")
+    t.ok(status == 1 and "activation failed" in output,
+         "a connection that cannot be activated again is a failure") or t.note(output)
+
+
 def scenario(kernel, t):
     guid = new_guid()
     with Prebuilt(kernel, PACKAGES, prepare=prepare).boot(guid) as g:
@@ -132,6 +140,7 @@ def scenario(kernel, t):
         check_renewal(c, before, addresses, t)
         check_drill(c, t)
         check_loss(c, t)
+        check_failure(c, t)
 
 
 if __name__ == "__main__":
