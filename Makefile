@@ -38,7 +38,7 @@ PYTHON     ?= python3
 
 # What make check boots and which scenarios it runs there: those that show most
 # on every kernel, the others on the usual ones; KERNELS= runs all on its own.
-SCENARIOS  ?= $(filter-out lease,$(patsubst tests/vm/t-%.py,%,$(wildcard tests/vm/t-*.py)))
+SCENARIOS  ?= $(patsubst tests/vm/t-%.py,%,$(wildcard tests/vm/t-*.py))
 # make bench has one; what it measures is much the same on all.
 bench_kernels := $(or $(KERNELS),6.12)
 ifndef KERNELS
@@ -375,8 +375,8 @@ vm_tests    := $(foreach s,$(SCENARIOS),$(foreach k,$(call runs_on,$(s)),$(O)/ch
 
 debug_tests := $(patsubst %,$(O)/check/debug/%.t,$(filter-out $(not_debug),$(SCENARIOS)))
 
-# What only check-hooks runs, or runs to its end.
-long_tests  := $(patsubst %,$(O)/check/6.1/%.t,lease samba services)
+# What check-hooks runs to its end, and in Debian 13.
+long_tests  := $(patsubst %,$(O)/check/6.1/%.t,samba services) $(O)/check/6.12-trixie/samba.t
 
 # One file for each scenario and kernel, so that prove has a line for each.
 $(sort $(vm_tests) $(debug_tests) $(long_tests)): Makefile
@@ -384,11 +384,11 @@ $(sort $(vm_tests) $(debug_tests) $(long_tests)): Makefile
 	@printf '#!/bin/sh\nexec $(PYTHON) %s/tests/vm/t-%s.py %s\n' \
 		'$(CURDIR)' '$(basename $(notdir $@))' '$(notdir $(@D))' >$@ && chmod +x $@
 
-# Domain controllers with the Samba of these suites; make check has what shows most.
+# Domain controllers with the Samba of these suites; make check has the first.
 samba_suites  := bookworm trixie
 samba_names   := $(patsubst tests/samba/t-%.py,%,$(wildcard tests/samba/t-*.py))
 samba_tests   := $(foreach s,$(samba_suites),$(samba_names:%=$(O)/check/$(s)/samba-%.t))
-samba_checked := $(O)/check/bookworm/samba-rollback.t
+samba_checked := $(samba_names:%=$(O)/check/bookworm/samba-%.t)
 
 $(samba_tests): Makefile
 	@mkdir -p $(@D)
@@ -416,7 +416,7 @@ check: all modules $(vm_programs) $(unit_tests) $(tried) $(bench:%=$(O)/%) $(vm_
 
 # The hooks, also where that takes longer.
 check-hooks: export VMGEN_LONG := 1
-check-hooks: all module-6.1 $(vm_programs) $(samba_tests) $(long_tests)
+check-hooks: all module-6.1 module-6.12-trixie $(vm_programs) $(samba_tests) $(long_tests)
 	$(call prove,$(long_tests) $(samba_tests))
 
 check-debug: all module-debug $(vm_programs) $(debug_tests)

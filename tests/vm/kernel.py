@@ -51,6 +51,8 @@ KERNELS = {
     "6.1-arm64": Source(BOOKWORM, r"6\.1\.0-\d+-arm64", chroot=True, arch="arm64"),
     "6.12-arm64": Source(BOOKWORM, r"6\.12\.\d+\+deb12(\.\d+)?-arm64", chroot=True,
                          arch="arm64"),
+    # Debian 13's own, where the whole Debian is of interest.
+    "6.12-trixie": Source(TRIXIE, r"6\.12\.\d+\+deb13(\.\d+)?-amd64", chroot=True),
     "7.2": Source(TRIXIE, r"7\.2\.\d+\+deb13(\.\d+)?-amd64", chroot=True),
     # Of whatever series that is: 7.3 when this was written.
     "newest": Source(TRIXIE, r"\d+\.\d+\.\d+\+deb13(\.\d+)?-amd64", chroot=True),

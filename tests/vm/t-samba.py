@@ -17,6 +17,8 @@ from scenario import new_guid, say
 
 PACKAGES = ("samba-ad-dc", "samba-ad-provision", "ldb-tools")
 UNIT = "samba-ad-dc.service"
+FREEZE = f"/sys/fs/cgroup/system.slice/{UNIT}/cgroup.freeze"
+PROGRAM = "/usr/local/lib/vmgen/samba_ad"
 DIRECTORY = "/var/lib/samba/private/sam.ldb"
 # Not what would only wait for a network, nor what takes an emulated machine minutes: the making
 # of TLS keys does.
@@ -189,6 +191,25 @@ def check_journal(g, t):
         t.ok(re.search(rf"\b{number}\b", journal), f"the journal has event {number}")
 
 
+def check_broken(snapshot, guid, invocation, t):
+    """The hooks' program cannot be run."""
+    with snapshot.clone(guid=guid) as c:
+        c.run(f"mv {PROGRAM} /root; sync")
+        broken = c.snapshot()
+    with broken.clone(guid=new_guid()) as c:
+        c.execute("vmgenctl wait --settled 1", timeout=600)
+        t.equal(c.run(f"cat {FREEZE}").strip(), "1", "without its program Samba stays frozen")
+        t.ok("journalctl -u vmgend" in c.execute("vmgenctl status")[1],
+             "vmgenctl status says where to look")
+        way = re.search(f"{UNIT} stays frozen .*: (vmgend-samba-ad repair)",
+                        c.run("journalctl -q -b -u vmgend -o cat"))
+        if t.ok(way, "which names the command for when it can be run again"):
+            c.run(f"mv /root/{pathlib.Path(PROGRAM).name} {PROGRAM}; {way.group(1)}", timeout=600)
+            new, generation = identity(c)
+            t.ok(new != invocation and generation == c.guid(), "which repairs")
+            t.equal(c.run(f"systemctl is-active {UNIT}").strip(), "active", "and starts it")
+
+
 def check_booted(debian, disk, invocation, lost, t):
     """Its disk went back while it was off: nothing is served before the repair."""
     with debian.boot(new_guid(), disk, memory=MEMORY) as g:
@@ -232,6 +253,7 @@ def scenario(kernel, t):
     lost = run_lost(snapshot, guid, invocation, t)
     check_restored(snapshot, invocation, lost, t)
     if os.environ.get("VMGEN_LONG"):
+        check_broken(snapshot, guid, invocation, t)
         check_booted(debian, snapshot.disk, invocation, lost, t)
         check_copied(debian, snapshot.disk, invocation, t)
 
