@@ -65,10 +65,10 @@ def count(g):
 def set_up(g):
     connect(g)
     serve(g, "first", 10)
-    g.run(START, timeout=180)
+    g.run(START, timeout=300)
     for i, name in enumerate(CLIENTS):
-        g.wait_for(f"ip -4 -o addr show {name} | grep -q 'inet 10.7.{i}.1[0-9]/'")
-    g.run("vmgenctl wait --settled --timeout 60; sync", timeout=90)
+        g.wait_for(f"ip -4 -o addr show {name} | grep -q 'inet 10.7.{i}.1[0-9]/'", 300)
+    g.run("vmgenctl wait --settled --timeout 240; sync", timeout=300)
 
 
 def outcomes(g):
@@ -84,11 +84,11 @@ def check_control(snapshot, guid, t):
 
 
 def check_renewal(c, before, addresses, t):
-    c.run("vmgenctl wait --settled --timeout 90 1", timeout=120)
+    c.run("vmgenctl wait --settled --timeout 240 1", timeout=300)
     t.equal(outcomes(c), {hook: "succeeded" for hook in CLIENTS.values()}, "all hooks succeed")
     for name, hook in CLIENTS.items():
-        c.wait_for(f"test $(grep -c 'DHCPACK(s-{name})' {LOG}) -gt {before[name]}")
-        c.wait_for(f"ip -4 -o addr show {name} | grep -q inet")
+        c.wait_for(f"test $(grep -c 'DHCPACK(s-{name})' {LOG}) -gt {before[name]}", 300)
+        c.wait_for(f"ip -4 -o addr show {name} | grep -q inet", 300)
         t.equal(address(c, name), addresses[name],
                 f"{hook}: the server has confirmed the lease again, with the same address")
     released = c.run(f"grep -c DHCPRELEASE {LOG} || true")
@@ -98,7 +98,7 @@ def check_renewal(c, before, addresses, t):
 
 def check_drill(c, t):
     before = count(c)
-    output = c.run("vmgenctl trigger --timeout 60; sleep 1", timeout=90)
+    output = c.run("vmgenctl trigger --timeout 240; sleep 1", timeout=300)
     t.ok(all(re.search(f"{hook} +succeeded", output) for hook in CLIENTS.values()),
          "a drill succeeds")
     t.equal(count(c), before, "and asks for nothing")
@@ -108,7 +108,7 @@ def check_loss(c, t):
     """What happens where the address went to another machine since the snapshot."""
     c.run("kill $(cat /run/first.pid)")
     serve(c, "second", 50)
-    t.ok(c.execute("vmgenctl trigger --real --timeout 90", timeout=120)[0] != 0,
+    t.ok(c.execute("vmgenctl trigger --real --timeout 240", timeout=300)[0] != 0,
          "networkd does not hear that its lease is refused, which is a failure")
     t.equal(outcomes(c), {hook: "failed" if hook == "40-networkd" else "succeeded"
                           for hook in CLIENTS.values()}, "of its hook alone")
@@ -116,14 +116,15 @@ def check_loss(c, t):
     t.ok(remedy, "whose message names the remedy")
     c.run(remedy.group(1))
     for i, (name, hook) in enumerate(CLIENTS.items()):
-        c.wait_for(f"ip -4 -o addr show {name} | grep -q 'inet 10.7.{i}.5[0-9]/'")
+        c.wait_for(f"ip -4 -o addr show {name} | grep -q 'inet 10.7.{i}.5[0-9]/'", 300)
         t.ok(f"10.7.{i}.5" in address(c, name), f"{hook}: a lease that is lost gives way to another")
 
 
 def check_failure(c, t):
     """Nobody answers."""
     c.run("kill $(cat /run/second.pid); nmcli connection modify nm ipv4.dhcp-timeout 3")
-    status, output = c.execute("VMGEN_EVENT=changed /usr/lib/vmgen/hooks.d/40-NetworkManager")
+    status, output = c.execute("VMGEN_EVENT=changed /usr/lib/vmgen/hooks.d/40-NetworkManager",
+                               timeout=300)
     t.ok(status == 1 and "activation failed" in output,
          "a connection that cannot be activated again is a failure") or t.note(output)
 
