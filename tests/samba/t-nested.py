@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
 # Copyright (C) the vmgen authors
-"""A controller goes back to before earlier repairs: what its partner remembers of those is newer
-by count than what the last repair writes, unless that lifts the version.
+"""A controller goes back to before earlier repairs: what its partner remembers of those, its
+identity and its pool of RIDs, is newer by count than what the last repair writes, unless that lifts
+the version.
 """
 
 import installation
@@ -28,7 +29,7 @@ def lose_two(d, t):
         d.dc2.add(number)
         d.converge()
         d.stop()
-    lost = d.dc2.facts()["invocation"]
+    lost = d.dc2.facts()
     d.dc2.restore("before")
     return lost
 
@@ -44,17 +45,25 @@ def scenario(_suite, t):
            program=(f"{installation.SOURCE}/tests/samba/crippled.py",))
     d.start()
     d.converge()
-    t.equal(d.dc2.facts()["invocation"], lost, "its partner gives it the lost identity back")
+    back = d.dc2.facts()
+    t.equal((back["invocation"], back["pool"]), (lost["invocation"], lost["pool"]),
+            "its partner gives it the lost identity back, and the lost pool of RIDs")
     d.stop()
     status, output = d.dc2.safeguard("verify")
     t.note(output)
-    t.ok(status == 0 and d.dc2.facts()["invocation"] != lost, "verify finds that and mends it")
+    t.ok(status == 0 and d.dc2.facts()["invocation"] != lost["invocation"],
+         "verify finds that and mends it")
 
     d.restore("back")
     identity = repair(d.dc2, t, "the repair after both are lost")
     d.start()
+    # Before it needs a RID, so that it has heard of the lost pool.
+    d.converge()
     d.dc2.add("third")
     d.converge()
+    objects = d.dc2.facts()["objects"]
+    t.ok(objects["third"]["rid"] > lost["pool"][1] >= objects["second"]["rid"],
+         "a new user has a RID from behind the lost pool")
     t.equal(d.dc2.facts()["invocation"], identity, "its identity stays the new one")
     t.equal(d.dc1.facts()["controllers"]["DC2"], identity, "the partner knows it")
     t.equal(d.dc1.has(["third"]), ["third"], "what it writes reaches the partner")

@@ -72,11 +72,14 @@ def change_identity(dc, invocation_id, now):
     lift(dc, dc.ntds_dn, "invocationId", now)
 
 
-def discard_pools(dc):
+def discard_pools(dc, now):
     rid_set = dc.rid_set_dn()
     if rid_set:
         # This is how Samba writes that there is none yet.
         modify(dc, rid_set, dict.fromkeys(POOLS, "0"))
+        # The only one of them that is replicated: the RID master writes it. What that grants is
+        # dropped until it has heard of this version, so a pool or a few of them are lost.
+        lift(dc, rid_set, POOLS[0], now)
 
 
 def raise_available(dc, now):
@@ -110,7 +113,7 @@ def transaction(dc, work, *arguments):
 
 def new_identity(dc, invocation_id, now):
     change_identity(dc, invocation_id, now)
-    discard_pools(dc)
+    discard_pools(dc, now)
     if dc.is_rid_master:
         raise_available(dc, now)
 
