@@ -10,7 +10,7 @@ import samba
 import samba.param
 from samba import dsdb
 from samba.auth import system_session
-from samba.dcerpc import drsblobs, misc
+from samba.dcerpc import drsblobs, misc, security
 from samba.ndr import ndr_unpack
 from samba.samdb import SamDB
 
@@ -79,10 +79,10 @@ class Controller:
     def dn(self, text):
         return ldb.Dn(self.samdb, str(text))
 
-    def search(self, base, attributes, scope=ldb.SCOPE_BASE, expression=None):
+    def search(self, base, attributes, scope=ldb.SCOPE_BASE, expression=None, controls=None):
         try:
             return self.samdb.search(base=base, scope=scope, attrs=attributes,
-                                     expression=expression)
+                                     expression=expression, controls=controls)
         except ldb.LdbError as e:
             raise Refusal(f"{self.path}: {base} cannot be read ({message(e)}); samba-tool dbcheck "
                           "tells more") from None
@@ -118,8 +118,32 @@ class Controller:
 
     def rid_pool(self):
         """(first, last) RID that the RID master has not given out."""
-        value = int(self.value(self.rid_manager_dn, "rIDAvailablePool"))
-        return value & 0xFFFFFFFF, value >> 32
+        return span(self.value(self.rid_manager_dn, "rIDAvailablePool"))
+
+    def rids(self):
+        """Those of all objects of the domain, deleted ones included."""
+        domain = security.dom_sid(self.samdb.get_domain_sid())
+        found = self.search(self.samdb.get_default_basedn(), ["objectSid"], ldb.SCOPE_SUBTREE,
+                            "(objectSid=*)", ["show_recycled:1"])
+        sids = [ndr_unpack(security.dom_sid, bytes(r["objectSid"][0])) for r in found]
+        return {sid.split()[1] for sid in sids if sid.num_auths and sid.split()[0] == domain}
+
+    def pools(self, own):
+        """[(first, last)] of the RIDs that were given out last, to this controller or others."""
+        found = self.search(self.samdb.get_default_basedn(), ["rIDAllocationPool"],
+                            ldb.SCOPE_SUBTREE, "(&(objectClass=rIDSet)(rIDAllocationPool=*))")
+        rid_set = self.rid_set_dn()
+        return [span(r["rIDAllocationPool"][0]) for r in found if (r.dn == rid_set) == own]
+
+    def unused(self):
+        """[(first, last)] of the RIDs that it holds and has not used."""
+        rid_set = self.rid_set_dn()
+        if not rid_set:
+            return []
+        found = self.search(rid_set, ["rIDPreviousAllocationPool", "rIDNextRID"])[0]
+        previous = span(found.get("rIDPreviousAllocationPool", [0])[0])
+        last_used = int(found.get("rIDNextRID", [0])[0])
+        return [(last_used + 1, previous[1])] + [p for p in self.pools(True) if p != previous]
 
     def usn(self):
         return int(self.value(self.dn(""), "highestCommittedUSN"))
@@ -149,6 +173,11 @@ class Controller:
         """The time that new versions are made of: a machine that was just resumed may think it
         is still then, but not before what it has written itself."""
         return max(time.time(), self.newest())
+
+
+def span(value):
+    """(first, last) of a range of RIDs as it is stored."""
+    return int(value) & 0xFFFFFFFF, int(value) >> 32
 
 
 def unix(nttime):

@@ -5,8 +5,8 @@
 import contextlib
 import os
 
-from samba_ad import decision, ends, generation, holders, options as command_line, origin, report, \
-    resync
+from samba_ad import decision, ends, generation, holders, loss, options as command_line, origin, \
+    report, resync
 from samba_ad.fence import Fence
 from samba_ad.log import say
 from samba_ad.state import State
@@ -92,10 +92,11 @@ class Program:
             if not expected:
                 raise ends.NotApplicable("no repair was made that could be checked")
             dc, current = self.controller(), generation.read(self.options.guid_file)
+            from samba_ad import repair
             if current and dc.generation_id() != current.bytes:
                 say("the generation ID has changed again, which is for another repair")
                 return
-            found = lost(dc, expected)
+            found = loss.find(dc, expected)
             say(found or f"the repair has lasted: {dc.name} still has the invocationId "
                          f"{expected[0]}")
             if self.options.dry_run:
@@ -103,6 +104,8 @@ class Program:
             if found:
                 decision.refuse_many(self.state)
                 self.mend(current, self.services.take_down)
+            elif dc.is_rid_master:
+                repair.pass_taken(dc)
         if found:
             self.bring_up()
         elif resync.run(dc.name, self.state, self.options.configfile):
@@ -222,19 +225,6 @@ class Program:
         except ends.Failure as e:
             say(str(e))
             return e.status
-
-
-def lost(dc, expected):
-    """What of a repair is not in the database any more, or None."""
-    invocation_id, first = expected
-    if dc.invocation_id() != invocation_id:
-        return (f"{dc.name} has the invocationId {dc.invocation_id()} instead of the new one, "
-                f"{invocation_id}: replication brought it back, so the repair is repeated")
-    if first and dc.is_rid_master and dc.rid_pool()[0] < first:
-        return (f"the RIDs from {dc.rid_pool()[0]} on are available again, although those from "
-                f"{first} on were the first: replication brought that back, so the repair is "
-                "repeated")
-    return None
 
 
 def main(arguments=None):

@@ -82,18 +82,35 @@ def discard_pools(dc, now):
         lift(dc, rid_set, POOLS[0], now)
 
 
-def raise_available(dc, now):
+def taken(dc):
+    """How many of the RIDs that count as available are not, by what this controller knows: whole
+    pools."""
+    highest = max([last for own in (True, False) for _, last in dc.pools(own)] + [*dc.rids()])
+    return POOL_SIZE * -(-max(0, highest + 1 - dc.rid_pool()[0]) // POOL_SIZE)
+
+
+def leave_out(dc, count):
     first, last = dc.rid_pool()
-    left_out = POOL_SIZE * (LEAST_POOLS + secrets.randbelow(MOST_POOLS - LEAST_POOLS + 1))
-    if first + left_out + POOL_SIZE > last:
+    if first + count + POOL_SIZE > last:
         raise Refusal(f"only {last - first} RIDs are left in the domain, too few to leave out "
-                      f"{left_out}")
+                      f"{count}")
     modify(dc, dc.rid_manager_dn, {"rIDAvailablePool": (str(last << 32 | first),
-                                                        str(last << 32 | first + left_out))})
+                                                        str(last << 32 | first + count))})
+
+
+def raise_available(dc, now):
+    leave_out(dc, taken(dc) + POOL_SIZE * (
+        LEAST_POOLS + secrets.randbelow(MOST_POOLS - LEAST_POOLS + 1)))
     # Takes a pool at once, so that the RID Set is never seen without one.
     if dc.rid_set_dn():
         dc.samdb.allocate_rid()
     lift(dc, dc.rid_manager_dn, "rIDAvailablePool", now)
+
+
+def leave_out_taken(dc, now):
+    if count := taken(dc):
+        leave_out(dc, count)
+        lift(dc, dc.rid_manager_dn, "rIDAvailablePool", now)
 
 
 def transaction(dc, work, *arguments):
@@ -116,6 +133,17 @@ def new_identity(dc, invocation_id, now):
     discard_pools(dc, now)
     if dc.is_rid_master:
         raise_available(dc, now)
+
+
+def pass_taken(dc):
+    """For a RID master to which the partners have told what was lost: an earlier repair, which it
+    does not remember, may have left out more than the last one. Samba may run."""
+    before = dc.rid_pool()[0]
+    transaction(dc, leave_out_taken, dc.now())
+    first = dc.rid_pool()[0]
+    if first != before:
+        log.event(log.RID_POOL_INVALIDATED, f"the partners know RIDs behind {before}, so the next "
+                  f"that are given out begin at {first}")
 
 
 def record(dc, generation):
