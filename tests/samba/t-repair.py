@@ -9,8 +9,10 @@ import time
 
 import installation
 from alone import MANAGER, Alone
+from controller import BASE
 
 POOL = 500
+RID_SET = f"CN=RID Set,CN=DC1,OU=Domain Controllers,{BASE}"
 YEAR_2000 = 946_684_800
 OTHER = "5a5a5a5a-0000-4000-8000-000000000001"
 # No repair may need more of them.
@@ -77,12 +79,20 @@ def repair(dc, t):
     t.equal(dc.errors(), 0, "dbcheck finds no error")
     t.ok("nothing to repair" in dc.must("repair"), "another run has nothing to do")
     t.ok("has lasted" in dc.must("verify"), "verify finds that it has lasted")
+    t.equal(dc.safeguard("verify")[0], 77, "and has nothing to do after that")
     t.ok(dc.make_user("after") >= before["available"][0] + 100 * POOL,
          "the next user has a RID from behind those left out")
 
 
+def again(dc):
+    dc.restore("adopted")
+    dc.new_id()
+    dc.must("repair")
+    return dc.facts()
+
+
 def verify(dc, t):
-    repaired = dc.facts()
+    repaired = again(dc)
     dc.replace(dc.ntds, "invocationId", OTHER)
     t.ok("replication brought it back" in dc.must("verify", "--dry-run"),
          "verify: another invocationId is found")
@@ -92,6 +102,31 @@ def verify(dc, t):
     dc.replace(MANAGER, "rIDAvailablePool", (repaired["available"][1] << 32) + 2100)
     dc.must("verify")
     t.ok(dc.facts()["available"][0] >= 2100 + 100 * POOL, "so it is if the RIDs were brought back")
+
+
+def lost_pool(dc, t):
+    repaired = again(dc)
+    rid = dc.make_user("owner")
+    dc.replace(RID_SET, "rIDAllocationPool", (rid + POOL - 1 << 32) + rid)
+    t.ok(f"the RID {rid} " in dc.must("verify", "--dry-run"), "verify: a lost pool is found")
+    dc.must("verify")
+    after = dc.facts()
+    t.ok(after["invocation"] != repaired["invocation"] and after["pool"][0] > rid,
+         "and the repair repeated")
+    t.ok(dc.make_user("other") > rid, "so that no RID is given twice")
+
+
+def reboot(dc, t):
+    """Before the check, of which only files tell then."""
+    repaired = again(dc)
+    dc.replace(dc.ntds, "invocationId", OTHER)
+    before = dc.facts()
+    t.ok("replication brought it back" in dc.must("before-start", "--dry-run"),
+         "before-start: so it is when Samba starts before it was checked")
+    t.equal(dc.facts(), before, "nothing is changed yet")
+    dc.must("before-start")
+    t.ok(dc.facts()["invocation"] not in (repaired["invocation"], OTHER), "and then it is")
+    t.ok("has lasted" in dc.must("verify"), "and lasts")
 
 
 def copies(dc, t):
@@ -166,6 +201,8 @@ def scenario(_suite, t):
     rehearse(dc, t)
     repair(dc, t)
     verify(dc, t)
+    lost_pool(dc, t)
+    reboot(dc, t)
     copies(dc, t)
     for method in ("transaction_commit", "modify"):
         for when in ("before", "after"):

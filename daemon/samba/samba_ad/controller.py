@@ -72,6 +72,8 @@ class Controller:
         self.ntds_dn = self.dn(samdb.get_dsServiceName())
         self.computer_dn = self.dn(self.value(self.ntds_dn.parent(), "serverReference"))
         self.name = self.ntds_dn.parent().get_component_value(0)
+        # Another one after each join.
+        self.guid = str(ndr_unpack(misc.GUID, bytes(self.value(self.ntds_dn, "objectGUID"))))
         self.rid_manager_dn = self.dn(self.value(samdb.get_default_basedn(), "rIDManagerReference"))
         owner = self.dn(self.value(self.rid_manager_dn, "fSMORoleOwner"))
         self.is_rid_master = owner == self.ntds_dn
@@ -101,6 +103,13 @@ class Controller:
         found = self.search(self.samdb.get_config_basedn(), ["cn"], ldb.SCOPE_SUBTREE,
                             "(|(objectClass=nTDSDSA)(objectClass=nTDSDSARO))")
         return [r.dn for r in found if r.dn != self.ntds_dn]
+
+    def pulls(self):
+        """{partner: when the domain was last replicated from it}; by which clock does not
+        matter, as long as it differs."""
+        found = self.values(self.samdb.get_default_basedn(), "repsFrom")
+        blobs = [ndr_unpack(drsblobs.repsFromToBlob, value).ctr for value in found]
+        return {str(blob.source_dsa_obj_guid): blob.last_success for blob in blobs}
 
     def rid_set_dn(self):
         """None: it was never given one."""

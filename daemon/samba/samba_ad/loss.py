@@ -6,7 +6,7 @@ some of that may count as newer."""
 
 def find(dc, expected):
     """What is not as the repair has left it, or None."""
-    invocation_id, first = expected
+    invocation_id, first = expected.invocation_id, expected.rid_pool
     if dc.invocation_id() != invocation_id:
         return (f"{dc.name} has the invocationId {dc.invocation_id()} instead of the new one, "
                 f"{invocation_id}: replication brought it back, so the repair is repeated")
@@ -18,6 +18,11 @@ def find(dc, expected):
         return (f"{dc.name} would give the RID {twice} to a new object, but it is taken: "
                 "replication brought a lost pool back, so the repair is repeated")
     return None
+
+
+def silent_partners(dc, expected):
+    """Whether some partner has not been replicated from since the repair. It may know more."""
+    return any(expected.pulls.get(partner) == when for partner, when in dc.pulls().items())
 
 
 def given_twice(dc):

@@ -9,12 +9,16 @@ from samba_ad import decision, ends, generation, holders, loss, options as comma
     report, resync
 from samba_ad.fence import Fence
 from samba_ad.log import say
-from samba_ad.state import State
+from samba_ad.state import State, boot_id
 from samba_ad.units import Services
 
 # At these events the system may be at a point of its boot at which nothing may wait for a unit,
 # and no later hook runs.
 EARLY = ("boot-changed", "unknown")
+
+
+# A partner may be down when the repair is checked, and is tried again a minute later.
+MOST_ATTEMPTS = 60
 
 
 class Program:
@@ -85,31 +89,66 @@ class Program:
             self.services.bring_up(wait=False, but=[self.options.unit])
 
     def verify(self):
-        self.controller_class()
+        try:
+            again = self.check_repair()
+        except ends.NoRights:
+            raise
+        except (ends.Failure, OSError):
+            # It may go away, and nobody else would look again.
+            self.arm_check()
+            raise
+        if again:
+            self.arm_check()
+
+    def check_repair(self):
+        """Returns whether to do it again."""
         with self.lock():
             self.require_unfenced()
             expected = self.state.expected()
             if not expected:
                 raise ends.NotApplicable("no repair was made that could be checked")
-            dc, current = self.controller(), generation.read(self.options.guid_file)
-            from samba_ad import repair
+            if not self.options.dry_run:
+                self.state.expect(expected._replace(attempts=expected.attempts + 1))
+            dc = self.controller_class()(self.options.configfile)
+            current = generation.read(self.options.guid_file)
             if current and dc.generation_id() != current.bytes:
                 say("the generation ID has changed again, which is for another repair")
-                return
-            found = loss.find(dc, expected)
-            say(found or f"the repair has lasted: {dc.name} still has the invocationId "
-                         f"{expected[0]}")
+                return False
+            from samba_ad import repair
+            silent = loss.silent_partners(dc, expected)
+            found = self.lost(dc)
             if self.options.dry_run:
-                return
+                return False
             if found:
-                decision.refuse_many(self.state)
                 self.mend(current, self.services.take_down)
             elif dc.is_rid_master:
                 repair.pass_taken(dc)
         if found:
             self.bring_up()
-        elif resync.run(dc.name, self.state, self.options.configfile):
-            self.arm_check()
+            return False
+        return self.finish(dc, expected.invocation_id, silent)
+
+    def finish(self, dc, invocation_id, silent):
+        """What the partners have to do; returns as check_repair()."""
+        left = resync.run(dc.name, self.state.resync(), self.options.configfile)
+        with self.lock():
+            expected = self.state.expected()
+            if not expected or expected.invocation_id != invocation_id:
+                # Another repair was made, and looks after itself.
+                return False
+            self.state.set_resync(left)
+            if silent:
+                say("some partner has not been replicated from since the repair")
+            if not silent and not left:
+                say(f"the repair has lasted: {dc.name} still has the invocationId {invocation_id}")
+            elif expected.attempts < MOST_ATTEMPTS:
+                return True
+            else:
+                say("that is not tried again; when all partners answer, run the commands above, "
+                    "and: samba-tool drs showrepl")
+                self.state.set_resync([])
+            self.state.forget_expected()
+            return False
 
     # --- What they have in common -------------------------------------------------------------
 
@@ -127,7 +166,7 @@ class Program:
             verdict = decision.verdict(dc, current, changed)
         if verdict != decision.Verdict.REPAIR:
             say(f"{dc.name} of {dc.domain}: {verdict.value}")
-            self.settle(dc, current, verdict == decision.Verdict.ADOPT)
+            self.settle(dc, current, verdict == decision.Verdict.ADOPT, take_down)
             return
         hint, intent = origin.told(current, self.options) if current else ("", "")
         decision.announce(dc, current, hint, intent)
@@ -147,7 +186,7 @@ class Program:
         holders.require_none(dc.path)
         if self.event == "changed" or self.options.unit in self.state.taken_down():
             # Before, because nothing tells of it any more when the repair is on record.
-            self.state.set_resync(0, resync.pairs(dc))
+            self.state.set_resync(resync.pairs(dc))
         repair.apply(dc, current, self.state)
         self.state.forget_change()
         self.arm_check()
@@ -160,13 +199,40 @@ class Program:
         if self.event == "changed":
             self.state.note_change()
 
-    def settle(self, dc, current, adopt):
+    def settle(self, dc, current, adopt, take_down):
         from samba_ad import repair
+        # A reboot soon after a repair, before it was checked.
+        found = self.lost(dc)
         if self.options.dry_run:
+            return
+        if found:
+            self.mend(current, take_down)
             return
         if adopt:
             repair.record(dc, current)
         self.state.forget_change()
+        expected = self.state.expected()
+        if expected and expected.boot != boot_id():
+            self.state.expect(expected._replace(boot=boot_id()))
+            self.arm_check()
+
+    def lost(self, dc):
+        """Whether a repair that was not found to have lasted yet has to be repeated."""
+        expected = self.state.expected()
+        if not expected:
+            return False
+        if expected.ntds != dc.guid:
+            say(f"{dc.name} was joined anew since the last repair")
+            if not self.options.dry_run:
+                self.state.forget_expected()
+                self.state.set_resync([])
+            return False
+        found = loss.find(dc, expected)
+        if found:
+            say(found)
+            if not self.options.force:
+                decision.refuse_many(self.state)
+        return found is not None
 
     def lift_fence(self):
         if self.options.dry_run or not self.options.force:

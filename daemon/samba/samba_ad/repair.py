@@ -16,6 +16,7 @@ from samba_ad import log
 from samba_ad.controller import message
 from samba_ad.ends import Refusal
 from samba_ad.generation import short
+from samba_ad.state import Expected, boot_id
 
 POOLS = ("rIDAllocationPool", "rIDPreviousAllocationPool", "rIDNextRID")
 # Samba's own, see ridalloc.c there.
@@ -155,7 +156,7 @@ def record(dc, generation):
 
 def apply(dc, generation, state):
     """generation: None if there is no ID to record."""
-    old, usn, now = dc.invocation_id(), dc.usn(), dc.now()
+    old, usn, now, pulls = dc.invocation_id(), dc.usn(), dc.now(), dc.pulls()
     new = str(uuid.UUID(bytes=secrets.token_bytes(16), version=4))
     log.event(log.ACTIONS, "; ".join(plan(dc)))
     state.add_repair()
@@ -165,6 +166,6 @@ def apply(dc, generation, state):
     first = dc.rid_pool()[0] if dc.is_rid_master else None
     log.event(log.RID_POOL_INVALIDATED, "the RID pools were discarded" +
               (f", and the next that is given out begins at {first}" if first else ""))
-    state.expect(new, first)
+    state.expect(Expected(dc.guid, new, first, pulls, 0, boot_id()))
     if generation:
         record(dc, generation)

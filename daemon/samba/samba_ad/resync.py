@@ -10,8 +10,6 @@ from samba_ad.log import say
 
 # A large domain over a slow line.
 SECONDS = 3600
-# They may be down, and are tried again a minute later.
-MOST_ATTEMPTS = 60
 
 
 def pairs(dc):
@@ -48,15 +46,6 @@ def replicate(name, pair, configfile):
     return True
 
 
-def run(dc_name, state, configfile):
-    """Does what is left to do; returns whether to try again later."""
-    attempts, left = state.resync()
-    if not left:
-        return False
-    left = [pair for pair in left if not replicate(dc_name, pair, configfile)]
-    state.set_resync(attempts + 1, left)
-    if left and attempts + 1 >= MOST_ATTEMPTS:
-        say("that is not tried again; run the commands above when these partners answer")
-        state.set_resync(0, [])
-        return False
-    return bool(left)
+def run(dc_name, pairs, configfile):
+    """Those that did not work: the partners may be down."""
+    return [pair for pair in pairs if not replicate(dc_name, pair, configfile)]

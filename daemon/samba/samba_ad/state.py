@@ -4,6 +4,7 @@
 domain controller and is rolled back with it, so nothing here decides whether a repair is due:
 the record that does is in the database (msDS-GenerationId)."""
 
+import collections
 import json
 import os
 import time
@@ -13,6 +14,9 @@ from samba_ad.log import say
 
 BOOT_ID = "/proc/sys/kernel/random/boot_id"
 DAY = 86400
+# ntds: the controller, by the objectGUID of its NTDS Settings; boot: in which the check was
+# arranged; rid_pool: None but of a RID master; pulls: see Controller.pulls().
+Expected = collections.namedtuple("Expected", "ntds invocation_id rid_pool pulls attempts boot")
 
 
 class State:
@@ -59,40 +63,42 @@ class State:
 
     # --- What the check a minute later has to find --------------------------------------------
 
-    def expect(self, invocation_id, rid_pool):
-        values = {"invocation_id": invocation_id, "rid_pool": rid_pool}
-        self.write("expected", json.dumps(values) + "\n")
+    def expect(self, expected):
+        self.write("expected", json.dumps(expected._asdict()) + "\n")
 
     def expected(self):
-        """(invocation ID, first RID of the pool or None), or None."""
+        """Expected, or None."""
         text = file.read(self.path("expected"))
         if text is None:
             return None
         try:
-            values = json.loads(text)
-            return str(values["invocation_id"]), values["rid_pool"] and int(values["rid_pool"])
-        except (ValueError, TypeError, KeyError):
+            found = Expected(**json.loads(text))
+            return found._replace(rid_pool=found.rid_pool and int(found.rid_pool),
+                                  pulls=dict(found.pulls), attempts=int(found.attempts))
+        except (ValueError, TypeError):
             say(f"{self.path('expected')} is damaged, and was removed")
-            file.remove(self.path("expected"))
+            self.forget_expected()
             return None
+
+    def forget_expected(self):
+        file.remove(self.path("expected"))
 
     # --- What the partners have to take once more ---------------------------------------------
 
-    def set_resync(self, attempts, pairs):
+    def set_resync(self, pairs):
         if pairs:
-            self.write("resync", json.dumps({"attempts": attempts, "pairs": pairs}) + "\n")
+            self.write("resync", json.dumps(pairs) + "\n")
         else:
             file.remove(self.path("resync"))
 
     def resync(self):
-        """(attempts, pairs)"""
         try:
-            values = json.loads(file.read(self.path("resync")) or '{"attempts": 0, "pairs": []}')
-            return int(values["attempts"]), [(str(h), str(c)) for h, c in values["pairs"]]
-        except (ValueError, TypeError, KeyError):
+            pairs = json.loads(file.read(self.path("resync")) or "[]")
+            return [(str(host), str(context)) for host, context in pairs]
+        except (ValueError, TypeError):
             say(f"{self.path('resync')} is damaged, and was removed")
             file.remove(self.path("resync"))
-            return 0, []
+            return []
 
     # --- A change that was seen while Samba ran, and is not answered yet ----------------------
 
