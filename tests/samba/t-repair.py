@@ -5,15 +5,30 @@
 run and a check do, and what is left when it is killed in the middle.
 """
 
+import shutil
+import subprocess
 import time
 
 import installation
-from alone import MANAGER, Alone
+from alone import MANAGER, SERVER, Alone
 from controller import BASE
 
 POOL = 500
 RID_SET = f"CN=RID Set,CN=DC1,OU=Domain Controllers,{BASE}"
 YEAR_2000 = 946_684_800
+CLONED = {"VMGEN_EVENT": "changed", "VMGEN_HINT": "unknown", "VMGEN_INTENT": "clone"}
+PARTNER = f"""dn: CN=DC9,{SERVER},{BASE}
+changetype: add
+objectClass: server
+dNSHostName: dc9.vmgen.test
+
+dn: CN=NTDS Settings,CN=DC9,{SERVER},{BASE}
+changetype: add
+objectClass: nTDSDSA
+invocationId: 5a5a5a5a-0000-4000-8000-000000000009
+msDS-hasMasterNCs: {BASE}
+
+"""
 OTHER = "5a5a5a5a-0000-4000-8000-000000000001"
 # No repair may need more of them.
 MOST_WRITES = 20
@@ -184,12 +199,40 @@ def unseen(dc, t):
     t.ok(dc.facts()["invocation"] != before,
          "no ID on record, but a change was seen while Samba ran: repaired")
     dc.restore("fresh")
-    status, output = dc.safeguard("repair", VMGEN_EVENT="changed", VMGEN_HINT="unknown",
-                                  VMGEN_INTENT="clone")
+    dc.modify(PARTNER)
+    status, output = dc.safeguard("repair", **CLONED)
     t.equal(status, 10, "not where it is refused")
     dc.fence.unlink()
     output = dc.must("before-start", "--intent=restore")
     t.ok("1109" in output, "and the next start still knows")
+    t.ok("dc9.vmgen.test" in (state(dc) / "resync").read_text("ascii"),
+         "and has the partner take what was written meanwhile")
+
+
+def state(dc):
+    return installation.path(f"{dc.directory}/vmgen/samba-ad")
+
+
+def other_data(dc, t):
+    """A change that was noted is not one of another database."""
+    dc.restore("fresh")
+    t.equal(dc.safeguard("repair", "--configfile=/etc/samba/smb.conf", **CLONED)[0], 77,
+            "a change of a file server: nothing to do")
+    t.equal(dc.safeguard("repair", **CLONED)[0], 10, "one of a clone: refused")
+    t.ok((state(dc) / "changed").exists(), "the change is noted")
+    dc.fence.unlink()
+    directory = installation.path(dc.directory)
+    kept = directory.with_name("vmgen")
+    subprocess.run(["mv", directory / "vmgen", kept], check=True)
+    shutil.rmtree(directory)
+    other = Alone()
+    other.id = dc.id
+    subprocess.run(["mv", kept, directory / "vmgen"], check=True)
+    output = other.must("before-start", "--intent=clone")
+    t.ok("adopted" in output, "a controller that was joined anew is not refused")
+    t.ok(not (state(other) / "changed").exists(), "and the change is forgotten")
+    other.safeguard("repair", "--configfile=/etc/samba/smb.conf", **CLONED)
+    t.ok(not (state(other) / "changed").exists(), "a file server notes none")
 
 
 def scenario(_suite, t):
@@ -208,6 +251,7 @@ def scenario(_suite, t):
         for when in ("before", "after"):
             kill(dc, t, method, when)
     unseen(dc, t)
+    other_data(dc, t)
 
 
 if __name__ == "__main__":

@@ -154,11 +154,15 @@ class Program:
 
     def treat(self, take_down):
         """Decides, and adopts or repairs."""
-        dc = self.controller()
         from samba_ad import repair
-        decision.require_writable(dc)
+        try:
+            dc = self.controller()
+            decision.require_writable(dc)
+        except ends.NotApplicable:
+            self.forget_change()
+            raise
         current = generation.read(self.options.guid_file)
-        changed = self.state.change_noted() or self.event == "changed"
+        changed = self.change_noted(dc)
         if not self.options.force:
             decision.require_id(current, changed)
         verdict = decision.Verdict.REPAIR
@@ -184,11 +188,11 @@ class Program:
         # Opened anew: what Samba wrote until now is part of what has to be mended.
         dc = self.controller()
         holders.require_none(dc.path)
-        if self.event == "changed" or self.options.unit in self.state.taken_down():
+        if self.change_noted(dc) or self.options.unit in self.state.taken_down():
             # Before, because nothing tells of it any more when the repair is on record.
             self.state.set_resync(resync.pairs(dc))
         repair.apply(dc, current, self.state)
-        self.state.forget_change()
+        self.forget_change()
         self.arm_check()
 
     def arm_check(self):
@@ -196,8 +200,17 @@ class Program:
 
     def note_change(self):
         """For a database that has no ID on record to compare with."""
-        if self.event == "changed":
+        if self.event == "changed" and not self.options.dry_run:
             self.state.note_change()
+
+    def change_noted(self, dc):
+        if not self.options.dry_run:
+            self.state.assign_change(dc.guid)
+        return self.event == "changed" or self.state.change_noted(dc.guid)
+
+    def forget_change(self):
+        if not self.options.dry_run:
+            self.state.forget_change()
 
     def settle(self, dc, current, adopt, take_down):
         from samba_ad import repair
@@ -210,7 +223,7 @@ class Program:
             return
         if adopt:
             repair.record(dc, current)
-        self.state.forget_change()
+        self.forget_change()
         expected = self.state.expected()
         if expected and expected.boot != boot_id():
             self.state.expect(expected._replace(boot=boot_id()))

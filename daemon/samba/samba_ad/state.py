@@ -103,10 +103,16 @@ class State:
     # --- A change that was seen while Samba ran, and is not answered yet ----------------------
 
     def note_change(self):
-        self.write("changed", boot_id() + "\n")
+        """Before the database may be opened, so of whatever controller is found there next."""
+        self.write("changed", "\n")
 
-    def change_noted(self):
-        return file.read(self.path("changed")) is not None
+    def assign_change(self, ntds):
+        """To this controller: one that is joined later has other data."""
+        if file.read(self.path("changed")) == "\n":
+            self.write("changed", ntds + "\n")
+
+    def change_noted(self, ntds):
+        return file.read(self.path("changed")) in ("\n", ntds + "\n")
 
     def forget_change(self):
         file.remove(self.path("changed"))
