@@ -5,15 +5,20 @@
 run and a check do, and what is left when it is killed in the middle.
 """
 
+import hashlib
+import json
 import shutil
 import subprocess
 import time
+import uuid
 
 import installation
 from alone import MANAGER, SERVER, Alone
 from controller import BASE
 
 POOL = 500
+DAY = 86400
+HASHED = b"vmgen generation ID hash v1\0"
 RID_SET = f"CN=RID Set,CN=DC1,OU=Domain Controllers,{BASE}"
 YEAR_2000 = 946_684_800
 CLONED = {"VMGEN_EVENT": "changed", "VMGEN_HINT": "unknown", "VMGEN_INTENT": "clone"}
@@ -209,6 +214,27 @@ def unseen(dc, t):
          "and has the partner take what was written meanwhile")
 
 
+def seen_by_vmgend(dc, t):
+    """A change that it has on record, of before this program was installed."""
+    program = installation.path("/usr/local/bin/vmgenctl")
+    program.write_text("#!/bin/sh\n[ $2 != history ] || cat /srv/history\n", "ascii")
+    program.chmod(0o755)
+    now = time.time()
+    for when, intent, status, word in (
+            (now - DAY, "clone", 0, "adopted"), (now, "clone", 10, "said that this is a clone"),
+            (now, "restore", 0, "1109")):
+        dc.restore("fresh")
+        run = {"id_hash": hashlib.sha256(HASHED + uuid.UUID(dc.id).bytes_le).hexdigest(),
+               "event": "boot-changed", "hint": "unknown", "intent": intent,
+               "detected_usec": int(when * 1_000_000)}
+        installation.path("/srv/history").write_text(json.dumps(run) + "\n", "ascii")
+        got, output = dc.safeguard("before-start")
+        age = "before the controller was made" if when < now else "since then"
+        t.ok(got == status and word in output,
+             f"no ID on record, but vmgend knows a {intent} of {age}: {word}") or t.note(output)
+    program.unlink()
+
+
 def state(dc):
     return installation.path(f"{dc.directory}/vmgen/samba-ad")
 
@@ -251,6 +277,7 @@ def scenario(_suite, t):
         for when in ("before", "after"):
             kill(dc, t, method, when)
     unseen(dc, t)
+    seen_by_vmgend(dc, t)
     other_data(dc, t)
 
 

@@ -162,6 +162,10 @@ class Controller:
         found = self.values(dn, "tombstoneLifetime")
         return int(found[0]) if found else DEFAULT_TOMBSTONE_DAYS
 
+    def created(self):
+        """When it was joined or provisioned, in seconds since 1970."""
+        return ldb.string_to_time(str(self.value(self.ntds_dn, "whenCreated")))
+
     def newest(self):
         """The latest time, in seconds since 1970, that the database has seen; 0: none. That of
         the last replication is written whether something had changed or not."""

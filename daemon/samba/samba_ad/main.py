@@ -163,6 +163,10 @@ class Program:
             raise
         current = generation.read(self.options.guid_file)
         changed = self.change_noted(dc)
+        if current and not changed and self.unrecorded_change(dc, current):
+            changed = True
+            if not self.options.dry_run:
+                self.state.note_change()
         if not self.options.force:
             decision.require_id(current, changed)
         verdict = decision.Verdict.REPAIR
@@ -207,6 +211,11 @@ class Program:
         if not self.options.dry_run:
             self.state.assign_change(dc.guid)
         return self.event == "changed" or self.state.change_noted(dc.guid)
+
+    def unrecorded_change(self, dc, current):
+        """Nothing is on record in a database that was there before the change to this ID."""
+        return dc.generation_id() is None and \
+            origin.changed(current, dc.created(), self.options)
 
     def forget_change(self):
         if not self.options.dry_run:

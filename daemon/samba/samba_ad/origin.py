@@ -11,6 +11,7 @@ from samba_ad.log import say
 
 CLONE = "clone"
 RESTORE = "restore"
+CHANGES = ("changed", "boot-changed")
 
 
 def ask(options, *arguments):
@@ -26,6 +27,17 @@ def runs(options):
     lines = ask(options, "history", "--json").splitlines()
     found = [vmgend.get("run"), vmgend.get("last"), *map(json.loads, reversed(lines))]
     return [run for run in found if isinstance(run, dict)]
+
+
+def changed(generation, since, options):
+    """Whether a change to this ID is on record that data of that age, in seconds since 1970, has
+    been through."""
+    try:
+        return any(run.get("id_hash") == generation.hash and run.get("event") in CHANGES and
+                   int(run.get("detected_usec", 0)) >= since * 1_000_000 for run in runs(options))
+    except (OSError, subprocess.SubprocessError, ValueError, TypeError, AttributeError) as e:
+        say(f"vmgenctl does not tell what this machine has been through: {e}")
+        return False
 
 
 def on_record(generation, options):

@@ -37,6 +37,7 @@ def report(program):
     if dc.is_rodc or not current:
         line("generation ID", "not needed" if dc.is_rodc else "this machine has none")
         return ends.NOT_APPLICABLE
-    verdict = decision.verdict(dc, current, program.state.change_noted(dc.guid))
+    changed = program.state.change_noted(dc.guid) or program.unrecorded_change(dc, current)
+    verdict = decision.verdict(dc, current, changed)
     line("generation ID", verdict.value)
     return ends.OK if verdict == decision.Verdict.NOTHING else ends.DUE
