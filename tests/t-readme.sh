@@ -25,6 +25,7 @@ table() {
 		Hooks 2|*|tests/vm/t-debian.py|readme.blocks("README.md", "## Hooks")
 		Monitoring 1|*|tests/vm/t-debian.py|readme.blocks("README.md", "## Monitoring")
 		For programs 1|*|tests/t-readme.sh|block "For programs 1"
+		Programs with OpenSSL 1|*|tests/vm/t-openssl.py|g.run("vmgenctl openssl enable"
 	END
 }
 
