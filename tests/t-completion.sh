@@ -68,6 +68,7 @@ empty 'all options of each command, and no other' other_options
 empty 'its usage line has them too' unused_options
 ok 'the beginning of a command' completes 'watch' wat
 ok 'the words of hooks' completes 'list run why' hooks ''
+ok 'the words of openssl' completes 'disable enable status' openssl ''
 ok 'options of vmgenctl itself' completes '--device=' --dev
 ok 'a command after an option' completes 'metrics' --device = /dev/x met
 ok 'a file after =' completes 'README.md' metrics --output = README

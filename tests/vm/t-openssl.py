@@ -151,7 +151,7 @@ def compare(found, t):
 
 
 def scenario(kernel, t):
-    debian = Prebuilt(kernel, ("nginx-light", "openssl", "python3", "python3-cryptography",
+    debian = Prebuilt(kernel, ("nginx", "openssl", "python3", "python3-cryptography",
                                "iproute2"), prepare=prepare)
     with debian.boot(new_guid()) as g:
         for unit in ("nginx", "vmgend"):
