@@ -76,6 +76,10 @@ without_attributes() {
 	done
 }
 
+pages() {
+	git ls-files --cached --others --exclude-standard '*.scd'
+}
+
 # files FILE...: tests and tables that pages name
 files() {
 	grep -ohE 'tests/[a-z/]+[a-z0-9-]+\.[a-z]+' "$@" | sort -u
@@ -96,8 +100,8 @@ missing_is_found() {
 
 # Pages of vmgen's own that are not installed; FreeBSD has a vmgenc(4).
 missing_pages() {
-	sed 's/FreeBSD.s \*vmgenc\*(4)//' ./*/*.scd daemon/samba/*.scd |
-		grep -ohE '\*(lib)?vmgen[a-z_.-]*\*\([1-9]\)' | tr -d '*' | sort -u |
+	pages | xargs sed 's/FreeBSD.s \*vmgenc\*(4)//' ./*.md |
+		grep -ohE '[*`](lib)?vmgen[a-z_.-]*\*?\([1-9]\)' | tr -d '*`' | sort -u |
 		sed 's/[()]/ /g' | while read -r name section; do
 			[ -e "$root/usr/local/share/man/man$section/$name.$section" ] || echo "$name($section)"
 		done
@@ -144,7 +148,8 @@ empty 'the overview names all functions' not_in_overview
 empty 'each error of the header is in the page' errors_not_in_page
 ok 'one that is not would be found' errors_are_compared
 empty 'each page says what is safe in threads and signal handlers' without_attributes
-empty 'the tests that pages name exist' missing_files ./*/*.scd daemon/samba/*.scd
+# shellcheck disable=SC2046 # several files
+empty 'the tests that pages name exist' missing_files $(pages)
 ok 'one that does not would be found' missing_is_found
 empty 'so do the pages' missing_pages
 for example in libvmgen/examples/*.c; do

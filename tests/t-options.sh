@@ -24,6 +24,7 @@ samba=daemon/samba/vmgend-samba-ad.8.scd
 conf=daemon/vmgend.conf.5.scd
 hooks=daemon/vmgend-hooks.7.scd
 module=kmod/vmgenid.4.scd
+mapfile -t every < <(git ls-files --cached --others --exclude-standard '*.scd')
 
 # same WHAT ONE OTHER: prints what only one of the two functions prints. What
 # neither prints would be the same too. The programs are asked once.
@@ -120,7 +121,7 @@ to_describe() {
 
 # vmgenctl COMMAND anywhere in the texts.
 named() {
-	cat "$pages"/*/*.scd "$pages"/daemon/samba/*.scd "$pages/README.md" daemon/hooks/[0-9]* |
+	cat "${every[@]/#/$pages/}" "$pages/README.md" daemon/hooks/[0-9]* |
 		grep -oE '(^|[`*(=+ ]|sbin/)(\*vmgenctl\* \*[a-z]+|(^|[`*(=+])vmgenctl [a-z]+)' |
 		sed -nE 's/.*vmgenctl\*? \*?//p'
 }
@@ -187,7 +188,7 @@ constants() { grep -ohE '\bVMGEN_[A-Z][A-Z_]*[A-Z]\b' libvmgen/libvmgen.h | grep
 page_constants() { grep -ohE '\bVMGEN_[A-Z][A-Z_]*[A-Z]\b' "$pages"/libvmgen/*.scd; }
 
 unknown_constants() {
-	grep -ohE '\b(VMGENID|SYSGENID)_[A-Z_]+[A-Z]\b' "$pages"/*/*.scd | sort -u |
+	grep -ohE '\b(VMGENID|SYSGENID)_[A-Z_]+[A-Z]\b' "${every[@]/#/$pages/}" | sort -u |
 		grep -vxF "$(grep -ohE '\b(VMGENID|SYSGENID)_[A-Z_]+\b' kmod/uapi/vmgen/*.h)"
 }
 
@@ -278,7 +279,7 @@ mistakes() {
 not_found() {
 	while IFS='|' read -r script page; do
 		rm -rf "$root/copy" && mkdir "$root/copy" &&
-			cp -r --parents README.md ./*/*.scd daemon/samba/*.scd "$root/copy"
+			cp --parents README.md "${every[@]}" "$root/copy"
 		sed -i "$script" "$root/copy/$page"
 		cmp -s "$page" "$root/copy/$page" && echo "$page has no: $script"
 		pages=$root/copy
