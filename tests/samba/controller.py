@@ -129,14 +129,15 @@ class Controller:
         """What the host does to a machine that it restores or clones."""
         self.id = str(uuid.uuid4())
 
-    def safeguard(self, command, *options, program=(), **environment):
-        """vmgend-samba-ad: its status and what it says."""
+    def safeguard(self, command, *options, program=(), units=False, **environment):
+        """vmgend-samba-ad: its status and what it says. units: whether it may start and stop."""
         identity = f"/srv/{self.name}.id"
         installation.path(identity).write_text(f"{self.id}\n", "ascii")
         return installation.execute(
             "/usr/bin/python3", *program, f"{installation.SOURCE}/daemon/samba/vmgend-samba-ad",
             f"--configfile={self.configuration}", f"--guid-file={identity}",
-            f"--state-directory={self.directory}/vmgen", "--no-unit", *options, command,
+            f"--state-directory={self.directory}/vmgen", *([] if units else ["--no-unit"]),
+            *options, command,
             environment=environment)
 
     def repair(self, program=()):

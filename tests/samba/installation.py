@@ -74,7 +74,7 @@ def path(inside):
 def execute(*command, stdin="", environment=None):
     """Run a command in the root; returns its status and what it printed."""
     r = subprocess.run(["chroot", root(), *command], input=stdin, text=True, check=False,
-                       stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=120,
+                       stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=600,
                        env={"PATH": os.environ["PATH"], "HOME": "/root", "LANG": "C.UTF-8",
                             **(environment or {})})
     return r.returncode, r.stdout

@@ -41,8 +41,8 @@ def refused(dc, t, name, words, *options, **environment):
     t.equal(dc.facts(), before, "the database is as it was")
     if t.ok(dc.fence.exists(), "and Samba is fenced"):
         text = dc.fence.read_text("utf-8")
-        t.ok(words in text and text.endswith(": vmgend-samba-ad --force repair\n") and
-             len(text) < 512, "with the reason and the command") or t.note(text)
+        t.ok(words in text and ": vmgend-samba-ad --force repair --configfile=/" in text and
+             text.endswith("--no-unit\n") and len(text) < 512, "with the reason and the command") or t.note(text)
     for command in ("before-start", "repair", "verify"):
         t.equal(dc.safeguard(command)[0], 10, f"{command} leaves it at that")
     t.equal(dc.facts(), before, "the database is still as it was")

@@ -27,10 +27,10 @@ class NoRights(Failure):
 
 class Refusal(Exception):
     """A person has to decide, and Samba is fenced until then. when: of what follows, the command
-    to go on with."""
+    to go on with, which main.py adds."""
 
     def __init__(self, text, when="when that is mended"):
-        super().__init__(f"{text}; {when}: vmgend-samba-ad --force repair")
+        super().__init__(f"{text}; {when}: ")
 
 
 class Fenced(Exception):

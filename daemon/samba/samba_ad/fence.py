@@ -27,13 +27,13 @@ class Fence:
             return None
         return text.split("\n")[0] or "no reason was given"
 
-    def set(self, reason):
-        """Raises OSError."""
-        line = " ".join((AUTHOR + reason).split())
+    def set(self, reason, command):
+        """What is too long is cut off before the command to go on with. Raises OSError."""
+        line = " ".join((AUTHOR + reason).split()) + " "
+        room = max(0, REASON_BYTES - len(command.encode()))
         os.makedirs(self.directory, mode=0o700, exist_ok=True)
         file.sync_directory(os.path.dirname(self.directory))
-        file.replace(self.path,
-                     line.encode()[:REASON_BYTES].decode(errors="ignore") + "\n")
+        file.replace(self.path, line.encode()[:room].decode(errors="ignore") + command + "\n")
 
     def lift_own(self):
         """Lifts the fence if this program has set it; says whether none is left."""

@@ -4,6 +4,7 @@
 
 import contextlib
 import os
+import sys
 
 from samba_ad import decision, ends, generation, holders, loss, options as command_line, origin, \
     report, resync
@@ -60,17 +61,21 @@ class Program:
             say(f"would freeze {self.options.unit}")
             return
         self.services.halt()
+        if self.event not in EARLY:
+            say(f"{self.options.unit} stays so until the hook 50-samba-ad has run; by hand: "
+                f"{command_line.by_hand(self.options, 'repair')}")
         self.note_change()
         if self.event in EARLY:
             self.repair()
 
     def repair(self):
-        self.controller_class()
-        self.note_change()
-        # A process that was frozen may hold a lock: of the database, or ours.
+        # First of all: a process that is frozen may hold a lock, of the database or ours; and
+        # whatever is in the way of all else, nobody else would thaw or end it.
         if self.services.frozen() and not self.options.dry_run:
             self.services.take_down()
         try:
+            self.controller_class()
+            self.note_change()
             with self.lock():
                 self.require_unfenced()
                 self.treat(self.services.take_down)
@@ -200,7 +205,8 @@ class Program:
         self.arm_check()
 
     def arm_check(self):
-        self.services.arm_check(command_line.repeat(self.options, "verify"))
+        self.services.arm_check([os.path.abspath(sys.argv[0]),
+                                 *command_line.repeat(self.options, "verify")])
 
     def note_change(self):
         """For a database that has no ID on record to compare with."""
@@ -275,11 +281,13 @@ class Program:
     def refuse(self, refusal):
         """Samba stays down until somebody has decided."""
         if self.options.dry_run:
-            say(f"would fence {self.options.unit}: {refusal}")
+            say(f"would fence {self.options.unit}: {refusal}"
+                f"{command_line.by_hand(self.options, '--force', 'repair')}")
             return ends.FENCED
-        say(f"{refusal}")
+        command = command_line.by_hand(self.options, "--force", "repair")
+        say(f"{refusal}{command}")
         try:
-            self.fence.set(str(refusal))
+            self.fence.set(str(refusal), command)
             say(f"{self.options.unit} is fenced")
         except OSError as e:
             say(f"{self.options.unit} could not be fenced: {self.fence.path}: {e.strerror}")
@@ -310,9 +318,29 @@ class Program:
             if self.options.command != "verify":
                 self.keep_down()
             return ends.FENCED
+        except (ends.NoRights, PermissionError):
+            raise
         except ends.Failure as e:
-            say(str(e))
+            say(f"{e}{self.then()}")
             return e.status
+        except OSError as e:
+            say(f"{in_the_way(e, self.options)}{self.then()}")
+            return ends.FAILED
+
+    def then(self):
+        """What is left to do when that is mended: nothing else starts what is down."""
+        units = []
+        if self.options.command == "before-start":
+            units = [self.options.unit]
+        elif self.options.command != "stop":
+            units = self.state.taken_down()
+        if not units or self.options.dry_run or not self.services.enabled:
+            return ""
+        return f"; then: systemctl start {' '.join(units)}"
+
+
+def in_the_way(error, options):
+    return f"{error.filename or options.state_directory}: {error.strerror}"
 
 
 def main(arguments=None):
@@ -324,13 +352,14 @@ def main(arguments=None):
         say(str(e))
         return ends.NOT_APPLICABLE
     except ends.Refusal as e:
-        say(str(e))
+        say(f"{e}{command_line.by_hand(options, '--force', 'repair')}")
         return ends.FENCED
     except ends.Failure as e:
         say(str(e))
         return e.status
+    except PermissionError as e:
+        say(f"{in_the_way(e, options)}: run this as root")
+        return ends.NO_RIGHTS
     except OSError as e:
-        rights = isinstance(e, PermissionError)
-        say(f"{e.filename or options.state_directory}: {e.strerror}"
-            f"{': run this as root' if rights else ''}")
-        return ends.NO_RIGHTS if rights else ends.FAILED
+        say(in_the_way(e, options))
+        return ends.FAILED

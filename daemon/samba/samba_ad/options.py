@@ -5,7 +5,7 @@
 import argparse
 import os
 import re
-import sys
+import shlex
 
 from samba_ad.generation import GUID_FILE
 
@@ -73,10 +73,18 @@ def parse(arguments=None):
     return options
 
 
-def repeat(options, command):
-    """The command line that runs another command with the same options."""
-    words = [os.path.abspath(sys.argv[0])]
-    for name in ("configfile", "guid_file", "state_directory"):
-        if getattr(options, name):
+def repeat(options, *command):
+    """The words after the name of this program that run another command with the same options."""
+    words = [*command]
+    for name, default in (("configfile", None), ("guid_file", GUID_FILE),
+                          ("state_directory", STATE_DIRECTORY)):
+        if getattr(options, name) not in (None, default):
             words.append(f"--{name.replace('_', '-')}={os.path.abspath(getattr(options, name))}")
-    return words + [f"--unit={options.unit}", command]
+    if options.unit != UNIT:
+        words.append(f"--unit={options.unit}")
+    return words + (["--no-unit"] if options.no_unit else [])
+
+
+def by_hand(options, *command):
+    """The same as a line for a shell, for messages."""
+    return shlex.join(["vmgend-samba-ad", *repeat(options, *command)])

@@ -116,11 +116,19 @@ class Services:
         # The first hook has done that itself, because a shell begins sooner than this program.
         if group.is_frozen() or group.freeze():
             say(f"{unit} is frozen")
-            self.state.add_taken_down([unit])
+            self.remember(unit)
             return
         say(f"{unit} cannot be frozen, so it is stopped")
-        self.state.add_taken_down([unit])
+        self.remember(unit)
         self.end(unit)
+
+    def remember(self, unit):
+        """A disk that is full must not keep Samba running, or frozen."""
+        try:
+            self.state.add_taken_down([unit])
+        except (Failure, OSError) as e:
+            say(f"it cannot be noted that {unit} was running ({e}), so nothing starts it again: "
+                f"systemctl start {unit}")
 
     def end(self, unit):
         group = Cgroup(unit)

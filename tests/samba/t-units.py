@@ -1,0 +1,144 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
+# Copyright (C) the vmgen authors
+"""What becomes of the unit of Samba when something is in the way: a systemctl of its own tells what
+was asked of it, and a directory stands in for the cgroup.
+"""
+
+import contextlib
+import json
+import subprocess
+
+import installation
+from alone import Alone
+
+UNIT = "samba-ad-dc.service"
+GROUP = "/sys/fs/cgroup/samba"
+GUID_FILE = "/proc/sys/dev/vmgenc/0/guid"
+SYSTEMCTL = f"""#!/bin/sh
+echo "$*" >>/srv/calls
+case $1 in
+show)
+	[ -e /srv/running ] && echo ActiveState=active || echo ActiveState=inactive
+	echo ControlGroup=/samba ;;
+kill) printf 'populated 0\\nfrozen 1\\n' >{GROUP}/cgroup.events ;;
+stop) rm -f /srv/running; echo 0 >{GROUP}/cgroup.freeze ;;
+start) touch /srv/running ;;
+esac
+"""
+CHANGED = {"VMGEN_EVENT": "changed", "VMGEN_HINT": "unknown", "VMGEN_INTENT": ""}
+
+
+def systemd():
+    for directory in ("/run/systemd/system", GROUP):
+        installation.path(directory).mkdir(parents=True)
+    for name, text in (("systemctl", SYSTEMCTL),
+                       ("systemd-run", '#!/bin/sh\necho "systemd-run $*" >>/srv/calls\n')):
+        program = installation.path(f"/usr/local/bin/{name}")
+        program.write_text(text, "ascii")
+        program.chmod(0o755)
+
+
+def resume(dc):
+    """Samba runs, and has another ID."""
+    dc.restore("adopted")
+    dc.new_id()
+    installation.path("/srv/calls").write_text("", "ascii")
+    installation.path("/srv/running").touch()
+    installation.path(f"{GROUP}/cgroup.freeze").write_text("0\n", "ascii")
+    installation.path(f"{GROUP}/cgroup.events").write_text("populated 1\nfrozen 1\n", "ascii")
+
+
+def calls():
+    return [line for line in installation.path("/srv/calls").read_text("ascii").splitlines()
+            if not line.startswith("show")]
+
+
+def checks():
+    return [line for line in calls() if line.startswith("systemd-run") and line.endswith("verify")]
+
+
+def running():
+    return installation.path("/srv/running").exists()
+
+
+def usual(dc, t):
+    resume(dc)
+    output = dc.must("stop", units=True, **CHANGED)
+    t.ok("vmgend-samba-ad repair --configfile=" in output and
+         installation.path(f"{GROUP}/cgroup.freeze").read_text("ascii").strip() == "1",
+         "stop: frozen, and it says what ends that") or t.note(output)
+    output = dc.must("repair", units=True, **CHANGED)
+    t.ok(running() and dc.facts()["generation"] == dc.id, "repair: repaired, and started again")
+    t.equal(len(checks()), 1, "a check is arranged") or t.note(calls())
+
+
+def reboot(dc, t):
+    """After the above."""
+    installation.path("/srv/calls").write_text("", "ascii")
+    dc.must("before-start", units=True)
+    t.equal(checks(), [], "the next start leaves it at that")
+    path = installation.path(f"{dc.directory}/vmgen/samba-ad/expected")
+    path.write_text(json.dumps({**json.loads(path.read_text("ascii")), "boot": "another"}), "ascii")
+    dc.must("before-start", units=True)
+    t.equal(len(checks()), 1, "after a reboot it arranges the check anew")
+    hidden = installation.path(dc.configuration)
+    hidden.rename(hidden.with_suffix(".hidden"))
+    t.equal(dc.safeguard("verify", units=True)[0], 1, "a check that fails")
+    t.equal(len(checks()), 2, "is done again")
+    hidden.with_suffix(".hidden").rename(hidden)
+    dc.must("verify", units=True)
+    t.equal(len(checks()), 2, "until it has found that the repair has lasted")
+    dc.must("before-start", units=True)
+    t.equal(len(checks()), 2, "and then no more")
+
+
+@contextlib.contextmanager
+def read_only(directory):
+    path = installation.path(directory)
+    subprocess.run(["mount", "--bind", path, path], check=True)
+    try:
+        subprocess.run(["mount", "-o", "remount,bind,ro", path], check=True)
+        yield
+    finally:
+        subprocess.run(["umount", path], check=True)
+
+
+def in_the_way(dc, t):
+    resume(dc)
+    with read_only(f"{dc.directory}/vmgen"):
+        status, output = dc.safeguard("stop", units=True, **CHANGED)
+        t.ok(status == 1 and "frozen" in output and "50-samba-ad" in output,
+             "stop: nothing can be written; it is frozen all the same") or t.note(output)
+        status, output = dc.safeguard("repair", units=True, **CHANGED)
+        t.ok(status == 1 and not running(), "repair: it is not left frozen") or t.note(output)
+        t.ok(f"systemctl start {UNIT}" in output, "and it says how it is started") or t.note(output)
+    resume(dc)
+    dc.must("stop", units=True, **CHANGED)
+    modules = installation.path("/usr/lib/python3/dist-packages/samba")
+    modules.rename(modules.with_name("samba.hidden"))
+    status, output = dc.safeguard("repair", units=True, **CHANGED)
+    modules.with_name("samba.hidden").rename(modules)
+    t.ok(status == 1 and "cannot be loaded" in output and not running() and
+         output.rstrip().endswith(f"; then: systemctl start {UNIT}"),
+         "so it is without Samba's Python modules") or t.note(output)
+    resume(dc)
+    dc.must("stop", units=True, **CHANGED)
+    with open(installation.path(dc.database), "rb"):
+        status, output = dc.safeguard("repair", units=True, **CHANGED)
+    t.ok(status == 1 and "is in use by" in output and
+         output.rstrip().endswith(f"; then: systemctl start {UNIT}"),
+         "and if a process has the database open") or t.note(output)
+
+
+def scenario(_suite, t):
+    systemd()
+    dc = Alone()
+    dc.must("repair")
+    dc.snapshot("adopted")
+    for test in (usual, reboot, in_the_way):
+        test(dc, t)
+
+
+if __name__ == "__main__":
+    installation.main(scenario)
