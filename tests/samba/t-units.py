@@ -131,12 +131,34 @@ def in_the_way(dc, t):
          "and if a process has the database open") or t.note(output)
 
 
+def hidden_id(dc, t):
+    """The machine shows the device, and the module is not loaded."""
+    resume(dc)
+    device = installation.path("/sys/bus/acpi/devices/QEMUVGID:00")
+    device.mkdir(parents=True)
+    (device / "modalias").write_text("acpi:QEMUVGID:VM_GEN_COUNTER:\n", "ascii")
+    before = dc.facts()
+    shown = f"--guid-file={GUID_FILE}"
+    status, output = dc.safeguard("before-start", shown, units=True)
+    t.ok(status == 1 and "modprobe vmgenc" in output and "vmgenctl check" in output and
+         output.rstrip().endswith(f"; then: systemctl start {UNIT}") and
+         "vmgend-samba-ad --force repair" in output,
+         "an ID that nobody can read: Samba does not start") or t.note(output)
+    t.ok("without a decision" in dc.must("repair", "--force", shown, units=True), "--force")
+    dc.must("before-start", shown, units=True)
+    t.equal(dc.facts(), before, "has it start, and nothing is changed")
+    status, output = dc.safeguard("repair", shown, units=True, **{**CHANGED,
+                                                                  "VMGEN_INTENT": "clone"})
+    t.ok(status == 10 and "has no generation ID to go by" in output,
+         "but not when a change is seen") or t.note(output)
+
+
 def scenario(_suite, t):
     systemd()
     dc = Alone()
     dc.must("repair")
     dc.snapshot("adopted")
-    for test in (usual, reboot, in_the_way):
+    for test in (usual, reboot, in_the_way, hidden_id):
         test(dc, t)
 
 

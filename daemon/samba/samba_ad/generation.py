@@ -16,6 +16,10 @@ APPLICATION = b"vmgen generation ID hash v1\0"
 NO_ID = (bytes(16), b"\xff" * 16)
 
 
+class Hidden(Failure):
+    """There is one, and nobody here can read it."""
+
+
 class Generation:
     """The 16 bytes as they lie in memory, which is also how Windows keeps them."""
 
@@ -62,8 +66,8 @@ def read(path=GUID_FILE):
             remedy = "modprobe vmgenc"
             if os.path.isdir("/sys/module/vmgenc"):
                 remedy = "dmesg | grep vmgenc tells why the module refuses it"
-            raise Failure("this machine has a generation ID, but the kernel module does not "
-                          f"show it: {remedy}") from None
+            raise Hidden("this machine has a generation ID, but the kernel module does not show "
+                         f"it: {remedy}; vmgenctl check tells more") from None
         return None
     except PermissionError as e:
         raise NoRights(f"{path}: {e.strerror}: run this as root") from None

@@ -166,8 +166,14 @@ class Program:
         except ends.NotApplicable:
             self.forget_change()
             raise
-        current = generation.read(self.options.guid_file)
+        current, waived = self.read_id()
         changed = self.change_noted(dc)
+        if waived and not changed:
+            say("nothing tells whether this machine was rolled back: Samba starts without a "
+                "decision, until the next boot")
+            if self.options.force and not self.options.dry_run:
+                self.state.waive()
+            return
         if current and not changed and self.unrecorded_change(dc, current):
             changed = True
             if not self.options.dry_run:
@@ -190,6 +196,18 @@ class Program:
                 say(f"would {step}")
             return
         self.mend(current, take_down)
+
+    def read_id(self):
+        """The Generation or None, and whether somebody said to go on although there is one."""
+        try:
+            return generation.read(self.options.guid_file), False
+        except generation.Hidden as e:
+            if not self.options.force and not self.state.waived():
+                raise ends.Failure(f"{e}; to start it all the same: "
+                                   f"{command_line.by_hand(self.options, '--force', 'repair')}"
+                                   ) from None
+            say(str(e))
+            return None, True
 
     def mend(self, current, take_down):
         from samba_ad import repair

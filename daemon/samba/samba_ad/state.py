@@ -117,6 +117,14 @@ class State:
     def forget_change(self):
         file.remove(self.path("changed"))
 
+    # --- That somebody wants Samba to start in this boot although the ID cannot be read --------
+
+    def waive(self):
+        self.write("waived", boot_id() + "\n")
+
+    def waived(self):
+        return file.read(self.path("waived")) == boot_id() + "\n"
+
     # --- Which units were running before we took them down ------------------------------------
 
     def taken_down(self):
