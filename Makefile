@@ -22,6 +22,7 @@ INCLUDEDIR ?= $(PREFIX)/include
 COMPLETIONDIR ?= $(PREFIX)/share/bash-completion/completions
 MANDIR     ?= $(PREFIX)/share/man
 UNITDIR    ?= $(PREFIX)/lib/systemd/system
+MODULESDIR ?= $(PREFIX)/lib/modules-load.d
 # Where cloud-init, vmgend, its hooks and DKMS look, whatever the prefix.
 CLEANDIR   ?= /etc/cloud/clean.d
 CONFDIR    ?= /etc/vmgen
@@ -470,6 +471,7 @@ files := 755:$(O)/vmgend:$(SBINDIR) \
 	 644:packaging/bash-completion/vmgenctl:$(COMPLETIONDIR) \
 	 755:$(O)/80-vmgen:$(CLEANDIR) \
 	 644:packaging/systemd/vmgen-changed.target:$(UNITDIR) \
+	 644:packaging/modules-load.d/vmgenc.conf:$(MODULESDIR) \
 	 755:daemon/samba/vmgend-samba-ad:$(SBINDIR) \
 	 $(foreach m,$(wildcard daemon/samba/samba_ad/*.py),644:$(m):$(PREFIX)/lib/vmgen/samba_ad) \
 	 644:$(O)/vmgen.conf:$(UNITDIR)/samba-ad-dc.service.d \

@@ -114,7 +114,7 @@ int vmgenc_device_find(struct vmgenc *vg)
 			return 0;
 		}
 	}
-	pr_err("no usable generation ID device: have the hypervisor provide one (QEMU: -device vmgenid)\n");
+	pr_notice("no usable generation ID device: have the hypervisor provide one (QEMU: -device vmgenid)\n");
 	return -ENODEV;
 }
 
