@@ -519,7 +519,11 @@ uninstall:
 changed := $(shell git log -1 --format=%ct 2>/dev/null)
 export SOURCE_DATE_EPOCH ?= $(or $(changed),$(shell date -r NEWS.md +%s))
 deb_tree := $(O)/deb/vmgen-$(VERSION)
-deb: | need-deps
+deb: deb-tree | need-deps
+	cd $(deb_tree) && env -u MAKEFLAGS -u MAKELEVEL -u O dpkg-buildpackage -us -uc -b
+
+# What dpkg-buildpackage takes, also in a chroot of another release of Debian.
+deb-tree:
 	rm -rf $(O)/deb && mkdir -p $(deb_tree)
 	git ls-files -z | xargs -0 cp -P --parents -t $(deb_tree)
 	cp -r packaging/debian $(deb_tree)/debian
@@ -527,7 +531,6 @@ deb: | need-deps
 	printf 'vmgen (%s) unstable; urgency=medium\n\n  * See NEWS.md.\n\n -- %s  %s\n' \
 		'$(VERSION)' "$$(sed -n 's/^Maintainer: //p' packaging/debian/control)" \
 		"$$(LC_ALL=C date -u -R -d @$(SOURCE_DATE_EPOCH))" >$(deb_tree)/debian/changelog
-	cd $(deb_tree) && env -u MAKEFLAGS -u MAKELEVEL -u O dpkg-buildpackage -us -uc -b
 
 # On Debian what the spec file asks for goes by other names, and deps has it.
 debian   := $(wildcard /etc/debian_version)
@@ -562,6 +565,6 @@ help:
 	@echo 'make install    DESTDIR= PREFIX=$(PREFIX); make uninstall takes it away'
 	@echo 'Variables: O= V=1 CC= CFLAGS= SAN=address,undefined WERROR=1'
 
-.PHONY: all abi kmod modules deps need-deps check check-debug check-faults check-hooks check-static check-kernels deb rpm demo bench fuzz install uninstall clean help force
+.PHONY: all abi kmod modules deps need-deps check check-debug check-faults check-hooks check-static check-kernels deb deb-tree rpm demo bench fuzz install uninstall clean help force
 
 -include $(shell find $(O) -type f -name '*.d' 2>/dev/null)
