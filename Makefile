@@ -39,7 +39,7 @@ PYTHON     ?= python3
 
 # What make check boots and which scenarios it runs there: those that show most
 # on every kernel, the others on the usual ones; KERNELS= runs all on its own.
-SCENARIOS  ?= $(patsubst tests/vm/t-%.py,%,$(wildcard tests/vm/t-*.py))
+SCENARIOS  ?= $(filter-out install,$(patsubst tests/vm/t-%.py,%,$(wildcard tests/vm/t-*.py)))
 # make bench has one; what it measures is much the same on all.
 bench_kernels := $(or $(KERNELS),6.12)
 ifndef KERNELS
@@ -379,8 +379,11 @@ debug_tests := $(patsubst %,$(O)/check/debug/%.t,$(filter-out $(not_debug),$(SCE
 # What check-hooks runs to its end, and in Debian 13.
 long_tests  := $(patsubst %,$(O)/check/6.1/%.t,samba services) $(O)/check/6.12-trixie/samba.t
 
+# A whole Debian of these releases with the packages.
+install_tests := $(patsubst %,$(O)/check/%/install.t,bookworm trixie)
+
 # One file for each scenario and kernel, so that prove has a line for each.
-$(sort $(vm_tests) $(debug_tests) $(long_tests)): Makefile
+$(sort $(vm_tests) $(debug_tests) $(long_tests) $(install_tests)): Makefile
 	@mkdir -p $(@D)
 	@printf '#!/bin/sh\nexec $(PYTHON) %s/tests/vm/t-%s.py %s\n' \
 		'$(CURDIR)' '$(basename $(notdir $@))' '$(notdir $(@D))' >$@ && chmod +x $@
@@ -412,8 +415,9 @@ unit_tests := $(unit:%=$(O)/asan/%) $(lib_unit:%=$(O)/tsan/%) $(ssl_unit:%=$(O)/
 # What tests/t-valgrind.sh and tests/t-fuzz.sh run.
 tried      := $(lib_unit:%=$(O)/%) $(fuzzers:%=$(O)/%)
 host_tests := $(wildcard tests/t-*.sh)
-check: all modules $(vm_programs) $(unit_tests) $(tried) $(bench:%=$(O)/%) $(vm_tests) $(samba_checked)
-	$(call prove,$(vm_tests) $(samba_checked) $(host_tests) $(unit_tests))
+check: all modules $(vm_programs) $(unit_tests) $(tried) $(bench:%=$(O)/%) $(vm_tests) $(samba_checked) \
+       $(install_tests)
+	$(call prove,$(install_tests) $(vm_tests) $(samba_checked) $(host_tests) $(unit_tests))
 
 # The hooks, also where that takes longer.
 check-hooks: export VMGEN_LONG := 1

@@ -1,0 +1,239 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
+# Copyright (C) the vmgen authors
+"""vmgen's Debian packages as apt gets them: built for a release of Debian, in a directory with an
+index, beside one with all that they depend on.
+
+The latter, and the system into which they are installed, are kept in the cache. What was built is
+kept in the build directory, and built again when a file has changed.
+"""
+
+import argparse
+import dataclasses
+import fcntl
+import hashlib
+import json
+import os
+import pathlib
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import tempfile
+
+import kernel as kernels
+from kernel import KernelError, run
+from machine import build_directory, scratch
+
+TOP = pathlib.Path(__file__).resolve().parents[2]
+# What a virtual machine in a cloud has anyway.
+SYSTEM = ("systemd-sysv", "udev", "kmod", "procps", "initramfs-tools", "zstd", "apt", "dbus")
+# Not needed without Active Directory, and Samba is large.
+LEFT_OUT = ("vmgend-samba", "-dbgsym")
+
+
+@dataclasses.dataclass(frozen=True)
+class Release:
+    """A release of Debian: where its packages come from, a kernel, and one to upgrade to."""
+    suites: tuple
+    kernel: str         # patterns of `uname -r`, as in kernel.py
+    upgrade: str
+
+
+RELEASES = {
+    "bookworm": Release(kernels.BOOKWORM, kernels.KERNELS["6.1-cloud"].release,
+                        r"6\.12\.\d+\+deb12(\.\d+)?-cloud-amd64"),
+    "trixie": Release(kernels.TRIXIE, r"6\.12\.\d+\+deb13(\.\d+)?-cloud-amd64",
+                      kernels.KERNELS["newest-cloud"].release),
+}
+
+
+def digest(*texts):
+    return hashlib.sha256("\0".join(texts).encode()).hexdigest()[:16]
+
+
+def version():
+    line = next(line for line in (TOP / "Makefile").read_text("utf-8").splitlines()
+                if line.startswith("VERSION "))
+    return line.split()[-1]
+
+
+# ---- building ---------------------------------------------------------------------------------
+
+
+def git(*words):
+    return subprocess.run(["git", *words], cwd=TOP, capture_output=True, text=True,
+                          check=True).stdout
+
+
+def source_hash():
+    """Of all that decides what is in the packages: files, and the date of the commit."""
+    h = hashlib.sha256(git("log", "-1", "--format=%ct").encode())
+    for name in filter(None, git("ls-files", "-z", ":!tests").split("\0")):
+        path = TOP / name
+        if path.is_file() and not path.is_symlink():
+            h.update(f"{name} {path.stat().st_size} {path.stat().st_mode:o}\n".encode())
+            h.update(path.read_bytes())
+    return h.hexdigest()[:16]
+
+
+def make(target, directory, number):
+    environment = {k: v for k, v in os.environ.items()
+                   if k not in ("MAKEFLAGS", "MAKEOVERRIDES", "MAKELEVEL", "O")}
+    run(["make", "-s", target, f"O={directory}", f"VERSION={number}"], cwd=TOP, env=environment)
+
+
+def builder(suite):
+    """A tar file with a system of another release that has what the packages are built with."""
+    control = TOP / "packaging/debian/control"
+    wanted = run(["sed", "-n", "/^Build-Depends:/,/^[^ ]*:/p", control])
+    target = kernels.cache() / "builders" / f"{suite}-{digest(wanted)}.tar"
+    with kernels.locked("builders") as new:
+        if not target.exists():
+            target.parent.mkdir(exist_ok=True)
+            (new / "vmgen.sources").write_text(kernels.sources(RELEASES[suite].suites[:2]), "utf-8")
+            take = ('mkdir -p "$1/var/tmp/vmgen/debian" && '
+                    f'cp {control} "$1/var/tmp/vmgen/debian" && '
+                    'chroot "$1" apt-get -y --no-install-recommends build-dep /var/tmp/vmgen')
+            run(["mmdebstrap", "--variant=essential", "--include=build-essential", '--aptopt=APT::Sandbox::User "root"',
+                 f"--customize-hook={take}", suite, str(new / "root.tar"),
+                 str(new / "vmgen.sources")])
+            (new / "root.tar").rename(target)
+    return target
+
+
+def build_elsewhere(suite, directory):
+    """Build the tree that make has laid out, in a chroot of that release."""
+    root = directory / "root"
+    root.mkdir()
+    run(["tar", "-xf", builder(suite), "-C", root])
+    script = ('mount --rbind /dev "$1/dev"; mount -t proc proc "$1/proc"; mkdir "$1/deb"; '
+              'mount --bind "$2" "$1/deb"; '
+              'exec chroot "$1" sh -ec "cd /deb/vmgen-*; dpkg-buildpackage -us -uc -b"')
+    run(["env", "-u", "MAKEFLAGS", "-u", "MAKELEVEL", "-u", "O", "unshare", "--mount", "sh", "-ec",
+         script, "sh", str(root), str(directory / "deb")])
+    shutil.rmtree(root)
+
+
+def build(suite, number):
+    """Returns a directory with the packages, which ends with this process."""
+    # Not in the build directory, whose make would take files of the chroot for its own.
+    directory = pathlib.Path(tempfile.mkdtemp(dir=scratch()))
+    if suite == kernels.machine_suite():
+        make("deb", directory, number)
+    else:
+        make("deb-tree", directory, number)
+        build_elsewhere(suite, directory)
+    return directory / "deb"
+
+
+def packages(suite, number=None):
+    """The directory with the packages of this checkout, with this version or its own."""
+    number = number or version()
+    directory = build_directory().resolve() / "packages" / f"{suite}-{number}"
+    mark = directory / "source.hash"
+    directory.mkdir(parents=True, exist_ok=True)
+    with open(directory.parent / f"{directory.name}.lock", "w", encoding="ascii") as f:
+        fcntl.flock(f, fcntl.LOCK_EX)
+        wanted = source_hash()
+        if not mark.exists() or mark.read_text("ascii") != wanted:
+            shutil.rmtree(directory)
+            directory.mkdir()
+            for path in build(suite, number).glob("*.*"):
+                if path.is_file():
+                    shutil.copy2(path, directory)
+            mark.write_text(wanted, "ascii")
+    return directory
+
+
+def installed(directory):
+    """The packages among them that a system gets."""
+    return [deb for deb in sorted(directory.glob("*.deb"))
+            if not any(part in deb.name for part in LEFT_OUT)]
+
+
+def dependencies(debs):
+    """What they and their tests need and recommend of others, as apt-get satisfy takes it."""
+    fields = [run(["dpkg-deb", "-f", deb, field]).strip()
+              for deb in debs for field in ("Depends", "Recommends")]
+    fields += re.findall(r"(?m)^Depends: (.*)$",
+                         (TOP / "packaging/debian/tests/control").read_text("utf-8"))
+    text = ", ".join(filter(None, fields))
+    return ", ".join(sorted(word for word in {word.strip() for word in text.split(",")}
+                            if "vmgen" not in word))
+
+
+# ---- what is there before ---------------------------------------------------------------------
+
+
+@dataclasses.dataclass(frozen=True)
+class Archive:
+    """A system without vmgen, and a repository with what vmgen and a newer kernel need there."""
+    directory: pathlib.Path
+    kernel: str
+    upgrade: str
+
+    @property
+    def system(self):
+        return self.directory / "root.tar"
+
+    @property
+    def debs(self):
+        return self.directory / "debs"
+
+
+def index(directory):
+    text = run(["dpkg-scanpackages", "--multiversion", "."], cwd=directory)
+    (directory / "Packages").write_text("".join(line for line in text.splitlines(True)
+                                                if not line.startswith("dpkg-scanpackages: ")),
+                                        "utf-8")
+
+
+def make_archive(suite, needs, new):
+    release = RELEASES[suite]
+    apt = kernels.Apt(new / "apt", release.suites)
+    kernel, upgrade = (apt.releases("image", pattern)[-1]
+                       for pattern in (release.kernel, release.upgrade))
+    (new / "debs").mkdir()
+    (new / "vmgen.sources").write_text(kernels.sources(release.suites), "utf-8")
+    # A kernel also needs newer tools of its own suite.
+    get = ('APT_CONFIG="$MMDEBSTRAP_APT_CONFIG" apt-get -y --download-only '
+           '--no-install-recommends')
+    fetch = (f'rm -f "$1"/var/cache/apt/archives/*.deb && {get} satisfy {shlex.quote(needs)} && '
+             f'{get} -t {release.suites[-1]} install linux-image-{upgrade} '
+             f'linux-headers-{upgrade} && mv "$1"/var/cache/apt/archives/*.deb {new}/debs')
+    own = [f"linux-{kind}-{kernel}" for kind in ("image", "headers")]
+    run(["mmdebstrap", "--variant=minbase", f"--include={','.join((*SYSTEM, *own))}",
+         '--aptopt=Acquire::Check-Valid-Until "false"', '--aptopt=APT::Sandbox::User "root"',
+         f"--customize-hook={fetch}", suite, str(new / "root.tar"), str(new / "vmgen.sources")])
+    index(new / "debs")
+    shutil.rmtree(new / "apt")
+    (new / "archive.json").write_text(json.dumps({"kernel": kernel, "upgrade": upgrade}), "ascii")
+
+
+def archive(suite, needs):
+    """From the cache, for packages that need this: a new one when they need something else."""
+    key = digest(suite, *SYSTEM, needs, *map(str, dataclasses.astuple(RELEASES[suite])))
+    target = kernels.cache() / "archives" / f"{suite}-{key}"
+    if not target.exists():
+        with kernels.locked("archives") as new:
+            if not target.exists():
+                (new / "done").mkdir()
+                make_archive(suite, needs, new / "done")
+                target.parent.mkdir(exist_ok=True)
+                (new / "done").rename(target)
+    return Archive(target, **json.loads((target / "archive.json").read_text("ascii")))
+
+
+def main():
+    parser = argparse.ArgumentParser(description="Builds vmgen's packages; prints the directory.")
+    parser.add_argument("suite", choices=RELEASES)
+    print(packages(parser.parse_args().suite))
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except (KernelError, OSError) as error:
+        sys.exit(f"repository.py: {error}")
