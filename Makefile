@@ -22,14 +22,14 @@ INCLUDEDIR ?= $(PREFIX)/include
 COMPLETIONDIR ?= $(PREFIX)/share/bash-completion/completions
 MANDIR     ?= $(PREFIX)/share/man
 UNITDIR    ?= $(PREFIX)/lib/systemd/system
-MODULESDIR ?= $(PREFIX)/lib/modules-load.d
+MODULESLOADDIR ?= $(PREFIX)/lib/modules-load.d
 # Where cloud-init, vmgend, its hooks and DKMS look, whatever the prefix.
 CLEANDIR   ?= /etc/cloud/clean.d
 CONFDIR    ?= /etc/vmgen
 HOOKSDIR   ?= /usr/lib/vmgen/hooks.d
 LIBEXECDIR ?= /usr/libexec/vmgen
 # Where OpenSSL looks for providers.
-MODULESDIR ?= $(shell $(PKG_CONFIG) --variable=modulesdir libcrypto)
+PROVIDERDIR ?= $(shell $(PKG_CONFIG) --variable=modulesdir libcrypto)
 DKMSDIR    ?= /usr/src/vmgenc-$(VERSION)
 KREL       ?= $(shell uname -r)
 KDIR       ?= /lib/modules/$(KREL)/build
@@ -466,7 +466,7 @@ files := 755:$(O)/vmgend:$(SBINDIR) \
 	 755:$(O)/clock:$(LIBEXECDIR) \
 	 644:$(O)/libvmgen.a:$(LIBDIR) \
 	 755:$(O)/$(so):$(LIBDIR) \
-	 644:$(O)/vmgen.so:$(MODULESDIR) \
+	 644:$(O)/vmgen.so:$(PROVIDERDIR) \
 	 644:$(O)/libvmgen.pc:$(LIBDIR)/pkgconfig \
 	 644:libvmgen/libvmgen.h:$(INCLUDEDIR) \
 	 $(foreach h,$(wildcard kmod/uapi/vmgen/*.h),\
@@ -475,7 +475,7 @@ files := 755:$(O)/vmgend:$(SBINDIR) \
 	 644:packaging/bash-completion/vmgenctl:$(COMPLETIONDIR) \
 	 755:$(O)/80-vmgen:$(CLEANDIR) \
 	 644:packaging/systemd/vmgen-changed.target:$(UNITDIR) \
-	 644:packaging/modules-load.d/vmgenc.conf:$(MODULESDIR) \
+	 644:packaging/modules-load.d/vmgenc.conf:$(MODULESLOADDIR) \
 	 755:daemon/samba/vmgend-samba-ad:$(SBINDIR) \
 	 $(foreach m,$(wildcard daemon/samba/samba_ad/*.py),644:$(m):$(PREFIX)/lib/vmgen/samba_ad) \
 	 644:$(O)/vmgen.conf:$(UNITDIR)/samba-ad-dc.service.d \

@@ -103,7 +103,7 @@ works() {
 # Threads have generators of their own, which libcrypto frees at exit in an order of its own.
 ends() {
 	ctl enable || return
-	for i in 1 2 3 4 5 6 7 8 9 10; do
+	for _ in 1 2 3 4 5 6 7 8 9 10; do
 		/usr/bin/python3 -c 'import ssl, threading, time
 def draw():
     while ssl.RAND_bytes(16):
