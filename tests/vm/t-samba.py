@@ -231,7 +231,7 @@ def check_copied(debian, disk, invocation, t):
         status, output = g.execute("vmgenctl check")
         t.equal((status, f"{UNIT} is kept down" in output), (8, True), "a copy is fenced")
         t.ok(f"vmgenctl fence lift {UNIT}" in output, "vmgenctl check has the way out")
-        t.ok(g.execute(f"systemctl start {UNIT}")[0] != 0, "it cannot be started")
+        t.ok(g.execute(f"systemctl start {UNIT}", 600)[0] != 0, "it cannot be started")
         t.equal(identity(g)[0], invocation, "nothing was changed in it")
         way = re.search(r"vmgend-samba-ad --force repair", output)
         if t.ok(way, "it names the command for who knows better"):
