@@ -149,8 +149,13 @@ WARN   := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
 libs   := libevent_core libsystemd inih json-c libmd
 LIBS   ?= $(shell $(PKG_CONFIG) --libs $(libs))
 
+# Where hooks find our programs, if the system's PATH has not got it.
+empty :=
+space := $(empty) $(empty)
+own   := $(subst $(space),,$(patsubst %,%:,$(filter-out /usr/%bin /usr/local/%bin,$(SBINDIR) $(BINDIR))))
+
 # Ours are overrides: CFLAGS= on the command line must not lose them.
-override CPPFLAGS += -D_GNU_SOURCE -DVERSION='"$(VERSION)"' -Ilibvmgen -Idaemon -Itests \
+override CPPFLAGS += -D_GNU_SOURCE -DVERSION='"$(VERSION)"' -DOWN_DIRECTORIES='"$(own)"' -Ilibvmgen -Idaemon -Itests \
 		     -isystem kmod/uapi
 override CFLAGS   += -std=gnu11 $(WARN) -MD -MP
 ifdef SAN

@@ -10,6 +10,7 @@
 #include <stdio.h>
 
 #include "environment.h"
+#include "paths.h"
 
 /* Returns the text, which fits: the sizes of all parts are known. */
 static char * __attribute__((format(printf, 2, 3)))
@@ -43,7 +44,7 @@ void environment_init(struct environment *environment, const struct record *run,
 	environment->argv[1] = (char *)event;
 	environment->argv[2] = (char *)generation;
 	environment->argv[3] = NULL;
-	set(environment, "PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
+	environment->envp[environment->n_variables++] = (char *)"PATH=" PATH_PROGRAMS;
 	set(environment, "LANG", "C.UTF-8");
 	set(environment, "VMGEN_EVENT", event);
 	set(environment, "VMGEN_GENERATION", generation);

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <signal.h>
 
+#include "paths.h"
 #include "rig.h"
 
 /* Returns how many descriptors there are beside the standard ones. */
@@ -129,7 +130,7 @@ static void test_environment(void)
 	/* PWD is where hook() went. */
 	snprintf(command, sizeof(command),
 		 "2:changed:42:%s\nLANG=C.UTF-8\n"
-		 "OLDPWD=/\nPATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\n"
+		 "OLDPWD=/\nPATH=" PATH_PROGRAMS "\n"
 		 "VMGEN_EVENT=changed\nVMGEN_GENERATION=42\nVMGEN_HINT=rollback\n"
 		 "VMGEN_ID_HASH=" HASH "\nVMGEN_INTENT=restore\nVMGEN_SOURCE=vmclock\n", scratch_directory);
 	if (!ok(!strncmp(scratch_read("out-env"), command, strlen(command)), "arguments and environment"))

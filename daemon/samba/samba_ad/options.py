@@ -6,6 +6,7 @@ import argparse
 import os
 import re
 import shlex
+import sys
 
 from samba_ad.generation import GUID_FILE
 
@@ -69,7 +70,8 @@ def parse(arguments=None):
     # A drill.
     if os.environ.get("VMGEN_EVENT") == "test":
         options.dry_run = True
-    options.vmgenctl = "vmgenctl"
+    own = os.path.join(os.path.dirname(os.path.realpath(sys.argv[0])), "../bin/vmgenctl")
+    options.vmgenctl = own if os.path.exists(own) else "vmgenctl"
     return options
 
 
