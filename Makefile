@@ -152,10 +152,10 @@ LIBS   ?= $(shell $(PKG_CONFIG) --libs $(libs))
 # Where hooks find our programs, if the system's PATH has not got it.
 empty :=
 space := $(empty) $(empty)
-own   := $(subst $(space),,$(patsubst %,%:,$(filter-out /usr/%bin /usr/local/%bin,$(SBINDIR) $(BINDIR))))
+own_path := $(subst $(space),,$(patsubst %,%:,$(filter-out /usr/%bin /usr/local/%bin,$(SBINDIR) $(BINDIR))))
 
 # Ours are overrides: CFLAGS= on the command line must not lose them.
-override CPPFLAGS += -D_GNU_SOURCE -DVERSION='"$(VERSION)"' -DOWN_DIRECTORIES='"$(own)"' -Ilibvmgen -Idaemon -Itests \
+override CPPFLAGS += -D_GNU_SOURCE -DVERSION='"$(VERSION)"' -DOWN_DIRECTORIES='"$(own_path)"' -Ilibvmgen -Idaemon -Itests \
 		     -isystem kmod/uapi
 override CFLAGS   += -std=gnu11 $(WARN) -MD -MP
 ifdef SAN

@@ -42,9 +42,27 @@ free_names() {
 		! grep -E ' \./usr/(bin/vmgen|share/man/man1/vmgen\.1.*)$' "$scratch/files"
 }
 
+# With a systemctl that tells what it was asked for.
+reloads_systemd() {
+	deb=$(echo "$one"/vmgend-samba_*.deb)
+	dpkg-deb -e "$deb" "$scratch/control" && mkdir "$scratch/bin" || return
+	printf '#!/bin/sh\necho "$*" >>"%s/asked"\n' "$scratch" >"$scratch/bin/systemctl"
+	chmod +x "$scratch/bin/systemctl"
+	for script in 'postinst configure' 'postrm remove'; do
+		rm -f "$scratch/asked"
+		# shellcheck disable=SC2016,SC2086 # for the inner shell; two words
+		PATH=$scratch/bin:$PATH control=$scratch/control unshare --mount sh -ec '
+			mount -t tmpfs tmpfs /run
+			mkdir -p /run/systemd/system
+			"$control/$1" "$2"' sh $script || return
+		grep -q daemon-reload "$scratch/asked" || return
+	done
+}
+
 ok 'make deb' ls "$one"/*.changes
 ok 'lintian finds neither errors nor warnings' without_complaint
 ok 'no file has the name of another package' free_names
+ok 'vmgend-samba has systemd read its part of the unit of Samba, and forget it' reloads_systemd
 ok 'make deb elsewhere, in another time zone' build_elsewhere
 ok 'gives the same bytes' same_bytes
 tap_done
