@@ -152,7 +152,8 @@ class Controller:
         found = self.search(rid_set, ["rIDPreviousAllocationPool", "rIDNextRID"])[0]
         previous = span(found.get("rIDPreviousAllocationPool", [0])[0])
         last_used = int(found.get("rIDNextRID", [0])[0])
-        return [(last_used + 1, previous[1])] + [p for p in self.pools(True) if p != previous]
+        return [(max(last_used + 1, previous[0]), previous[1])] + [
+            pool for pool in self.pools(True) if pool != previous]
 
     def usn(self):
         return int(self.value(self.dn(""), "highestCommittedUSN"))

@@ -100,7 +100,9 @@ class Program:
             raise
         except (ends.Failure, OSError):
             # It may go away, and nobody else would look again.
-            self.arm_check()
+            expected = self.state.expected()
+            if expected and expected.attempts < MOST_ATTEMPTS and not self.options.dry_run:
+                self.arm_check()
             raise
         if again:
             self.arm_check()
@@ -350,7 +352,7 @@ class Program:
         units = []
         if self.options.command == "before-start":
             units = [self.options.unit]
-        elif self.options.command != "stop":
+        elif self.options.command != "stop" or self.event in EARLY:
             units = self.state.taken_down()
         if not units or self.options.dry_run or not self.services.enabled:
             return ""

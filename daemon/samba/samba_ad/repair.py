@@ -86,8 +86,10 @@ def discard_pools(dc, now):
 def taken(dc):
     """How many of the RIDs that count as available are not, by what this controller knows: whole
     pools."""
-    highest = max([last for own in (True, False) for _, last in dc.pools(own)] + [*dc.rids()])
-    return POOL_SIZE * -(-max(0, highest + 1 - dc.rid_pool()[0]) // POOL_SIZE)
+    first, last = dc.rid_pool()
+    ends = [end for own in (True, False) for _, end in dc.pools(own)]
+    highest = max(rid for rid in [first - 1, *ends, *dc.rids()] if rid <= last)
+    return POOL_SIZE * -(-(highest + 1 - first) // POOL_SIZE)
 
 
 def leave_out(dc, count):
