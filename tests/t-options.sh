@@ -168,7 +168,7 @@ refused_keys() {
 }
 
 environment() {
-	sed -nE 's/.*set\(environment, "([A-Z_]+)".*/\1/p' daemon/environment.c
+	sed -nE 's/.*set\(environment, "([A-Z_]+)".*/\1/p; s/.*"([A-Z_]+)=" PATH_.*/\1/p' daemon/environment.c
 }
 
 page_environment() { section "$hooks" ENVIRONMENT | defined '[A-Z_]+'; }

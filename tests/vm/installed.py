@@ -11,6 +11,7 @@ import shutil
 
 import kernel as kernels
 import machine
+import readme
 import repository
 from debian import Debian
 
@@ -60,7 +61,7 @@ class Installed(Debian):
         self.add_agent(root)
         self.add_repository(root / OWN / "now", debs)
         self.add_repository(root / OWN / "later", later)
-        self.log = self.install_packages(root)
+        self.install_packages(root)
         self.refusal = self.inside(root, f"dkms build vmgenc/{repository.version()} "
                                    f"-k {TOO_OLD} 2>&1 || echo status $?")
         shutil.rmtree(root / "lib/modules" / TOO_OLD)
@@ -83,7 +84,6 @@ class Installed(Debian):
         repository.index(directory)
 
     def install_packages(self, root):
-        """Returns what apt said."""
         for path in (root / "etc/apt/sources.list.d").iterdir():
             path.unlink()
         (root / ARCHIVE).mkdir()
@@ -92,7 +92,10 @@ class Installed(Debian):
         self.before = files(root)
         # Headers of a kernel that is there for other reasons must not stop the installation.
         (root / "lib/modules" / TOO_OLD / "build/include").mkdir(parents=True)
-        return self.inside(root, "apt-get -y install vmgend libvmgen-dev 2>&1")
+        _, command = readme.blocks("README.md", "## Install")[1].replace("\\\n", "").splitlines()
+        self.inside(root, f"cd {OWN}; mkdir build; ln -s ../now build/deb; "
+                    f"{command.replace('apt-get', 'apt-get -y')} 2>&1; rm -r build")
+        self.inside(root, "apt-get -y install libvmgen-dev 2>&1")
 
     def run_tests(self, root):
         """{name: (passed, output)} of the packages' own tests that need no machine."""
@@ -113,7 +116,7 @@ class Installed(Debian):
     def upgrade_kernel(self, disk):
         """Install another kernel on a disk of this system, and then the later vmgen-dkms.
 
-        Returns what was said, and whether the module was there between the two.
+        Returns the path of the module between the two, and what is in the initramfs.
         """
         raw, root = self.directory / "raw-upgraded", self.directory / "mounted"
         kernels.run(["qemu-img", "convert", "-O", "raw", disk, raw])
@@ -132,12 +135,13 @@ class Installed(Debian):
         # What an administrator does who wants it there.
         with open(root / "etc/initramfs-tools/modules", "a", encoding="ascii") as f:
             f.write("vmgenc\n")
-        log = self.inside(root, f"apt-get -y install linux-image-{self.release} "
-                          f"linux-headers-{self.release} 2>&1")
+        self.inside(root, f"apt-get -y install linux-image-{self.release} "
+                    f"linux-headers-{self.release} 2>&1")
         built = self.modinfo(root, "filename")
+        initramfs = self.inside(root, f"lsinitramfs /boot/initrd.img-{self.release}")
         (root / "etc/apt/sources.list").write_text(source(f"{OWN}/later"), "ascii")
         # Without the others, which are for the system that runs.
-        log += self.inside(root, "apt-get -q update; apt-get -y -o "
-                           "APT::Get::Upgrade-By-Source-Package=false install vmgen-dkms 2>&1")
+        self.inside(root, "apt-get -q update; apt-get -y -o "
+                    "APT::Get::Upgrade-By-Source-Package=false install vmgen-dkms 2>&1")
         self.take_kernel(root)
-        return log, built
+        return built, initramfs

@@ -96,9 +96,9 @@ def builder(suite):
             take = ('mkdir -p "$1/var/tmp/vmgen/debian" && '
                     f'cp {control} "$1/var/tmp/vmgen/debian" && '
                     'chroot "$1" apt-get -y --no-install-recommends build-dep /var/tmp/vmgen')
-            run(["mmdebstrap", "--variant=essential", "--include=build-essential", '--aptopt=APT::Sandbox::User "root"',
-                 f"--customize-hook={take}", suite, str(new / "root.tar"),
-                 str(new / "vmgen.sources")])
+            run(["mmdebstrap", "--variant=apt", "--include=build-essential",
+                 '--aptopt=APT::Sandbox::User "root"', f"--customize-hook={take}", suite,
+                 str(new / "root.tar"), str(new / "vmgen.sources")])
             (new / "root.tar").rename(target)
     return target
 

@@ -9,7 +9,6 @@ import json
 import re
 import time
 
-import repository
 import tap
 from installed import OWN, TOO_OLD, Installed
 from scenario import new_guid, say
@@ -17,12 +16,15 @@ from scenario import new_guid, say
 APT = "DEBIAN_FRONTEND=noninteractive apt-get -q -y"
 HOOK = "#!/bin/sh\necho $1 $2 >>/var/tmp/hook\n"
 PACKAGES = "vmgend vmgen-dkms libvmgen1 libvmgen-dev"
+# It takes long, and shows the same on each release.
+WITHOUT_DEVICE = "trixie"
 CONFFILE = "/etc/vmgen/restart-units"
 # What a system makes that has booted, had its packages changed and got another kernel.
 OF_THE_SYSTEM = re.compile(
     r"/(var/log|var/lib/(apt|dpkg|systemd|dbus|dkms|initramfs-tools)|var/cache/(apt|ldconfig)|"
     r"var/cache/debconf|var/backups|var/tmp|tmp|run|dev|proc|sys|root|lost\+found)(/.*)?|"
-    r"/etc/(machine-id|resolv\.conf|mtab|\.pwd\.lock|.*-)|/(initrd\.img|vmlinuz)(\.old)?")
+    r"/etc/(machine-id|resolv\.conf|mtab|\.pwd\.lock|.*-)|/(etc|var)/\.updated|"
+    r"/(initrd\.img|vmlinuz)(\.old)?")
 
 
 def check_packages(system, t):
@@ -58,7 +60,7 @@ def check_early(g, t):
                     for unit in ("sysinit.target", "vmgend"))
     t.ok(node <= basic, "the node is there before sysinit.target")
     t.ok(ready <= basic, "so is vmgend")
-    return ready, f"node at {node:.1f} s, protected at {ready:.1f} s, sysinit.target at {basic:.1f} s"
+    return f"node at {node:.1f} s, protected at {ready:.1f} s, sysinit.target at {basic:.1f} s"
 
 
 def check_clone(c, t):
@@ -76,7 +78,7 @@ def check_signature(g, t):
     g.run("systemctl stop vmgend; modprobe -r vmgenc; "
           "echo 1 >/sys/module/module/parameters/sig_enforce")
     status, output = g.execute("modprobe vmgenc 2>&1")
-    t.ok(status and "Key was rejected" in output, "a kernel that wants signatures refuses the module")
+    t.ok(status and "Key was rejected" in output, "a kernel for signed modules refuses it")
     status, output = g.execute("vmgenctl check")
     t.equal(status, 6, "vmgenctl check says that it is not loaded")
     t.ok("mokutil --import /var/lib/dkms/mok.pub" in output, "and how to have the key trusted")
@@ -123,19 +125,6 @@ def check_removal(g, t):
     t.equal(g.execute("modinfo vmgenc")[0], 1, "the module does not")
 
 
-def check_return(g, t):
-    """An installation while the system runs: vmgend starts, and then its module is built."""
-    g.run("modprobe -r vmgenc")
-    began = time.monotonic()
-    output = g.run(f"{APT} install /{OWN}/later/vmgend_*.deb /{OWN}/later/vmgen-dkms_*.deb 2>&1",
-                   timeout=1800)
-    if not t.equal(g.run("systemctl is-active vmgend || true").strip(), "active",
-                   "an installation starts vmgend, with its module"):
-        t.note(output)
-    check_protected(g, t, "installed while the system runs")
-    say(f"installed in the guest in {time.monotonic() - began:.0f} s")
-
-
 def check_purge(g, system, t):
     g.run(f"{APT} purge {PACKAGES}; "
           f"systemctl disable -q vmgen-agent; rm -r /{OWN}", timeout=300)
@@ -154,8 +143,9 @@ def check_purge(g, system, t):
 
 
 def check_other_kernel(system, disk, t):
-    log, built = system.upgrade_kernel(disk)
+    built, initramfs = system.upgrade_kernel(disk)
     t.ok(system.release in built, f"DKMS builds the module for Linux {system.release}")
+    t.ok("/vmgenc.ko" in initramfs, "in time for the initramfs, where it was asked for")
     with system.boot(new_guid()) as g:
         t.equal(g.run("uname -r").strip(), system.release, "which boots")
         check_protected(g, t, "another kernel")
@@ -165,12 +155,10 @@ def check_other_kernel(system, disk, t):
             t.note(output)
         check_upgrade(g, system, t)
         check_removal(g, t)
-        check_return(g, t)
         check_purge(g, system, t)
 
 
 def scenario(suite, t):
-    marks = [("installed", time.monotonic())]
     system = Installed(suite)
     check_packages(system, t)
     began = time.monotonic()
@@ -178,7 +166,7 @@ def scenario(suite, t):
         wall = time.monotonic() - began
         check_protected(g, t, "first boot")
         check_journal(g, t, "first boot")
-        _, moments = check_early(g, t)
+        moments = check_early(g, t)
         say(f"{suite}: {moments}, all {wall:.0f} s after power-on")
         g.run(f"mkdir -p /etc/vmgen/hooks.d; cat >/etc/vmgen/hooks.d/80-last <<'END'\n{HOOK}END\n"
               "chmod 755 /etc/vmgen/hooks.d/80-last; sync")
@@ -192,7 +180,8 @@ def scenario(suite, t):
                 disk = c.disk
     t.ok(draws[0] != draws[1], "two clones draw different bytes")
     disk = check_cold_boot(system, disk, t)
-    check_without_device(system, t)
+    if suite == WITHOUT_DEVICE:
+        check_without_device(system, t)
     check_other_kernel(system, disk, t)
 
 
