@@ -54,7 +54,7 @@ def provision(root):
 
 def search(g, condition, *attributes):
     """[{attribute: value}] of the objects, from the file: also while nothing serves it."""
-    text = g.run(f"ldbsearch -H {DIRECTORY} --cross-ncs '{condition}' {' '.join(attributes)}")
+    text = g.run(f"ldbsearch -H {DIRECTORY} --cross-ncs '{condition}' {' '.join(attributes)}", 600)
     found = [dict(re.findall(r"(?m)^([\w-]+): (.*)$", record))
              for record in re.sub(r"\n ", "", text).split("\n\n")]
     return [record for record in found if "dn" in record]
@@ -77,7 +77,7 @@ def rids(g):
 def stamps(g, name):
     """The invocationIds that the attributes of a user were written with."""
     text = g.run(f"ldbsearch -H {DIRECTORY} --show-binary '(sAMAccountName={name})' "
-                 "replPropertyMetaData")
+                 "replPropertyMetaData", 600)
     return set(re.findall(r"originating_invocation_id\s*:\s*(\S+)", text))
 
 
