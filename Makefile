@@ -384,11 +384,11 @@ debug_tests := $(patsubst %,$(O)/check/debug/%.t,$(filter-out $(not_debug),$(SCE
 # What check-hooks runs to its end, and in Debian 13.
 long_tests  := $(patsubst %,$(O)/check/6.1/%.t,samba services) $(O)/check/6.12-trixie/samba.t
 
-# A whole Debian of these releases with the packages.
-install_tests := $(patsubst %,$(O)/check/%/install.t,bookworm trixie)
+# Whole Debians of these releases: with the packages, and the newer OpenSSL.
+release_tests := $(patsubst %,$(O)/check/%/install.t,bookworm trixie) $(O)/check/6.12-trixie/openssl.t
 
 # One file for each scenario and kernel, so that prove has a line for each.
-$(sort $(vm_tests) $(debug_tests) $(long_tests) $(install_tests)): Makefile
+$(sort $(vm_tests) $(debug_tests) $(long_tests) $(release_tests)): Makefile
 	@mkdir -p $(@D)
 	@printf '#!/bin/sh\nexec $(PYTHON) %s/tests/vm/t-%s.py %s\n' \
 		'$(CURDIR)' '$(basename $(notdir $@))' '$(notdir $(@D))' >$@ && chmod +x $@
@@ -420,9 +420,9 @@ unit_tests := $(unit:%=$(O)/asan/%) $(lib_unit:%=$(O)/tsan/%) $(ssl_unit:%=$(O)/
 # What tests/t-valgrind.sh and tests/t-fuzz.sh run.
 tried      := $(lib_unit:%=$(O)/%) $(fuzzers:%=$(O)/%)
 host_tests := $(wildcard tests/t-*.sh)
-check: all modules $(vm_programs) $(unit_tests) $(tried) $(bench:%=$(O)/%) $(vm_tests) $(samba_checked) \
-       $(install_tests)
-	$(call prove,$(install_tests) $(vm_tests) $(samba_checked) $(host_tests) $(unit_tests))
+check: all modules module-6.12-trixie $(vm_programs) $(unit_tests) $(tried) $(bench:%=$(O)/%) $(vm_tests) $(samba_checked) \
+       $(release_tests)
+	$(call prove,$(release_tests) $(vm_tests) $(samba_checked) $(host_tests) $(unit_tests))
 
 # The hooks, also where that takes longer.
 check-hooks: export VMGEN_LONG := 1
