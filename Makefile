@@ -47,9 +47,10 @@ usual      := 5.10 6.1 6.1-cloud 6.12
 two        := 5.10 6.12
 KERNELS    := $(usual) 6.12-rt 7.2 newest newest-rt 6.12-arm64
 endif
-everywhere := first restore siblings sleep
+everywhere := restore siblings sleep
 # What differs little from kernel to kernel: the oldest and a new one.
-on_two     := clones ctl daemon remedies silent stale steps storm sysgenid timer torn unload unseeded
+on_two     := clones ctl daemon identity late malformed remedies silent stale steps storm sysgenid \
+	      timer torn unload unseeded
 # vmgend is the same on all.
 only_faults  := 6.1-cloud
 only_hostile := 6.12
@@ -57,18 +58,19 @@ only_hostile := 6.12
 # takes a boot each.
 whole := clock debian lease openssl samba services
 $(foreach s,$(whole),$(eval only_$(s) := 6.1))
-only_shapes := 6.1-cloud 6.12
+only_shapes := 6.1-cloud
 # Nor where the machine matters more than the kernel: firmware, its memory that
 # hibernation writes back, ACPI without an SCI.
-only_firmware := 6.1-cloud 6.12
+only_firmware := 6.12
 only_hibernate := 6.12
 only_nvs := 6.12
 only_policy := 6.12
 only_reduced := 5.10 6.12
 # These take many clones.
-only_asleep := 6.1-cloud 6.12
-only_awslc  := 6.1-cloud 6.12
-only_order  := 6.1-cloud 6.12
+only_asleep := 6.12
+only_awslc  := 6.12
+only_first  := 5.10 6.1-cloud 6.12 newest-rt
+only_order  := 6.12
 only_midway := 6.1-cloud
 only_spinners := 6.1
 # The library is the same on all; only these have Linux's VMClock.

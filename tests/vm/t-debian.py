@@ -222,25 +222,6 @@ def check_stop(c, t):
         t.ok(True, "a second change pulls the unit in again")
 
 
-def check_uninstall(g, t):
-    version = re.search(r"^VERSION\s*:= (\S+)$", (readme.TOP / "Makefile").read_text("utf-8"), re.M)
-    g.run("systemctl disable --now vmgend pulled 2>&1 && modprobe -r vmgenc")
-    for command in (f"dkms remove vmgenc/{version.group(1)} --all",
-                    "make -C /usr/src/vmgen uninstall"):
-        status, output = g.execute(command, timeout=300)
-        t.ok(status == 0, command)
-        if status:
-            t.note(output)
-    # What this test has put there is called so as well.
-    t.equal(g.run("cd /; find usr etc var/lib/dkms -path usr/src/vmgen -prune -o -path etc/vmgen "
-                  "-prune -o -name '*vmgen*' ! -name 'vmgen-agent*' ! -name '*vmgen.sources' "
-                  "! -path '*/boxed.service.d/*' -print"), "", "nothing is left of the installation")
-    t.equal(g.run("cd /usr/local; find . -mindepth 1 ! -type d | sort").split(),
-            ["./bin/event-loop", "./man"], "nor elsewhere in /usr/local")
-    t.equal(g.execute("test -d /usr/local/sbin -a -d /usr/local/share/man")[0], 0,
-            "Debian's own directories are, though empty")
-
-
 def check_cold_boot(debian, disk, t):
     with debian.boot(new_guid(), disk) as g:
         g.wait_for("vmgenctl wait --settled --timeout 240", timeout=300)
@@ -258,7 +239,6 @@ def check_cold_boot(debian, disk, t):
         failures = g.run("journalctl -q -b -p err -o cat | grep -i vmgen || true")
         t.equal(failures, "", "no error in the journal")
         check_image(g, t)
-        check_uninstall(g, t)
 
 
 def prepare(root):
