@@ -386,7 +386,7 @@ debug_tests := $(patsubst %,$(O)/check/debug/%.t,$(filter-out $(not_debug),$(SCE
 # What check-hooks runs to its end, and in Debian 13.
 long_tests  := $(patsubst %,$(O)/check/6.1/%.t,samba services) $(O)/check/6.12-trixie/samba.t
 
-# Whole Debians of these releases: with the packages, and the newer OpenSSL.
+# A whole Debian of each of these releases: with the packages, and the newer OpenSSL.
 release_tests := $(patsubst %,$(O)/check/%/install.t,bookworm trixie) $(O)/check/6.12-trixie/openssl.t
 
 # One file for each scenario and kernel, so that prove has a line for each.

@@ -46,7 +46,7 @@ networkd_with_bonding() {
 # dhclient TYPE ARGUMENT...: how it is started anew.
 dhclient() {
 	machine 'program systemd-run "echo \"\$*\" >$work/started"
-		sh -c "sleep 60; :" dhclient '"$2"' &
+		sh -c "sleep 60; :" dhclient '"$2"' >/dev/null 2>&1 &
 		program pidof "echo $!"
 		VMGEN_EVENT=changed $hooks/40-dhclient
 		kill $!
