@@ -82,6 +82,14 @@ without_module() {
 		mv "$scratch/vmgen.so" "$modules" && ours && ctl disable
 }
 
+# Others go on with what was written before.
+fails_later() {
+	ctl enable && cp "$own" "$scratch/own" && mv "$modules/vmgen.so" "$scratch" &&
+		sed -i '1i openssl_conf = other\n[other]' "$conf" && exits 1 enable &&
+		cmp "$own" "$scratch/own" && mv "$scratch/vmgen.so" "$modules" &&
+		sed -i 1,2d "$conf" && ours && ctl disable
+}
+
 # Other lines that come after ours stay where they are.
 later_edit() {
 	ctl enable && echo '# of the administrator' >>"$conf" && ctl disable &&
@@ -129,6 +137,7 @@ ok 'programs go on to work with it' works
 ok 'one with threads ends well' ends
 ok 'twice off is no mistake' exits 0 disable
 ok 'if the provider goes, programs go on as before' without_module
+ok 'where it fails, what was switched on before stays as it was' fails_later
 ok 'lines that somebody adds later stay' later_edit
 
 ctl enable >/dev/null

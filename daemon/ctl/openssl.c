@@ -113,6 +113,17 @@ static enum ctl_exit read_base(char path[PATH_MAX], char **ret_text, struct stat
 	return CTL_OK;
 }
 
+/* Where vmgen's lines are in the system's configuration, if they are there. */
+static enum ctl_exit find_lines(const char *path, const char *text, const char **ret_lines)
+{
+	int r = sslconf_find(text, ret_lines);
+
+	if (r == -EILSEQ)
+		return refuse("%s: the lines of vmgen were changed: take out all that names "
+			      SSLCONF_SYSTEM, path);
+	return CTL_OK;
+}
+
 static enum ctl_exit parse(const char *path, const char *text, struct sslconf *ret_conf)
 {
 	if (sslconf_parse(text, ret_conf))
@@ -128,8 +139,8 @@ static enum ctl_exit parse(const char *path, const char *text, struct sslconf *r
  * Writes vmgen's own file and looks whether OpenSSL does what it says, without what it
  * did before being lost: a provider that nobody named is there only until one is named.
  */
-static enum ctl_exit try(const char *own, const char *base, const struct sslconf *conf,
-			 const char *configuration, const struct sslsystem *before)
+static enum ctl_exit write_own(const char *own, const char *base, const struct sslconf *conf,
+			       const char *configuration, const struct sslsystem *before)
 {
 	struct sslsystem after;
 	enum ctl_exit code;
@@ -156,12 +167,29 @@ static enum ctl_exit try(const char *own, const char *base, const struct sslconf
 		      "nothing was changed", before->providers, after.providers);
 }
 
+/* The same, but the file is as it was if that fails: others may be using it. */
+static enum ctl_exit try(const char *own, const char *base, const struct sslconf *conf,
+			 const char *configuration, const struct sslsystem *before)
+{
+	char *old = NULL;
+	enum ctl_exit code;
+	int r = file_read(AT_FDCWD, own, LIMIT, &old, NULL);
+
+	if (r && r != -ENOENT)
+		return refuse("cannot read %s: %s", own, strerror(-r));
+	code = write_own(own, base, conf, configuration, before);
+	if (code && is_own(own))
+		(void)put(own, old, 0644);
+	free(old);
+	return code;
+}
+
 static enum ctl_exit enable_system(const char *unit)
 {
 	char path[PATH_MAX], *text, *with = NULL;
 	struct sslsystem before;
 	struct sslconf conf;
-	const char *lines;
+	const char *lines = NULL;
 	enum ctl_exit code;
 	struct stat st;
 	int r;
@@ -170,26 +198,21 @@ static enum ctl_exit enable_system(const char *unit)
 	code = read_base(path, &text, &st);
 	if (code)
 		return code;
-	r = sslconf_find(text, &lines);
-	if (r == -EILSEQ)
-		code = refuse("%s: the lines of vmgen were changed: take out all that names " SSLCONF_SYSTEM,
-			      path);
-	else
+	code = find_lines(path, text, &lines);
+	if (!code)
 		code = parse(path, text, &conf);
 	if (!code && (r = sslsystem_ask(NULL, &before)))
 		code = refuse_openssl(r);
 	if (code)
 		goto out;
-	with = sslconf_find(text, &lines) ? sslconf_add(text) : strdup(text);
+	with = lines ? strdup(text) : sslconf_add(text);
 	r = with ? put(path, with, st.st_mode & 07777) : -ENOMEM;
 	code = r ? refuse("cannot write %s: %s", path, strerror(-r)) :
 		   try(SSLCONF_SYSTEM, NULL, &conf, NULL, &before);
 	if (!code) {
 		printf("Programs that start from now on take random numbers that no clone has.\n");
-	} else if (!r && strcmp(with, text)) {
+	} else if (!r && !lines) {
 		(void)put(path, text, st.st_mode & 07777);
-		if (is_own(SSLCONF_SYSTEM))
-			(void)put(SSLCONF_SYSTEM, NULL, 0);
 	}
 out:
 	free(with);
@@ -201,7 +224,7 @@ static enum ctl_exit disable_system(const char *unit)
 {
 	char path[PATH_MAX], *text, *without = NULL;
 	struct sslsystem now;
-	const char *lines;
+	const char *lines = NULL;
 	enum ctl_exit code;
 	struct stat st;
 	int r;
@@ -210,13 +233,10 @@ static enum ctl_exit disable_system(const char *unit)
 	code = read_base(path, &text, &st);
 	if (code)
 		return code;
-	r = sslconf_find(text, &lines);
-	if (r == -EILSEQ) {
-		code = refuse("%s: the lines of vmgen were changed: take out all that names " SSLCONF_SYSTEM,
-			      path);
+	code = find_lines(path, text, &lines);
+	if (code)
 		goto out;
-	}
-	if (!r) {
+	if (lines) {
 		without = sslconf_remove(text, lines);
 		r = without ? put(path, without, st.st_mode & 07777) : -ENOMEM;
 		if (r) {
@@ -298,10 +318,8 @@ static enum ctl_exit enable_service(const char *unit)
 		code = refuse_openssl(r);
 	if (!code)
 		code = try(SSLCONF_SERVICE, path, &conf, SSLCONF_SERVICE, &before);
-	if (code) {
-		drop_unused();
+	if (code)
 		return code;
-	}
 	drop_in(unit, path);
 	r = put(path, DROP_IN_TEXT, 0644);
 	return r ? refuse("cannot write %s: %s", path, strerror(-r)) : reload(unit, true);
@@ -383,6 +401,7 @@ enum ctl_exit ctl_openssl(const struct ctl *ctl, int argc, char **argv)
 	const char *service = NULL;
 	char unit[NAME_MAX + 1];
 	const struct action *action = actions;
+	const size_t n = sizeof(actions) / sizeof(*actions);
 	int option;
 
 	while ((option = getopt_long(argc, argv, "", table, NULL)) != -1) {
@@ -390,9 +409,9 @@ enum ctl_exit ctl_openssl(const struct ctl *ctl, int argc, char **argv)
 			return CTL_USAGE;
 		service = optarg;
 	}
-	while (action < actions + 3 && (argc - optind != 1 || strcmp(action->name, argv[optind])))
+	while (action < actions + n && (argc - optind != 1 || strcmp(action->name, argv[optind])))
 		action++;
-	if (action == actions + 3) {
+	if (action == actions + n) {
 		fprintf(stderr, "vmgenctl: openssl: enable, disable or status\n");
 		return CTL_USAGE;
 	}
