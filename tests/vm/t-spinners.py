@@ -16,16 +16,19 @@ FIRST = "chrt -f 1 sh -c"
 RESULTS = (f"{FIRST} 'until grep between /tmp/window; do sleep 0.1; done;"
            f" echo spinners $({COUNT}); echo generation $(sysctl -n dev.vmgenc.0.generation)'")
 CLONES = 3
-# Alone on its CPU, whatever else runs: it measures, and the interrupt comes to the other one.
-WATCH = "taskset 2 chrt -f 1 window >/tmp/window"
+# window measures on a CPU of its own; the interrupt and what settles the change share the other one
+# with the spinners. In a class ahead of all others window would starve the kernel's own threads on
+# its CPU, RCU's among them.
+WATCH = "taskset 2 window >/tmp/window"
+PIN = "taskset -p 1 $(pidof vmgenc)"
+SPIN = f"taskset 1 chrt -o 0 {NOBODY} flood 1000"
 
 
 def prepare(kernel, spinners):
     with boot(kernel, PROGRAMS, guid=new_guid(), cpus=2, sanitized=False) as g:
-        g.run("echo -1 >/proc/sys/kernel/sched_rt_runtime_us")
+        g.run(PIN)
         if spinners:
-            g.run(f"{FIRST} 'for i in $(seq {spinners}); do"
-                  f" chrt -o 0 {NOBODY} flood 1000 >/dev/null 2>&1 & done;"
+            g.run(f"{FIRST} 'for i in $(seq {spinners}); do {SPIN} >/dev/null 2>&1 & done;"
                   f" until test $({COUNT}) = {spinners}; do sleep 0.1; done'")
         g.spawn(WATCH)
         g.wait_for("grep -q count /tmp/window")
