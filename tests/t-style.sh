@@ -64,6 +64,8 @@ empty 'no test can be skipped' skipped_tests
 # shellcheck disable=SC2046
 ok 'shellcheck' shellcheck -x $(scripts)
 # shellcheck disable=SC2046
+ok 'pyflakes' pyflakes3 $(sources '*.py')
+# shellcheck disable=SC2046
 ok 'codespell' codespell $(sources ':!LICENSES')
 empty 'mandoc finds nothing in the manual pages' lint_manuals
 tap_done

@@ -148,6 +148,7 @@ class Controller:
     def add(self, *names, kind="user"):
         """Over LDAP; returns how long it took until the server could give the first one a RID."""
         start = time.monotonic()
+        first = None
         for name in names:
             more = f"sAMAccountName: {name}" if kind == "user" else f"description: {name}"
             text = OBJECT.format(name=name, base=BASE, kind=kind, more=more)
@@ -160,7 +161,7 @@ class Controller:
                 if "RID" not in output or time.monotonic() > start + SECONDS:
                     raise SambaError(f"{self.name}: cannot add {name}:\n{output}{self.log()}")
                 time.sleep(0.2)
-            first = time.monotonic() if name == names[0] else first
+            first = first or time.monotonic()
         return first - start
 
     def modify(self, name):

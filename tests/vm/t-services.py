@@ -4,7 +4,6 @@
 """What services of a whole Debian keep in clones and restores of it: TLS ticket keys, SSH host
 keys, the machine ID; and the hooks that give them new ones, or must not."""
 
-import base64
 import json
 import os
 import re

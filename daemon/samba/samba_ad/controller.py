@@ -8,7 +8,6 @@ import time
 import ldb
 import samba
 import samba.param
-from samba import dsdb
 from samba.auth import system_session
 from samba.dcerpc import drsblobs, misc, security
 from samba.ndr import ndr_unpack
