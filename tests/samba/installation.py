@@ -12,6 +12,7 @@ import pathlib
 import subprocess
 import sys
 
+import cache
 import kernel as kernels
 import tap
 
@@ -46,8 +47,8 @@ class SambaError(Exception):
 def make(suite):
     """The directory with the root, from the cache."""
     known = hashlib.sha256(" ".join(PACKAGES).encode()).hexdigest()[:8]
-    target = kernels.cache() / "samba" / f"{suite}-{known}"
-    with kernels.locked("samba") as new:
+    target = cache.directory() / "samba" / f"{suite}-{known}"
+    with cache.locked("samba") as new:
         if not target.exists():
             made = new / target.name
             (made / "scratch").mkdir(parents=True)
@@ -59,7 +60,7 @@ def make(suite):
                          suite, made / "root", new / "vmgen.sources"])
             target.parent.mkdir(exist_ok=True)
             made.rename(target)
-    return target
+    return cache.used(target)
 
 
 def root():

@@ -6,13 +6,14 @@
 import os
 import sys
 
+import cache
 import kernel
 
 FILES = ("checkpatch.pl", "spelling.txt", "const_structs.checkpatch")
 
 
 def fetch(target):
-    with kernel.locked("checkpatch") as new:
+    with cache.locked("checkpatch") as new:
         if target.is_dir():
             return
         suite = kernel.machine_suite()
@@ -26,7 +27,7 @@ def fetch(target):
 
 
 def main():
-    target = kernel.cache() / "checkpatch"
+    target = cache.directory() / "checkpatch"
     if not target.is_dir():
         fetch(target)
     os.execvp("perl", ["perl", str(target / FILES[0]), *sys.argv[1:]])

@@ -14,6 +14,7 @@ import shlex
 import shutil
 import subprocess
 
+import cache
 import guest
 import initramfs
 import kernel as kernels
@@ -69,10 +70,10 @@ def base(suite, packages, beside=()):
     unpack = ('cd "$1/var/tmp" && APT_CONFIG="$MMDEBSTRAP_APT_CONFIG" apt-get download '
               f'{" ".join(beside)} && for deb in *.deb; do dpkg-deb --fsys-tarfile "$deb" | '
               'tar -x --keep-directory-symlink -C "$1"; done && rm *.deb')
-    target = kernels.cache() / "debian" / f"{name}.tar"
+    target = cache.directory() / "debian" / f"{name}.tar"
     if target.exists():     # whole, as it was renamed; another may take minutes to be made
-        return target
-    with kernels.locked("debian") as new:
+        return cache.used(target)
+    with cache.locked("debian") as new:
         if not target.exists():
             target.parent.mkdir(exist_ok=True)
             suites = (suite, f"{suite}-security")
@@ -82,7 +83,7 @@ def base(suite, packages, beside=()):
                          *([f"--customize-hook={unpack}"] if beside else []),
                          suite, str(new / "root.tar"), str(new / "vmgen.sources")])
             (new / "root.tar").rename(target)
-    return target
+    return cache.used(target)
 
 
 def chroot(root, directory, command):

@@ -25,6 +25,7 @@ import subprocess
 import tempfile
 import time
 
+import cache
 import kernel as kernels
 import qemu as qemus
 import sanitizer
@@ -362,8 +363,8 @@ def default_accelerator():
     if not os.access("/dev/kvm", os.R_OK | os.W_OK):
         return "tcg"
     host = " ".join((*os.uname()[1:4], qemus.SYSTEM.version()))
-    with kernels.locked("accelerator"):
-        path = kernels.cache() / "accelerator.json"
+    with cache.locked("accelerator"):
+        path = cache.directory() / "accelerator.json"
         known = json.loads(path.read_text("ascii")) if path.exists() else {}
         if host not in known:
             known = {host: "kvm" if kvm_works() else "tcg"}

@@ -11,6 +11,7 @@ import pathlib
 import re
 import sys
 
+import cache
 import kernel as kernels
 import module
 from kernel import KernelError, Source
@@ -36,10 +37,10 @@ def fetch(offer):
     The headers of all kernels of the offer share a directory.
     """
     suite = offer.suites[0]
-    root = kernels.cache() / "headers" / suite
+    root = cache.directory() / "headers" / suite
     known = root / "kernels"
     known.mkdir(parents=True, exist_ok=True)
-    with kernels.locked(f"headers-{suite}") as new:
+    with cache.locked(f"headers-{suite}") as new:
         apt = kernels.Apt(new / "apt", offer.suites)
         releases = apt.releases("headers", offer.release)
         wanted = {r: kernels.header_packages(apt, r) for r in releases if not (known / r).exists()}

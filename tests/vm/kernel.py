@@ -9,18 +9,17 @@ without a network.
 """
 
 import argparse
-import contextlib
 import dataclasses
-import fcntl
 import hashlib
 import importlib
 import json
 import os
 import pathlib
 import re
-import shutil
 import subprocess
 import sys
+
+import cache
 
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 
@@ -89,29 +88,6 @@ class Kernel:
     @property
     def config(self):
         return self.headers / ".config"
-
-
-def cache():
-    base = os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache"
-    path = pathlib.Path(os.environ.get("VMGEN_CACHE") or pathlib.Path(base) / "vmgen").resolve()
-    path.mkdir(parents=True, exist_ok=True)
-    return path
-
-
-@contextlib.contextmanager
-def locked(name):
-    """One process at a time; yields an empty directory in the cache's file system.
-
-    What is made there is renamed to its place when it is complete. The directory is emptied
-    at both ends, because a run that was killed leaves it behind.
-    """
-    new = cache() / f"{name}.new"
-    with open(cache() / f"{name}.lock", "w", encoding="ascii") as f:
-        fcntl.flock(f, fcntl.LOCK_EX)
-        shutil.rmtree(new, ignore_errors=True)
-        new.mkdir()
-        yield new
-        shutil.rmtree(new)
 
 
 def run(command, **kwargs):
@@ -266,7 +242,7 @@ def mark(config):
 def find(name):
     """The kernel from the cache, or None."""
     source = row(name)
-    link = cache() / "kernels" / name
+    link = cache.directory() / "kernels" / name
     if not link.exists():
         return None
     root = link.resolve()
@@ -309,7 +285,7 @@ def unpack_kernel(apt, release, root):
 
 def place(new, name, release):
     """Move a kernel that is complete to its place, and have its name mean it."""
-    kernels = cache() / "kernels"
+    kernels = cache.directory() / "kernels"
     kernels.mkdir(exist_ok=True)
     if not (kernels / release).is_dir():
         (new / release).rename(kernels / release)
@@ -320,7 +296,7 @@ def place(new, name, release):
 
 def fetch_one(apt, name, new, say):
     release = apt.releases("image", row(name).release)[-1]
-    if not (cache() / "kernels" / release).is_dir():
+    if not (cache.directory() / "kernels" / release).is_dir():
         say(f"{name}: fetching Linux {release}")
         unpack_kernel(apt, release, new / release)
         if (arch := row(name).arch) != "amd64":
@@ -332,7 +308,7 @@ def fetch_one(apt, name, new, say):
 def build_one(name, refresh, say):
     source = row(name)
     # Of its own, because it takes minutes in which others want to fetch.
-    with locked("source") as new:
+    with cache.locked("source") as new:
         if find(name) and not refresh:
             return
         say(f"{name}: building {source.release}, which takes some minutes")
@@ -347,7 +323,7 @@ def fetch(names, refresh=False, say=lambda text: print(text, file=sys.stderr, fl
         if row(name).config:
             build_one(name, refresh, say)
     names = [name for name in names if not row(name).config]
-    with locked("kernels") as new:
+    with cache.locked("kernels") as new:
         missing = [name for name in names if refresh or not find(name)]
         if not missing:
             return

@@ -16,6 +16,7 @@ import pathlib
 import shutil
 import sys
 
+import cache
 import kernel as kernels
 from kernel import KernelError, run
 
@@ -35,10 +36,10 @@ def make_chroot(suites, tools, renew=False):
 
     With renew it is made anew of what the suites have now, for suites that move on.
     """
-    target = kernels.cache() / "chroots" / suites[0]
+    target = cache.directory() / "chroots" / suites[0]
     known = target / "tools.json"
     tools = {*ALWAYS, *tools}
-    with kernels.locked("chroots") as new:
+    with cache.locked("chroots") as new:
         have = set() if renew or not known.exists() else set(json.loads(known.read_text("ascii")))
         if not have.issuperset(tools):
             tools = sorted(have.union(tools))
@@ -66,7 +67,7 @@ def run_in_chroot(kernel, out_dir, command, env):
               'for d in "$1" "$2"; do mkdir -p "$root$d"; mount --bind "$d" "$root$d"; done; '
               'shift 2; exec chroot "$root" "$@"')
     # Shared: nobody replaces the chroot meanwhile.
-    with open(kernels.cache() / "chroots.lock", encoding="ascii") as f:
+    with open(cache.directory() / "chroots.lock", encoding="ascii") as f:
         fcntl.flock(f, fcntl.LOCK_SH)
         return run(["unshare", "--mount", "sh", "-ec", script, "sh", str(root),
                     str(kernel.root), str(out_dir), *command], env=env)

@@ -13,6 +13,7 @@ import os
 import pathlib
 import subprocess
 
+import cache
 import kernel as kernels
 
 NEWER_SUITES = ("trixie", "trixie-security")
@@ -49,8 +50,8 @@ def unpacked(root):
 
 def newer():
     """QEMU 9.0 or newer, fetched first where it is not in the cache."""
-    target = kernels.cache() / "qemu" / NEWER_SUITES[0]
-    with kernels.locked("qemu") as new:
+    target = cache.directory() / "qemu" / NEWER_SUITES[0]
+    with cache.locked("qemu") as new:
         if not target.is_dir():
             target.parent.mkdir(exist_ok=True)
             (new / "vmgen.sources").write_text(kernels.sources(NEWER_SUITES), encoding="utf-8")

@@ -22,6 +22,7 @@ import subprocess
 import sys
 import tempfile
 
+import cache
 import kernel as kernels
 from kernel import KernelError, run
 from machine import build_directory, scratch
@@ -88,8 +89,8 @@ def builder(suite):
     """A tar file with a system of another release that has what the packages are built with."""
     control = TOP / "packaging/debian/control"
     wanted = run(["sed", "-n", "/^Build-Depends:/,/^[^ ]*:/p", control])
-    target = kernels.cache() / "builders" / f"{suite}-{digest(wanted)}.tar"
-    with kernels.locked("builders") as new:
+    target = cache.directory() / "builders" / f"{suite}-{digest(wanted)}.tar"
+    with cache.locked("builders") as new:
         if not target.exists():
             target.parent.mkdir(exist_ok=True)
             (new / "vmgen.sources").write_text(kernels.sources(RELEASES[suite].suites[:2]), "utf-8")
@@ -100,7 +101,7 @@ def builder(suite):
                  '--aptopt=APT::Sandbox::User "root"', f"--customize-hook={take}", suite,
                  str(new / "root.tar"), str(new / "vmgen.sources")])
             (new / "root.tar").rename(target)
-    return target
+    return cache.used(target)
 
 
 def build_elsewhere(suite, directory):
@@ -215,15 +216,15 @@ def make_archive(suite, needs, new):
 def archive(suite, needs):
     """From the cache, for packages that need this: a new one when they need something else."""
     key = digest(suite, *SYSTEM, needs, *map(str, dataclasses.astuple(RELEASES[suite])))
-    target = kernels.cache() / "archives" / f"{suite}-{key}"
+    target = cache.directory() / "archives" / f"{suite}-{key}"
     if not target.exists():
-        with kernels.locked("archives") as new:
+        with cache.locked("archives") as new:
             if not target.exists():
                 (new / "done").mkdir()
                 make_archive(suite, needs, new / "done")
                 target.parent.mkdir(exist_ok=True)
                 (new / "done").rename(target)
-    return Archive(target, **json.loads((target / "archive.json").read_text("ascii")))
+    return Archive(cache.used(target), **json.loads((target / "archive.json").read_text("ascii")))
 
 
 def main():
