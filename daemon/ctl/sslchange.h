@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Copyright (C) the vmgen authors
+ *
+ * Changes of OpenSSL's configuration, and what is in the way of them. Whatever
+ * returns enum ctl_exit has told the user why it is not CTL_OK.
+ */
+#ifndef SSLCHANGE_H
+#define SSLCHANGE_H
+
+#include <limits.h>
+#include <sys/stat.h>
+
+#include "ctl.h"
+#include "sslconf.h"
+#include "sslsystem.h"
+
+/* Tells why not. Returns CTL_FAILED. */
+enum ctl_exit sslchange_refuse(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* The same for what sslsystem_ask() or sslsystem_path() returned. */
+enum ctl_exit sslchange_refuse_openssl(int error);
+
+/* Replaces a file, makes it, or with NULL removes it. Returns 0 or -errno. */
+int sslchange_put(const char *path, const char *text, mode_t mode);
+
+/* The same for a file of vmgen's own; one of somebody else it leaves alone. */
+enum ctl_exit sslchange_put_own(const char *path, const char *text);
+
+/* The system's configuration. The caller frees the text. */
+enum ctl_exit sslchange_base(char ret_path[PATH_MAX], char **ret_text, struct stat *ret_stat);
+
+enum ctl_exit sslchange_parse(const char *path, const char *text, struct sslconf *ret_conf);
+
+/*
+ * Writes the file of vmgen's own for which conf and base are, as sslconf_compose()
+ * has them, and looks whether OpenSSL with that configuration does what it says and
+ * all that it did before. If not, the file is as it was: others may be using it.
+ */
+enum ctl_exit sslchange_try(const char *own, const char *base, const struct sslconf *conf,
+			    const char *configuration, const struct sslsystem *before);
+
+#endif /* SSLCHANGE_H */

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Copyright (C) the vmgen authors
+ *
+ * vmgenctl openssl for one service: a drop-in that names a configuration of its own.
+ */
+#include "sslservice.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <glob.h>
+#include <libgen.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "file.h"
+#include "sslchange.h"
+
+#define UNITS		"/etc/systemd/system"
+#define DROP_IN		"vmgen-openssl.conf"
+#define DROP_IN_TEXT \
+	"# Written by \"vmgenctl openssl enable --service\"; \"disable\" removes it.\n" \
+	"[Service]\nEnvironment=OPENSSL_CONF=" SSLCONF_SERVICE "\n"
+
+enum { LIMIT = 1 << 20 };
+
+static void drop_in(const char *unit, char ret_path[PATH_MAX])
+{
+	snprintf(ret_path, PATH_MAX, UNITS "/%s.d/" DROP_IN, unit);
+}
+
+/* What a unit has in its environment. */
+static int environment(const char *unit, char *ret_line, int size)
+{
+	char command[NAME_MAX + 64];
+
+	snprintf(command, sizeof(command), "systemctl show -P Environment -- '%s'", unit);
+	return sslsystem_run(command, ret_line, size);
+}
+
+/* What all services share goes with the last of them. */
+static void drop_unused(void)
+{
+	glob_t found;
+
+	if (glob(UNITS "/*.d/" DROP_IN, 0, NULL, &found) == GLOB_NOMATCH)
+		(void)sslchange_put_own(SSLCONF_SERVICE, NULL);
+	else
+		globfree(&found);
+}
+
+static enum ctl_exit reload(const char *unit, bool wanted)
+{
+	char line[LIMIT / 64] = "";
+	int r = sslsystem_run("systemctl daemon-reload", line, sizeof(line));
+
+	if (!r)
+		r = environment(unit, line, sizeof(line));
+	if (r || !strstr(line, SSLCONF_SERVICE) == wanted)
+		return sslchange_refuse("systemd does not take the drop-in of %s as it is: systemctl status %s",
+					unit, unit);
+	printf("From its next start on: systemctl restart %s\n", unit);
+	return CTL_OK;
+}
+
+enum ctl_exit sslservice_enable(const char *unit)
+{
+	char path[PATH_MAX], line[LIMIT / 64], *text;
+	struct sslsystem before;
+	struct sslconf conf;
+	enum ctl_exit code;
+	struct stat st;
+	int r;
+
+	r = environment(unit, line, sizeof(line));
+	if (r)
+		return sslchange_refuse("systemd does not tell of %s: only its units can be changed", unit);
+	if (strstr(line, "OPENSSL_CONF=") && !strstr(line, SSLCONF_SERVICE))
+		return sslchange_refuse("%s has an OPENSSL_CONF of its own: have that file .include " SSLCONF_SERVICE,
+					unit);
+	code = sslchange_base(path, &text, &st);
+	if (code)
+		return code;
+	code = sslchange_parse(path, text, &conf);
+	free(text);
+	if (!code && (r = sslsystem_ask(NULL, &before)))
+		code = sslchange_refuse_openssl(r);
+	if (!code)
+		code = sslchange_try(SSLCONF_SERVICE, path, &conf, SSLCONF_SERVICE, &before);
+	if (code)
+		return code;
+	drop_in(unit, path);
+	r = sslchange_put(path, DROP_IN_TEXT, 0644);
+	return r ? sslchange_refuse("cannot write %s: %s", path, strerror(-r)) : reload(unit, true);
+}
+
+enum ctl_exit sslservice_disable(const char *unit)
+{
+	char path[PATH_MAX], *text;
+	int r;
+
+	drop_in(unit, path);
+	r = file_read(AT_FDCWD, path, LIMIT, &text, NULL);
+	if (r == -ENOENT)
+		return CTL_OK;
+	if (!r) {
+		r = strcmp(text, DROP_IN_TEXT) ? -EILSEQ : sslchange_put(path, NULL, 0);
+		free(text);
+	}
+	if (r == -EILSEQ)
+		return sslchange_refuse("%s was changed: remove it by hand", path);
+	if (r)
+		return sslchange_refuse("cannot remove %s: %s", path, strerror(-r));
+	/* Fails if there are other drop-ins. */
+	(void)rmdir(dirname(path));
+	drop_unused();
+	return reload(unit, false);
+}
+
+enum ctl_exit sslservice_configuration(const char *unit, char ret_path[PATH_MAX])
+{
+	char line[LIMIT / 64], *start;
+
+	if (environment(unit, line, sizeof(line)))
+		return sslchange_refuse("systemd does not tell of %s", unit);
+	start = strstr(line, "OPENSSL_CONF=");
+	snprintf(ret_path, PATH_MAX, "%s", start ? start + strlen("OPENSSL_CONF=") : "");
+	ret_path[strcspn(ret_path, " '\"\\$`;&|<>()")] = '\0';
+	return CTL_OK;
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Copyright (C) the vmgen authors
+ *
+ * vmgenctl openssl for one service. A unit is given with its ending, checked by
+ * fence_unit(). Whatever returns enum ctl_exit has told the user why it is not
+ * CTL_OK.
+ */
+#ifndef SSLSERVICE_H
+#define SSLSERVICE_H
+
+#include <limits.h>
+
+#include "ctl.h"
+
+enum ctl_exit sslservice_enable(const char *unit);
+enum ctl_exit sslservice_disable(const char *unit);
+
+/* The configuration that a service has OpenSSL read; empty: the system's. */
+enum ctl_exit sslservice_configuration(const char *unit, char ret_path[PATH_MAX]);
+
+#endif /* SSLSERVICE_H */
