@@ -136,6 +136,7 @@ ok 'by the configuration that Debian ships: on and off' switches 'default vmgen'
 ok 'programs go on to work with it' works
 ok 'one with threads ends well' ends
 ok 'twice off is no mistake' exits 0 disable
+ok 'nor for all services where there is none' exits 0 disable --all
 ok 'if the provider goes, programs go on as before' without_module
 ok 'where it fails, what was switched on before stays as it was' fails_later
 ok 'lines that somebody adds later stay' later_edit
@@ -203,5 +204,7 @@ cp "$scratch/shipped" "$conf"
 ok 'a word that is none' exits 2 start
 ok 'no word' exits 2
 ok 'a service that is none' exits 2 enable --service 'a b'
+ok 'all of them cannot be switched on' exits 2 enable --all
+ok 'one is not all' exits 2 disable --all --service nginx
 ok 'only root switches it on' for_root
 tap_done

@@ -83,12 +83,13 @@ static const struct command {
 		"  list                   all that are kept down\n",
 	},
 	{
-		"openssl", "enable|disable|status [--service=UNIT]",
+		"openssl", "enable|disable|status [--service=UNIT] | disable --all",
 		"have OpenSSL take random numbers that no clone has", ctl_openssl,
 		"  enable                 for every program, by the configuration of OpenSSL\n"
 		"  disable                put that back\n"
 		"  status                 what a program that starts now would take\n"
-		"      --service=UNIT     for this service alone\n",
+		"      --service=UNIT     for this service alone\n"
+		"      --all              for every program and each service\n",
 	},
 	{
 		"forget", "", "clear the record, in a system that is made to be copied",

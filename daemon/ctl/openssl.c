@@ -128,6 +128,14 @@ static enum ctl_exit show_service(const struct ctl *ctl, const char *unit)
 	return code ? code : show(unit, *path ? path : NULL, ctl);
 }
 
+static enum ctl_exit disable_all(void)
+{
+	enum ctl_exit services = sslservice_disable_all();
+	enum ctl_exit system = disable_system(NULL);
+
+	return services ? services : system;
+}
+
 static const struct action {
 	const char *name;
 	enum ctl_exit (*system)(const char *unit);
@@ -152,18 +160,23 @@ static const struct action *find_action(int words, char **word)
 enum ctl_exit ctl_openssl(const struct ctl *ctl, int argc, char **argv)
 {
 	static const struct option table[] = {
+		{ "all", no_argument, NULL, 'a' },
 		{ "service", required_argument, NULL, 's' },
 		{ .name = NULL },
 	};
 	const struct action *action;
 	const char *service = NULL;
 	char unit[NAME_MAX + 1];
+	bool all = false;
 	int option;
 
 	while ((option = getopt_long(argc, argv, "", table, NULL)) != -1) {
-		if (option != 's')
+		if (option == '?')
 			return CTL_USAGE;
-		service = optarg;
+		if (option == 'a')
+			all = true;
+		else
+			service = optarg;
 	}
 	action = find_action(argc - optind, argv + optind);
 	if (!action)
@@ -172,11 +185,17 @@ enum ctl_exit ctl_openssl(const struct ctl *ctl, int argc, char **argv)
 		fprintf(stderr, "vmgenctl: \"%s\" is not the name of a service\n", service);
 		return CTL_USAGE;
 	}
+	if (all && (service || action->system != disable_system)) {
+		fprintf(stderr, "vmgenctl: openssl: --all is for disable, without --service\n");
+		return CTL_USAGE;
+	}
 	if (!action->system)
 		return service ? show_service(ctl, unit) : show("system", NULL, ctl);
 	if (geteuid()) {
 		fprintf(stderr, "vmgenctl: openssl %s is for root\n", action->name);
 		return CTL_NO_RIGHTS;
 	}
+	if (all)
+		return disable_all();
 	return service ? action->service(unit) : action->system(unit);
 }

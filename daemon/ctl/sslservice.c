@@ -15,6 +15,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "fence.h"
 #include "file.h"
 #include "sslchange.h"
 
@@ -117,6 +118,31 @@ enum ctl_exit sslservice_disable(const char *unit)
 	(void)rmdir(dirname(path));
 	drop_unused();
 	return reload(unit, false);
+}
+
+enum ctl_exit sslservice_disable_all(void)
+{
+	const size_t before = strlen(UNITS "/"), after = strlen(".d/" DROP_IN);
+	enum ctl_exit code, worst = CTL_OK;
+	char name[NAME_MAX + 1], unit[NAME_MAX + 1];
+	glob_t found;
+	size_t i;
+	int r;
+
+	r = glob(UNITS "/*.d/" DROP_IN, 0, NULL, &found);
+	if (r)
+		return r == GLOB_NOMATCH ? CTL_OK : sslchange_refuse("cannot search " UNITS);
+	for (i = 0; i < found.gl_pathc; i++) {
+		snprintf(name, sizeof(name), "%.*s",
+			 (int)(strlen(found.gl_pathv[i]) - before - after),
+			 found.gl_pathv[i] + before);
+		/* Another name is none that a service was enabled by. */
+		code = fence_unit(name, unit) ? CTL_OK : sslservice_disable(unit);
+		if (code)
+			worst = code;
+	}
+	globfree(&found);
+	return worst;
 }
 
 enum ctl_exit sslservice_configuration(const char *unit, char ret_path[PATH_MAX])

@@ -16,6 +16,9 @@
 enum ctl_exit sslservice_enable(const char *unit);
 enum ctl_exit sslservice_disable(const char *unit);
 
+/* Of all services. */
+enum ctl_exit sslservice_disable_all(void);
+
 /* The configuration that a service has OpenSSL read; empty: the system's. */
 enum ctl_exit sslservice_configuration(const char *unit, char ret_path[PATH_MAX]);
 

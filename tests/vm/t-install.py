@@ -15,7 +15,9 @@ from scenario import new_guid, say
 
 APT = "DEBIAN_FRONTEND=noninteractive apt-get -q -y"
 HOOK = "#!/bin/sh\necho $1 $2 >>/var/tmp/hook\n"
-PACKAGES = "vmgend vmgen-dkms libvmgen1 libvmgen-dev"
+PACKAGES = "vmgend vmgen-dkms libvmgen1 libvmgen-dev libvmgen-openssl"
+# Whoever has the provider named, it goes with the package.
+NAMED = "find /etc/vmgen /etc/systemd -name '*openssl*'; cat /etc/ssl/openssl.cnf"
 # It takes long, and shows the same on each release.
 WITHOUT_DEVICE = "trixie"
 CONFFILE = "/etc/vmgen/restart-units"
@@ -118,11 +120,17 @@ def check_upgrade(g, system, t):
 
 
 def check_removal(g, t):
+    before = g.run(NAMED)
+    g.run(f"{APT} install libvmgen-openssl", timeout=180)
+    g.run("vmgenctl openssl enable && vmgenctl openssl enable --service=systemd-logind")
+    t.equal(g.run("openssl list -random-instances | grep -c vmgen").strip(), "3",
+            "with the package of the provider OpenSSL can be switched to it")
     g.run(f"{APT} remove {PACKAGES}", timeout=300)
     t.equal(g.run("systemctl is-active vmgend || true").strip(), "inactive", "removal stops vmgend")
     t.equal(g.execute(f"test -e {CONFFILE} && test -e /var/lib/vmgen/state.json")[0], 0,
             "settings and record stay")
     t.equal(g.execute("modinfo vmgenc")[0], 1, "the module does not")
+    t.equal(g.run(NAMED), before, "nor does anything name the provider any more")
 
 
 def check_purge(g, system, t):
