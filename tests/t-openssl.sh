@@ -96,6 +96,15 @@ later_edit() {
 		{ cat "$scratch/shipped"; echo '# of the administrator'; } | cmp - "$conf"
 }
 
+# All else is switched off nevertheless.
+changed_drop_in() {
+	drop_in=/etc/systemd/system/other.service.d/vmgen-openssl.conf
+	mkdir -p "${drop_in%/*}" && echo '# of the administrator' >"$drop_in" && ctl enable || return
+	ctl disable --all 2>"$scratch/error"
+	[ $? = 1 ] && grep -F "$drop_in was changed" "$scratch/error" && [ -s "$drop_in" ] &&
+		theirs && cmp "$scratch/shipped" "$conf" && rm -r "${drop_in%/*}"
+}
+
 # What TLS needs of OpenSSL: keys, a certificate, a signature that verifies.
 works() {
 	ctl enable && (
@@ -137,6 +146,7 @@ ok 'programs go on to work with it' works
 ok 'one with threads ends well' ends
 ok 'twice off is no mistake' exits 0 disable
 ok 'nor for all services where there is none' exits 0 disable --all
+ok 'a drop-in that somebody changed is left, and named' changed_drop_in
 ok 'if the provider goes, programs go on as before' without_module
 ok 'where it fails, what was switched on before stays as it was' fails_later
 ok 'lines that somebody adds later stay' later_edit

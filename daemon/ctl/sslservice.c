@@ -21,11 +21,13 @@
 
 #define UNITS		"/etc/systemd/system"
 #define DROP_IN		"vmgen-openssl.conf"
+#define DROP_INS	UNITS "/*.d/" DROP_IN
 #define DROP_IN_TEXT \
 	"# Written by \"vmgenctl openssl enable --service\"; \"disable\" removes it.\n" \
 	"[Service]\nEnvironment=OPENSSL_CONF=" SSLCONF_SERVICE "\n"
 
-enum { LIMIT = 1 << 20 };
+/* Of a drop-in, and of what a unit has in its environment. */
+enum { LIMIT = 1 << 14 };
 
 static void drop_in(const char *unit, char ret_path[PATH_MAX])
 {
@@ -46,7 +48,7 @@ static void drop_unused(void)
 {
 	glob_t found;
 
-	if (glob(UNITS "/*.d/" DROP_IN, 0, NULL, &found) == GLOB_NOMATCH)
+	if (glob(DROP_INS, 0, NULL, &found) == GLOB_NOMATCH)
 		(void)sslchange_put_own(SSLCONF_SERVICE, NULL);
 	else
 		globfree(&found);
@@ -54,7 +56,7 @@ static void drop_unused(void)
 
 static enum ctl_exit reload(const char *unit, bool wanted)
 {
-	char line[LIMIT / 64] = "";
+	char line[LIMIT] = "";
 	int r = sslsystem_run("systemctl daemon-reload", line, sizeof(line));
 
 	if (!r)
@@ -68,7 +70,7 @@ static enum ctl_exit reload(const char *unit, bool wanted)
 
 enum ctl_exit sslservice_enable(const char *unit)
 {
-	char path[PATH_MAX], line[LIMIT / 64], *text;
+	char path[PATH_MAX], line[LIMIT], *text;
 	struct sslsystem before;
 	struct sslconf conf;
 	enum ctl_exit code;
@@ -123,13 +125,13 @@ enum ctl_exit sslservice_disable(const char *unit)
 enum ctl_exit sslservice_disable_all(void)
 {
 	const size_t before = strlen(UNITS "/"), after = strlen(".d/" DROP_IN);
-	enum ctl_exit code, worst = CTL_OK;
+	enum ctl_exit code, failed = CTL_OK;
 	char name[NAME_MAX + 1], unit[NAME_MAX + 1];
 	glob_t found;
 	size_t i;
 	int r;
 
-	r = glob(UNITS "/*.d/" DROP_IN, 0, NULL, &found);
+	r = glob(DROP_INS, 0, NULL, &found);
 	if (r)
 		return r == GLOB_NOMATCH ? CTL_OK : sslchange_refuse("cannot search " UNITS);
 	for (i = 0; i < found.gl_pathc; i++) {
@@ -139,15 +141,15 @@ enum ctl_exit sslservice_disable_all(void)
 		/* Another name is none that a service was enabled by. */
 		code = fence_unit(name, unit) ? CTL_OK : sslservice_disable(unit);
 		if (code)
-			worst = code;
+			failed = code;
 	}
 	globfree(&found);
-	return worst;
+	return failed;
 }
 
 enum ctl_exit sslservice_configuration(const char *unit, char ret_path[PATH_MAX])
 {
-	char line[LIMIT / 64], *start;
+	char line[LIMIT], *start;
 
 	if (environment(unit, line, sizeof(line)))
 		return sslchange_refuse("systemd does not tell of %s", unit);
