@@ -251,8 +251,9 @@ int vmgen_info(struct vmgen *v, struct vmgen_info *ret_info, size_t size);
 
 /*
  * Fills buf with size bytes from getrandom(2) that no clone made before the
- * call returned has drawn as well: draws, checks, and draws again if the world
- * changed in between, on any number of virtual CPUs.
+ * last check of this call has drawn as well: draws, checks, and draws again if
+ * the world changed in between, on any number of virtual CPUs. Some instructions
+ * after that check the call returns.
  *
  * Returns 0; -EIO: the kernel could not reseed after a change (VMGEN_RNG_STALE);
  * -ENODATA: the host provides no ID (VMGEN_NO_ID); -EAGAIN: the machine is

@@ -23,8 +23,8 @@ void device_open(struct device *device);
 void device_close(struct device *device);
 
 /*
- * Fills buf with bytes from getrandom(2); where there is a device, with such that
- * no clone made before the call returned has drawn as well. Takes no lock.
+ * Fills buf with bytes from getrandom(2); where there is a device, as
+ * vmgen_getrandom() does. Takes no lock.
  *
  * Returns 0; -EIO: the kernel could not reseed after a change; -EAGAIN: the
  * machine is being cloned faster than it can draw; otherwise what asking the
