@@ -9,7 +9,10 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -21,6 +24,19 @@
 #include "output.h"
 #include "process.h"
 #include "tree.h"
+
+struct attempt {
+	struct cgroup cgroup;
+	/* As whom; NULL: as root. */
+	struct account *account, found;
+	/* Of the checked file, and what that was like. */
+	int fd;
+	struct stat st;
+	/* In memory that the child shares: it is filled in when it shall go. */
+	struct environment *environment;
+	struct process process;
+	bool stands_by;
+};
 
 enum {
 	EXIT_NOT_APPLICABLE = 77,
@@ -38,25 +54,30 @@ static int64_t now_ms(void)
 	return now.tv_sec * INT64_C(1000) + now.tv_nsec / 1000000;
 }
 
-/* Returns true when the process has ended, false when its time is over. */
-static bool wait_for_end(const struct job *job, const struct process *process,
-			 struct output *output)
+/* How the wait for a hook ended. */
+enum wait_end { WAIT_HAS_ENDED, WAIT_TIMED_OUT, WAIT_SUPERSEDED };
+
+static enum wait_end wait_for_end(const struct job *job, const struct process *process, int end_fd,
+				  struct output *output)
 {
 	struct pollfd fds[] = {
 		{ .fd = process->pid_fd, .events = POLLIN },
 		{ .fd = process->output_fd, .events = POLLIN },
+		{ .fd = end_fd, .events = POLLIN },
 	};
 	int64_t deadline = now_ms() + job->settings->timeout_sec * INT64_C(1000), left;
 
 	while (!fds[0].revents) {
 		left = deadline - now_ms();
 		if (left <= 0)
-			return false;
-		if (poll(fds, 2, left) > 0 && fds[1].revents &&
+			return WAIT_TIMED_OUT;
+		if (poll(fds, 3, left) > 0 && fds[1].revents &&
 		    !output_pump(output, process->output_fd, PUMP_SIZE))
 			fds[1].fd = -1;
+		if (fds[2].revents)
+			return WAIT_SUPERSEDED;
 	}
-	return true;
+	return WAIT_HAS_ENDED;
 }
 
 /* Returns how many of the hook's processes are left when the grace is over. */
@@ -85,13 +106,12 @@ static size_t end_with(const struct job *job, const struct process *process, int
 	}
 }
 
-/* Ends everything that the hook started, wherever it went. */
-static void end_tree(const struct job *job, const struct process *process, int cgroup_fd,
-		     struct output *output)
+/* Ends everything that the hook started, wherever it went, at once. */
+static void kill_tree(const struct job *job, const struct process *process, int cgroup_fd,
+		      struct output *output)
 {
 	size_t left;
 
-	(void)end_with(job, process, SIGTERM, output);
 	if (cgroup_fd >= 0)
 		(void)cgroup_kill(cgroup_fd);
 	left = end_with(job, process, SIGKILL, output);
@@ -100,10 +120,20 @@ static void end_tree(const struct job *job, const struct process *process, int c
 			  job->hook->name, left);
 }
 
-static void set_outcome(struct hook_result *result, bool timed_out, const siginfo_t *end)
+/* The same, after it was asked to end by itself. */
+static void end_tree(const struct job *job, const struct process *process, int cgroup_fd,
+		     struct output *output)
 {
-	if (timed_out) {
+	(void)end_with(job, process, SIGTERM, output);
+	kill_tree(job, process, cgroup_fd, output);
+}
+
+static void set_outcome(struct hook_result *result, enum wait_end how, const siginfo_t *end)
+{
+	if (how == WAIT_TIMED_OUT) {
 		result->outcome = OUTCOME_TIMED_OUT;
+	} else if (how == WAIT_SUPERSEDED) {
+		result->outcome = OUTCOME_LOST;
 	} else if (end->si_code != CLD_EXITED) {
 		result->outcome = OUTCOME_KILLED;
 		result->status = end->si_status;
@@ -140,8 +170,10 @@ static void log_result(const struct job *job, const struct hook_result *result)
 		log_error("%s: had not ended after %u s, so all its processes were ended; mend it, or raise timeout in %s/%s.conf",
 			  name, job->settings->timeout_sec, job->config->hook_settings_dir, name);
 		break;
-	case OUTCOME_UNUSABLE:
 	case OUTCOME_LOST:
+		log_notice("%s: ended, because it begins anew for a newer change", name);
+		break;
+	case OUTCOME_UNUSABLE:
 		/* Told where it was found. */
 		break;
 	}
@@ -162,66 +194,116 @@ static void log_unusable(const struct job *job, int error)
 		  hook->name, strerror(-error), remedy);
 }
 
-static int execute(const struct job *job, int fd, int cgroup_fd, const struct account *account,
-		   struct process *ret_process)
+/* Opens the hook, and finds out as whom it is run. */
+static int check(const struct job *job, struct attempt *attempt)
 {
-	struct environment environment;
-	const struct program program = {
-		.fd = fd, .argv = environment.argv, .envp = environment.envp,
-		.account = account, .cgroup_fd = cgroup_fd,
-	};
-	int r;
-
-	environment_init(&environment, job->run, job->hook, account);
-	r = process_start(&program, ret_process);
-	if (r)
-		log_unusable(job, r);
-	return r;
-}
-
-static int execute_as(const struct job *job, int fd, int cgroup_fd, const char *user,
-		      struct process *ret_process)
-{
-	struct account account;
-	int r;
-
-	r = account_find(user, &account);
-	if (r) {
-		log_error("%s: not run: user \"%s\" of %s/%s.conf: %s", job->hook->name, user,
-			  job->config->hook_settings_dir, job->hook->name, account_strerror(r));
-		return r;
-	}
-	r = execute(job, fd, cgroup_fd, &account, ret_process);
-	account_clear(&account);
-	return r;
-}
-
-static int start_hook(const struct job *job, int cgroup_fd, struct process *ret_process)
-{
-	const char *user = job->settings->user;
 	char reason[HOOK_REASON_SIZE];
-	int fd, r;
+	const char *user = job->settings->user;
+	int r;
 
-	r = hook_open(job->hook, &fd, reason);
+	r = hook_open(job->hook, &attempt->fd, reason);
+	if (!r && fstat(attempt->fd, &attempt->st)) {
+		r = -errno;
+		snprintf(reason, sizeof(reason), "%s", strerror(-r));
+	}
 	if (r) {
 		log_error("%s: not run: %s", job->hook->name, reason);
 		return r;
 	}
-	r = *user ? execute_as(job, fd, cgroup_fd, user, ret_process) :
-		    execute(job, fd, cgroup_fd, NULL, ret_process);
-	close(fd);
+	if (!*user)
+		return 0;
+	r = account_find(user, &attempt->found);
+	if (r)
+		log_error("%s: not run: user \"%s\" of %s/%s.conf: %s", job->hook->name, user,
+			  job->config->hook_settings_dir, job->hook->name, account_strerror(r));
+	else
+		attempt->account = &attempt->found;
 	return r;
 }
 
-/* Returns true if its time was over. */
-static bool watch(const struct job *job, const struct process *process, int cgroup_fd,
-		  siginfo_t *ret_end)
+static int stand_by(const struct job *job, struct attempt *attempt)
 {
-	struct output output = { .name = job->hook->name };
-	bool timed_out = !wait_for_end(job, process, &output);
+	struct environment *environment;
+	int r;
 
-	if (timed_out)
-		end_tree(job, process, cgroup_fd, &output);
+	environment = mmap(NULL, sizeof(*environment), PROT_READ | PROT_WRITE,
+			   MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (environment == MAP_FAILED)
+		return -errno;
+	attempt->environment = environment;
+	r = process_prepare(&(struct program){
+		.fd = attempt->fd, .argv = environment->argv, .envp = environment->envp,
+		.account = attempt->account, .cgroup_fd = attempt->cgroup.fd,
+	}, &attempt->process);
+	if (r)
+		log_unusable(job, r);
+	attempt->stands_by = !r;
+	return r;
+}
+
+int attempt_prepare(const struct job *job, struct attempt **ret_attempt)
+{
+	struct attempt *attempt = calloc(1, sizeof(*attempt));
+	int r;
+
+	if (!attempt)
+		return -ENOMEM;
+	attempt->fd = -1;
+	/* Without a cgroup it takes longer to end it, and that is all. */
+	if (cgroup_create(job->hook->name, &attempt->cgroup))
+		attempt->cgroup.fd = -1;
+	r = check(job, attempt);
+	if (!r)
+		r = stand_by(job, attempt);
+	if (r) {
+		attempt_free(attempt);
+		return r;
+	}
+	*ret_attempt = attempt;
+	return 0;
+}
+
+struct attempt *attempt_free(struct attempt *attempt)
+{
+	if (!attempt)
+		return NULL;
+	if (attempt->stands_by)
+		process_abandon(&attempt->process);
+	if (attempt->environment)
+		(void)munmap(attempt->environment, sizeof(*attempt->environment));
+	if (attempt->account)
+		account_clear(attempt->account);
+	if (attempt->fd >= 0)
+		close(attempt->fd);
+	if (attempt->cgroup.fd >= 0)
+		cgroup_release(&attempt->cgroup);
+	free(attempt);
+	return NULL;
+}
+
+/* A new file in its place changes the number of its names, and so its ctime. */
+bool attempt_is_fresh(const struct attempt *attempt)
+{
+	const struct stat *then = &attempt->st;
+	struct stat now;
+
+	return !fstat(attempt->fd, &now) && now.st_dev == then->st_dev &&
+	       now.st_ino == then->st_ino && now.st_mode == then->st_mode &&
+	       now.st_uid == then->st_uid && now.st_ctim.tv_sec == then->st_ctim.tv_sec &&
+	       now.st_ctim.tv_nsec == then->st_ctim.tv_nsec;
+}
+
+static enum wait_end watch(const struct job *job, const struct attempt *attempt, int end_fd,
+			   siginfo_t *ret_end)
+{
+	const struct process *process = &attempt->process;
+	struct output output = { .name = job->hook->name };
+	enum wait_end how = wait_for_end(job, process, end_fd, &output);
+
+	if (how == WAIT_TIMED_OUT)
+		end_tree(job, process, attempt->cgroup.fd, &output);
+	else if (how == WAIT_SUPERSEDED)
+		kill_tree(job, process, attempt->cgroup.fd, &output);
 	/* What it printed last; a grandchild may still hold the other end. */
 	(void)output_pump(&output, process->output_fd, PUMP_SIZE);
 	output_finish(&output);
@@ -229,26 +311,31 @@ static bool watch(const struct job *job, const struct process *process, int cgro
 	(void)waitid(P_PIDFD, process->pid_fd, ret_end, WEXITED | WNOHANG);
 	close(process->pid_fd);
 	close(process->output_fd);
-	return timed_out;
+	return how;
 }
 
-void attempt_run(const struct job *job, struct hook_result *ret_result)
+int attempt_run(const struct job *job, struct attempt *attempt, int end_fd,
+		struct hook_result *ret_result)
 {
-	/* Without a cgroup it takes longer to end it, and that is all. */
-	struct cgroup cgroup = { .fd = -1 };
-	bool has_cgroup = !cgroup_create(job->hook->name, &cgroup), timed_out;
-	siginfo_t end = { .si_pid = 0 };
 	int64_t start = now_ms();
-	struct process process;
+	siginfo_t end = { .si_pid = 0 };
+	enum wait_end how;
+	int r;
 
+	environment_init(attempt->environment, job->run, job->hook, attempt->account);
+	attempt->stands_by = false;
+	r = process_go(&attempt->process);
+	if (r == -ESRCH)
+		return r;
 	ret_result->outcome = OUTCOME_UNUSABLE;
 	ret_result->status = 0;
-	if (!start_hook(job, cgroup.fd, &process)) {
-		timed_out = watch(job, &process, cgroup.fd, &end);
-		ret_result->duration_ms = now_ms() - start;
-		set_outcome(ret_result, timed_out, &end);
-		log_result(job, ret_result);
+	if (r) {
+		log_unusable(job, r);
+		return 0;
 	}
-	if (has_cgroup)
-		cgroup_release(&cgroup);
+	how = watch(job, attempt, end_fd, &end);
+	ret_result->duration_ms = now_ms() - start;
+	set_outcome(ret_result, how, &end);
+	log_result(job, ret_result);
+	return 0;
 }

@@ -20,10 +20,28 @@ struct job {
 	const struct hook_settings *settings;
 };
 
+/* What can be got ready before it is known what the hook answers. */
+struct attempt;
+
 /*
- * Executes the hook, passes its output on, ends it when its time is over, and
- * logs how it ended. ret_result: all but the name.
+ * Checks the hook, and forks a process that stands by to execute it. What is
+ * wrong is logged. Returns 0 or -errno.
  */
-void attempt_run(const struct job *job, struct hook_result *ret_result);
+int attempt_prepare(const struct job *job, struct attempt **ret_attempt);
+
+/* Ends what stands by. NULL is allowed. Returns NULL. */
+struct attempt *attempt_free(struct attempt *attempt);
+
+/* Is the hook the very file that was checked, as it was then? */
+bool attempt_is_fresh(const struct attempt *attempt);
+
+/*
+ * Executes the hook, passes its output on, ends it when its time is over or
+ * when end_fd becomes readable (-1: nothing else ends it), and logs how it
+ * ended. ret_result: all but the name. Returns 0; -ESRCH: what stood by was gone,
+ * and nothing has happened.
+ */
+int attempt_run(const struct job *job, struct attempt *attempt, int end_fd,
+		struct hook_result *ret_result);
 
 #endif /* ATTEMPT_H */

@@ -164,7 +164,7 @@ static const char *begin(struct drill *drill)
 	strcpy(record->id_hash, repair->seen.id_hash);
 	strcpy(record->hint, "unknown");
 	strcpy(record->source, witness_name(repair->seen.source));
-	if (run_new(repair->config, record, repair->lock_fd, &drill->run))
+	if (run_new(repair->config, record, RUN_ALL, repair->lock_fd, &drill->run))
 		return "the hooks cannot be prepared";
 	if (*drill->hook && run_choose(drill->run, drill->hook))
 		return "there is no such hook";

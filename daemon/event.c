@@ -49,3 +49,8 @@ bool event_runs_band(enum event event, unsigned int band)
 {
 	return band >= events[event].first_band && band < events[event].end_band;
 }
+
+bool event_is_guard(unsigned int band)
+{
+	return band < 20;
+}

@@ -33,4 +33,10 @@ int event_parse(const char *name, enum event *ret_event);
 /* Do the hooks of this band (0 to 99) run on this event? */
 bool event_runs_band(enum event event, unsigned int band);
 
+/*
+ * Is this the band of a guard? Guards stop damage, so they begin at once, all of
+ * them, and wait for nothing.
+ */
+bool event_is_guard(unsigned int band);
+
 #endif /* EVENT_H */

@@ -8,18 +8,21 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <linux/close_range.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "jitter.h"
 #include "keeper.h"
+#include "lock.h"
 #include "log.h"
 #include "process.h"
 #include "state.h"
@@ -27,7 +30,12 @@
 enum {
 	REPORT_FD = 3,
 	LOCK_FD = 4,
+	ORDER_FD = 5,
+	END_FD = 6,
 	NSEC_PER_SEC = 1000000000,
+	/* For an older instance of a guard to be gone. */
+	TURN_LIMIT_MS = 2000,
+	TURN_INTERVAL_MS = 5,
 };
 
 /* Returns true if this was called off before the time was over. */
@@ -40,8 +48,9 @@ static bool pause_for(uint64_t nsec)
 
 	sigemptyset(&signals);
 	sigaddset(&signals, SIGTERM);
-	/* It is blocked all the time, so that it waits for this. */
-	return sigtimedwait(&signals, NULL, &pause) == SIGTERM;
+	sigaddset(&signals, SIGINT);
+	/* They are blocked all the time, so that they wait for this. */
+	return sigtimedwait(&signals, NULL, &pause) > 0;
 }
 
 static bool may_try_again(enum outcome outcome)
@@ -60,12 +69,26 @@ static bool may_try_again(enum outcome outcome)
 	return false;
 }
 
-static void try(const struct job *job, struct hook_result *result)
+/* attempt: what stands by; NULL: nothing yet. Frees it. */
+static void try_once(const struct job *job, struct attempt *attempt, struct hook_result *result)
+{
+	result->outcome = OUTCOME_UNUSABLE;
+	result->status = 0;
+	if (attempt && (!attempt_is_fresh(attempt) ||
+			attempt_run(job, attempt, END_FD, result) == -ESRCH))
+		attempt = attempt_free(attempt);
+	if (!attempt && !attempt_prepare(job, &attempt))
+		(void)attempt_run(job, attempt, END_FD, result);
+	attempt_free(attempt);
+}
+
+static void try(const struct job *job, struct attempt *attempt, struct hook_result *result)
 {
 	unsigned int pause_ms = job->config->retry_pause_ms, retries = job->settings->retries, i;
 
 	for (i = 1; ; i++) {
-		attempt_run(job, result);
+		try_once(job, attempt, result);
+		attempt = NULL;
 		if (i > retries || !may_try_again(result->outcome))
 			return;
 		log_warning("%s: tried again after %u ms (%u of %u)", result->name, pause_ms, i,
@@ -75,11 +98,86 @@ static void try(const struct job *job, struct hook_result *result)
 	}
 }
 
+/*
+ * Never runs beside an older instance of itself, whoever has started that.
+ * Returns the lock to be held, or -errno: without it, it runs all the same.
+ */
+static int take_turn(const struct job *job)
+{
+	const struct timespec pause = { .tv_nsec = TURN_INTERVAL_MS * 1000000 };
+	char directory[PATH_MAX];
+	pid_t holder = 0;
+	int fd, i, r;
+
+	snprintf(directory, sizeof(directory), "%s/lock", job->config->runtime_dir);
+	r = lock_open(directory, job->hook->name, &fd);
+	if (r)
+		return r;
+	for (i = 0; (r = lock_take(fd, &holder)) && i < TURN_LIMIT_MS / TURN_INTERVAL_MS; i++) {
+		/* Its keeper: who else holds a lock in that directory? */
+		if (holder > 1)
+			(void)kill(holder, SIGINT);
+		nanosleep(&pause, NULL);
+	}
+	if (r)
+		log_warning("%s: an older instance of it could not be ended; it begins all the same",
+			    job->hook->name);
+	return fd;
+}
+
+static void record(const struct job *job, struct keeper_report *report)
+{
+	report->record_error = state_add_result(job->config->state_dir, job->run->id_hash,
+						&report->result);
+}
+
+/* The daemon may be gone; then the record is what counts. */
+static void __attribute__((noreturn)) report_and_end(const struct keeper_report *report)
+{
+	(void)!write(REPORT_FD, report, sizeof(*report));
+	_exit(0);
+}
+
+/*
+ * What a guard has done must be known at once, however long the disk takes. The
+ * record of the run may not be there yet: the daemon, which has the report,
+ * writes it.
+ */
+static void __attribute__((noreturn))
+report_guard(const struct job *job, struct keeper_report *report, int turn_fd)
+{
+	if (turn_fd >= 0)
+		close(turn_fd);
+	(void)!write(REPORT_FD, report, sizeof(*report));
+	if (!report->called_off && !job->run->drill && fork() <= 0) {
+		record(job, report);
+		if (report->record_error && report->record_error != -ESTALE)
+			log_error("%s: its end cannot be recorded in %s (it may run again): %s",
+				  report->result.name, job->config->state_dir,
+				  strerror(-report->record_error));
+	}
+	_exit(0);
+}
+
+static void __attribute__((noreturn)) keep_guard(const struct job *job, struct attempt *attempt)
+{
+	struct keeper_report report = { .record_error = 0 };
+	int turn_fd = take_turn(job);
+
+	strcpy(report.result.name, job->hook->name);
+	try(job, attempt, &report.result);
+	/* A newer instance has begun, and that one's result counts. */
+	report.called_off = report.result.outcome == OUTCOME_LOST;
+	report_guard(job, &report, turn_fd);
+}
+
 static void __attribute__((noreturn)) keep(const struct job *job)
 {
 	struct keeper_report report = { .record_error = 0 };
 	uint64_t jitter = jitter_draw(job->settings->jitter_sec);
 
+	if (event_is_guard(job->hook->band))
+		keep_guard(job, NULL);
 	strcpy(report.result.name, job->hook->name);
 	if (job->settings->jitter_sec) {
 		log_info("%s: begins in %" PRIu64 " ms", job->hook->name, jitter / 1000000);
@@ -88,58 +186,173 @@ static void __attribute__((noreturn)) keep(const struct job *job)
 			log_info("%s: left to the next run", job->hook->name);
 	}
 	if (!report.called_off)
-		try(job, &report.result);
+		try(job, NULL, &report.result);
 	if (!report.called_off && !job->run->drill)
-		report.record_error = state_add_result(job->config->state_dir,
-						       job->run->id_hash, &report.result);
-	/* The daemon may be gone; then the record is what counts. */
-	(void)!write(REPORT_FD, &report, sizeof(report));
-	_exit(0);
+		record(job, &report);
+	report_and_end(&report);
 }
 
-static void __attribute__((noreturn))
-become_keeper(const struct job *job, int report_fd, int lock_fd)
+/* Keeps a daemon that is started meanwhile waiting, as the lock of a run does. */
+static void share_lock(const struct job *job)
 {
+	char directory[PATH_MAX];
+	int fd;
+
+	snprintf(directory, sizeof(directory), "%s/lock", job->config->runtime_dir);
+	if (!lock_open(directory, "run", &fd))
+		(void)lock_share(fd);
+}
+
+static void __attribute__((noreturn)) keep_held(const struct job *job)
+{
+	struct keeper_report report = { .record_error = 0 };
+	struct attempt *attempt = NULL;
+	struct keeper_order order;
+	struct job known = *job;
+
+	(void)attempt_prepare(job, &attempt);
+	if (read(ORDER_FD, &order, sizeof(order)) != sizeof(order)) {
+		attempt_free(attempt);
+		_exit(0);
+	}
+	/* From now on it is no matter whether the caller lives. */
+	(void)prctl(PR_SET_PDEATHSIG, 0);
+	known.run = &order.run;
+	share_lock(&known);
+	if (order.resume && !state_result(known.config->state_dir, order.run.id_hash,
+					  known.hook->name, &report.result) &&
+	    outcome_settled(report.result.outcome)) {
+		log_info("%s: already done for this ID", known.hook->name);
+		attempt_free(attempt);
+		report_and_end(&report);
+	}
+	keep_guard(&known, attempt);
+}
+
+/* Moves the descriptors to their places and closes all others. -1: there is none. */
+static int arrange_descriptors(int report_fd, int lock_fd, int order_fd, int end_fd)
+{
+	int fds[] = { report_fd, lock_fd, order_fd, end_fd }, i;
+
+	/* First out of the way, so that no dup3() below hits another. */
+	for (i = 0; i < 4; i++)
+		if (fds[i] >= 0 && (fds[i] = fcntl(fds[i], F_DUPFD, END_FD + 1)) < 0)
+			return -errno;
+	/* The hook must not inherit them, nor the keeper the daemon's own lock. */
+	for (i = 0; i < 4; i++) {
+		if (fds[i] < 0)
+			close(REPORT_FD + i);
+		else if (dup3(fds[i], REPORT_FD + i, O_CLOEXEC) < 0)
+			return -errno;
+	}
+	return close_range(END_FD + 1, ~0U, 0) ? -errno : 0;
+}
+
+static int become_keeper(int report_fd, int lock_fd, int order_fd)
+{
+	sigset_t end;
+	int end_fd;
+
 	process_reset_signals(SIGTERM);
+	sigemptyset(&end);
+	sigaddset(&end, SIGINT);
+	sigprocmask(SIG_BLOCK, &end, NULL);
+	end_fd = signalfd(-1, &end, SFD_CLOEXEC);
 	/* Writing to a daemon that is gone must not kill the keeper. */
 	(void)signal(SIGPIPE, SIG_IGN);
 	(void)setsid();
 	(void)prctl(PR_SET_NAME, "vmgend-keeper");
 	/* What the hook leaves behind stays a descendant, so that it can be ended. */
 	(void)prctl(PR_SET_CHILD_SUBREAPER, 1);
-	/* First out of the way, so that no dup3() below hits another. */
-	report_fd = fcntl(report_fd, F_DUPFD, LOCK_FD + 1);
-	lock_fd = fcntl(lock_fd, F_DUPFD, LOCK_FD + 1);
-	/* The hook must not inherit them, nor the keeper the daemon's own lock. */
-	if (report_fd < 0 || lock_fd < 0 || dup3(report_fd, REPORT_FD, O_CLOEXEC) < 0 ||
-	    dup3(lock_fd, LOCK_FD, O_CLOEXEC) < 0 || close_range(LOCK_FD + 1, ~0U, 0))
-		_exit(1);
-	keep(job);
+	return end_fd < 0 ? -errno : arrange_descriptors(report_fd, lock_fd, order_fd, end_fd);
 }
 
-int keeper_start(const struct job *job, int lock_fd, struct keeper *ret_keeper)
+/* order_fd: -1: it begins at once. Returns 0 in the child, else as fork(2). */
+static pid_t fork_keeper(int report_fd, int lock_fd, int order_fd)
 {
+	pid_t parent = getpid(), pid;
 	sigset_t all, before;
-	int fds[2], error;
-	pid_t pid;
+	int error;
 
-	if (pipe2(fds, O_CLOEXEC))
-		return -errno;
 	/* A handler of the daemon must not run in the keeper. */
 	sigfillset(&all);
 	sigprocmask(SIG_SETMASK, &all, &before);
 	pid = fork();
-	if (!pid)
-		become_keeper(job, fds[1], lock_fd);
+	if (!pid) {
+		if (order_fd >= 0 && (prctl(PR_SET_PDEATHSIG, SIGKILL) || getppid() != parent))
+			_exit(1);
+		if (become_keeper(report_fd, lock_fd, order_fd))
+			_exit(1);
+		return 0;
+	}
 	error = errno;
 	sigprocmask(SIG_SETMASK, &before, NULL);
-	close(fds[1]);
-	if (pid < 0) {
-		close(fds[0]);
-		return -error;
+	errno = error;
+	return pid;
+}
+
+static int start(const struct job *job, int lock_fd, bool hold, struct keeper *ret_keeper)
+{
+	int report_fds[2], order_fds[2] = { -1, -1 }, r = 0;
+	pid_t pid;
+
+	if (pipe2(report_fds, O_CLOEXEC))
+		return -errno;
+	if (hold && pipe2(order_fds, O_CLOEXEC)) {
+		r = -errno;
+		goto err_report;
 	}
-	*ret_keeper = (struct keeper){ .pid = pid, .report_fd = fds[0] };
+	pid = fork_keeper(report_fds[1], lock_fd, order_fds[0]);
+	if (!pid) {
+		if (hold)
+			keep_held(job);
+		keep(job);
+	}
+	r = pid < 0 ? -errno : 0;
+	if (hold)
+		close(order_fds[0]);
+	if (r)
+		goto err_order;
+	close(report_fds[1]);
+	*ret_keeper = (struct keeper){
+		.pid = pid, .report_fd = report_fds[0], .order_fd = order_fds[1],
+	};
 	return 0;
+
+err_order:
+	if (hold)
+		close(order_fds[1]);
+err_report:
+	close(report_fds[0]);
+	close(report_fds[1]);
+	return r;
+}
+
+int keeper_start(const struct job *job, int lock_fd, struct keeper *ret_keeper)
+{
+	return start(job, lock_fd, false, ret_keeper);
+}
+
+int keeper_hold(const struct job *job, struct keeper *ret_keeper)
+{
+	return start(job, -1, true, ret_keeper);
+}
+
+int keeper_release(struct keeper *keeper, const struct keeper_order *order)
+{
+	/* A pipe takes it whole or not at all. */
+	int r = write(keeper->order_fd, order, sizeof(*order)) < 0 ? -errno : 0;
+
+	close(keeper->order_fd);
+	keeper->order_fd = -1;
+	return r;
+}
+
+void keeper_give_up(struct keeper *keeper)
+{
+	/* It ends when it hears that nobody can order anything any more. */
+	close(keeper->order_fd);
+	close(keeper->report_fd);
 }
 
 void keeper_call_off(const struct keeper *keeper)

@@ -18,6 +18,16 @@ struct keeper {
 	pid_t pid;
 	/* Delivers one struct keeper_report. */
 	int report_fd;
+	/* Takes one struct keeper_order; -1: the keeper needs none. */
+	int order_fd;
+};
+
+/* What a keeper that is held has to know before it can begin. */
+struct keeper_order {
+	/* Without results. */
+	struct record run;
+	/* The hook may have succeeded for this ID already. */
+	bool resume;
 };
 
 struct keeper_report {
@@ -30,9 +40,24 @@ struct keeper_report {
 
 /*
  * Forks a keeper for a hook. lock_fd: of the run; the keeper holds it, too.
+ * The keeper of a guard ends an older instance of that guard first, and has it
+ * recorded by another process, because nothing waits for a guard's disk.
  * Returns 0 or -errno.
  */
 int keeper_start(const struct job *job, int lock_fd, struct keeper *ret_keeper);
+
+/*
+ * Forks a keeper that gets everything ready and waits for keeper_release(). It
+ * ends when the caller ends or gives it up. job->run is not used. Returns 0 or
+ * -errno.
+ */
+int keeper_hold(const struct job *job, struct keeper *ret_keeper);
+
+/* Has a keeper that is held begin. Returns 0; -errno: it is gone. */
+int keeper_release(struct keeper *keeper, const struct keeper_order *order);
+
+/* Has a keeper that is held end by itself; the caller reaps it. */
+void keeper_give_up(struct keeper *keeper);
 
 /* Tells a keeper to start nothing any more. A hook that is running goes on. */
 void keeper_call_off(const struct keeper *keeper);

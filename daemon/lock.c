@@ -69,6 +69,14 @@ int lock_take(int fd, pid_t *ret_holder)
 	return 0;
 }
 
+int lock_share(int fd)
+{
+	while (flock(fd, LOCK_SH | LOCK_NB))
+		if (errno != EINTR)
+			return -errno;
+	return 0;
+}
+
 /* One line of proc_locks(5): who waits for a lock has "->" in front of its kind. */
 static bool names_file(const char *line, const struct stat *st, pid_t *ret_holder)
 {

@@ -25,6 +25,12 @@ int lock_open(const char *directory, const char *name, int *ret_fd);
 int lock_take(int fd, pid_t *ret_holder);
 
 /*
+ * Shares a lock with others who do: nobody can take it then. Whoever has taken
+ * it gives that up. Returns 0; -EWOULDBLOCK: somebody has taken it; or -errno.
+ */
+int lock_share(int fd);
+
+/*
  * Finds who holds a lock, without touching it. Returns 0; -ESRCH: nobody;
  * otherwise -errno, -EACCES for all but root.
  */

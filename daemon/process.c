@@ -2,8 +2,9 @@
 /*
  * Copyright (C) the vmgen authors
  *
- * Starts a program from a checked descriptor. The child reports a failed exec
- * through a pipe that a successful one closes.
+ * Starts a program from a checked descriptor. Parent and child talk through a
+ * socket: the child says that it stands by, the parent that it shall go, and the
+ * child why it could not; a successful exec closes it.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -12,6 +13,7 @@
 #include <stdlib.h>
 #include <sys/pidfd.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -20,7 +22,7 @@
 #include "process.h"
 
 /* EXEC_FD stands in a path below as well. */
-enum { EXEC_FD = 3, ERROR_FD = 4 };
+enum { EXEC_FD = 3, CONTROL_FD = 4 };
 
 void process_reset_signals(int blocked)
 {
@@ -59,20 +61,20 @@ pid_t process_fork_helper(int fd)
 }
 
 /* Puts the three descriptors in their places and closes all others. */
-static int arrange_descriptors(int exec_fd, int output_fd, int error_fd)
+static int arrange_descriptors(int exec_fd, int output_fd, int control_fd)
 {
 	int null_fd;
 
 	/* First out of the way, so that no dup2() below hits another. */
-	exec_fd = fcntl(exec_fd, F_DUPFD, ERROR_FD + 1);
-	output_fd = fcntl(output_fd, F_DUPFD, ERROR_FD + 1);
-	error_fd = fcntl(error_fd, F_DUPFD, ERROR_FD + 1);
+	exec_fd = fcntl(exec_fd, F_DUPFD, CONTROL_FD + 1);
+	output_fd = fcntl(output_fd, F_DUPFD, CONTROL_FD + 1);
+	control_fd = fcntl(control_fd, F_DUPFD, CONTROL_FD + 1);
 	null_fd = open("/dev/null", O_RDONLY);
-	if (exec_fd < 0 || output_fd < 0 || error_fd < 0 || null_fd < 0 ||
+	if (exec_fd < 0 || output_fd < 0 || control_fd < 0 || null_fd < 0 ||
 	    dup2(null_fd, STDIN_FILENO) < 0 ||
 	    dup2(output_fd, STDOUT_FILENO) < 0 || dup2(output_fd, STDERR_FILENO) < 0 ||
-	    dup3(exec_fd, EXEC_FD, O_CLOEXEC) < 0 || dup3(error_fd, ERROR_FD, O_CLOEXEC) < 0 ||
-	    close_range(ERROR_FD + 1, ~0U, 0))
+	    dup3(exec_fd, EXEC_FD, O_CLOEXEC) < 0 ||
+	    dup3(control_fd, CONTROL_FD, O_CLOEXEC) < 0 || close_range(CONTROL_FD + 1, ~0U, 0))
 		return -errno;
 	return 0;
 }
@@ -85,7 +87,7 @@ static int die_with(pid_t parent)
 	return getppid() == parent ? 0 : -ESRCH;
 }
 
-static int prepare(const struct program *program, pid_t parent, int output_fd, int error_fd)
+static int prepare(const struct program *program, pid_t parent, int output_fd, int control_fd)
 {
 	int r = 0;
 
@@ -100,18 +102,27 @@ static int prepare(const struct program *program, pid_t parent, int output_fd, i
 	/* Another user would lose this setting. */
 	if (!r)
 		r = die_with(parent);
-	return r ? r : arrange_descriptors(program->fd, output_fd, error_fd);
+	return r ? r : arrange_descriptors(program->fd, output_fd, control_fd);
+}
+
+/* Tells the parent and ends, unless there is no error to tell. */
+static void tell(int fd, int error)
+{
+	if (write(fd, &error, sizeof(error)) != sizeof(error) || error)
+		_exit(127);
 }
 
 static void __attribute__((noreturn))
-child(const struct program *program, pid_t parent, int output_fd, int error_fd)
+child(const struct program *program, pid_t parent, int output_fd, int control_fd)
 {
-	int error = -prepare(program, parent, output_fd, error_fd);
+	int error = -prepare(program, parent, output_fd, control_fd);
+	char go;
 
-	if (error) {
-		(void)!write(error_fd, &error, sizeof(error));
+	if (error)
+		tell(control_fd, error);
+	tell(CONTROL_FD, 0);
+	if (read(CONTROL_FD, &go, sizeof(go)) != sizeof(go))
 		_exit(127);
-	}
 	execveat(EXEC_FD, "", program->argv, program->envp, AT_EMPTY_PATH);
 	/*
 	 * A script's interpreter opens the script again, so the kernel refuses
@@ -121,39 +132,57 @@ child(const struct program *program, pid_t parent, int output_fd, int error_fd)
 	 */
 	if (errno == ENOENT && !fcntl(EXEC_FD, F_SETFD, 0))
 		execve("/proc/self/fd/3", program->argv, program->envp);
-	error = errno;
-	(void)!write(ERROR_FD, &error, sizeof(error));
+	tell(CONTROL_FD, errno);
 	_exit(127);
 }
 
-static pid_t fork_child(const struct program *program, int output_fd)
+/* Returns what the child tells: 0 or -errno; 1: it has executed, or has died. */
+static int hear(int control_fd)
 {
-	pid_t parent = getpid(), pid;
-	int error_fds[2], error;
+	int error;
 	ssize_t n;
 
-	if (pipe2(error_fds, O_CLOEXEC))
-		return -errno;
-	pid = fork();
-	if (!pid)
-		child(program, parent, output_fd, error_fds[1]);
-	error = errno;
-	close(error_fds[1]);
-	if (pid < 0) {
-		close(error_fds[0]);
-		return -error;
-	}
-	while ((n = read(error_fds[0], &error, sizeof(error))) < 0 && errno == EINTR)
+	while ((n = read(control_fd, &error, sizeof(error))) < 0 && errno == EINTR)
 		;
-	close(error_fds[0]);
-	if (n != sizeof(error))
-		return pid;
-	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
-		;
-	return -error;
+	return n == sizeof(error) ? -error : 1;
 }
 
-int process_start(const struct program *program, struct process *ret_process)
+static void reap(pid_t pid)
+{
+	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+		;
+}
+
+static int fork_child(const struct program *program, int output_fd, pid_t *ret_pid,
+		      int *ret_control_fd)
+{
+	pid_t parent = getpid(), pid;
+	int fds[2], r;
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds))
+		return -errno;
+	pid = fork();
+	if (!pid) {
+		close(fds[0]);
+		child(program, parent, output_fd, fds[1]);
+	}
+	r = pid < 0 ? -errno : 0;
+	close(fds[1]);
+	if (!r)
+		r = hear(fds[0]);
+	if (!r) {
+		*ret_pid = pid;
+		*ret_control_fd = fds[0];
+		return 0;
+	}
+	close(fds[0]);
+	if (pid > 0)
+		reap(pid);
+	/* Killed, before it could say anything. */
+	return r < 0 ? r : -ESRCH;
+}
+
+int process_prepare(const struct program *program, struct process *ret_process)
 {
 	struct process process;
 	int output_fds[2], r;
@@ -167,12 +196,10 @@ int process_start(const struct program *program, struct process *ret_process)
 		goto err_output;
 	}
 	process.output_fd = output_fds[0];
-	process.pid = fork_child(program, output_fds[1]);
+	r = fork_child(program, output_fds[1], &process.pid, &process.control_fd);
 	close(output_fds[1]);
-	if (process.pid < 0) {
-		r = process.pid;
+	if (r)
 		goto err_output;
-	}
 	process.pid_fd = pidfd_open(process.pid, 0);
 	if (process.pid_fd < 0) {
 		r = -errno;
@@ -182,10 +209,36 @@ int process_start(const struct program *program, struct process *ret_process)
 	return 0;
 
 err_process:
+	close(process.control_fd);
 	(void)kill(-process.pid, SIGKILL);
-	while (waitpid(process.pid, NULL, 0) < 0 && errno == EINTR)
-		;
+	reap(process.pid);
 err_output:
 	close(output_fds[0]);
 	return r;
+}
+
+int process_go(struct process *process)
+{
+	/* It may have been killed while it stood by. */
+	int r = -ESRCH;
+
+	if (send(process->control_fd, "", 1, MSG_NOSIGNAL) == 1)
+		r = hear(process->control_fd);
+	close(process->control_fd);
+	process->control_fd = -1;
+	if (r >= 0)
+		return 0;
+	reap(process->pid);
+	close(process->pid_fd);
+	close(process->output_fd);
+	return r;
+}
+
+void process_abandon(struct process *process)
+{
+	close(process->control_fd);
+	(void)kill(process->pid, SIGKILL);
+	reap(process->pid);
+	close(process->pid_fd);
+	close(process->output_fd);
 }

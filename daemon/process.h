@@ -3,7 +3,8 @@
  * Copyright (C) the vmgen authors
  *
  * Starts a program from a checked descriptor, without a shell, in a session of
- * its own.
+ * its own. What can fail or take time comes first; then the child stands by, and
+ * all that is left to do is to execute.
  */
 #ifndef PROCESS_H
 #define PROCESS_H
@@ -19,11 +20,14 @@ struct process {
 	int pid_fd;
 	/* The reading end of its standard output and error; non-blocking. */
 	int output_fd;
+	/* Of a child that stands by; see process_go(). */
+	int control_fd;
 };
 
 struct program {
 	/* May be O_PATH. */
 	int fd;
+	/* Read by the child when it goes, so in memory that it shares. */
 	char *const *argv, *const *envp;
 	/* As whom; NULL: as the caller. */
 	const struct account *account;
@@ -32,14 +36,24 @@ struct program {
 };
 
 /*
- * Executes a program. Standard input is /dev/null, nothing
- * else is inherited; a script finds itself on descriptor 3. It is killed when
- * the caller ends.
+ * Forks a child that stands by to execute a program. Standard input is
+ * /dev/null, nothing else is inherited; a script finds itself on descriptor 3.
+ * It is killed when the caller ends.
  *
- * Returns 0, and the caller closes both descriptors and reaps the process; or
- * -errno, that of execveat(2) included, and no process is left.
+ * Returns 0, and process_go() or process_abandon() must follow; or -errno, and
+ * no process is left.
  */
-int process_start(const struct program *program, struct process *ret_process);
+int process_prepare(const struct program *program, struct process *ret_process);
+
+/*
+ * Has the child execute. Returns 0, and the caller closes both descriptors and
+ * reaps the process; or -errno, that of execveat(2) included, and no process is
+ * left.
+ */
+int process_go(struct process *process);
+
+/* Ends a child that stands by. */
+void process_abandon(struct process *process);
 
 /* Where a helper finds the descriptor that it was given. */
 enum { PROCESS_KEPT_FD = 3 };

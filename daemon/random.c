@@ -71,7 +71,7 @@ static size_t read_hardware(const char *path, uint8_t seed[SEED_SIZE])
 	pid_t pid;
 
 	/* Most machines have none; that is no failure. */
-	if (access(path, R_OK) || pipe2(fds, O_CLOEXEC))
+	if (!path || access(path, R_OK) || pipe2(fds, O_CLOEXEC))
 		return 0;
 	pid = process_fork_helper(fds[1]);
 	if (!pid)

@@ -121,7 +121,7 @@ static void prepare(struct repair *repair, int fd, enum event event, bool resume
 
 static void launch(struct repair *repair)
 {
-	int r = run_new(repair->config, &repair->state.run, repair->lock_fd, &repair->run);
+	int r = run_new(repair->config, &repair->state.run, RUN_ALL, repair->lock_fd, &repair->run);
 
 	if (r) {
 		log_error("cannot prepare the hooks: %s", strerror(-r));

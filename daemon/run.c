@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cgroup.h"
 #include "hook.h"
@@ -16,12 +17,8 @@
 #include "run.h"
 #include "state.h"
 
-enum {
-	/* Below it are the random numbers and the guards. */
-	FIRST_REPAIR_BAND = 20,
-	/* Of a hook whose keeper is killed again and again. */
-	MAX_STARTS = 3,
-};
+/* Of a hook whose keeper is killed again and again. */
+enum { MAX_STARTS = 3 };
 
 /* A hook that its keeper looks after now. */
 struct member {
@@ -33,6 +30,7 @@ struct member {
 struct run {
 	const struct config *config;
 	struct record *record;
+	enum run_part part;
 	struct hook_list list;
 	/* The first hook that was not looked at yet. */
 	size_t next;
@@ -44,7 +42,7 @@ struct run {
 	bool stopped;
 };
 
-int run_new(const struct config *config, struct record *record, int lock_fd,
+int run_new(const struct config *config, struct record *record, enum run_part part, int lock_fd,
 	    struct run **ret_run)
 {
 	struct run *run = calloc(1, sizeof(*run));
@@ -54,6 +52,7 @@ int run_new(const struct config *config, struct record *record, int lock_fd,
 		return -ENOMEM;
 	run->config = config;
 	run->record = record;
+	run->part = part;
 	run->lock_fd = lock_fd;
 	r = hook_list_read(config->hook_path, log_line, &run->list);
 	if (r)
@@ -76,8 +75,13 @@ err_run:
 
 struct run *run_free(struct run *run)
 {
+	size_t i;
+
 	if (!run)
 		return NULL;
+	for (i = 0; i < run->n_members; i++)
+		if (run->members[i].keeper.order_fd >= 0)
+			keeper_give_up(&run->members[i].keeper);
 	hook_list_clear(&run->list);
 	free(run->members);
 	free(run);
@@ -90,22 +94,39 @@ static void set_result(struct run *run, const struct hook_result *result)
 		log_error("%s: cannot keep its result: out of memory", result->name);
 }
 
-/* Is there something to do for this hook, and how? */
-static bool is_due(struct run *run, const struct hook *hook, struct hook_settings *ret_settings)
+/* However it ended, that is known. */
+static bool has_ended(const struct run *run, const struct hook *hook)
 {
 	const struct hook_result *result = record_result(run->record, hook->name);
+
+	return result && result->outcome != OUTCOME_LOST;
+}
+
+static bool is_part(const struct run *run, const struct hook *hook)
+{
+	if (hook->masked)
+		return false;
+	switch (run->part) {
+	case RUN_ALL:
+		return true;
+	case RUN_GUARDS:
+		return event_is_guard(hook->band);
+	case RUN_REST:
+		return !event_is_guard(hook->band) || !has_ended(run, hook);
+	}
+	return false;
+}
+
+/* Returns false if it cannot be run. */
+static bool read_settings(struct run *run, const struct hook *hook,
+			  struct hook_settings *ret_settings)
+{
 	struct hook_result unusable = { .outcome = OUTCOME_UNUSABLE };
 	char error[SETTINGS_ERROR_SIZE];
 
-	if (hook->masked || !event_runs_band(run->record->event, hook->band))
-		return false;
-	if (result && outcome_settled(result->outcome)) {
-		log_info("%s: already done for this ID", hook->name);
-		return false;
-	}
 	if (config_read_hook(run->config, hook->name, ret_settings, error)) {
 		/* Perhaps they meant to say enabled=no, but nothing skips a guard. */
-		if (hook->band < FIRST_REPAIR_BAND) {
+		if (event_is_guard(hook->band)) {
 			log_error("%s: run with default settings: %s", hook->name, error);
 			*ret_settings = config_hook_defaults(run->config, hook->name);
 			return true;
@@ -115,12 +136,28 @@ static bool is_due(struct run *run, const struct hook *hook, struct hook_setting
 		set_result(run, &unusable);
 		return false;
 	}
-	if (!ret_settings->enabled)
-		log_info("%s: not run: %s/%s.conf says enabled=no", hook->name,
-			 run->config->hook_settings_dir, hook->name);
 	/* A drill has no siblings. */
 	if (run->record->drill)
 		ret_settings->jitter_sec = 0;
+	return true;
+}
+
+/* Is there something to do for this hook, and how? */
+static bool is_due(struct run *run, const struct hook *hook, struct hook_settings *ret_settings)
+{
+	const struct hook_result *result = record_result(run->record, hook->name);
+
+	if (!is_part(run, hook) || !event_runs_band(run->record->event, hook->band))
+		return false;
+	if (result && outcome_settled(result->outcome)) {
+		log_info("%s: already done for this ID", hook->name);
+		return false;
+	}
+	if (!read_settings(run, hook, ret_settings))
+		return false;
+	if (!ret_settings->enabled)
+		log_info("%s: not run: %s/%s.conf says enabled=no", hook->name,
+			 run->config->hook_settings_dir, hook->name);
 	return ret_settings->enabled;
 }
 
@@ -133,44 +170,138 @@ static unsigned int longest(const struct config *config, const struct hook_setti
 	       settings->retries * (once + config->retry_pause_ms / 1000);
 }
 
-static void start_hook(struct run *run, const struct hook *hook,
+static void add_member(struct run *run, const struct hook *hook, const struct keeper *keeper,
 		       const struct hook_settings *settings, unsigned int starts)
 {
-	struct hook_result lost = { .outcome = OUTCOME_LOST };
-	struct member *member = &run->members[run->n_members];
-	const struct job job = {
-		.config = run->config, .run = run->record, .hook = hook, .settings = settings,
-	};
 	unsigned int limit_sec = longest(run->config, settings);
-	int r;
 
-	r = keeper_start(&job, run->lock_fd, &member->keeper);
-	if (r) {
-		log_error("%s: not run: cannot start a process: %s", hook->name, strerror(-r));
-		strcpy(lost.name, hook->name);
-		set_result(run, &lost);
-		return;
-	}
-	member->hook = hook;
-	member->starts = starts;
-	run->n_members++;
+	run->members[run->n_members++] = (struct member){
+		.hook = hook, .keeper = *keeper, .starts = starts,
+	};
 	if (limit_sec > run->limit_sec)
 		run->limit_sec = limit_sec;
 }
 
-/* Starts the hooks of the next number that has any to start. */
+static void start_hook(struct run *run, const struct hook *hook,
+		       const struct hook_settings *settings, unsigned int starts)
+{
+	struct hook_result lost = { .outcome = OUTCOME_LOST };
+	const struct job job = {
+		.config = run->config, .run = run->record, .hook = hook, .settings = settings,
+	};
+	struct keeper keeper;
+	int r;
+
+	r = keeper_start(&job, run->lock_fd, &keeper);
+	if (!r) {
+		add_member(run, hook, &keeper, settings, starts);
+		return;
+	}
+	log_error("%s: not run: cannot start a process: %s", hook->name, strerror(-r));
+	strcpy(lost.name, hook->name);
+	set_result(run, &lost);
+}
+
+static int hold_hook(struct run *run, const struct hook *hook,
+		     const struct hook_settings *settings)
+{
+	const struct job job = { .config = run->config, .hook = hook, .settings = settings };
+	struct keeper keeper;
+	int r;
+
+	r = keeper_hold(&job, &keeper);
+	if (r)
+		log_error("%s: cannot be got ready for a change: cannot start a process: %s",
+			  hook->name, strerror(-r));
+	else
+		add_member(run, hook, &keeper, settings, 1);
+	return r;
+}
+
+size_t run_hold(struct run *run)
+{
+	struct hook_settings settings;
+	const struct hook *hook;
+	size_t missing = 0, i;
+
+	for (i = 0; i < run->list.n_hooks; i++) {
+		hook = &run->list.hooks[i];
+		if (is_part(run, hook) && read_settings(run, hook, &settings) &&
+		    settings.enabled && hold_hook(run, hook, &settings))
+			missing++;
+	}
+	return missing;
+}
+
+static bool is_held(const struct run *run, const struct hook *hook)
+{
+	size_t i;
+
+	for (i = 0; i < run->n_members; i++)
+		if (run->members[i].hook == hook)
+			return true;
+	return false;
+}
+
+/* What could not be held, or is gone, is started as any other hook. */
+static void start_missing(struct run *run)
+{
+	struct hook_settings settings;
+	const struct hook *hook;
+	size_t i;
+
+	for (i = 0; i < run->list.n_hooks; i++) {
+		hook = &run->list.hooks[i];
+		if (!is_held(run, hook) && is_due(run, hook, &settings))
+			start_hook(run, hook, &settings, 1);
+	}
+	run->next = run->list.n_hooks;
+}
+
+void run_release(struct run *run, const struct keeper_order *order)
+{
+	struct member *member;
+	bool incomplete = run->record->incomplete;
+	size_t i = 0;
+
+	record_clear(run->record);
+	*run->record = order->run;
+	run->record->incomplete = incomplete;
+	while (i < run->n_members) {
+		member = &run->members[i];
+		if (event_runs_band(order->run.event, member->hook->band)) {
+			if (!keeper_release(&member->keeper, order)) {
+				i++;
+				continue;
+			}
+			close(member->keeper.report_fd);
+		} else {
+			keeper_give_up(&member->keeper);
+		}
+		*member = run->members[--run->n_members];
+	}
+	start_missing(run);
+}
+
+/* Nothing waits for a guard, no other guard either. */
+static unsigned int turn_of(const struct hook *hook)
+{
+	return event_is_guard(hook->band) ? 0 : hook->band;
+}
+
+/* Starts all guards, or the hooks of the next number that has any to start. */
 static void start_number(struct run *run)
 {
 	struct hook_settings settings;
 	const struct hook *hook;
-	unsigned int band = 0;
+	unsigned int turn = 0;
 
 	run->limit_sec = 0;
 	for (; run->next < run->list.n_hooks; run->next++) {
 		hook = &run->list.hooks[run->next];
-		if (run->n_members && hook->band != band)
+		if (run->n_members && turn_of(hook) != turn)
 			return;
-		band = hook->band;
+		turn = turn_of(hook);
 		if (is_due(run, hook, &settings))
 			start_hook(run, hook, &settings, 1);
 	}
@@ -235,6 +366,19 @@ size_t run_advance(struct run *run)
 	if (!run->n_members)
 		start_number(run);
 	return run->n_members;
+}
+
+void run_retry(struct run *run)
+{
+	struct hook_settings settings;
+	const struct hook *hook;
+	size_t i;
+
+	for (i = 0; i < run->list.n_hooks; i++) {
+		hook = &run->list.hooks[i];
+		if (!has_ended(run, hook) && is_due(run, hook, &settings))
+			start_hook(run, hook, &settings, 1);
+	}
 }
 
 int run_choose(struct run *run, const char *hook)

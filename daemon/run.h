@@ -2,13 +2,14 @@
 /*
  * Copyright (C) the vmgen authors
  *
- * The order of the hooks of one run: all of one number at once, and the next
- * number when they have ended.
+ * The order of the hooks of one run: all guards at once, then all of one number
+ * at once, and the next number when they have ended.
  */
 #ifndef RUN_H
 #define RUN_H
 
 #include "config.h"
+#include "keeper.h"
 #include "record.h"
 
 /* No hook takes longer, in seconds, whatever its settings say. */
@@ -16,16 +17,37 @@ enum { RUN_LIMIT_MAX = (SETTINGS_RETRIES_MAX + 2) * (SETTINGS_SECONDS_MAX + 60) 
 
 struct run;
 
+/* Which hooks a run is about. */
+enum run_part {
+	RUN_ALL,
+	RUN_GUARDS,
+	/* All but the guards that are known to have ended, however. */
+	RUN_REST,
+};
+
 /*
  * Prepares a run: lists the hooks that its event calls for and that are not
  * settled in its record yet. The record belongs to the caller, gets the
  * results, and must outlive the run. lock_fd: held as long as a hook is running,
  * also without the caller. Returns 0 or -errno.
  */
-int run_new(const struct config *config, struct record *record, int lock_fd,
+int run_new(const struct config *config, struct record *record, enum run_part part, int lock_fd,
 	    struct run **ret_run);
 
-/* Frees the run; hooks that are running go on. NULL is allowed. Returns NULL. */
+/*
+ * Gets a process ready for each guard, before there is anything to answer: for a
+ * run of RUN_GUARDS alone. Returns how many guards could not be got ready; they
+ * are started when the run is released.
+ */
+size_t run_hold(struct run *run);
+
+/* Begins a run that is held. The order has what its record has. */
+void run_release(struct run *run, const struct keeper_order *order);
+
+/*
+ * Frees the run; hooks that are running go on, and those that are held end. NULL
+ * is allowed. Returns NULL.
+ */
 struct run *run_free(struct run *run);
 
 /*
@@ -33,6 +55,9 @@ struct run *run_free(struct run *run);
  * Returns how many hooks are running; 0: the run is over.
  */
 size_t run_advance(struct run *run);
+
+/* Starts once more what could not be started, or nobody knows the end of. */
+void run_retry(struct run *run);
 
 /* Leaves out all hooks but one. Returns 0; -ENOENT: there is no such hook. */
 int run_choose(struct run *run, const char *hook);

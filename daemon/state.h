@@ -43,7 +43,8 @@ void state_clear(struct state *state);
 
 /*
  * Opens the state directory, creates it if needed, and locks the state until
- * the descriptor is closed. Returns 0 or -errno.
+ * the descriptor is closed. Returns 0; -ETIMEDOUT: another process has it locked
+ * for half a minute; or -errno.
  */
 int state_open(const char *directory, int *ret_fd);
 

@@ -92,14 +92,14 @@ static void test_calling_off(void)
 	struct run *run;
 
 	clean_hooks();
-	hook("10-waits", "touch out-waits");
-	settings("10-waits", "jitter = 86400");
-	hook("10-fails", "touch out-fails; sleep 0.5; echo >>out-fails; exit 6");
-	settings("10-fails", "retries = 10");
-	hook("20-next", "touch out-next");
+	hook("30-waits", "touch out-waits");
+	settings("30-waits", "jitter = 86400");
+	hook("30-fails", "touch out-fails; sleep 0.5; echo >>out-fails; exit 6");
+	settings("30-fails", "retries = 10");
+	hook("40-next", "touch out-next");
 	begin_record(EVENT_CHANGED);
 	config.retry_pause_ms = 1000000;
-	if (run_new(&config, &record, lock_fd, &run))
+	if (run_new(&config, &record, RUN_ALL, lock_fd, &run))
 		scratch_give_up("run");
 	equal(run_advance(run), 2, "one hook waits for its moment, one is running");
 	ok(run_limit(run) >= 86400 + config.hook_timeout_sec, "that may take so long");
@@ -108,8 +108,8 @@ static void test_calling_off(void)
 	advance_to_end(run);
 	config.retry_pause_ms = 50;
 	ok(access(scratch_path("out-waits"), F_OK), "what had not begun does not begin");
-	ok(!record_result(&record, "10-waits"), "and has no result");
-	expect("10-fails", OUTCOME_FAILED, 6, NULL);
+	ok(!record_result(&record, "30-waits"), "and has no result");
+	expect("30-fails", OUTCOME_FAILED, 6, NULL);
 	equal(strlen(scratch_read("out-fails")), 1, "what was running ends, and is not tried again");
 	ok(access(scratch_path("out-next"), F_OK), "and no other begins");
 }
@@ -133,6 +133,12 @@ static void test_jitter(void)
 	(void)unlink(scratch_path("hooks/41-own"));
 	run_hooks();
 	told("39-early: begins in ", "unless the settings say so");
+	hook("15-guard", "exit 0");
+	settings("15-guard", "jitter = 86400");
+	begin_record(EVENT_CHANGED);
+	run_hooks();
+	expect("15-guard", OUTCOME_SUCCEEDED, 0, NULL);
+	ok(!strstr(scratch_read("log"), "15-guard: begins in"), "a guard waits for nothing, whatever they say");
 	hook("41-own", "exit 0");
 	begin_record(EVENT_TEST);
 	record.drill = true;
