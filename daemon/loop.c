@@ -14,7 +14,7 @@
 #include "loop.h"
 
 enum source {
-	WITNESS, WATCHER, CHILD, HANGUP, REQUEST, TERMINATE, INTERRUPT, ALIVE, N_SOURCES
+	WITNESS, GUARDIAN, RETRY, WATCHER, CHILD, HANGUP, REQUEST, TERMINATE, INTERRUPT, ALIVE, N_SOURCES
 };
 
 struct loop {
@@ -31,6 +31,24 @@ static void on_witness(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	loop->handlers->witness(loop->context);
+}
+
+static void on_guardian(evutil_socket_t fd, short what, void *arg)
+{
+	struct loop *loop = arg;
+
+	(void)fd;
+	(void)what;
+	loop->handlers->guardian(loop->context);
+}
+
+static void on_retry(evutil_socket_t fd, short what, void *arg)
+{
+	struct loop *loop = arg;
+
+	(void)fd;
+	(void)what;
+	loop->handlers->retry(loop->context);
 }
 
 static void on_watcher(evutil_socket_t fd, short what, void *arg)
@@ -165,6 +183,27 @@ int loop_watch_once(struct loop *loop, int fd)
 	if (!event)
 		event = event_new(loop->base, fd, EV_READ, on_watcher, loop);
 	return add(loop, WATCHER, event, NULL);
+}
+
+int loop_watch_guardian(struct loop *loop, int fd)
+{
+	if (loop->sources[GUARDIAN])
+		event_free(loop->sources[GUARDIAN]);
+	loop->sources[GUARDIAN] = NULL;
+	if (fd < 0)
+		return 0;
+	return add(loop, GUARDIAN, event_new(loop->base, fd, EV_READ | EV_PERSIST, on_guardian,
+					     loop), NULL);
+}
+
+int loop_retry(struct loop *loop, unsigned int seconds)
+{
+	const struct timeval interval = { .tv_sec = seconds };
+	struct event *event = loop->sources[RETRY];
+
+	if (!event)
+		event = event_new(loop->base, -1, 0, on_retry, loop);
+	return add(loop, RETRY, event, &interval);
 }
 
 int loop_run(struct loop *loop)

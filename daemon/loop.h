@@ -15,6 +15,10 @@ struct loop;
 struct loop_handlers {
 	/* The witness is readable. */
 	void (*witness)(void *context);
+	/* The guardian has something to tell, or is gone. */
+	void (*guardian)(void *context);
+	/* The time of loop_retry() is over. */
+	void (*retry)(void *context);
 	/* The watcher's descriptor is readable. */
 	void (*watcher)(void *context);
 	/* A child has ended. */
@@ -50,6 +54,12 @@ int loop_watch(struct loop *loop, int fd);
  * same in each call. Returns 0 or -ENOMEM.
  */
 int loop_watch_once(struct loop *loop, int fd);
+
+/* Calls handlers->guardian from now on, instead of for an earlier fd. -1: no more. */
+int loop_watch_guardian(struct loop *loop, int fd);
+
+/* Calls handlers->retry once, after so many seconds. Returns 0 or -ENOMEM. */
+int loop_retry(struct loop *loop, unsigned int seconds);
 
 /* Runs until loop_stop(). Returns 0 or -EIO. */
 int loop_run(struct loop *loop);

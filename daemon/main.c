@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "drill.h"
+#include "guardian.h"
 #include "guest.h"
 #include "lock.h"
 #include "log.h"
@@ -29,11 +30,23 @@
 #include "target.h"
 #include "watcher.h"
 
+enum {
+	/* For the guardian to see a change that is seen here. */
+	GUARDIAN_LIMIT_MS = 1000,
+	/* Before a guardian or a guard that is missing is tried again; doubled each time. */
+	FIRST_RETRY_SEC = 1,
+	LAST_RETRY_SEC = 64,
+};
+
 struct daemon {
 	const struct options *options;
 	struct config config;
 	struct witness witness;
 	struct loop *loop;
+	struct guardian guardian;
+	/* The configuration is another one now. */
+	bool guardian_outdated;
+	unsigned int retry_sec;
 	struct repair repair;
 	struct drill drill;
 	struct target target;
@@ -144,6 +157,39 @@ static void stop(struct daemon *daemon, enum exit_code exit_code)
 	loop_stop(daemon->loop);
 }
 
+/* Without one, vmgend runs the guards itself, and is slower at that. */
+static int start_guardian(struct daemon *daemon)
+{
+	int r;
+
+	r = guardian_start(&daemon->config, &daemon->guardian);
+	if (!r && daemon->loop)
+		r = loop_watch_guardian(daemon->loop, daemon->guardian.fd);
+	if (r)
+		log_error("cannot start the guardian: %s; guards begin later than they could",
+			  strerror(-r));
+	return r;
+}
+
+static void drop_guardian(struct daemon *daemon)
+{
+	(void)loop_watch_guardian(daemon->loop, -1);
+	guardian_stop(&daemon->guardian);
+}
+
+/* Another one, which knows that there is nothing to do at its start. */
+static void renew_guardian(struct daemon *daemon)
+{
+	static const struct keeper_order nothing = { .run.event = EVENT_NONE };
+
+	daemon->guardian_outdated = false;
+	drop_guardian(daemon);
+	if (start_guardian(daemon))
+		(void)loop_retry(daemon->loop, daemon->retry_sec);
+	else
+		(void)guardian_request(&daemon->guardian, &nothing);
+}
+
 static void settle(struct daemon *daemon)
 {
 	struct repair *repair = &daemon->repair;
@@ -152,6 +198,12 @@ static void settle(struct daemon *daemon)
 		stop(daemon, EXIT_FAILED);
 		return;
 	}
+	if (repair_idle(repair))
+		daemon->retry_sec = FIRST_RETRY_SEC;
+	if (repair->guard_lost || (repair->guards_pending && !repair->guards_begun))
+		(void)loop_retry(daemon->loop, daemon->retry_sec);
+	if (daemon->guardian_outdated && repair_idle(repair))
+		renew_guardian(daemon);
 	if (!daemon->ready && !repair_holds_start(repair)) {
 		daemon->ready = true;
 		notify_ready();
@@ -164,9 +216,30 @@ static void settle(struct daemon *daemon)
 		(void)loop_watch_once(daemon->loop, daemon->watcher_fd);
 }
 
-static void on_witness(void *context)
+static void lose_guardian(struct daemon *daemon, const char *reason)
 {
-	struct daemon *daemon = context;
+	log_error("the guardian %s; vmgend runs the guards itself until there is another one",
+		  reason);
+	drop_guardian(daemon);
+	(void)loop_retry(daemon->loop, daemon->retry_sec);
+	repair_take_over(&daemon->repair);
+}
+
+/* The guards come first: whatever is done here may take their time or their CPU. */
+static void let_guardian_begin(struct daemon *daemon)
+{
+	struct guardian_message message;
+	int r = guardian_read(&daemon->guardian, GUARDIAN_LIMIT_MS, &message);
+
+	if (!r)
+		repair_hear(&daemon->repair, &message);
+	else if (r == -EAGAIN)
+		lose_guardian(daemon, "has not noticed the change");
+}
+
+/* guards_begun: the guardian has said so. */
+static void look(struct daemon *daemon, bool guards_begun)
+{
 	uint64_t known = daemon->repair.seen.generation;
 	struct sighting sighting;
 	int r;
@@ -190,8 +263,50 @@ static void on_witness(void *context)
 		return;
 	}
 	/* The first read tells what was seen at the start. */
-	if (sighting.generation != known)
+	if (sighting.generation != known) {
+		if (!guards_begun)
+			let_guardian_begin(daemon);
 		repair_change(&daemon->repair, &sighting);
+	}
+	settle(daemon);
+}
+
+static void on_witness(void *context)
+{
+	look(context, false);
+}
+
+static void on_guardian(void *context)
+{
+	struct daemon *daemon = context;
+	struct guardian_message message;
+	bool begun = false;
+	int r;
+
+	while (!(r = guardian_read(&daemon->guardian, 0, &message))) {
+		repair_hear(&daemon->repair, &message);
+		begun |= message.word == GUARDIAN_BEGUN;
+	}
+	if (r != -EAGAIN)
+		lose_guardian(daemon, "is gone");
+	/* Nothing else may have woken this process up. */
+	if (begun)
+		look(daemon, true);
+	else
+		settle(daemon);
+}
+
+static void on_retry(void *context)
+{
+	struct daemon *daemon = context;
+
+	if (daemon->retry_sec < LAST_RETRY_SEC)
+		daemon->retry_sec *= 2;
+	if (daemon->repair.guards_pending && !daemon->repair.guards_begun)
+		lose_guardian(daemon, "does not answer");
+	else if (!daemon->guardian.pid)
+		renew_guardian(daemon);
+	repair_retry(&daemon->repair);
 	settle(daemon);
 }
 
@@ -240,13 +355,17 @@ static void on_reload(void *context)
 	struct daemon *daemon = context;
 	const struct options *options = daemon->options;
 	char error[SETTINGS_ERROR_SIZE] = "the path of the configuration is too long";
+	int r;
 
 	if (daemon->ready)
 		notify_reloading();
-	if (config_reload(&daemon->config, options->config_path, options->config_required, error))
+	r = config_reload(&daemon->config, options->config_path, options->config_required, error);
+	if (r)
 		log_error("the configuration stays as it is: %s", error);
 	else
 		log_notice("the configuration was read again");
+	daemon->guardian_outdated |= !r;
+	settle(daemon);
 	if (daemon->ready)
 		notify_ready();
 }
@@ -270,7 +389,8 @@ static void on_alive(void *context)
 static int watch(struct daemon *daemon)
 {
 	static const struct loop_handlers handlers = {
-		.witness = on_witness, .watcher = on_watcher, .child = on_child,
+		.witness = on_witness, .guardian = on_guardian, .retry = on_retry,
+		.watcher = on_watcher, .child = on_child,
 		.reload = on_reload, .request = on_request, .stop = on_stop, .alive = on_alive,
 	};
 	struct sighting sighting;
@@ -290,9 +410,12 @@ static int watch(struct daemon *daemon)
 	if (watcher_open(WATCHER_NODE, &daemon->watcher_fd))
 		daemon->watcher_fd = -1;
 	repair_init(&daemon->repair, &daemon->config);
+	daemon->repair.guardian = &daemon->guardian;
 	drill_init(&daemon->drill, &daemon->repair);
 	repair_start(&daemon->repair, &sighting);
 	r = loop_watch(daemon->loop, witness_fd(&daemon->witness));
+	if (!r)
+		r = loop_watch_guardian(daemon->loop, daemon->guardian.pid ? daemon->guardian.fd : -1);
 	if (!r) {
 		settle(daemon);
 		/* A stop before the loop would be forgotten in it. */
@@ -309,6 +432,7 @@ static int watch(struct daemon *daemon)
 static enum exit_code run(const struct options *options, struct daemon *daemon)
 {
 	enum exit_code code;
+	int r;
 
 	if (options->check_device)
 		return check_device(daemon);
@@ -320,9 +444,11 @@ static enum exit_code run(const struct options *options, struct daemon *daemon)
 		code = take_lock(&daemon->config);
 	if (code)
 		return code;
-	if (watch(daemon))
-		return EXIT_FAILED;
-	return daemon->exit_code;
+	/* Before anything that may hang. */
+	(void)start_guardian(daemon);
+	r = watch(daemon);
+	guardian_stop(&daemon->guardian);
+	return r ? EXIT_FAILED : daemon->exit_code;
 }
 
 /* A closed standard descriptor would become that of a file or a lock. */
@@ -342,7 +468,7 @@ static int open_standard_descriptors(void)
 int main(int argc, char **argv)
 {
 	struct options options = { .config_path = PATH_CONFIG };
-	struct daemon daemon = { .options = &options };
+	struct daemon daemon = { .options = &options, .retry_sec = FIRST_RETRY_SEC };
 	int code, r;
 
 	log_init();

@@ -15,7 +15,9 @@
 #include <unistd.h>
 
 #include "drill.h"
+#include "guardian.h"
 #include "history.h"
+#include "hook.h"
 #include "lock.h"
 #include "log.h"
 #include "notify.h"
@@ -94,9 +96,25 @@ static int open_state(const struct repair *repair)
 	return r ? r : fd;
 }
 
+/* Asks the guardian for the guards of a run. Returns false if they are not its business. */
+static bool ask_guardian(const struct repair *repair, const struct record *run, bool resume)
+{
+	struct keeper_order order = { .run = *run, .resume = resume };
+
+	if (!repair->guardian)
+		return false;
+	if (run->event == EVENT_ADOPTED)
+		order.run.event = EVENT_NONE;
+	order.run.results = NULL;
+	order.run.n_results = 0;
+	/* Guards do not wait for it to be taken, so none of them gets it. */
+	*order.run.intent = '\0';
+	return !guardian_request(repair->guardian, &order) && order.run.event != EVENT_NONE;
+}
+
 /*
- * Makes the record of a new run, or of one to be finished, and saves it. fd: of
- * open_state(); closes it.
+ * Makes the record of a new run, or of one to be finished, has the guards begin,
+ * and saves it. fd: of open_state(); closes it.
  */
 static void prepare(struct repair *repair, int fd, enum event event, bool resume)
 {
@@ -116,18 +134,22 @@ static void prepare(struct repair *repair, int fd, enum event event, bool resume
 	record->reseed_error = repair->reseed_error;
 	if (!resume)
 		policy_describe(repair->config, fd, &repair->state, replaced);
+	repair->guards_begun = false;
+	repair->guards_pending = ask_guardian(repair, record, resume);
 	save(repair, fd);
 }
 
 static void launch(struct repair *repair)
 {
-	int r = run_new(repair->config, &repair->state.run, RUN_ALL, repair->lock_fd, &repair->run);
+	enum run_part part = repair->guards_pending ? RUN_REST : RUN_ALL;
+	int r = run_new(repair->config, &repair->state.run, part, repair->lock_fd, &repair->run);
 
 	if (r) {
 		log_error("cannot prepare the hooks: %s", strerror(-r));
 		repair->failed = true;
 		return;
 	}
+	repair->guard_lost = false;
 	report_activity(repair, "running");
 	repair_advance(repair);
 }
@@ -183,19 +205,75 @@ static void finish(struct repair *repair)
 			    !last->skipped;
 }
 
+static bool is_guard_lost(const struct record *run)
+{
+	size_t i;
+
+	for (i = 0; i < run->n_results; i++)
+		if (run->results[i].outcome == OUTCOME_LOST &&
+		    event_is_guard(hook_band(run->results[i].name)))
+			return true;
+	return false;
+}
+
 static void advance_run(struct repair *repair)
 {
+	if (repair->guards_pending && !repair->pending)
+		return;
 	if (run_advance(repair->run)) {
 		if (repair_holds_start(repair))
 			notify_extend_start(run_limit(repair->run) + EXTEND_MARGIN_SEC);
 		return;
 	}
-	if (!repair->pending) {
-		finish(repair);
+	if (repair->pending) {
+		repair->run = run_free(repair->run);
+		repair_resume(repair);
 		return;
 	}
+	/* It may do damage all the time, so this is not handled before it has run. */
+	repair->guard_lost = is_guard_lost(&repair->state.run);
+	if (!repair->guard_lost)
+		finish(repair);
+}
+
+void repair_hear(struct repair *repair, const struct guardian_message *message)
+{
+	struct record *run = &repair->state.run;
+
+	if (!repair->run || strcmp(message->id_hash, run->id_hash) || message->event != run->event)
+		return;
+	if (message->word == GUARDIAN_BEGUN)
+		repair->guards_begun = true;
+	if (message->word == GUARDIAN_BEGUN && repair_holds_start(repair))
+		notify_extend_start(message->limit_sec + EXTEND_MARGIN_SEC);
+	if (message->word == GUARDIAN_RESULT &&
+	    record_set_result(run, &message->report.result))
+		log_error("%s: cannot keep its result: out of memory", message->report.result.name);
+	if (message->word != GUARDIAN_OVER)
+		return;
+	run->incomplete |= message->incomplete;
+	repair->guards_pending = false;
+	/* Their keepers may have been faster than the record of this run. */
+	save(repair, open_state(repair));
+	repair_advance(repair);
+}
+
+/* Guards may run twice, so all that have not succeeded begin again. */
+void repair_take_over(struct repair *repair)
+{
+	if (!repair->run || !repair->guards_pending)
+		return;
+	repair->guards_pending = false;
 	repair->run = run_free(repair->run);
-	repair_resume(repair);
+	launch(repair);
+}
+
+void repair_retry(struct repair *repair)
+{
+	if (!repair->run || !repair->guard_lost)
+		return;
+	run_retry(repair->run);
+	repair_advance(repair);
 }
 
 void repair_resume(struct repair *repair)
@@ -212,8 +290,13 @@ void repair_resume(struct repair *repair)
 
 void repair_again(struct repair *repair)
 {
+	struct guardian *guardian = repair->guardian;
+
 	repair->reseed_error = repair_reseed(&repair->seen);
+	/* For the guardian this ID is done. */
+	repair->guardian = NULL;
 	launch_changed(repair);
+	repair->guardian = guardian;
 }
 
 void repair_change(struct repair *repair, const struct sighting *sighting)
@@ -229,9 +312,10 @@ void repair_change(struct repair *repair, const struct sighting *sighting)
 	if (repair->waiter)
 		return;
 	if (repair->run) {
-		log_notice("this came during a run: the hooks that are running end first, then all run for the newest ID");
+		log_notice("this came during a run: the guards begin at once; the hooks that are running end first, then the others run for the newest ID");
 		run_stop(repair->run);
 		repair->pending = true;
+		repair_advance(repair);
 		return;
 	}
 	repair->pending = repair->drill && drill_stop(repair->drill);
@@ -318,6 +402,7 @@ static void begin(struct repair *repair)
 	strcpy(state->boot_id, boot_id);
 	noted = policy_start(repair->config, fd, state, event, resume, same_boot);
 	if (event == EVENT_NONE) {
+		(void)ask_guardian(repair, &(struct record){ .event = EVENT_NONE }, false);
 		if (!r && (!same_boot || noted))
 			save(repair, fd);
 		else if (fd >= 0)
@@ -332,12 +417,36 @@ static void begin(struct repair *repair)
 	launch(repair);
 }
 
+/* Before the hooks of an earlier vmgend have ended: guards do not wait for them. */
+static void begin_guards(const struct repair *repair)
+{
+	const struct sighting *seen = &repair->seen;
+	struct record run = { .generation = seen->generation, .hint = "unknown" };
+	struct state state = { .boot_id = "" };
+	char boot_id[BOOT_ID_SIZE] = "";
+	int fd = open_state(repair), r;
+
+	r = fd < 0 ? fd : state_load(fd, &state, NULL);
+	if (fd >= 0)
+		close(fd);
+	(void)state_boot_id(boot_id);
+	run.event = watch_decide(r, &state, seen, boot_id);
+	/* Those hooks are for this ID, and guards may be among them. */
+	if (watch_resumes(&state, seen, boot_id))
+		run.event = EVENT_NONE;
+	strcpy(run.id_hash, seen->id_hash);
+	strcpy(run.source, witness_name(seen->source));
+	(void)ask_guardian(repair, &run, false);
+	state_clear(&state);
+}
+
 static int wait_for_hooks(struct repair *repair)
 {
 	int r = lock_wait(repair->lock_fd, &repair->waiter);
 
 	if (r)
 		return r;
+	begin_guards(repair);
 	log_notice("hooks that an earlier vmgend started are still running; when they have ended it goes on");
 	repair->waiter_holds_start = state_holds_start(repair->config->state_dir);
 	if (repair->waiter_holds_start)
@@ -359,6 +468,8 @@ void repair_start(struct repair *repair, const struct sighting *sighting)
 	if (!r)
 		r = lock_take(repair->lock_fd, NULL);
 	if (!r) {
+		/* Keepers of guards take their share of it by themselves. */
+		(void)lock_share(repair->lock_fd);
 		begin(repair);
 		return;
 	}
@@ -384,15 +495,17 @@ void repair_advance(struct repair *repair)
 	repair->failed = status != 0;
 	if (repair->failed)
 		log_error("the process that waited for hooks of an earlier vmgend is gone");
-	else
-		begin(repair);
+	if (repair->failed)
+		return;
+	(void)lock_share(repair->lock_fd);
+	begin(repair);
 }
 
 bool repair_holds_start(const struct repair *repair)
 {
 	if (repair->waiter)
 		return repair->waiter_holds_start;
-	return repair->run && repair->state.run.event != EVENT_CHANGED;
+	return repair->run && repair->state.run.event != EVENT_CHANGED && !repair->guard_lost;
 }
 
 bool repair_idle(const struct repair *repair)

@@ -3,7 +3,8 @@
  * Copyright (C) the vmgen authors
  *
  * The answer to a change, in this order: reseed, run the hooks, record the ID
- * as handled, report.
+ * as handled, report. The guards among the hooks are the guardian's, and have
+ * begun by then.
  */
 #ifndef REPAIR_H
 #define REPAIR_H
@@ -13,6 +14,7 @@
 #include "watch.h"
 
 struct drill;
+struct guardian_message;
 
 struct repair {
 	const struct config *config;
@@ -22,6 +24,14 @@ struct repair {
 	struct state state;
 	/* The state could be written. */
 	bool recorded;
+	/* Runs the guards; NULL, or one that is gone: the run below does. */
+	struct guardian *guardian;
+	/* What the run below waits for: the guards that the guardian has. */
+	bool guards_pending;
+	/* The guardian has said that they have begun. */
+	bool guards_begun;
+	/* All is over but a guard that could not be started, or whose end nobody knows. */
+	bool guard_lost;
 	/* NULL: no hook is to be run at the moment. */
 	struct run *run;
 	/* The answer could not be begun; another process must try. */
@@ -61,6 +71,15 @@ void repair_change(struct repair *repair, const struct sighting *sighting);
 
 /* To be called when a child has ended. */
 void repair_advance(struct repair *repair);
+
+/* What the guardian tells. */
+void repair_hear(struct repair *repair, const struct guardian_message *message);
+
+/* To be called when there is no guardian any more. */
+void repair_take_over(struct repair *repair);
+
+/* Starts a guard that was lost once more, unless that is the guardian's. */
+void repair_retry(struct repair *repair);
 
 /* Begins the same answer once more, although nothing has changed. */
 void repair_again(struct repair *repair);

@@ -3,8 +3,8 @@
  * Copyright (C) the vmgen authors
  *
  * A whole vmgend in a child, on a device that the test plays: a generation in
- * shared memory and a descriptor that tells when it has moved. Its files are in
- * the test's scratch directory.
+ * shared memory, and a file that is written when it has moved, which each opener
+ * hears of. Its files are in the test's scratch directory.
  */
 #ifndef PLAYED_H
 #define PLAYED_H
@@ -14,7 +14,7 @@ int vmgend_main(int argc, char **argv);
 #include "main.c"
 #undef main
 
-#include <sys/eventfd.h>
+#include <sys/inotify.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
@@ -22,12 +22,16 @@ int vmgend_main(int argc, char **argv);
 #include "scratch.h"
 
 static struct { uint64_t generation; } *device;
-static int device_fd;
+/* Of this process: each has its own, as of the real device. */
+static int device_fd = -1;
 
 int vmgen_open(const char *node, unsigned int flags, struct vmgen **ret_device)
 {
 	(void)node;
 	(void)flags;
+	device_fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+	if (inotify_add_watch(device_fd, scratch_path("device"), IN_MODIFY) < 0)
+		return -errno;
 	*ret_device = (struct vmgen *)device;
 	return 0;
 }
@@ -62,9 +66,9 @@ int vmgen_event(struct vmgen *v, struct vmgen_event *ret_event)
 
 int vmgen_read(struct vmgen *v, struct vmgen_event *ret_event)
 {
-	uint64_t count;
+	char events[4096];
 
-	if (read(device_fd, &count, sizeof(count)) < 0)
+	if (read(device_fd, events, sizeof(events)) < 0)
 		return -errno;
 	return vmgen_event(v, ret_event);
 }
@@ -79,10 +83,16 @@ int vmgen_id(struct vmgen *v, uint8_t ret_id[VMGEN_ID_SIZE])
 static void played_create(void)
 {
 	device = mmap(NULL, sizeof(*device), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	device_fd = eventfd(0, EFD_NONBLOCK);
-	if (device == MAP_FAILED || device_fd < 0)
+	if (device == MAP_FAILED)
 		scratch_give_up("device");
 	device->generation = 1;
+	scratch_write("device", "", 0600);
+}
+
+static inline void played_change(void)
+{
+	device->generation++;
+	scratch_write("device", "x", 0600);
 }
 
 static pid_t start_vmgend(void)

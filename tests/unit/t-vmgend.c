@@ -49,14 +49,6 @@ static bool is_told(const char *text)
 	return strstr(told, text);
 }
 
-static void change(void)
-{
-	const uint64_t one = 1;
-
-	device->generation++;
-	(void)!write(device_fd, &one, sizeof(one));
-}
-
 static void test_life(void)
 {
 	int fds[2], saved = dup(STDERR_FILENO);
@@ -78,7 +70,7 @@ static void test_life(void)
 	pid = start();
 	dup2(saved, STDERR_FILENO);
 	ok(is_told("READY=1"), "a start without a reader of the log");
-	change();
+	played_change();
 	ok(is_told("STATUS=Generation 2: changed, hooks are running"), "a change is told");
 	ok(is_told("STATUS=Generation 2; last: changed, 0 without success"), "and its end");
 	equal(end_vmgend(pid, SIGTERM), EXIT_STOPPED, "the log's end is not that of vmgend");
@@ -112,11 +104,11 @@ static void test_reload(void)
 	reload(pid, "[vmgend]\nhook-path=/nowhere\nhook-timeuot=1\n");
 	ok(strstr(scratch_read("log"), "stays as it is: ") && strstr(scratch_read("log"), "conf:3: unknown key"),
 	   "a mistake is named");
-	change();
+	played_change();
 	ok(is_told("last: changed, 0 without success") && strstr(scratch_read("log"), "10-guard: succeeded"),
 	   "and the good configuration holds");
 	reload(pid, other);
-	change();
+	played_change();
 	ok(is_told("last: changed, 0 without success") && strstr(scratch_read("log"), "99-other: succeeded"),
 	   "without a mistake the new one does");
 	equal(end_vmgend(pid, SIGTERM), EXIT_STOPPED, "ended");
@@ -133,7 +125,7 @@ static void test_boot(void)
 		 scratch_path("state/state.json"));
 	if (system(command))
 		scratch_give_up("sed");
-	change();
+	played_change();
 	pid = start();
 	ok(is_told("EXTEND_TIMEOUT_USEC=130000000") && is_told("STATUS=Generation 5: boot-changed"),
 	   "a run at boot asks for time");
@@ -157,7 +149,7 @@ static void test_jitter(void)
 	dup2(saved, STDERR_FILENO);
 	close(saved);
 	(void)is_told("READY=1");
-	change();
+	played_change();
 	for (i = 0; i < 1000 && !strstr(scratch_read("log"), "50-late: begins in"); i++)
 		usleep(10000);
 	equal(end_vmgend(pid, SIGTERM), EXIT_STOPPED, "it is stopped while a hook waits for its moment");

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Copyright (C) the vmgen authors
+ *
+ * The guardian, as the daemon sees it. What it does is in vigil.c.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "guardian.h"
+#include "process.h"
+#include "vigil.h"
+
+int guardian_start(const struct config *config, struct guardian *ret_guardian)
+{
+	int fds[2];
+	pid_t pid;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds))
+		return -errno;
+	pid = process_fork_helper(fds[1]);
+	if (!pid) {
+		(void)prctl(PR_SET_NAME, "vmgend-guardian");
+		vigil_keep(config, PROCESS_KEPT_FD);
+	}
+	close(fds[1]);
+	if (pid < 0) {
+		close(fds[0]);
+		return pid;
+	}
+	*ret_guardian = (struct guardian){ .pid = pid, .fd = fds[0] };
+	return 0;
+}
+
+int guardian_request(struct guardian *guardian, const struct keeper_order *order)
+{
+	if (!guardian->pid)
+		return -ESRCH;
+	return send(guardian->fd, order, sizeof(*order), MSG_NOSIGNAL) < 0 ? -errno : 0;
+}
+
+int guardian_read(struct guardian *guardian, int timeout_ms, struct guardian_message *ret_message)
+{
+	struct pollfd wanted = { .fd = guardian->fd, .events = POLLIN };
+	struct guardian_message message;
+	ssize_t n;
+
+	if (!guardian->pid)
+		return -ESRCH;
+	if (timeout_ms && poll(&wanted, 1, timeout_ms) <= 0)
+		return -EAGAIN;
+	n = recv(guardian->fd, &message, sizeof(message), 0);
+	if (n < 0)
+		return errno == EINTR ? -EAGAIN : -errno;
+	if (n != sizeof(message))
+		return -EPIPE;
+	*ret_message = message;
+	return 0;
+}
+
+void guardian_stop(struct guardian *guardian)
+{
+	if (!guardian->pid)
+		return;
+	(void)kill(guardian->pid, SIGKILL);
+	while (waitpid(guardian->pid, NULL, 0) < 0 && errno == EINTR)
+		;
+	close(guardian->fd);
+	*guardian = (struct guardian){ .fd = -1 };
+}

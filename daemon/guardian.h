@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Copyright (C) the vmgen authors
+ *
+ * The guardian: a process beside the daemon that watches the witness and
+ * releases the guards at a change. It has them ready, and it touches no disk, no
+ * lock, no name service and no manager before they run, so nothing that hangs
+ * there holds a guard up. The daemon hears from it what became of them.
+ */
+#ifndef GUARDIAN_H
+#define GUARDIAN_H
+
+#include "config.h"
+#include "keeper.h"
+
+struct guardian {
+	/* 0: there is none. */
+	pid_t pid;
+	/* A socket; readable when the guardian has something to tell, or is gone. */
+	int fd;
+};
+
+enum guardian_word {
+	/* The guards have begun, by the guardian's own look or by a request. */
+	GUARDIAN_BEGUN,
+	/* How one of them ended. */
+	GUARDIAN_RESULT,
+	/* All have ended, or are lost. */
+	GUARDIAN_OVER,
+};
+
+struct guardian_message {
+	enum guardian_word word;
+	/* Of the run that it is about. */
+	char id_hash[HASH_SIZE];
+	enum event event;
+	/* With BEGUN: how long they may take, in seconds. */
+	unsigned int limit_sec;
+	/* With OVER: a directory of hooks could not be used. */
+	bool incomplete;
+	/* With RESULT. */
+	struct keeper_report report;
+};
+
+/*
+ * Forks a guardian, which gets the guards ready. If it gets no request within
+ * GUARDIAN_PATIENCE_MS, the guards run with the event unknown: then the record
+ * cannot be read in time. Returns 0 or -errno.
+ */
+int guardian_start(const struct config *config, struct guardian *ret_guardian);
+
+enum { GUARDIAN_PATIENCE_MS = 5000 };
+
+/*
+ * Has the guards run, unless they have begun for this ID and event already, and
+ * asks for their results. The event EVENT_NONE: there is nothing to do. Returns 0;
+ * -errno: there is no guardian that could.
+ */
+int guardian_request(struct guardian *guardian, const struct keeper_order *order);
+
+/*
+ * Takes a message. Returns 0; -EAGAIN: there is none within the time; otherwise
+ * the guardian is gone, and guardian_stop() is next.
+ */
+int guardian_read(struct guardian *guardian, int timeout_ms, struct guardian_message *ret_message);
+
+/* Ends it, if there is one; guards that are running go on. */
+void guardian_stop(struct guardian *guardian);
+
+#endif /* GUARDIAN_H */

@@ -1,0 +1,334 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Copyright (C) the vmgen authors
+ *
+ * The life of the guardian: it has the guards ready, releases them at a change,
+ * and gets the next ones ready.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "guardian.h"
+#include "guest.h"
+#include "hookwatch.h"
+#include "log.h"
+#include "paths.h"
+#include "random.h"
+#include "run.h"
+#include "vigil.h"
+#include "watch.h"
+
+enum {
+	/* A witness that cannot be polled is looked at so often. */
+	LOOK_INTERVAL_MS = 1000,
+	/* Until what could not be started is tried again; doubled each time. */
+	FIRST_PAUSE_MS = 1000,
+	LAST_PAUSE_MS = 64000,
+	NEVER = -1,
+};
+
+/* The guards for one change. */
+struct answer {
+	struct run *run;
+	struct record record;
+	bool over;
+};
+
+struct vigil {
+	const struct config *config;
+	int daemon_fd, child_fd;
+	struct witness witness;
+	struct hookwatch hookwatch;
+	/* What was seen last. */
+	struct sighting seen;
+	/* NULL: not ready. */
+	struct answer *held;
+	/* The latest that was begun; NULL: none yet. */
+	struct answer *begun;
+	/* The daemon waits for what became of it. */
+	bool asked;
+	/* CLOCK_BOOTTIME in milliseconds, or NEVER: no word from the daemon, ... */
+	int64_t patience_ends;
+	/* ... and what could not be got ready. */
+	int64_t hold_again;
+	unsigned int pause_ms;
+};
+
+static int64_t now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_BOOTTIME, &now);
+	return now.tv_sec * INT64_C(1000) + now.tv_nsec / 1000000;
+}
+
+static struct answer *answer_free(struct answer *answer)
+{
+	if (!answer)
+		return NULL;
+	answer->run = run_free(answer->run);
+	record_clear(&answer->record);
+	free(answer);
+	return NULL;
+}
+
+static struct answer *answer_new(const struct config *config)
+{
+	struct answer *answer = calloc(1, sizeof(*answer));
+
+	if (answer && !run_new(config, &answer->record, RUN_GUARDS, -1, &answer->run))
+		return answer;
+	free(answer);
+	return NULL;
+}
+
+/* Gets ready what the next change will need. */
+static void hold(struct vigil *vigil)
+{
+	struct answer *next;
+	size_t missing;
+	int r;
+
+	/* First, so that nothing that changes from now on is missed. */
+	hookwatch_clear(&vigil->hookwatch);
+	r = hookwatch_init(&vigil->hookwatch, vigil->config);
+	if (r)
+		log_warning("cannot watch the directories of hooks: %s; a change to a guard counts when vmgend is reloaded",
+			    strerror(-r));
+	next = answer_new(vigil->config);
+	missing = next ? run_hold(next->run) : 1;
+	if (missing && vigil->held) {
+		/* Better those that were ready before than none. */
+		answer_free(next);
+	} else {
+		answer_free(vigil->held);
+		vigil->held = next;
+	}
+	vigil->hold_again = NEVER;
+	if (!missing) {
+		vigil->pause_ms = FIRST_PAUSE_MS;
+		return;
+	}
+	log_error("not all guards could be got ready; this is tried again");
+	vigil->hold_again = now_ms() + vigil->pause_ms;
+	if (vigil->pause_ms < LAST_PAUSE_MS)
+		vigil->pause_ms *= 2;
+}
+
+/* The daemon finds out by itself what it did not get. */
+static void tell(const struct vigil *vigil, enum guardian_word word,
+		 const struct hook_result *result)
+{
+	struct guardian_message message = {
+		.word = word, .event = vigil->begun->record.event,
+		.incomplete = vigil->begun->record.incomplete,
+		.limit_sec = run_limit(vigil->begun->run),
+	};
+
+	strcpy(message.id_hash, vigil->begun->record.id_hash);
+	if (result)
+		message.report.result = *result;
+	(void)!send(vigil->daemon_fd, &message, sizeof(message), MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+static void tell_results(const struct vigil *vigil)
+{
+	const struct record *record = &vigil->begun->record;
+	size_t i;
+
+	for (i = 0; i < record->n_results; i++)
+		tell(vigil, GUARDIAN_RESULT, &record->results[i]);
+	tell(vigil, GUARDIAN_OVER, NULL);
+}
+
+static void advance(struct vigil *vigil)
+{
+	struct answer *answer = vigil->begun;
+
+	/* Those that were given up have nothing to tell. */
+	while (waitpid(-1, NULL, WNOHANG) > 0)
+		;
+	if (!answer || answer->over || run_advance(answer->run))
+		return;
+	answer->over = true;
+	if (vigil->asked)
+		tell_results(vigil);
+}
+
+static void release(struct vigil *vigil, const struct keeper_order *order)
+{
+	struct answer *answer = vigil->held ?: answer_new(vigil->config);
+
+	vigil->held = NULL;
+	vigil->hold_again = 0;
+	if (!answer) {
+		log_error("cannot run the guards: %s", strerror(ENOMEM));
+		return;
+	}
+	/* Older ones that still run are ended by those that begin now. */
+	answer_free(vigil->begun);
+	vigil->begun = answer;
+	vigil->asked = false;
+	vigil->patience_ends = NEVER;
+	run_release(answer->run, order);
+	tell(vigil, GUARDIAN_BEGUN, NULL);
+	/* There may be none. */
+	advance(vigil);
+}
+
+static void release_for(struct vigil *vigil, enum event event)
+{
+	const struct sighting *seen = &vigil->seen;
+	struct keeper_order order = {
+		.run = { .event = event, .generation = seen->generation, .hint = "unknown" },
+	};
+
+	strcpy(order.run.id_hash, seen->id_hash);
+	strcpy(order.run.source, witness_name(seen->source));
+	release(vigil, &order);
+}
+
+static void on_witness(struct vigil *vigil)
+{
+	uint64_t known = vigil->seen.generation;
+	size_t hardware;
+	int r;
+
+	r = witness_read(&vigil->witness);
+	if (!r || r == -EPIPE)
+		r = watch_look(&vigil->witness, &vigil->seen);
+	if (r == -EAGAIN || r == -EINTR || r == -ETIMEDOUT)
+		return;
+	if (r) {
+		log_error("cannot watch for changes beside vmgend any more: %s", strerror(-r));
+		_exit(1);
+	}
+	if (vigil->seen.generation == known)
+		return;
+	/* Guards may draw, too. The daemon does it again, with more. */
+	(void)random_reseed(RANDOM_DEVICE, NULL, vigil->seen.has_id ? vigil->seen.id : NULL,
+			    &hardware);
+	if (vigil->seen.has_id)
+		release_for(vigil, EVENT_CHANGED);
+}
+
+static bool has_begun(const struct vigil *vigil, const struct keeper_order *order)
+{
+	const struct answer *begun = vigil->begun;
+
+	return begun && begun->record.event == order->run.event &&
+	       !strcmp(begun->record.id_hash, order->run.id_hash);
+}
+
+static void on_daemon(struct vigil *vigil)
+{
+	struct keeper_order order;
+	ssize_t n = recv(vigil->daemon_fd, &order, sizeof(order), 0);
+
+	if (n < 0 && (errno == EINTR || errno == EAGAIN))
+		return;
+	/* Guards that are running go on. */
+	if (n != sizeof(order))
+		_exit(0);
+	vigil->patience_ends = NEVER;
+	if (order.run.event == EVENT_NONE)
+		return;
+	if (!has_begun(vigil, &order))
+		release(vigil, &order);
+	else
+		tell(vigil, GUARDIAN_BEGUN, NULL);
+	vigil->asked = true;
+	if (vigil->begun && vigil->begun->over)
+		tell_results(vigil);
+}
+
+static void on_time(struct vigil *vigil, int64_t now)
+{
+	if (vigil->patience_ends != NEVER && vigil->patience_ends <= now) {
+		log_error("the record is not there after %d s: guards run, because this machine may have been cloned or restored",
+			  GUARDIAN_PATIENCE_MS / 1000);
+		vigil->patience_ends = NEVER;
+		if (vigil->seen.has_id)
+			release_for(vigil, EVENT_UNKNOWN);
+	}
+	if (vigil->hold_again != NEVER && vigil->hold_again <= now)
+		hold(vigil);
+}
+
+/* Returns what poll(2) takes: how long nothing has to be done. */
+static int time_left(const struct vigil *vigil, bool looks)
+{
+	int64_t times[] = { vigil->patience_ends, vigil->hold_again };
+	int64_t now = now_ms(), left = looks ? LOOK_INTERVAL_MS : NEVER;
+	size_t i;
+
+	for (i = 0; i < sizeof(times) / sizeof(times[0]); i++)
+		if (times[i] != NEVER && (left == NEVER || times[i] - now < left))
+			left = times[i] > now ? times[i] - now : 0;
+	return left;
+}
+
+static void __attribute__((noreturn)) watch(struct vigil *vigil)
+{
+	int witness = witness_fd(&vigil->witness);
+	struct pollfd fds[] = {
+		{ .fd = witness, .events = POLLIN },
+		{ .fd = vigil->daemon_fd, .events = POLLIN },
+		{ .fd = vigil->child_fd, .events = POLLIN },
+		{ .events = POLLIN },
+	};
+	struct signalfd_siginfo ended;
+	int n;
+
+	for (;;) {
+		fds[3].fd = vigil->hookwatch.fd;
+		n = poll(fds, 4, time_left(vigil, witness < 0));
+		if (n < 0)
+			continue;
+		if (fds[0].revents || (witness < 0 && !n))
+			on_witness(vigil);
+		if (fds[1].revents)
+			on_daemon(vigil);
+		if (fds[2].revents) {
+			(void)!read(vigil->child_fd, &ended, sizeof(ended));
+			advance(vigil);
+		}
+		if (fds[3].revents && hookwatch_read(&vigil->hookwatch))
+			vigil->hold_again = 0;
+		on_time(vigil, now_ms());
+	}
+}
+
+void vigil_keep(const struct config *config, int daemon_fd)
+{
+	struct vigil vigil = {
+		.config = config, .daemon_fd = daemon_fd, .hookwatch.fd = -1,
+		.patience_ends = now_ms() + GUARDIAN_PATIENCE_MS, .hold_again = NEVER,
+		.pause_ms = FIRST_PAUSE_MS,
+	};
+	sigset_t child;
+	int error, r;
+
+	sigemptyset(&child);
+	sigaddset(&child, SIGCHLD);
+	vigil.child_fd = signalfd(-1, &child, SFD_CLOEXEC | SFD_NONBLOCK);
+	r = vigil.child_fd < 0 ? -errno : 0;
+	if (!r)
+		r = witness_open(config->device, GUEST_SYSFS, &vigil.witness, &error);
+	if (!r)
+		r = watch_look(&vigil.witness, &vigil.seen);
+	if (r) {
+		log_error("cannot watch for changes beside vmgend itself: %s", strerror(-r));
+		_exit(1);
+	}
+	hold(&vigil);
+	watch(&vigil);
+}

@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Copyright (C) the vmgen authors
+ *
+ * Guards come first, whatever else hangs: a whole vmgend on a device that is
+ * played, beside a lock that is held, a hook that does not end, processes that
+ * cannot be forked.
+ */
+#include "played.h"
+
+#include <dirent.h>
+#include <sys/file.h>
+
+#include "tap.h"
+
+/* In memory that all processes share. */
+static struct { bool no_fork; } *shared;
+
+pid_t _Fork(void);
+
+/* Instead of libc's. */
+pid_t fork(void)
+{
+	if (shared && shared->no_fork) {
+		errno = EAGAIN;
+		return -1;
+	}
+	return _Fork();
+}
+
+static bool comes(const char *file, const char *text)
+{
+	int i;
+
+	for (i = 0; i < 3000 && !strstr(scratch_read(file), text); i++)
+		usleep(10000);
+	return i < 3000;
+}
+
+static bool appears(const char *file)
+{
+	int i;
+
+	for (i = 0; i < 3000 && access(scratch_path("%s", file), F_OK); i++)
+		usleep(10000);
+	return i < 3000;
+}
+
+static void hook(const char *name, const char *text)
+{
+	char path[NAME_MAX + 8], script[PATH_MAX + 512];
+
+	/* As a package does: the whole file comes to its place at once. */
+	snprintf(script, sizeof(script), "#!/bin/sh\ncd %s\n%s\n", scratch_directory, text);
+	scratch_write("new-hook", script, 0755);
+	snprintf(path, sizeof(path), "hooks/%s", name);
+	if (rename(scratch_path("new-hook"), scratch_path("%s", path)))
+		scratch_give_up(name);
+}
+
+static void remove_hook(const char *name)
+{
+	(void)unlink(scratch_path("hooks/%s", name));
+}
+
+static pid_t begin(void)
+{
+	int saved = dup(STDERR_FILENO);
+	int fd = open(scratch_path("log"), O_WRONLY | O_CREAT | O_APPEND, 0600);
+	pid_t pid;
+
+	dup2(fd, STDERR_FILENO);
+	close(fd);
+	pid = start_vmgend();
+	dup2(saved, STDERR_FILENO);
+	close(saved);
+	return pid;
+}
+
+static void end(pid_t pid)
+{
+	if (!equal(end_vmgend(pid, SIGTERM), EXIT_STOPPED, "vmgend ends"))
+		printf("# %.6000s\n", scratch_read("log"));
+}
+
+/* Of a child of vmgend; 0: there is none. */
+static pid_t child_named(pid_t parent, const char *name)
+{
+	char path[64], text[256];
+	pid_t found = 0, pid;
+	FILE *children, *comm;
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", (int)parent, (int)parent);
+	children = fopen(path, "re");
+	while (children && !found && fscanf(children, "%d", &pid) == 1) {
+		snprintf(path, sizeof(path), "/proc/%d/comm", (int)pid);
+		comm = fopen(path, "re");
+		if (comm && fgets(text, sizeof(text), comm) && !strncmp(text, name, strlen(name)))
+			found = pid;
+		if (comm)
+			fclose(comm);
+	}
+	if (children)
+		fclose(children);
+	return found;
+}
+
+/* Until the guardian that has this generation in sight stands by with its guards. */
+static pid_t wait_for_guardian(pid_t vmgend, pid_t other_than)
+{
+	pid_t guardian = 0, keeper = 0;
+	int i;
+
+	for (i = 0; i < 3000 && !keeper; i++) {
+		guardian = child_named(vmgend, "vmgend-guardian");
+		if (guardian && guardian != other_than)
+			keeper = child_named(guardian, "vmgend-keeper");
+		usleep(10000);
+	}
+	return keeper ? guardian : 0;
+}
+
+static int lock_state(void)
+{
+	int fd = open(scratch_path("state"), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0 || flock(fd, LOCK_EX))
+		scratch_give_up("state");
+	return fd;
+}
+
+static void expect_guard(const char *text, const char *name)
+{
+	if (!ok(comes("guard", text), "%s", name))
+		printf("# %s\n# %.6000s\n", scratch_read("guard"), scratch_read("log"));
+	(void)unlink(scratch_path("guard"));
+}
+
+static void test_locked_state(void)
+{
+	pid_t pid = begin();
+	int fd;
+
+	ok(comes("run/generation", "1"), "vmgend watches");
+	ok(wait_for_guardian(pid, 0), "a guard stands by");
+	fd = lock_state();
+	played_change();
+	expect_guard("changed 2", "a guard runs while the state is locked");
+	ok(!strstr(scratch_read("run/generation"), "2"), "which is not taken for handled yet");
+	close(fd);
+	ok(comes("run/generation", "2"), "the rest follows when the lock is free");
+	ok(strstr(scratch_read("state/state.json"), "\"10-guard\":{\n        \"outcome\":\"succeeded\""),
+	   "and tells that the guard ran");
+	end(pid);
+}
+
+static void test_overtaking(void)
+{
+	pid_t pid;
+
+	hook("80-slow", "echo $VMGEN_GENERATION >>slow; until [ -e go ]; do sleep 0.01; done");
+	pid = begin();
+	ok(wait_for_guardian(pid, 0), "a guard stands by");
+	played_change();
+	expect_guard("changed 3", "a guard runs");
+	ok(comes("slow", "3"), "a long hook is at work");
+	played_change();
+	expect_guard("changed 4", "the guard of the next change overtakes it");
+	ok(!strstr(scratch_read("slow"), "4"), "other hooks do not");
+	scratch_write("go", "", 0600);
+	ok(comes("run/generation", "4"), "the newer change is handled in the end");
+	ok(strstr(scratch_read("slow"), "4"), "and the long hook ran for it, too");
+	ok(!strstr(scratch_read("guard"), "4"), "and the guard not once more");
+	end(pid);
+	remove_hook("80-slow");
+}
+
+static void test_instances(void)
+{
+	char first[32];
+	pid_t pid;
+
+	hook("11-long", "[ -e pid ] && kill -0 $(cat pid) && echo >beside\n"
+	     "echo $$ >new; mv new pid; [ -e finish ] || exec sleep 1000");
+	pid = begin();
+	ok(wait_for_guardian(pid, 0), "a guard stands by");
+	played_change();
+	expect_guard("changed 5", "a guard runs");
+	ok(appears("pid"), "beside one that does not end");
+	snprintf(first, sizeof(first), "%s", scratch_read("pid"));
+	scratch_write("finish", "", 0600);
+	played_change();
+	expect_guard("changed 6", "that holds no other up at the next change");
+	ok(comes("run/generation", "6"), "and is ended for its next instance");
+	ok(strcmp(scratch_read("pid"), first), "which runs");
+	ok(access(scratch_path("beside"), F_OK), "never beside the older one");
+	ok(kill(atoi(first), 0) && errno == ESRCH, "which is gone");
+	end(pid);
+	remove_hook("11-long");
+	(void)unlink(scratch_path("finish"));
+}
+
+static void test_list(void)
+{
+	pid_t pid = begin();
+
+	ok(wait_for_guardian(pid, 0), "a guard stands by");
+	hook("12-new", "echo $VMGEN_GENERATION >>new");
+	played_change();
+	ok(comes("new", "7"), "a guard that has just come runs");
+	ok(comes("run/generation", "7"), "and the change is handled");
+	hook("12-new", "echo other $VMGEN_GENERATION >>new");
+	played_change();
+	ok(comes("new", "other 8"), "so does one that has just been replaced");
+	ok(comes("run/generation", "8"), "and the change is handled");
+	ok(!strstr(scratch_read("new"), "\n8"), "and not the one that was there before");
+	(void)chmod(scratch_path("hooks/12-new"), 0757);
+	played_change();
+	ok(comes("run/generation", "9"), "a change is handled");
+	ok(strstr(scratch_read("log"), "12-new can be written by others"), "what others can write is named");
+	ok(!strstr(scratch_read("new"), "9"), "and not executed");
+	end(pid);
+	remove_hook("12-new");
+	(void)unlink(scratch_path("guard"));
+}
+
+static void test_unknown(void)
+{
+	int fd = lock_state();
+	pid_t pid = begin();
+
+	expect_guard("unknown 9", "guards run if the record cannot be read in time");
+	close(fd);
+	ok(comes("run/generation", "9"), "and nothing else when it can");
+	end(pid);
+	ok(!strstr(scratch_read("guard"), "9"), "and not twice");
+}
+
+static void test_no_fork(void)
+{
+	pid_t pid = begin();
+
+	ok(wait_for_guardian(pid, 0), "a guard stands by");
+	shared->no_fork = true;
+	hook("13-late", "echo $VMGEN_GENERATION >late");
+	ok(comes("log", "13-late: cannot be got ready"), "a guard comes that cannot stand by");
+	played_change();
+	expect_guard("changed 10", "what stands by needs no fork");
+	ok(comes("log", "13-late: not run: cannot start a process"), "what does not cannot begin");
+	ok(strstr(scratch_read("run/status.json"), "\"handled\":false"), "and the change is not handled");
+	ok(!strstr(scratch_read("run/generation"), "10"), "and nobody is told that it were");
+	shared->no_fork = false;
+	ok(comes("late", "10"), "it is tried again");
+	ok(comes("run/generation", "10"), "and when it has run the change is handled");
+	end(pid);
+	remove_hook("13-late");
+	(void)unlink(scratch_path("guard"));
+}
+
+static void test_killed_guardian(void)
+{
+	pid_t pid = begin(), guardian = wait_for_guardian(pid, 0);
+
+	ok(guardian, "a guard stands by");
+	(void)kill(guardian, SIGKILL);
+	played_change();
+	expect_guard("changed 11", "without the guardian the guards run all the same");
+	ok(comes("run/generation", "11"), "and the change is handled");
+	ok(wait_for_guardian(pid, guardian), "there is another guardian after a while");
+	played_change();
+	expect_guard("changed 12", "and the next change is as any other");
+	ok(comes("run/generation", "12"), "and handled");
+	guardian = wait_for_guardian(pid, 0);
+	(void)kill(guardian, SIGSTOP);
+	played_change();
+	expect_guard("changed 13", "a guardian that hangs holds nothing up for good");
+	ok(comes("run/generation", "13"), "and the change is handled");
+	end(pid);
+}
+
+int main(void)
+{
+	char text[4 * PATH_MAX];
+
+	scratch_create();
+	played_create();
+	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (shared == MAP_FAILED)
+		scratch_give_up("memory");
+	scratch_mkdir("hooks", 0755);
+	scratch_mkdir("settings", 0755);
+	scratch_mkdir("state", 0700);
+	snprintf(text, sizeof(text), "[vmgend]\njitter=0\nhook-settings=%s\nhook-path=%s\nintent-file=%s\nseed-file=%s\n",
+		 scratch_path("settings"), scratch_path("hooks"), scratch_path("intent"), scratch_path("seed"));
+	scratch_write("conf", text, 0644);
+	hook("10-guard", "echo $VMGEN_EVENT $VMGEN_GENERATION >>guard");
+	test_locked_state();
+	test_overtaking();
+	test_instances();
+	test_list();
+	test_unknown();
+	test_no_fork();
+	test_killed_guardian();
+	return tap_done();
+}
