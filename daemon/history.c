@@ -129,13 +129,12 @@ int history_add(int state_fd, const struct record *run)
 {
 	struct json_object *json;
 	char *text = NULL;
-	const char *line;
+	char *line;
 	bool same;
 	int r;
 
 	json = record_to_json(run);
-	line = json ? json_object_to_json_string_ext(json, JSON_C_TO_STRING_PLAIN |
-						     JSON_C_TO_STRING_NOSLASHESCAPE) : NULL;
+	line = json ? json_document(json, JSON_C_TO_STRING_PLAIN) : NULL;
 	if (!line) {
 		json_object_put(json);
 		return -ENOMEM;
@@ -148,6 +147,7 @@ int history_add(int state_fd, const struct record *run)
 	if (!r && text && !same)
 		r = write_runs(state_fd, text, line);
 	free(text);
+	free(line);
 	json_object_put(json);
 	return r;
 }

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "json.h"
+#include "text.h"
 
 int json_add(struct json_object *object, const char *key, struct json_object *value)
 {
@@ -43,17 +44,25 @@ int json_get_number(struct json_object *object, const char *key, uint64_t *ret_n
 	return 0;
 }
 
+char *json_document(struct json_object *object, int flags)
+{
+	const char *json = json_object_to_json_string_ext(object, flags |
+							  JSON_C_TO_STRING_NOSLASHESCAPE);
+
+	/* It takes invalid UTF-8 as it is. */
+	return json ? text_copy(TEXT_JSON, json) : NULL;
+}
+
 int json_replace_file(int dir_fd, const char *name, struct json_object *object, mode_t mode,
 		      enum file_durability durability)
 {
-	const char *json = json_object_to_json_string_ext(object, JSON_C_TO_STRING_PRETTY |
-							  JSON_C_TO_STRING_NOSLASHESCAPE);
-	char *text;
-	int r;
+	char *json = json_document(object, JSON_C_TO_STRING_PRETTY), *text = NULL;
+	int r = -ENOMEM;
 
-	if (!json || asprintf(&text, "%s\n", json) < 0)
-		return -ENOMEM;
-	r = file_replace(dir_fd, name, text, mode, durability);
-	free(text);
+	if (json && asprintf(&text, "%s\n", json) >= 0) {
+		r = file_replace(dir_fd, name, text, mode, durability);
+		free(text);
+	}
+	free(json);
 	return r;
 }

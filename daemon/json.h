@@ -22,6 +22,12 @@ int json_get_text(struct json_object *object, const char *key, const char **ret_
 /* Returns 0, or -EBADMSG: no such member, or not a whole number from 0 up. */
 int json_get_number(struct json_object *object, const char *key, uint64_t *ret_number);
 
+/*
+ * Returns the object as text that a strict parser takes whatever is in it, and that
+ * a terminal can show; the caller frees it. flags: of json-c. NULL: no memory.
+ */
+char *json_document(struct json_object *object, int flags);
+
 /* As file_replace(). */
 int json_replace_file(int dir_fd, const char *name, struct json_object *object, mode_t mode,
 		      enum file_durability durability);

@@ -14,8 +14,13 @@
 #include <unistd.h>
 
 #include "log.h"
+#include "text.h"
 
-enum { LINE_SIZE = 2048 };
+enum {
+	LINE_SIZE = 2048,
+	/* Made safe; a pipe takes so much as a whole. */
+	SAFE_SIZE = 4096,
+};
 
 static bool journal, use_syslog;
 
@@ -49,30 +54,29 @@ static void write_syslog(int priority, const char *line, int length)
 
 void log_line(int priority, const char *format, ...)
 {
-	char line[LINE_SIZE];
-	int saved = errno, start = 0, length, i;
+	char line[LINE_SIZE], safe[SAFE_SIZE];
+	int saved = errno, start = 0, length;
+	size_t used;
 	va_list args;
 
-	if (journal && !use_syslog)
-		start = snprintf(line, sizeof(line), "<%d>", priority);
 	va_start(args, format);
-	length = vsnprintf(line + start, sizeof(line) - start - 1, format, args);
+	length = vsnprintf(line, sizeof(line), format, args);
 	va_end(args);
-	if (length < 0) {
-		errno = saved;
-		return;
-	}
-	length += start;
-	if (length > LINE_SIZE - 2)
-		length = LINE_SIZE - 2;
-	for (i = start; i < length; i++)
-		if ((unsigned char)line[i] < ' ' || line[i] == 0x7f)
-			line[i] = line[i] == '\t' ? ' ' : '?';
-	line[length++] = '\n';
+	if (length < 0)
+		goto out;
+	if (length >= LINE_SIZE)
+		length = text_whole(line, LINE_SIZE - 1);
+	if (journal && !use_syslog)
+		start = snprintf(safe, sizeof(safe), "<%d>", priority);
+	text_escape(TEXT_LINE, line, length, safe + start, sizeof(safe) - start - 1, &used);
+	used += start;
 	/* Nobody is left to tell if the log itself is gone. */
-	if (use_syslog)
-		write_syslog(priority, line, length - 1);
-	else
-		(void)!write(STDERR_FILENO, line, length);
+	if (use_syslog) {
+		write_syslog(priority, safe, used);
+	} else {
+		safe[used++] = '\n';
+		(void)!write(STDERR_FILENO, safe, used);
+	}
+out:
 	errno = saved;
 }

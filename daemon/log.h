@@ -16,7 +16,7 @@ void log_to_syslog(void);
 /* Finds out whether standard error is the journal. */
 void log_init(void);
 
-/* Writes one line. Control characters become '?'; errno is left alone. */
+/* Writes one line, made safe as text.h says. errno is left alone. */
 void log_line(int priority, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 #define log_error(...)		log_line(LOG_ERR, __VA_ARGS__)

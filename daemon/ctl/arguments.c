@@ -10,6 +10,7 @@
 #include <time.h>
 
 #include "arguments.h"
+#include "json.h"
 
 bool arguments_end(int argc, char **argv, const char *command)
 {
@@ -63,20 +64,21 @@ int arguments_deadline(const char *text, int64_t *ret_deadline_ns)
 
 static int print(struct json_object *json, int flags)
 {
-	const char *text = json ? json_object_to_json_string_ext(json, flags) : NULL;
+	char *text = json ? json_document(json, flags) : NULL;
 	int r = text ? 0 : -ENOMEM;
 
 	if (text)
 		puts(text);
 	else
 		fprintf(stderr, "vmgenctl: out of memory\n");
+	free(text);
 	json_object_put(json);
 	return r;
 }
 
 int print_json_line(struct json_object *json)
 {
-	int r = print(json, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
+	int r = print(json, JSON_C_TO_STRING_PLAIN);
 
 	/* Somebody waits for it at the other end of a pipe. */
 	fflush(stdout);
@@ -85,5 +87,5 @@ int print_json_line(struct json_object *json)
 
 int print_json(struct json_object *json)
 {
-	return print(json, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_NOSLASHESCAPE);
+	return print(json, JSON_C_TO_STRING_PRETTY);
 }

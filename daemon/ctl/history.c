@@ -13,6 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "arguments.h"
 #include "ctl.h"
 #include "history.h"
 
@@ -49,8 +50,7 @@ static void print(struct json_object *runs, bool json)
 	for (i = 0; i < n; i++) {
 		object = json_object_array_get_idx(runs, i);
 		if (json) {
-			puts(json_object_to_json_string_ext(object, JSON_C_TO_STRING_PLAIN |
-							    JSON_C_TO_STRING_NOSLASHESCAPE));
+			(void)print_json_line(json_object_get(object));
 		} else if (!record_from_json(object, &run)) {
 			print_words(&run);
 			record_clear(&run);

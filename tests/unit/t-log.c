@@ -55,7 +55,7 @@ static void log_to_file(int with_stream)
 	longer[sizeof(longer) - 1] = '\0';
 	errno = EXDEV;
 	log_error("bad: %d", 7);
-	log_info("two\nlines\tand \033[31m");
+	log_info("two\nlines\tand \033[31m \xff");
 	log_warning("%s", longer);
 	equal(errno, EXDEV, "errno is left alone");
 	dup2(saved, STDERR_FILENO);
@@ -69,17 +69,18 @@ int main(void)
 	scratch_create();
 	log_to_file(0);
 	log = scratch_read("log");
-	ok(!strncmp(log, "bad: 7\ntwo?lines and ?[31m\nxxx", 30), "lines as they are, without control characters");
+	ok(!strncmp(log, "bad: 7\ntwo\\x0alines\tand \\x1b[31m \\xff\nxxx", 41),
+	   "lines as they are, made safe");
 	log_to_file(1);
 	log = scratch_read("log");
-	ok(!strncmp(log, "<3>bad: 7\n<6>two?lines", 22), "with the priority for the journal");
+	ok(!strncmp(log, "<3>bad: 7\n<6>two\\x0a", 20), "with the priority for the journal");
 	ok(strstr(log, "\n<4>xxx") && log[strlen(log) - 1] == '\n' && strlen(log) < 2200,
 	   "a long line is cut and still ends");
 	log_to_syslog();
 	log_to_file(1);
 	ok(!*scratch_read("log"), "with syslog nothing goes elsewhere");
-	log_notice("100%%: %s\n", "yes");
-	ok(!strcmp(sent, "vmgend 1 1 <5>100%: yes?"), "a line goes to syslog: %s", sent);
+	log_notice("100%%: %s\n", "yes\xe2\x82\xac");
+	ok(!strcmp(sent, "vmgend 1 1 <5>100%: yes\u20ac\\x0a"), "a line goes to syslog: %s", sent);
 	equal(n_open, 0, "and no connection stays open");
 	return tap_done();
 }
