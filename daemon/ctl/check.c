@@ -13,6 +13,7 @@
 #include "colour.h"
 #include "finding.h"
 #include "json.h"
+#include "text.h"
 
 enum { TEXT_SIZE = 2048 };
 
@@ -30,18 +31,20 @@ void finding_add(struct findings *findings, const char *name, enum finding_state
 		 const char *remedy, const char *format, ...)
 {
 	struct json_object *json = json_object_new_object();
-	char text[TEXT_SIZE];
+	char text[TEXT_SIZE], safe[2 * TEXT_SIZE], safe_remedy[TEXT_SIZE];
 	va_list args;
 
 	va_start(args, format);
 	vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
+	text_safe(text, safe, sizeof(safe));
+	text_safe(remedy, safe_remedy, sizeof(safe_remedy));
 	findings->problem |= state == FINDING_PROBLEM;
 	if (json &&
 	    !json_add(json, "name", json_object_new_string(name)) &&
 	    !json_add(json, "state", json_object_new_string(states[state].word)) &&
-	    !json_add(json, "text", json_object_new_string(text)) &&
-	    !json_add(json, "remedy", json_object_new_string(remedy)) &&
+	    !json_add(json, "text", json_object_new_string(safe)) &&
+	    !json_add(json, "remedy", json_object_new_string(safe_remedy)) &&
 	    !json_object_array_add(findings->list, json))
 		return;
 	findings->out_of_memory = true;

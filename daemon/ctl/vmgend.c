@@ -31,19 +31,25 @@ static int read_file(const char *directory, const char *name, char **ret_text)
 	return r;
 }
 
-/* Its process ID may belong to another process by now. */
+/*
+ * Its process ID may belong to another process by now, of anybody, with any name. The
+ * kernel escapes what could end the line of the name.
+ */
 static bool is_vmgend(uint64_t pid)
 {
-	char path[32], *name;
+	static const char name[] = "Name:\tvmgend\n";
+	char path[32], *status;
+	const char *uid;
 	bool same;
 
 	if (!pid || pid > INT_MAX || (kill(pid, 0) && errno != EPERM))
 		return false;
 	snprintf(path, sizeof(path), "/proc/%d", (int)pid);
-	if (read_file(path, "comm", &name))
+	if (read_file(path, "status", &status))
 		return true;
-	same = !strcmp(name, "vmgend\n");
-	free(name);
+	uid = strstr(status, "\nUid:\t");
+	same = !strncmp(status, name, sizeof(name) - 1) && uid && !strncmp(uid + 6, "0\t0\t", 4);
+	free(status);
 	return same;
 }
 

@@ -232,6 +232,41 @@ static void test_check_vmgend(void)
 	unlink(scratch_path("state/fence/samba.service"));
 }
 
+static bool has_uid(const char *path)
+{
+	char text[4096] = "";
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0 || read(fd, text, sizeof(text) - 1) < 0)
+		scratch_give_up(path);
+	close(fd);
+	return strstr(text, "Name:\tvmgend\n") && strstr(text, "\nUid:\t65534\t");
+}
+
+/* Its process ID is another's by now, who can have any name. */
+static void test_impostor(void)
+{
+	char text[256];
+	pid_t pid = fork();
+
+	if (!pid) {
+		if (setresuid(65534, 65534, 65534) || prctl(PR_SET_NAME, "vmgend"))
+			_exit(1);
+		pause();
+		_exit(1);
+	}
+	snprintf(text, sizeof(text), "/proc/%d/status", (int)pid);
+	while (!has_uid(text))
+		usleep(1000);
+	snprintf(text, sizeof(text), "{\"pid\":%d,\"activity\":\"watching\",\"generation\":5" HANDLED "}",
+		 (int)pid);
+	scratch_write("status.json", text, 0644);
+	expect("check", CTL_NOT_RUNNING, "vmgend is not running");
+	write_status(",\"handled\":true,\"recorded\":false");
+	(void)kill(pid, SIGKILL);
+	(void)end(pid);
+}
+
 static void test_check_device(void)
 {
 	info.flags &= ~(VMGEN_INFO_NOTIFIES | VMGEN_INFO_INTREE);
@@ -381,6 +416,7 @@ int main(void)
 	test_hooks();
 	test_check();
 	test_check_vmgend();
+	test_impostor();
 	test_check_device();
 	test_metrics();
 	test_colours();

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Copyright (C) the vmgen authors
+ *
+ * Whether a process's program has an OpenSSL of its own in it.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "program.h"
+
+enum {
+	CHUNK_SIZE = 1 << 18,
+	TRACE_SIZE = 32,
+};
+
+/* Of all programs together. */
+static const uint64_t max_bytes = UINT64_C(1) << 30;
+
+/*
+ * A name of a source file that OpenSSL 1.1 and 3 put into their messages. It is put
+ * together here, or this program would have it as well.
+ */
+static size_t make_trace(char ret_trace[TRACE_SIZE])
+{
+	return snprintf(ret_trace, TRACE_SIZE, "%s/%s_lib.c", "crypto/rand", "rand");
+}
+
+static bool is_over(int64_t deadline_ns)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * INT64_C(1000000000) + now.tv_nsec >= deadline_ns;
+}
+
+/* Searches the data that begins at *offset, up to the next hole or the end. */
+static enum program search_extent(struct programs *programs, int fd, off_t *offset, off_t end,
+				  int64_t deadline_ns)
+{
+	static char data[TRACE_SIZE + CHUNK_SIZE];
+	char trace[TRACE_SIZE];
+	size_t length = make_trace(trace), kept = 0;
+	ssize_t n;
+
+	while (*offset < end) {
+		if (programs->bytes >= max_bytes || is_over(deadline_ns))
+			return PROGRAM_UNKNOWN;
+		n = pread(fd, data + kept, end - *offset < CHUNK_SIZE ? end - *offset : CHUNK_SIZE,
+			  *offset);
+		if (n < 0)
+			return PROGRAM_UNKNOWN;
+		if (!n)
+			break;
+		programs->steps++;
+		programs->bytes += n;
+		*offset += n;
+		if (memmem(data, kept + n, trace, length))
+			return PROGRAM_WITH;
+		/* It may lie across two chunks. */
+		n += kept;
+		kept = (size_t)n < length - 1 ? (size_t)n : length - 1;
+		memmove(data, data + n - kept, kept);
+	}
+	return PROGRAM_WITHOUT;
+}
+
+/* Holes are not read: they may be terabytes. */
+static enum program search(struct programs *programs, int fd, int64_t deadline_ns)
+{
+	enum program found = PROGRAM_WITHOUT;
+	off_t offset = 0, end, before;
+
+	while (found == PROGRAM_WITHOUT) {
+		before = offset;
+		offset = lseek(fd, offset, SEEK_DATA);
+		/* Nothing but a hole up to the end. */
+		if (offset < 0)
+			return errno == ENXIO ? PROGRAM_WITHOUT : PROGRAM_UNKNOWN;
+		end = lseek(fd, offset, SEEK_HOLE);
+		if (end < 0)
+			return errno == ENXIO ? PROGRAM_WITHOUT : PROGRAM_UNKNOWN;
+		programs->steps++;
+		found = search_extent(programs, fd, &offset, end, deadline_ns);
+		/* It shrinks under our hands. */
+		if (found == PROGRAM_WITHOUT && offset <= before)
+			return PROGRAM_UNKNOWN;
+	}
+	return found;
+}
+
+static enum program look_into(struct programs *programs, int fd, int64_t deadline_ns)
+{
+	enum program found;
+	struct stat st;
+	size_t i;
+
+	if (fstat(fd, &st) || !S_ISREG(st.st_mode))
+		return PROGRAM_UNKNOWN;
+	for (i = 0; i < programs->n_files; i++)
+		if (programs->files[i].dev == st.st_dev && programs->files[i].ino == st.st_ino)
+			return programs->files[i].found;
+	found = search(programs, fd, deadline_ns);
+	if (programs->n_files < PROGRAM_MAX_FILES) {
+		programs->files[programs->n_files].dev = st.st_dev;
+		programs->files[programs->n_files].ino = st.st_ino;
+		programs->files[programs->n_files++].found = found;
+	}
+	return found;
+}
+
+enum program program_look(struct programs *programs, const struct mounts *own, int proc_fd,
+			  int64_t deadline_ns)
+{
+	int path_fd = openat(proc_fd, "exe", O_PATH | O_CLOEXEC), fd;
+	enum program found = PROGRAM_STRANGE;
+	char path[64];
+
+	if (path_fd < 0)
+		/* It has ended, or has none. */
+		return errno == ENOENT || errno == ESRCH ? PROGRAM_WITHOUT : PROGRAM_UNKNOWN;
+	if (!mounts_trusted(own, proc_fd, path_fd))
+		goto out;
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", path_fd);
+	fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	found = fd < 0 ? PROGRAM_UNKNOWN : look_into(programs, fd, deadline_ns);
+	if (fd >= 0)
+		close(fd);
+out:
+	close(path_fd);
+	return found;
+}

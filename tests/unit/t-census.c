@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Copyright (C) the vmgen authors
+ *
+ * The look at all processes: what they map and are named, in a /proc that this program
+ * makes up, and 5,000 real ones. Nothing of a stranger's may stop it.
+ */
+#include <errno.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/mount.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#include "ctl/census.h"
+#include "scratch.h"
+#include "tap.h"
+
+#define TRACE	"crypto/rand/" "rand_lib.c"
+#define MAP	"7f2a1c000000-7f2a1c022000 r-xp 00000000 fe:00 247134   "
+
+enum { CROWD = 5000, STACK_SIZE = 4096 };
+
+/* Time is no matter here; what hangs, hangs for good. */
+static const struct census_limits patient = {
+	.total_ms = 600000, .programs_ms = 600000, .stall_ms = 60000,
+};
+static struct census census;
+
+static void process(int pid, const char *comm, const char *maps)
+{
+	char name[64];
+
+	snprintf(name, sizeof(name), "proc/%d", pid);
+	scratch_mkdir(name, 0755);
+	snprintf(name, sizeof(name), "proc/%d/comm", pid);
+	scratch_write(name, comm, 0644);
+	snprintf(name, sizeof(name), "proc/%d/maps", pid);
+	scratch_write(name, maps, 0644);
+}
+
+/* A file with a hole of so many bytes, and then text. */
+static void program(int pid, const char *name, off_t hole, const char *text)
+{
+	int fd = open(scratch_path("%s", name), O_RDWR | O_CREAT, 0755);
+
+	if (fd < 0 || write(fd, "\177ELF", 4) != 4 ||
+	    pwrite(fd, text, strlen(text), hole) != (ssize_t)strlen(text) ||
+	    ftruncate(fd, hole + (1 << 20)))
+		scratch_give_up(name);
+	close(fd);
+	if (symlink(scratch_path("%s", name), scratch_path("proc/%d/exe", pid)))
+		scratch_give_up("symlink");
+}
+
+static void clean(void)
+{
+	char command[PATH_MAX + 16];
+
+	snprintf(command, sizeof(command), "rm -rf '%s'", scratch_path("proc"));
+	if (system(command))
+		scratch_give_up("rm");
+	scratch_mkdir("proc", 0755);
+}
+
+static void take(const struct census_limits *limits)
+{
+	memset(&census, 0, sizeof(census));
+	equal(census_take(scratch_path("proc"), true, limits, &census), 0, "a look is taken");
+}
+
+static void shows(enum census_kind kind, const char *names)
+{
+	if (!ok(!strcmp(census.kinds[kind].names, names), "kind %d: %s", kind, names))
+		printf("# %s\n", census.kinds[kind].names);
+}
+
+static unsigned int sum(void)
+{
+	unsigned int n = 0, i;
+
+	for (i = 0; i < CENSUS_KINDS; i++)
+		n += census.kinds[i].count;
+	return n;
+}
+
+static void test_kinds(void)
+{
+	clean();
+	process(101, "nginx\n", MAP "/usr/sbin/nginx\n" MAP "/usr/lib/libcrypto.so.3\n");
+	process(102, "old\n", MAP "/usr/lib/libcrypto.so.1.1 (deleted)\n");
+	process(103, "new\n", MAP "/usr/lib/libcrypto.so.3\n" MAP "/usr/lib/ossl-modules/vmgen.so (deleted)\n"
+		MAP "/dev/vmgenid\n");
+	process(104, "early\n", MAP "/usr/lib/ossl-modules/vmgen.so\n");
+	process(105, "none\n", MAP "/opt/libcrypto.so.d/other.so\n" MAP "[anon:/libcrypto.so.3]\n" MAP "\n"
+		MAP "/lib/libcrypto.so.3/x\n");
+	process(106, "kthread\n", "");
+	process(107, "fake\n", MAP "/usr/lib/ossl-modules/vmgen.so\n" MAP "/home/x /dev/vmgenid\n");
+	take(&patient);
+	shows(CENSUS_UNPROTECTED, "nginx (101), old (102)");
+	shows(CENSUS_PROTECTED, "new (103)");
+	shows(CENSUS_WITHOUT_DEVICE, "early (104), fake (107)");
+	equal(census.kinds[CENSUS_WITHOUT].count, 2, "a name in a directory or in brackets is none");
+	equal(sum(), 7, "each is counted once");
+}
+
+static void test_names(void)
+{
+	char maps[256];
+	int i;
+
+	clean();
+	process(101, "\033]0;PWNED\a\n", MAP "/lib/libcrypto.so.3\n");
+	process(102, "\xff\xfe\x9b" "31m\n", MAP "/lib/libcrypto.so.3\n");
+	process(103, "sshd (1), x\n", MAP "/lib/libcrypto.so.3\n");
+	process(104, "a\nb\u202e\n", MAP "/lib/libcrypto.so.3\n");
+	process(105, "\n", MAP "/lib/libcrypto.so.3\n");
+	take(&patient);
+	shows(CENSUS_UNPROTECTED, "\\x1b]0;PWNED\\x07 (101), \\xff\\xfe\\x9b31m (102), "
+	      "\"sshd (1), x\" (103), a\\x0ab\\u202e (104), ? (105)");
+	snprintf(maps, sizeof(maps), MAP "/lib/libcrypto.so.3\n");
+	for (i = 200; i < 300; i++)
+		process(i, "\001\001\001\001\001\001\001\001\001\001\001\001\001\001\001\n", maps);
+	take(&patient);
+	i = strlen(census.kinds[CENSUS_UNPROTECTED].names);
+	ok(i < CENSUS_NAMES_SIZE && !strcmp(census.kinds[CENSUS_UNPROTECTED].names + i - 5, ", ..."),
+	   "a long list ends with dots");
+	equal(census.kinds[CENSUS_UNPROTECTED].count, 105, "and all are counted");
+}
+
+static void test_programs(void)
+{
+	static const char longer[] = MAP "/opt/program\n";
+	struct census_limits hasty = patient;
+
+	clean();
+	process(101, "plain\n", longer);
+	program(101, "plain", 1 << 20, "nothing");
+	process(102, "own\n", longer);
+	/* Across the chunks in which it is read. */
+	program(102, "own", (1 << 18) - 7, TRACE);
+	process(103, "sparse\n", longer);
+	program(103, "sparse", INT64_C(1) << 40, TRACE);
+	process(104, "empty\n", longer);
+	program(104, "empty", INT64_C(1) << 40, "x");
+	process(105, "fifo\n", longer);
+	if (mkfifo(scratch_path("proc/105/exe"), 0644))
+		scratch_give_up("fifo");
+	process(106, "node\n", longer);
+	if (symlink("/proc/self/stat", scratch_path("proc/106/exe")))
+		scratch_give_up("symlink");
+	take(&patient);
+	shows(CENSUS_STATIC, "own (102), sparse (103)");
+	ok(census.bytes < 4 << 20, "of files with a hole of 1 TiB no more is read than they have: %llu bytes",
+	   (unsigned long long)census.bytes);
+	equal(census.kinds[CENSUS_WITHOUT].count, 2, "those without one are known to be");
+	shows(CENSUS_UNKNOWN, "fifo (105)");
+	shows(CENSUS_STRANGE, "node (106)");
+	hasty.programs_ms = 0;
+	take(&hasty);
+	equal(census.kinds[CENSUS_UNKNOWN].count, 5, "without time none counts as well");
+	equal(sum(), 6, "and each is counted once");
+}
+
+/* What blocks or has no end. The kernel's own files may: of a process that hangs. */
+static void test_bounds(void)
+{
+	static char many[9 << 20];
+	struct census_limits hasty = patient;
+	size_t used = 0;
+
+	hasty.stall_ms = 2000;
+	clean();
+	process(101, "first\n", MAP "/lib/libcrypto.so.3\n");
+	process(102, "hung\n", "");
+	unlink(scratch_path("proc/102/maps"));
+	if (mkfifo(scratch_path("proc/102/maps"), 0644))
+		scratch_give_up("fifo");
+	while (used + sizeof(MAP) + 1 < sizeof(many))
+		used += sprintf(many + used, MAP "\n");
+	process(103, "huge\n", many);
+	memset(many, 'x', 10000);
+	memcpy(many, MAP "/", sizeof(MAP));
+	strcpy(many + 10000, "/libcrypto.so.3\n");
+	process(104, "long\n", many);
+	process(105, "last\n", MAP "/lib/libcrypto.so.3\n");
+	take(&hasty);
+	shows(CENSUS_UNPROTECTED, "first (101), last (105)");
+	shows(CENSUS_UNKNOWN, "hung (102), huge (103), long (104)");
+	hasty.total_ms = 0;
+	take(&hasty);
+	equal(census.kinds[CENSUS_UNKNOWN].count, 5, "when the time is over the rest counts as unknown");
+	ok(census_take(scratch_path("nowhere"), true, &patient, &census) == -ENOENT, "no /proc is no look");
+}
+
+static int sleeper(void *unused)
+{
+	(void)unused;
+	for (;;)
+		pause();
+	return 0;
+}
+
+/* In a PID name space of its own, so that it ends with its first process. */
+static int be_crowded(const char *proc)
+{
+	char *stacks = malloc((size_t)CROWD * STACK_SIZE);
+	struct timespec start, end;
+	int i, r, n = 0;
+
+	if (!stacks || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
+	    mount("proc", proc, "proc", 0, NULL))
+		return 1;
+	for (i = 0; i < CROWD; i++)
+		n += clone(sleeper, stacks + (size_t)(i + 1) * STACK_SIZE, CLONE_VM | SIGCHLD, NULL) > 0;
+	equal(n, CROWD, "5,000 processes are begun");
+	clock_gettime(CLOCK_MONOTONIC, &start);
+	r = census_take(proc, true, &patient, &census);
+	clock_gettime(CLOCK_MONOTONIC, &end);
+	equal(r, 0, "and looked at");
+	equal(sum(), CROWD, "all of them");
+	equal(census.kinds[CENSUS_STATIC].count, CROWD, "and into their program, to the end");
+	printf("# it took %.0f ms\n", (end.tv_sec - start.tv_sec) * 1e3 +
+	       (end.tv_nsec - start.tv_nsec) / 1e6);
+	printf("# %llu bytes of programs were read\n", (unsigned long long)census.bytes);
+	ok(census.bytes < 64 << 20, "and their program is read once");
+	fflush(stdout);
+	_exit(tap_failures ? 1 : 0);
+}
+
+static void test_crowd(void)
+{
+	char count[16], self[PATH_MAX] = "";
+	int status = -1;
+	pid_t pid;
+
+	clean();
+	snprintf(count, sizeof(count), "%u", tap_count);
+	(void)!readlink("/proc/self/exe", self, sizeof(self) - 1);
+	fflush(stdout);
+	pid = fork();
+	if (!pid) {
+		/* Nothing can be forked any more when the first one there has ended. */
+		if (unshare(CLONE_NEWPID | CLONE_NEWNS))
+			_exit(1);
+		pid = fork();
+		if (!pid)
+			/* From a mount of that name space. */
+			execl(self, "t-census", scratch_path("proc"), count, NULL);
+		_exit(waitpid(pid, &status, 0) != pid || status);
+	}
+	(void)waitpid(pid, &status, 0);
+	/* Those of the child. */
+	tap_count += 5;
+	equal(status, 0, "and none stopped the look");
+}
+
+int main(int argc, char **argv)
+{
+	if (argc > 1) {
+		/* After those of test_crowd()'s caller. */
+		tap_count = atoi(argv[2]);
+		return be_crowded(argv[1]);
+	}
+	scratch_create();
+	test_kinds();
+	test_names();
+	test_programs();
+	test_bounds();
+	test_crowd();
+	return tap_done();
+}
