@@ -9,12 +9,14 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "lock.h"
@@ -75,6 +77,26 @@ int lock_share(int fd)
 		if (errno != EINTR)
 			return -errno;
 	return 0;
+}
+
+static int64_t now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * INT64_C(1000) + now.tv_nsec / 1000000;
+}
+
+int lock_take_within(int fd, int timeout_ms)
+{
+	const struct timespec pause = { .tv_nsec = 5000000 };
+	int64_t deadline = now_ms() + timeout_ms;
+	int r;
+
+	/* flock(2) knows no time-out, and a signal for one would be the whole process's. */
+	while ((r = lock_take(fd, NULL)) == -EWOULDBLOCK && now_ms() < deadline)
+		(void)nanosleep(&pause, NULL);
+	return r;
 }
 
 /* One line of proc_locks(5): who waits for a lock has "->" in front of its kind. */

@@ -24,6 +24,9 @@ int lock_open(const char *directory, const char *name, int *ret_fd);
  */
 int lock_take(int fd, pid_t *ret_holder);
 
+/* The same, and tries for so long. Returns 0; -EWOULDBLOCK; otherwise -errno. */
+int lock_take_within(int fd, int timeout_ms);
+
 /*
  * Shares a lock with others who do: nobody can take it then. Whoever has taken
  * it gives that up. Returns 0; -EWOULDBLOCK: somebody has taken it; or -errno.

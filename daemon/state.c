@@ -10,12 +10,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "json.h"
+#include "lock.h"
 #include "state.h"
 
 enum {
@@ -23,7 +22,6 @@ enum {
 	/* 1,000 hooks take about 100 KiB. */
 	STATE_LIMIT = 1 << 20,
 	LOCK_LIMIT_MS = 30000,
-	LOCK_INTERVAL_MS = 5,
 };
 
 #define STATE_FILE	"state.json"
@@ -34,22 +32,6 @@ void state_clear(struct state *state)
 	record_clear(&state->run);
 	record_clear(&state->last);
 	*state = (struct state){ .boot_id = "" };
-}
-
-/* Whoever holds it only writes a file, but its disk may hang. */
-static int take_lock(int fd)
-{
-	const struct timespec pause = { .tv_nsec = LOCK_INTERVAL_MS * 1000000 };
-	int i;
-
-	for (i = 0; i < LOCK_LIMIT_MS / LOCK_INTERVAL_MS; i++) {
-		if (!flock(fd, LOCK_EX | LOCK_NB))
-			return 0;
-		if (errno != EWOULDBLOCK && errno != EINTR)
-			return -errno;
-		nanosleep(&pause, NULL);
-	}
-	return -ETIMEDOUT;
 }
 
 int state_open(const char *directory, int *ret_fd)
@@ -69,8 +51,11 @@ int state_open(const char *directory, int *ret_fd)
 	/* A directory made by hand may be open to others. */
 	else if ((st.st_mode & 077) && fchmod(fd, 0700))
 		r = -errno;
+	/* Whoever holds it only writes a file, but its disk may hang. */
 	if (!r)
-		r = take_lock(fd);
+		r = lock_take_within(fd, LOCK_LIMIT_MS);
+	if (r == -EWOULDBLOCK)
+		r = -ETIMEDOUT;
 	if (r) {
 		close(fd);
 		return r;

@@ -79,6 +79,24 @@ static void test_wait(void)
 	close(first);
 }
 
+static void test_bound(void)
+{
+	int first, second;
+
+	if (take("c", &first, NULL) || lock_open(directory, "c", &second))
+		scratch_give_up("lock");
+	equal(lock_take_within(second, 100), -EWOULDBLOCK, "who waits for one that is kept gives up");
+	if (!fork()) {
+		usleep(50000);
+		_exit(0);
+	}
+	/* The child has the lock as well, until it ends. */
+	close(first);
+	equal(lock_take_within(second, 20000), 0, "and gets one that is given up");
+	close(second);
+	wait(NULL);
+}
+
 /* The number of the holder is not worth a failure. */
 static void test_full(void)
 {
@@ -100,6 +118,7 @@ int main(void)
 	strcpy(directory, scratch_path("lock"));
 	test_twice();
 	test_wait();
+	test_bound();
 	test_full();
 	(void)!symlink("/etc/passwd", scratch_path("lock/link"));
 	equal(take("link", &fd, NULL), -ELOOP, "no symbolic link");
