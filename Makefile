@@ -157,7 +157,7 @@ space := $(empty) $(empty)
 own_path := $(subst $(space),,$(patsubst %,%:,$(filter-out /usr/%bin /usr/local/%bin,$(SBINDIR) $(BINDIR))))
 
 # Ours are overrides: CFLAGS= on the command line must not lose them.
-override CPPFLAGS += -D_GNU_SOURCE -DVERSION='"$(VERSION)"' -DOWN_DIRECTORIES='"$(own_path)"' -Ilibvmgen -Idaemon -Itests \
+override CPPFLAGS += -D_GNU_SOURCE -DVERSION='"$(VERSION)"' -DBINDIR='"$(BINDIR)"' -DOWN_DIRECTORIES='"$(own_path)"' -Ilibvmgen -Idaemon -Itests \
 		     -isystem kmod/uapi
 override CFLAGS   += -std=gnu11 $(WARN) -MD -MP
 ifdef SAN
