@@ -2,9 +2,7 @@
 /*
  * Copyright (C) the vmgen authors
  *
- * Hooks: which there are, and whether one may be executed as root. The checks
- * follow descriptors from the root directory down, never a path twice, so
- * nothing can be exchanged between check and use.
+ * Hooks: which there are, and whether one may be executed as root.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -17,6 +15,7 @@
 #include <unistd.h>
 
 #include "hook.h"
+#include "trust.h"
 
 bool hook_name_valid(const char *name)
 {
@@ -50,76 +49,6 @@ static bool is_backup(const char *name)
 			return true;
 	}
 	return false;
-}
-
-/* Returns 0, or -EPERM and ret_reason. what: the path, for the message. */
-static int check_owner(const struct stat *st, const char *what, char *ret_reason)
-{
-	if (st->st_uid) {
-		snprintf(ret_reason, HOOK_REASON_SIZE,
-			 "%s belongs to user %u, not to root (chown root:root %s)",
-			 what, st->st_uid, what);
-		return -EPERM;
-	}
-	if (st->st_mode & (S_IWGRP | S_IWOTH)) {
-		snprintf(ret_reason, HOOK_REASON_SIZE,
-			 "%s can be written by others than root (chmod go-w %s)", what, what);
-		return -EPERM;
-	}
-	return 0;
-}
-
-/* Opens and checks one directory below parent and closes parent. */
-static int descend(int parent, const char *name, const char *so_far, int *ret_fd, char *ret_reason)
-{
-	int fd = openat(parent, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	struct stat st;
-	int r = fd < 0 ? -errno : 0;
-
-	close(parent);
-	if (r) {
-		/* O_PATH | O_DIRECTORY says so of a symbolic link as well. */
-		snprintf(ret_reason, HOOK_REASON_SIZE, "%s: %s%s", so_far, strerror(-r),
-			 r == -ENOTDIR ? " (symbolic links are not followed)" : "");
-		return r;
-	}
-	snprintf(ret_reason, HOOK_REASON_SIZE, "%s cannot be examined", so_far);
-	r = fstat(fd, &st) ? -errno : check_owner(&st, so_far, ret_reason);
-	if (r) {
-		close(fd);
-		return r;
-	}
-	*ret_fd = fd;
-	return 0;
-}
-
-/* Opens a directory of which every ancestor belongs to root alone. */
-static int open_trusted(const char *directory, int *ret_fd, char *ret_reason)
-{
-	char so_far[PATH_MAX] = "/", *rest, *copy, *name;
-	size_t used = 0;
-	int fd, r;
-
-	if (*directory != '/' || strlen(directory) >= sizeof(so_far)) {
-		snprintf(ret_reason, HOOK_REASON_SIZE, "not an absolute path");
-		return -EINVAL;
-	}
-	copy = strdup(directory);
-	if (!copy) {
-		snprintf(ret_reason, HOOK_REASON_SIZE, "%s", strerror(ENOMEM));
-		return -ENOMEM;
-	}
-	r = descend(open("/", O_PATH | O_CLOEXEC), ".", so_far, &fd, ret_reason);
-	name = strtok_r(copy, "/", &rest);
-	while (!r && name) {
-		used += snprintf(so_far + used, sizeof(so_far) - used, "/%s", name);
-		r = descend(fd, name, so_far, &fd, ret_reason);
-		name = strtok_r(NULL, "/", &rest);
-	}
-	free(copy);
-	if (!r)
-		*ret_fd = fd;
-	return r;
 }
 
 static bool is_mask(int dir_fd, const char *name)
@@ -210,7 +139,7 @@ static int add_directory(struct hook_list *list, const char *directory, hook_com
 	char reason[HOOK_REASON_SIZE];
 	int fd, r;
 
-	r = open_trusted(directory, &fd, reason);
+	r = trust_open_directory(directory, &fd, reason, sizeof(reason));
 	if (r == -ENOENT || r == -ENOMEM)
 		return r == -ENOENT ? 0 : r;
 	if (r) {
@@ -286,7 +215,7 @@ static int check_file(int fd, const char *path, char *ret_reason)
 		remedy = " (chmod u+x)";
 	}
 	if (!wrong)
-		return check_owner(&st, path, ret_reason);
+		return trust_check(&st, path, ret_reason, HOOK_REASON_SIZE);
 	snprintf(ret_reason, HOOK_REASON_SIZE, "%s %s%s", path, wrong, remedy);
 	return -EPERM;
 }
@@ -296,7 +225,7 @@ int hook_open(const struct hook *hook, int *ret_fd, char ret_reason[HOOK_REASON_
 	char path[HOOK_PATH_SIZE];
 	int dir_fd, fd, r;
 
-	r = open_trusted(hook->directory, &dir_fd, ret_reason);
+	r = trust_open_directory(hook->directory, &dir_fd, ret_reason, HOOK_REASON_SIZE);
 	if (r)
 		return r;
 	snprintf(path, sizeof(path), "%s/%s", hook->directory, hook->name);
