@@ -115,3 +115,19 @@ int file_replace(int dir_fd, const char *name, const char *text, mode_t mode,
 		return -errno;
 	return 0;
 }
+
+const char *file_strerror(int r)
+{
+	switch (r) {
+	case -ENOSPC:
+		return "No space left on device (df -h and df -i tell where; remove what is not needed)";
+	case -EDQUOT:
+		return "Disk quota exceeded (remove files of the same owner, or raise the quota)";
+	case -EROFS:
+		return "Read-only file system (dmesg tells whether it failed; if not: mount -o remount,rw MOUNTPOINT)";
+	case -EIO:
+		return "Input/output error (dmesg tells of which disk)";
+	default:
+		return strerror(-r);
+	}
+}

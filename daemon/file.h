@@ -32,4 +32,7 @@ enum file_durability {
 int file_replace(int dir_fd, const char *name, const char *text, mode_t mode,
 		 enum file_durability durability);
 
+/* As strerror(3) of -r, with the remedy where the file system is in the way. */
+const char *file_strerror(int r);
+
 #endif /* FILE_H */

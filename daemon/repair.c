@@ -166,12 +166,13 @@ static void keep_traces(const struct repair *repair, int state_fd)
 {
 	const struct record *last = &repair->state.last;
 	const char *seed_file = repair->config->seed_file;
+	char reason[SEED_REASON_SIZE];
 	int r;
 
-	r = last->reseed_error ? 0 : seed_refresh(seed_file);
+	r = last->reseed_error ? 0 : seed_refresh(seed_file, reason);
 	if (r && r != -ENOENT)
-		log_error("cannot renew %s, so the next boot is seeded as that of every clone: %s",
-			  seed_file, r == -EPERM ? "it is not a file of root alone" : strerror(-r));
+		log_error("the seed file is not renewed, so the next boot is seeded as that of every clone: %s",
+			  reason);
 	r = state_fd < 0 ? 0 : history_add(state_fd, last);
 	if (r)
 		log_error("cannot add to %s/" NAME_HISTORY ": %s", repair->config->state_dir,

@@ -8,12 +8,15 @@
 #ifndef SEED_H
 #define SEED_H
 
+enum { SEED_REASON_SIZE = 512 };
+
 /*
- * Writes bytes that the kernel's generator gives now over the beginning of the
- * file, if there is one. To be called after a reseed that worked. Returns 0: it
- * is on disk; -ENOENT: there is none, so this system has no use for one; -EPERM:
- * it is not root's alone; -errno.
+ * Writes bytes that the kernel's generator gives now over the file, if there is
+ * one. To be called after a reseed that worked. Returns 0: it is on disk;
+ * -ENOENT: there is none, so this system has no use for one; or -errno and
+ * ret_reason: -EINVAL: it is something else than a seed, and was left as it is;
+ * -EPERM: it is not root's alone; -errno.
  */
-int seed_refresh(const char *path);
+int seed_refresh(const char *path, char ret_reason[SEED_REASON_SIZE]);
 
 #endif /* SEED_H */
