@@ -12,12 +12,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "account.h"
 #include "config.h"
 #include "guest.h"
 #include "hook.h"
 #include "paths.h"
+#include "trust.h"
 
 /* What comes before the network is not worth a delay: it asks nobody else. */
 enum { FIRST_SPREAD_BAND = 40 };
@@ -124,11 +126,14 @@ static int for_each_file(const char *directory, read_file read, void *context, c
 {
 	char path[PATH_MAX];
 	struct dirent **entries;
-	int i, n, r = 0;
+	int fd, i, n, r;
 
+	/* Nor may others take a file away. */
+	r = trust_open_directory(directory, &fd, ret_error, SETTINGS_ERROR_SIZE);
+	if (r)
+		return r == -ENOENT ? 0 : r;
+	close(fd);
 	n = scandir(directory, &entries, is_settings_file, alphasort);
-	if (n < 0 && errno == ENOENT)
-		return 0;
 	if (n < 0) {
 		r = -errno;
 		snprintf(ret_error, SETTINGS_ERROR_SIZE, "%s: %s", directory, strerror(-r));

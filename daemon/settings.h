@@ -32,8 +32,8 @@ struct setting {
  * Reads a file into a structure. table ends with a NULL key. The structure may
  * be half changed on failure. ret_error: text that names file, line and key.
  *
- * Returns 0; -ENOENT: no such file; -EINVAL: its text is wrong, or it is no
- * regular file; -ELOOP: a link that leads nowhere; -errno.
+ * Returns 0; -EINVAL: its text is wrong; otherwise what trust_open() and read(2)
+ * fail with, -ENOENT: no such file.
  */
 int settings_read(const char *path, const char *section, const struct setting *table,
 		  void *target, char ret_error[SETTINGS_ERROR_SIZE]);

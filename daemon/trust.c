@@ -8,7 +8,6 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -55,29 +54,42 @@ static int descend(int parent, const char *name, const char *so_far, int *ret_fd
 	return 0;
 }
 
+/* ret_path: absolute, PATH_MAX bytes. */
+static int make_absolute(const char *path, char *ret_path)
+{
+	size_t used = 0;
+
+	if (*path != '/') {
+		/* One byte is for the slash. */
+		if (!getcwd(ret_path, PATH_MAX - 1))
+			return -errno;
+		used = strlen(ret_path);
+		ret_path[used++] = '/';
+	}
+	if (used + strlen(path) >= PATH_MAX)
+		return -ENAMETOOLONG;
+	strcpy(ret_path + used, path);
+	return 0;
+}
+
 int trust_open_directory(const char *directory, int *ret_fd, char *ret_reason, size_t size)
 {
-	char so_far[PATH_MAX] = "/", *rest, *copy, *name;
+	char path[PATH_MAX], so_far[PATH_MAX] = "/", *rest, *name;
 	size_t used = 0;
 	int fd, r;
 
-	if (*directory != '/' || strlen(directory) >= sizeof(so_far)) {
-		snprintf(ret_reason, size, "not an absolute path");
-		return -EINVAL;
-	}
-	copy = strdup(directory);
-	if (!copy) {
-		snprintf(ret_reason, size, "%s", strerror(ENOMEM));
-		return -ENOMEM;
+	r = make_absolute(directory, path);
+	if (r) {
+		snprintf(ret_reason, size, "%s: %s", directory, strerror(-r));
+		return r;
 	}
 	r = descend(open("/", O_PATH | O_CLOEXEC), ".", so_far, &fd, ret_reason, size);
-	name = strtok_r(copy, "/", &rest);
+	name = strtok_r(path, "/", &rest);
 	while (!r && name) {
 		used += snprintf(so_far + used, sizeof(so_far) - used, "/%s", name);
 		r = descend(fd, name, so_far, &fd, ret_reason, size);
 		name = strtok_r(NULL, "/", &rest);
 	}
-	free(copy);
 	if (!r)
 		*ret_fd = fd;
 	return r;
@@ -112,26 +124,9 @@ static int open_file(int dir_fd, const char *name, const char *path, int flags, 
 	return r;
 }
 
-/* ret_path: absolute, PATH_MAX bytes. */
-static int make_absolute(const char *path, char *ret_path)
-{
-	size_t used = 0;
-
-	if (*path != '/') {
-		if (!getcwd(ret_path, PATH_MAX))
-			return -errno;
-		used = strlen(ret_path);
-		ret_path[used++] = '/';
-	}
-	if (used + strlen(path) >= PATH_MAX)
-		return -ENAMETOOLONG;
-	strcpy(ret_path + used, path);
-	return 0;
-}
-
 int trust_open(const char *path, int flags, int *ret_fd, char *ret_reason, size_t size)
 {
-	char directory[PATH_MAX + 1];
+	char directory[PATH_MAX];
 	int dir_fd, r;
 	char *slash;
 

@@ -13,7 +13,8 @@ cd "$(dirname "$0")/.." || exit 1
 
 export LC_ALL=C
 O=${O:-build}
-root=$(mktemp -d) || exit 1
+# Settings are read only where nobody but root can change them.
+root=$(mktemp -d /run/vmgen-test-XXXXXX) || exit 1
 trap 'rm -rf "$root"' EXIT
 
 # Where the pages are that are looked at; a copy has mistakes.

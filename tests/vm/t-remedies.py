@@ -86,9 +86,9 @@ def check_starts(g, t):
 
 
 def check_config(g, t):
-    g.run("printf '[vmgend]\\nhook-timeuot = 5\\n' >/tmp/bad.conf")
-    refused(g, t, "vmgend --check-config --config=/tmp/bad.conf", 6,
-            ["/tmp/bad.conf", "2", "hook-timeuot"], "an unknown key: file, line and key are named")
+    g.run("printf '[vmgend]\\nhook-timeuot = 5\\n' >/etc/vmgen/bad.conf")
+    refused(g, t, "vmgend --check-config --config=/etc/vmgen/bad.conf", 6,
+            ["/etc/vmgen/bad.conf", "2", "hook-timeuot"], "an unknown key: file, line and key are named")
 
 
 def check_hooks(snapshot, t):
