@@ -129,8 +129,8 @@ int history_add(int state_fd, const struct record *run)
 {
 	struct json_object *json;
 	char *text = NULL;
+	bool same = false;
 	char *line;
-	bool same;
 	int r;
 
 	json = record_to_json(run);

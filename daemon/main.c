@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "drill.h"
+#include "file.h"
 #include "guardian.h"
 #include "guest.h"
 #include "lock.h"
@@ -134,7 +135,7 @@ static enum exit_code take_lock(const struct config *config)
 
 	if (mkdir(config->runtime_dir, 0755) && errno != EEXIST) {
 		r = -errno;
-		log_error("cannot create %s: %s", config->runtime_dir, strerror(-r));
+		log_error("cannot create %s: %s", config->runtime_dir, file_strerror(r));
 		return r == -EACCES || r == -EPERM ? EXIT_NO_RIGHTS : EXIT_FAILED;
 	}
 	snprintf(directory, sizeof(directory), "%s/lock", config->runtime_dir);
@@ -147,7 +148,7 @@ static enum exit_code take_lock(const struct config *config)
 		log_error("vmgend is already running as process %d", (int)holder);
 		return EXIT_RUNNING;
 	}
-	log_error("cannot lock %s/vmgend: %s", directory, strerror(-r));
+	log_error("cannot lock %s/vmgend: %s", directory, file_strerror(r));
 	return r == -EACCES || r == -EPERM ? EXIT_NO_RIGHTS : EXIT_FAILED;
 }
 

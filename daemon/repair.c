@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "drill.h"
+#include "file.h"
 #include "guardian.h"
 #include "history.h"
 #include "hook.h"
@@ -83,7 +84,7 @@ static void save(struct repair *repair, int fd)
 	repair->recorded = !r;
 	if (r)
 		log_error("cannot record in %s, so after a restart this is done again: %s",
-			  repair->config->state_dir, strerror(-r));
+			  repair->config->state_dir, file_strerror(r));
 	if (fd >= 0)
 		close(fd);
 }
@@ -176,7 +177,7 @@ static void keep_traces(const struct repair *repair, int state_fd)
 	r = state_fd < 0 ? 0 : history_add(state_fd, last);
 	if (r)
 		log_error("cannot add to %s/" NAME_HISTORY ": %s", repair->config->state_dir,
-			  r == -EBADMSG ? "it is damaged; move it away" : strerror(-r));
+			  r == -EBADMSG ? "it is damaged; move it away" : file_strerror(r));
 }
 
 static void finish(struct repair *repair)
@@ -337,7 +338,7 @@ static int load(struct repair *repair, int fd)
 	int r, r2;
 
 	if (fd < 0) {
-		log_error("cannot open the state directory %s: %s", directory, strerror(-fd));
+		log_error("cannot open the state directory %s: %s", directory, file_strerror(fd));
 		/* That is not the same as a directory without a record. */
 		return fd == -ENOENT ? -EIO : fd;
 	}
@@ -352,7 +353,7 @@ static int load(struct repair *repair, int fd)
 		  directory, reason);
 	r2 = state_keep_bad(fd);
 	if (r2)
-		log_error("cannot keep %s/state.json: %s", directory, strerror(-r2));
+		log_error("cannot keep %s/state.json: %s", directory, file_strerror(r2));
 	return r;
 }
 

@@ -9,6 +9,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "file.h"
 #include "log.h"
 #include "notify.h"
 #include "paths.h"
@@ -62,7 +63,7 @@ void report_activity(const struct repair *repair, const char *activity)
 	r = status_write(repair->config->runtime_dir, &status);
 	if (r)
 		log_error("cannot write %s/status.json: %s", repair->config->runtime_dir,
-			  strerror(-r));
+			  file_strerror(r));
 	tell_manager(repair);
 }
 
@@ -77,5 +78,5 @@ void report_generation(const struct repair *repair, uint64_t generation)
 
 	if (r)
 		log_error("cannot write %s/generation: %s", repair->config->runtime_dir,
-			  strerror(-r));
+			  file_strerror(r));
 }

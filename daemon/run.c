@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "cgroup.h"
+#include "file.h"
 #include "hook.h"
 #include "keeper.h"
 #include "log.h"
@@ -350,7 +351,7 @@ static void collect(struct run *run)
 		else if (report.record_error)
 			log_error("%s: its end cannot be recorded in %s (it would run again after a restart): %s",
 				  report.result.name, run->config->state_dir,
-				  strerror(-report.record_error));
+				  file_strerror(report.record_error));
 		if (!report.called_off)
 			set_result(run, &report.result);
 		ended = *member;

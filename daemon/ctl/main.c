@@ -4,11 +4,13 @@
  *
  * vmgenctl: asks the device and vmgend's files.
  */
+#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "ctl.h"
+#include "file.h"
 #include "paths.h"
 
 #ifndef VERSION
@@ -169,6 +171,17 @@ static enum ctl_exit run_command(const struct ctl *ctl, int argc, char **argv)
 	return CTL_USAGE;
 }
 
+/* What was printed to a full disk is not there for who reads it. */
+static enum ctl_exit finish(enum ctl_exit code)
+{
+	int r = fflush(stdout) || ferror(stdout) ? -errno : 0;
+
+	if (!r || code == CTL_FAILED)
+		return code;
+	fprintf(stderr, "vmgenctl: cannot write the output: %s\n", file_strerror(r));
+	return code ? code : CTL_FAILED;
+}
+
 int main(int argc, char **argv)
 {
 	enum { DEVICE = 1, RUNTIME_DIR, STATE_DIR, CONFIG, HELP, VERSION_OPTION };
@@ -216,5 +229,5 @@ int main(int argc, char **argv)
 		usage(stderr);
 		return CTL_USAGE;
 	}
-	return run_command(&ctl, argc - optind, argv + optind);
+	return finish(run_command(&ctl, argc - optind, argv + optind));
 }

@@ -165,7 +165,7 @@ static enum ctl_exit write_metrics(const struct view *view, const char *output)
 	free(text);
 	if (!r)
 		return CTL_OK;
-	fprintf(stderr, "vmgenctl: cannot write %s: %s\n", output ?: "the metrics", strerror(-r));
+	fprintf(stderr, "vmgenctl: cannot write %s: %s\n", output ?: "the metrics", file_strerror(r));
 	return CTL_FAILED;
 }
 

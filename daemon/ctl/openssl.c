@@ -14,6 +14,7 @@
 
 #include "ctl.h"
 #include "fence.h"
+#include "file.h"
 #include "sslchange.h"
 #include "sslservice.h"
 #include "sslsystem.h"
@@ -52,7 +53,7 @@ static enum ctl_exit enable_system(const char *unit)
 		goto out;
 	with = lines ? strdup(text) : sslconf_add(text);
 	r = with ? sslchange_put(path, with, st.st_mode & 07777) : -ENOMEM;
-	code = r ? sslchange_refuse("cannot write %s: %s", path, strerror(-r)) :
+	code = r ? sslchange_refuse("cannot write %s: %s", path, file_strerror(r)) :
 		   sslchange_try(SSLCONF_SYSTEM, NULL, &conf, NULL, &before);
 	if (!code) {
 		printf("Programs that start from now on take random numbers that no clone has.\n");
@@ -85,7 +86,7 @@ static enum ctl_exit disable_system(const char *unit)
 		without = sslconf_remove(text, lines);
 		r = without ? sslchange_put(path, without, st.st_mode & 07777) : -ENOMEM;
 		if (r) {
-			code = sslchange_refuse("cannot write %s: %s", path, strerror(-r));
+			code = sslchange_refuse("cannot write %s: %s", path, file_strerror(r));
 			goto out;
 		}
 	}

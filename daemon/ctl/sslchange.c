@@ -77,7 +77,7 @@ enum ctl_exit sslchange_put_own(const char *path, const char *text)
 	if (!is_own(path))
 		return sslchange_refuse("%s is not what vmgenctl has written: move it away", path);
 	r = sslchange_put(path, text, 0644);
-	return r ? sslchange_refuse("cannot write %s: %s", path, strerror(-r)) : CTL_OK;
+	return r ? sslchange_refuse("cannot write %s: %s", path, file_strerror(r)) : CTL_OK;
 }
 
 enum ctl_exit sslchange_base(char ret_path[PATH_MAX], char **ret_text, struct stat *ret_stat)

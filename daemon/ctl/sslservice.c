@@ -96,7 +96,7 @@ enum ctl_exit sslservice_enable(const char *unit)
 		return code;
 	drop_in(unit, path);
 	r = sslchange_put(path, DROP_IN_TEXT, 0644);
-	return r ? sslchange_refuse("cannot write %s: %s", path, strerror(-r)) : reload(unit, true);
+	return r ? sslchange_refuse("cannot write %s: %s", path, file_strerror(r)) : reload(unit, true);
 }
 
 enum ctl_exit sslservice_disable(const char *unit)
@@ -115,7 +115,7 @@ enum ctl_exit sslservice_disable(const char *unit)
 	if (r == -EILSEQ)
 		return sslchange_refuse("%s was changed: remove it by hand", path);
 	if (r)
-		return sslchange_refuse("cannot remove %s: %s", path, strerror(-r));
+		return sslchange_refuse("cannot remove %s: %s", path, file_strerror(r));
 	/* Fails if there are other drop-ins. */
 	(void)rmdir(dirname(path));
 	drop_unused();

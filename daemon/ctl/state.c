@@ -10,13 +10,14 @@
 #include <time.h>
 
 #include "ctl.h"
+#include "file.h"
 #include "state.h"
 
 enum ctl_exit ctl_state_error(const struct ctl *ctl, int error)
 {
 	bool rights = error == -EACCES || error == -EPERM;
 
-	fprintf(stderr, "vmgenctl: cannot use %s: %s%s\n", ctl->state_dir, strerror(-error),
+	fprintf(stderr, "vmgenctl: cannot use %s: %s%s\n", ctl->state_dir, file_strerror(error),
 		rights ? "; run this as root" : "");
 	return rights ? CTL_NO_RIGHTS : CTL_FAILED;
 }

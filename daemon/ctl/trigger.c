@@ -55,7 +55,7 @@ static enum ctl_exit complain(int r)
 		fprintf(stderr, "vmgenctl: the time is over; hooks that are running go on, see vmgenctl status --json\n");
 		return CTL_TIMEOUT;
 	default:
-		fprintf(stderr, "vmgenctl: cannot ask vmgend: %s\n", strerror(-r));
+		fprintf(stderr, "vmgenctl: cannot ask vmgend: %s\n", file_strerror(r));
 		return CTL_FAILED;
 	}
 }
