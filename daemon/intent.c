@@ -16,6 +16,7 @@
 #include "file.h"
 #include "intent.h"
 #include "paths.h"
+#include "trust.h"
 
 enum { INTENT_LIMIT = 64 };
 
@@ -24,19 +25,27 @@ bool intent_valid(const char *word)
 	return !strcmp(word, "clone") || !strcmp(word, "restore");
 }
 
-/* ret_fd: -1 if there is no such directory. */
-static int open_directory_of(const char *path, int *ret_fd, const char **ret_name)
+/* Opens the directory of a file, with ret_error. ret_fd: -1 if there is none. */
+static int open_directory_of(const char *path, int *ret_fd, const char **ret_name, char *ret_error)
 {
 	char directory[PATH_MAX];
 	const char *name = strrchr(path, '/') + 1;
-	int fd;
+	int trusted, fd, r;
 
-	if (snprintf(directory, sizeof(directory), "%.*s", (int)(name - path), path) >=
-	    (int)sizeof(directory))
-		return -ENAMETOOLONG;
-	fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0 && errno != ENOENT)
-		return -errno;
+	snprintf(directory, sizeof(directory), "%.*s", (int)(name - path), path);
+	r = trust_open_directory(directory, &trusted, ret_error, INTENT_ERROR_SIZE);
+	if (r && r != -ENOENT)
+		return r;
+	fd = r ? -1 : openat(trusted, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (!r) {
+		r = fd < 0 ? -errno : 0;
+		close(trusted);
+		if (r) {
+			snprintf(ret_error, INTENT_ERROR_SIZE, "%.*s: %s", INTENT_ERROR_SIZE / 2,
+				 directory, strerror(-r));
+			return r;
+		}
+	}
 	*ret_fd = fd;
 	*ret_name = name;
 	return 0;
@@ -52,7 +61,9 @@ static int read_one(int dir_fd, const char *name, const char *path,
 		    char ret_word[RECORD_WORD_SIZE], char *ret_error)
 {
 	struct stat st, dir_st;
+	size_t length;
 	char *text;
+	bool whole;
 	int r;
 
 	ret_word[0] = '\0';
@@ -65,13 +76,16 @@ static int read_one(int dir_fd, const char *name, const char *path,
 			 r == -EINVAL ? "is not a regular file" : strerror(-r));
 		return r;
 	}
-	text[strcspn(text, "\r\n")] = '\0';
+	/* One line alone, whatever ends it. */
+	length = strcspn(text, "\r\n");
+	whole = length + strspn(text + length, "\r\n") == (size_t)st.st_size;
+	text[length] = '\0';
 	if (fstat(dir_fd, &dir_st) || others_can_write(&st) || others_can_write(&dir_st)) {
 		snprintf(ret_error, INTENT_ERROR_SIZE,
 			 "%s or its directory can be changed by others than root (chown root, chmod go-w)",
 			 path);
 		r = -EPERM;
-	} else if (!intent_valid(text)) {
+	} else if (!whole || !intent_valid(text)) {
 		snprintf(ret_error, INTENT_ERROR_SIZE, "%s: must hold one line, \"clone\" or \"restore\"",
 			 path);
 		r = -EINVAL;
@@ -90,9 +104,7 @@ int intent_read(int state_fd, const char *dropped, char ret_word[RECORD_WORD_SIZ
 	int fd, r, r2;
 
 	r = read_one(state_fd, NAME_INTENT, "the intent in the state directory", set, ret_error);
-	r2 = open_directory_of(dropped, &fd, &name);
-	if (r2)
-		snprintf(ret_error, INTENT_ERROR_SIZE, "%s: %s", dropped, strerror(-r2));
+	r2 = open_directory_of(dropped, &fd, &name, ret_error);
 	if (!r2 && fd >= 0) {
 		r2 = read_one(fd, name, dropped, word, ret_error);
 		close(fd);
@@ -127,11 +139,15 @@ static int remove_one(int dir_fd, const char *name)
 
 int intent_remove(int state_fd, const char *dropped)
 {
+	char error[INTENT_ERROR_SIZE];
 	const char *name;
 	int fd, r, r2;
 
 	r = remove_one(state_fd, NAME_INTENT);
-	r2 = open_directory_of(dropped, &fd, &name);
+	r2 = open_directory_of(dropped, &fd, &name, error);
+	/* What others may have put there never counted, and is not touched. */
+	if (r2 == -EPERM || r2 == -ENOTDIR)
+		return r;
 	if (!r2 && fd >= 0) {
 		r2 = remove_one(fd, name);
 		close(fd);

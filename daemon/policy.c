@@ -8,8 +8,11 @@
  */
 #include <errno.h>
 #include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 
+#include "file.h"
 #include "intent.h"
 #include "log.h"
 #include "policy.h"
@@ -17,19 +20,37 @@
 /* With "auto" so many boots in a row may bring a new ID and count as changes. */
 enum { BOOTS_LIMIT = 5 };
 
-/* Returns whether no intent that was used is left in its place. */
-static bool clear_spent(const struct config *config, int state_fd, struct state *state)
+/* Returns 0: no intent that was used is left in its place; or -errno. */
+static int clear_spent(const struct config *config, int state_fd, struct state *state)
 {
 	int r;
 
 	if (!state->intent_spent)
-		return true;
+		return 0;
 	r = intent_remove(state_fd, config->intent_file);
 	state->intent_spent = r;
 	if (r)
 		log_error("cannot remove an intent that was used (%s, or vmgenctl intent): %s; it counts no more, and a new one does not before it is gone",
-			  config->intent_file, strerror(-r));
-	return !r;
+			  config->intent_file, file_strerror(r));
+	return r;
+}
+
+/* Nothing that was said goes unused in silence: it is part of the record. */
+static void __attribute__((format(printf, 2, 3)))
+leave_unused(struct record *run, const char *format, ...)
+{
+	va_list args;
+	char *p;
+
+	va_start(args, format);
+	vsnprintf(run->intent_unused, sizeof(run->intent_unused), format, args);
+	va_end(args);
+	/* Names of files may hold anything. */
+	for (p = run->intent_unused; *p; p++)
+		if (*p < ' ' || *p > '~')
+			*p = '?';
+	*run->intent = '\0';
+	log_error("%s; " INTENT_REMEDY, run->intent_unused);
 }
 
 static void take_intent(const struct config *config, int state_fd, struct state *state)
@@ -37,20 +58,27 @@ static void take_intent(const struct config *config, int state_fd, struct state 
 	char word[RECORD_WORD_SIZE], error[INTENT_ERROR_SIZE];
 	struct record *run = &state->run;
 	bool said;
+	int r;
 
-	if (!clear_spent(config, state_fd, state))
+	*run->intent_unused = '\0';
+	r = clear_spent(config, state_fd, state);
+	if (r) {
+		leave_unused(run, "an intent that was used before cannot be removed, so one that was said since would not count: %s",
+			     file_strerror(r));
 		return;
-	if (intent_read(state_fd, config->intent_file, word, &said, error))
-		log_error("intent: %s", error);
+	}
+	r = intent_read(state_fd, config->intent_file, word, &said, error);
+	if (r)
+		leave_unused(run, "intent: %s", error);
 	if (!said)
 		return;
 	state->intent_spent = true;
 	/* Whether it was used before is not known where there is no good record. */
 	if (run->event == EVENT_CHANGED || run->event == EVENT_BOOT_CHANGED)
 		strcpy(run->intent, word);
-	else
-		log_warning("the intent \"%s\" is dropped: it was for a change, and this is \"%s\"",
-			    word, event_name(run->event));
+	else if (*word)
+		leave_unused(run, "the intent \"%s\" is dropped: it was for a change, and this is \"%s\"",
+			     word, event_name(run->event));
 }
 
 static bool skips(const struct config *config, const struct state *state)
@@ -111,6 +139,9 @@ void policy_describe(const struct config *config, int state_fd, struct state *st
 	run->skipped = skips(config, state);
 	if (state_fd >= 0)
 		take_intent(config, state_fd, state);
+	else
+		leave_unused(run, "whether an intent was said is not known, because %s cannot be opened",
+			     config->state_dir);
 	if (run->event == EVENT_CHANGED || run->event == EVENT_BOOT_CHANGED)
 		log_info("by UUID and network addresses this looks like: %s; the administrator said: %s",
 			 run->hint, *run->intent ? run->intent : "nothing");
@@ -120,14 +151,14 @@ int policy_save(const struct config *config, int state_fd, struct state *state)
 {
 	int r = state_save(state_fd, state);
 
-	if (!state->intent_spent)
-		return r;
 	if (r && *state->run.intent) {
-		log_error("the intent \"%s\" is not used, because that cannot be recorded",
-			  state->run.intent);
-		*state->run.intent = '\0';
+		/* It was said for this change, and still can be used for it. */
+		leave_unused(&state->run, "the intent \"%s\" is kept and not used, because that cannot be recorded in %s: %s",
+			     state->run.intent, config->state_dir, file_strerror(r));
+		state->intent_spent = false;
 	}
-	if (!clear_spent(config, state_fd, state) || r)
+	/* What is not on disk as used or dropped stays where it is. */
+	if (r || !state->intent_spent || clear_spent(config, state_fd, state))
 		return r;
 	return state_save(state_fd, state);
 }

@@ -30,7 +30,8 @@ void policy_describe(const struct config *config, int state_fd, struct state *st
 
 /*
  * As state_save(). Then removes an intent that the run uses; one that cannot be
- * recorded as used is not used. Logs what it does of that.
+ * recorded as used is not used, and stays for vmgenctl trigger --real. Logs what it
+ * does of that.
  */
 int policy_save(const struct config *config, int state_fd, struct state *state);
 

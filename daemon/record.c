@@ -114,6 +114,7 @@ struct json_object *record_to_json(const struct record *record)
 	    !json_add(json, "event", json_object_new_string(event_name(record->event))) &&
 	    !json_add(json, "hint", json_object_new_string(record->hint)) &&
 	    !json_add(json, "intent", json_object_new_string(record->intent)) &&
+	    !json_add(json, "intent_unused", json_object_new_string(record->intent_unused)) &&
 	    !json_add(json, "source", json_object_new_string(record->source)) &&
 	    !json_add(json, "generation", json_object_new_uint64(record->generation)) &&
 	    !json_add(json, "detected_usec", json_object_new_uint64(record->detected_usec)) &&
@@ -190,6 +191,22 @@ static int word_from_json(struct json_object *json, const char *key, const char 
 	return 0;
 }
 
+static int text_from_json(struct json_object *json, const char *key,
+			  char ret_text[RECORD_TEXT_SIZE])
+{
+	const char *text = "", *p;
+
+	if (json_object_object_get_ex(json, key, NULL) && json_get_text(json, key, &text))
+		return -EBADMSG;
+	for (p = text; *p; p++)
+		if (*p < ' ' || *p > '~')
+			return -EBADMSG;
+	if (p - text >= RECORD_TEXT_SIZE)
+		return -EBADMSG;
+	strcpy(ret_text, text);
+	return 0;
+}
+
 int record_from_json(struct json_object *json, struct record *ret_record)
 {
 	struct record record = { .event = EVENT_NONE };
@@ -203,6 +220,7 @@ int record_from_json(struct json_object *json, struct record *ret_record)
 	    record.event == EVENT_NONE || record.event == EVENT_TEST ||
 	    word_from_json(json, "hint", "unknown", record.hint) ||
 	    word_from_json(json, "intent", "", record.intent) ||
+	    text_from_json(json, "intent_unused", record.intent_unused) ||
 	    word_from_json(json, "source", "vmgenid", record.source) ||
 	    json_get_number(json, "generation", &record.generation) ||
 	    json_get_number(json, "detected_usec", &record.detected_usec) ||
@@ -216,8 +234,11 @@ int record_from_json(struct json_object *json, struct record *ret_record)
 	strcpy(record.id_hash, hash);
 	record.reseed_error = -(int)error;
 	record.incomplete = json_object_get_boolean(incomplete);
-	if (json_object_object_get_ex(json, "skipped", &skipped))
+	if (json_object_object_get_ex(json, "skipped", &skipped)) {
+		if (!json_object_is_type(skipped, json_type_boolean))
+			return -EBADMSG;
 		record.skipped = json_object_get_boolean(skipped);
+	}
 	r = results_from_json(hooks, &record);
 	if (r) {
 		record_clear(&record);

@@ -49,8 +49,12 @@ struct hook_result {
 	uint64_t duration_ms;
 };
 
-/* Of lower-case letters, and the terminating zero. */
-enum { RECORD_WORD_SIZE = 16 };
+enum {
+	/* Of lower-case letters, and the terminating zero. */
+	RECORD_WORD_SIZE = 16,
+	/* Of what ASCII can print, and the terminating zero. */
+	RECORD_TEXT_SIZE = 512,
+};
 
 struct record {
 	/* Empty: this record holds nothing. */
@@ -60,6 +64,8 @@ struct record {
 	char hint[RECORD_WORD_SIZE];
 	/* "clone", "restore" or empty: what the administrator said. */
 	char intent[RECORD_WORD_SIZE];
+	/* Why what the administrator said was not used; empty: it was, or nothing was said. */
+	char intent_unused[RECORD_TEXT_SIZE];
 	/* What told of it: "vmgenid", "vmclock", "sysgenid" or "kmsg". */
 	char source[RECORD_WORD_SIZE];
 	uint64_t generation;

@@ -32,6 +32,8 @@ static void print_words(const struct record *run)
 		printf("? s\n");
 	printf("    looked like: %s; the administrator said: %s\n", run->hint,
 	       *run->intent ? run->intent : "nothing");
+	if (*run->intent_unused)
+		printf("    %s\n", run->intent_unused);
 	printf("    hooks: %zu, without success: %zu; random number generator %s\n", run->n_results,
 	       record_failures(run), !run->reseed_error ? "reseeded" :
 	       run->reseed_error == -ENODATA ? "not seeded yet" : "NOT reseeded");

@@ -29,34 +29,44 @@ static int finish_removal(int fd, struct state *state, const char *dropped)
 	return state_save(fd, state);
 }
 
-static int set(int fd, const char *word, const char *dropped)
+/* Returns CTL_OK: vmgend will keep it for the next change. */
+static enum ctl_exit set(const struct ctl *ctl, int fd, const char *word, const char *dropped)
 {
 	struct state state = { .boot_id = "" };
+	const char *reason = "there is none";
 	int r;
 
-	if (state_load(fd, &state, NULL)) {
-		fprintf(stderr, "vmgenctl: vmgend has no good record yet, and its next start, which makes one, drops this\n");
-		r = 0;
-	} else {
-		r = finish_removal(fd, &state, dropped);
+	r = state_load(fd, &state, &reason);
+	if (r) {
+		fprintf(stderr, "vmgenctl: not said: vmgend has no good record (%s), and its next start, which makes one, would drop it: systemctl restart vmgend, then say it again\n",
+			reason);
+		return CTL_FAILED;
 	}
+	r = finish_removal(fd, &state, dropped);
 	state_clear(&state);
-	return r ? r : intent_write(fd, word);
+	if (!r)
+		r = intent_write(fd, word);
+	return r ? ctl_state_error(ctl, r) : CTL_OK;
 }
 
 static enum ctl_exit show(int fd, const char *dropped, bool print)
 {
 	char word[RECORD_WORD_SIZE], error[INTENT_ERROR_SIZE];
 	struct state state = { .boot_id = "" };
-	bool said, spent;
+	bool said, spent, kept;
 	int r;
 
+	kept = !state_load(fd, &state, NULL);
 	/* What is left over counts no more. */
-	spent = !state_load(fd, &state, NULL) && state.intent_spent;
+	spent = kept && state.intent_spent;
 	state_clear(&state);
 	r = intent_read(fd, dropped, word, &said, error);
 	if (r)
 		fprintf(stderr, "vmgenctl: %s\n", error);
+	if (said && !kept) {
+		fprintf(stderr, "vmgenctl: vmgend has no good record, and its next start, which makes one, drops this: systemctl restart vmgend, then say it again\n");
+		r = -EBADMSG;
+	}
 	if (print)
 		puts(*word && !spent ? word : "none");
 	return r ? CTL_FAILED : CTL_OK;
@@ -70,15 +80,13 @@ static enum ctl_exit run(const struct ctl *ctl, const char *word, const char *dr
 	code = ctl_open_state(ctl, &fd);
 	if (code)
 		return code;
-	r = 0;
-	if (!strcmp(word, "clear"))
-		r = intent_remove(fd, dropped);
-	else if (intent_valid(word))
-		r = set(fd, word, dropped);
+	r = strcmp(word, "clear") ? 0 : intent_remove(fd, dropped);
 	if (r)
 		code = ctl_state_error(ctl, r);
-	else
-		/* What was dropped may contradict what was said. */
+	else if (intent_valid(word))
+		code = set(ctl, fd, word, dropped);
+	/* What was dropped may contradict what was said. */
+	if (!code)
 		code = show(fd, dropped, !strcmp(word, "show"));
 	close(fd);
 	return code;

@@ -11,6 +11,7 @@
 
 #include "fence.h"
 #include "finding.h"
+#include "intent.h"
 #include "inventory.h"
 #include "json.h"
 
@@ -69,6 +70,9 @@ static void check_last_run(const struct view *view, struct findings *findings)
 	if (view->incomplete)
 		finding_add(findings, "last-run", FINDING_PROBLEM, ASK_THE_LOG,
 			    "at the last change (%s) a directory of hooks could not be used", event);
+	if (view->intent_unused)
+		finding_add(findings, "intent", FINDING_PROBLEM, INTENT_REMEDY, "%s",
+			    view->intent_unused);
 	if (view->hooks && !view->n_failures && !view->incomplete)
 		finding_add(findings, "last-run", FINDING_OK, "",
 			    "at the last change (%s) no hook failed, of %d", event,

@@ -60,6 +60,8 @@ static void print_words(const struct view *view, enum ctl_exit verdict)
 		printf("last run:    %s; hooks without success: %" PRIu64 "; random number generator %s\n",
 		       event, view->n_failures, view_reseed_failed(view) ? "NOT reseeded" :
 		       view->reseed_errno ? "not seeded yet" : "reseeded");
+	if (view->intent_unused)
+		printf("             %s\n", view->intent_unused);
 	if (view->hooks)
 		list_failures(view->hooks);
 	if (view->incomplete)

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <vmgen/vmgenid.h>
 
+#include "intent.h"
 #include "json.h"
 #include "view.h"
 
@@ -68,7 +69,7 @@ bool view_is_true(struct json_object *object, const char *key)
 static void view_vmgend(const struct ctl *ctl, struct view *view)
 {
 	uint64_t generation, error;
-	const char *source;
+	const char *source, *text;
 
 	if (vmgend_status(ctl->runtime_dir, &view->vmgend, &view->running))
 		return;
@@ -84,6 +85,8 @@ static void view_vmgend(const struct ctl *ctl, struct view *view)
 		return;
 	view->reseed_errno = json_get_number(view->last, "reseed_errno", &error) ? EBADMSG : error;
 	view->incomplete = view_is_true(view->last, "incomplete");
+	if (!json_get_text(view->last, "intent_unused", &text) && *text)
+		view->intent_unused = text;
 	if (json_object_object_get_ex(view->last, "hooks", &view->hooks) &&
 	    json_object_is_type(view->hooks, json_type_object))
 		view->n_failures = count_failures(view->hooks);
@@ -159,7 +162,7 @@ enum ctl_exit view_verdict(const struct view *view)
 		return CTL_NOT_RUNNING;
 	if (!view->handled)
 		return CTL_NOT_HANDLED;
-	if (view_reseed_failed(view) || view->n_failures || view->incomplete ||
+	if (view_reseed_failed(view) || view->n_failures || view->incomplete || view->intent_unused ||
 	    !view->recorded || view_id_untrusted(view) || view->fallback)
 		return CTL_DEGRADED;
 	return CTL_OK;
@@ -181,6 +184,9 @@ const char *view_explain(const struct view *view, enum ctl_exit verdict)
 	case CTL_DEGRADED:
 		if (view_id_untrusted(view))
 			return "this machine was hibernated, and a change of its ID cannot be seen across that: boot it with acpi_sleep=nonvs";
+		if (view->intent_unused && view->recorded && !view->n_failures && !view->incomplete &&
+		    !view_reseed_failed(view))
+			return "what the administrator said was not used: " INTENT_REMEDY;
 		return "a hook, the reseed or the record failed; see journalctl -u vmgend, mend it, then vmgenctl trigger --real";
 	case CTL_OK:
 	case CTL_FAILED:

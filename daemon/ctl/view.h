@@ -24,6 +24,8 @@ struct view {
 	struct json_object *last, *hooks;
 	uint64_t reseed_errno, n_failures;
 	bool incomplete;
+	/* Why an intent was not used in it; NULL: none was left out. */
+	const char *intent_unused;
 };
 
 /* Looks at the device and at vmgend's files. The caller clears the view. */

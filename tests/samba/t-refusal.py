@@ -97,6 +97,8 @@ def on_record(dc, t):
     dc.must("before-start")
     t.equal(dc.facts()["generation"], dc.id, "nor if it is about another ID")
     dc.restore("adopted")
+    # Without a record of vmgend's an intent would not be kept.
+    installation.path(f"{dc.directory}/vmgen/state.json").write_text('{"version": 1}', "ascii")
     t.equal(vmgenctl(dc, "intent", "clone")[0], 0, "an intent that no run has used up yet")
     t.equal(dc.safeguard("before-start")[0], 10, "counts as well")
 

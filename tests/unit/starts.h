@@ -26,6 +26,8 @@ static int fuse;
 static char order[512];
 /* No intent can be removed. */
 static bool stuck;
+/* No file can be written. */
+static bool full;
 /* The last start handled a change that others are told of. */
 static bool told_others;
 
@@ -48,6 +50,16 @@ int renameat(int old_fd, const char *old, int new_fd, const char *new)
 {
 	step(strcmp(new, "state.json") ? "" : "state ");
 	return syscall(SYS_renameat, old_fd, old, new_fd, new);
+}
+
+ssize_t write(int fd, const void *data, size_t size)
+{
+	/* The log is no file of the state's. */
+	if (full && fd > STDERR_FILENO) {
+		errno = ENOSPC;
+		return -1;
+	}
+	return syscall(SYS_write, fd, data, size);
 }
 
 int unlinkat(int fd, const char *name, int flags)

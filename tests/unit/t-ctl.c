@@ -267,6 +267,19 @@ static void test_impostor(void)
 	(void)end(pid);
 }
 
+/* What was said and not used is no state of things that is well. */
+static void test_unused_intent(void)
+{
+	write_status(HANDLED ",\"last\":{\"event\":\"changed\",\"generation\":5,\"reseed_errno\":0,\"hooks\":{},"
+		     "\"intent_unused\":\"the intent is kept: No space left on device\"}");
+	expect("status", CTL_DEGRADED, "what the administrator said was not used: put that right");
+	ok(says("the intent is kept: No space left on device\n"), "and why");
+	expect("status --json", CTL_DEGRADED, "\"intent_unused\":\"the intent is kept");
+	expect("check", CTL_DEGRADED, "problem  intent    the intent is kept: No space left on device");
+	ok(says("-> put that right, say it again if vmgenctl intent show says none, then: vmgenctl trigger --real"),
+	   "with the remedy");
+}
+
 static void test_check_device(void)
 {
 	info.flags &= ~(VMGEN_INFO_NOTIFIES | VMGEN_INFO_INTREE);
@@ -417,6 +430,8 @@ int main(void)
 	test_check();
 	test_check_vmgend();
 	test_impostor();
+	test_unused_intent();
+	write_status(",\"handled\":true,\"recorded\":false");
 	test_check_device();
 	test_metrics();
 	test_colours();

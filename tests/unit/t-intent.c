@@ -30,17 +30,30 @@ static void expect(const char *name, enum event event, const char *intent)
 	state_clear(&state);
 }
 
+/* What is not used is told, and why. */
+static void expect_unused(const char *text)
+{
+	struct state state = read_state();
+
+	if (!ok(*text ? strstr(state.last.intent_unused, text) != NULL : !*state.last.intent_unused,
+		"%s", *text ? text : "nothing went unused"))
+		printf("# %s\n", state.last.intent_unused);
+	state_clear(&state);
+}
+
 static void test_intent(void)
 {
 	say("clone");
 	start('A');
 	expect("without a record it is dropped", EVENT_ADOPTED, "");
+	expect_unused("the intent \"clone\" is dropped: it was for a change, and this is \"adopted\"");
 	say("clone");
 	start('A');
 	ok(is_said(), "if nothing happened it stays");
 	order[0] = '\0';
 	start('B');
 	expect("the next change", EVENT_CHANGED, "clone");
+	expect_unused("");
 	ok(!strncmp(order, "sync state sync unlink sync unlink sync sync state sync ", 56),
 	   "it is on disk as used before it is removed");
 	start('C');
@@ -57,17 +70,20 @@ static void test_intent(void)
 	say("restore");
 	start('C');
 	expect("a contradiction", EVENT_CHANGED, "");
+	expect_unused("says \"clone\" and vmgenctl intent said \"restore\": neither is used");
 	say("clone");
 	scratch_write("state/state.json", "damaged", 0600);
 	start('A');
 	expect("nobody knows if it was used before", EVENT_UNKNOWN, "");
+	expect_unused("this is \"unknown\"");
 }
 
-static void refuse(const char *name)
+static void refuse(const char *name, const char *text)
 {
 	struct state state;
 
 	start('B');
+	expect_unused(text);
 	state = read_state();
 	ok(!*state.last.intent && !access(config.intent_file, F_OK), "%s: not used, and kept", name);
 	state_clear(&state);
@@ -76,21 +92,33 @@ static void refuse(const char *name)
 
 static void test_bad_intent(void)
 {
+	int fd;
+
 	scratch_write("etc/intent", "Clone\n", 0644);
-	refuse("another word");
+	refuse("another word", "must hold one line, \"clone\" or \"restore\"");
+	scratch_write("etc/intent", "clone\nrestore\n", 0644);
+	refuse("two words", "must hold one line");
+	fd = open(config.intent_file, O_WRONLY | O_TRUNC);
+	(void)!write(fd, "clone\0x\n", 8);
+	close(fd);
+	refuse("a zero byte", "must hold one line");
+	(void)!chown(scratch_directory, 1000, 0);
+	scratch_write("etc/intent", "clone\n", 0644);
+	refuse("others can replace its directory", "belongs to user 1000, not to root (chown");
+	(void)!chown(scratch_directory, 0, 0);
 	scratch_write("etc/intent", "clone\n", 0666);
-	refuse("others can write to it");
+	refuse("others can write to it", "can be changed by others than root");
 	scratch_write("etc/intent", "clone\n", 0644);
 	(void)!chown(config.intent_file, 1000, 1000);
-	refuse("another user's");
+	refuse("another user's", "can be changed by others than root");
 	(void)!chown(config.intent_file, 0, 0);
 	(void)!chmod(scratch_path("etc"), 0777);
-	refuse("others can replace it");
+	refuse("others can replace it", "/etc can be written by others than root (chmod go-w");
 	(void)!chmod(scratch_path("etc"), 0755);
 	unlink(config.intent_file);
 	scratch_write("word", "clone\n", 0644);
 	(void)!symlink(scratch_path("word"), config.intent_file);
-	refuse("a symbolic link");
+	refuse("a symbolic link", "is a symbolic link");
 	unlink(config.intent_file);
 	say("clone");
 	scratch_write("etc/intent", "Clone\n", 0644);
@@ -181,27 +209,41 @@ static void test_stuck(void)
 	expect("it can be removed again", EVENT_CHANGED, "");
 }
 
-/* The record can be read, but nothing can be written. */
-static void test_no_space(void)
+/* Restores the record of A, and has nothing written from now on. */
+static void fill_disk(struct repair *repair, bool dies)
 {
 	struct sighting sighting = sight('B');
-	struct repair repair;
-	struct state state;
 
 	start('A');
 	say("clone");
-	scratch_mkdir("state/.state.json.new", 0700);
-	repair_init(&repair, &config);
-	repair_start(&repair, &sighting);
-	ok(repair.state.last.event == EVENT_CHANGED && !*repair.state.last.intent,
+	full = true;
+	repair_init(repair, &config);
+	repair_start(repair, &sighting);
+	ok(repair->state.last.event == EVENT_CHANGED && !*repair->state.last.intent && !repair->recorded,
 	   "one that cannot be recorded as used is not used");
+	ok(is_said() && !strncmp(repair->state.last.intent_unused, "the intent \"clone\" is kept and not used, ", 40) &&
+	   strstr(repair->state.last.intent_unused, "/state: No space left on device (df -h"), "but kept, and the remedy told");
+	if (dies)
+		repair_clear(repair);
+	full = false;
+}
+
+/* The record can be read, but nothing can be written. */
+static void test_no_space(void)
+{
+	struct repair repair;
+
+	fill_disk(&repair, false);
+	repair_again(&repair);
+	expect("with space again, vmgenctl trigger --real", EVENT_CHANGED, "clone");
+	expect_unused("");
 	repair_clear(&repair);
-	rmdir(scratch_path("state/.state.json.new"));
-	state = read_state();
-	ok(!*state.run.intent && !*state.last.intent && !is_said(), "and is gone");
-	state_clear(&state);
+	fill_disk(&repair, true);
 	start('B');
-	expect("with space again", EVENT_CHANGED, "");
+	expect("with space again, a restart", EVENT_CHANGED, "clone");
+	expect_unused("");
+	start('C');
+	expect("after that it is used up", EVENT_CHANGED, "");
 }
 
 int main(void)

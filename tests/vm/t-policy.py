@@ -148,7 +148,7 @@ def check_boots(kernel, disk, t):
                     "the log warns" if number > 5 else "the log does not warn yet")
             if number == 6:
                 stop(g)
-                g.run(f"echo '{{' >{STATE}/state.json; vmgenctl intent restore; sync")
+                g.run(f"vmgenctl intent restore; echo '{{' >{STATE}/state.json; sync")
     return disk
 
 
@@ -159,6 +159,9 @@ def check_corrupt(kernel, disk, t):
         t.equal((last(g), ran(g)), (("unknown", "unknown", "", False), ["unknown"]),
                 "a corrupt record: the guards run, and an intent that may be used up is dropped")
         t.equal(g.run("vmgenctl intent show"), "none\n", "for good")
+        status, output = g.execute("vmgenctl status")
+        t.equal((status, 'the intent "restore" is dropped' in output), (8, True),
+                "which the status tells")
         t.equal(g.run(f"cat {STATE}/state.json.bad"), "{\n", "the damaged file is kept")
         status, output = g.execute("vmgenctl forget")
         t.equal((status, f"fence lift {UNIT}" in output), (0, True),
