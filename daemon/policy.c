@@ -106,6 +106,9 @@ bool policy_start(const struct config *config, int state_fd, struct state *state
 	struct machine present;
 	bool spent = state->intent_spent;
 
+	/* The clock that it was taken from began anew. */
+	if (!same_boot)
+		state->run.detected_boottime_usec = 0;
 	if (state_fd >= 0)
 		(void)clear_spent(config, state_fd, state);
 	if (event == EVENT_BOOT_CHANGED && !resume)

@@ -7,10 +7,14 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "hook.h"
 #include "json.h"
 #include "record.h"
+
+/* What differs less was not stepped. */
+#define STEP_USEC	UINT64_C(500000)
 
 static const struct {
 	const char *name;
@@ -39,6 +43,51 @@ void record_clear(struct record *record)
 {
 	free(record->results);
 	*record = (struct record){ .event = EVENT_NONE };
+}
+
+static uint64_t now_usec(clockid_t clock)
+{
+	struct timespec now;
+
+	clock_gettime(clock, &now);
+	return now.tv_sec * UINT64_C(1000000) + now.tv_nsec / 1000;
+}
+
+void record_detect(struct record *record)
+{
+	record->detected_usec = now_usec(CLOCK_REALTIME);
+	record->detected_boottime_usec = now_usec(CLOCK_BOOTTIME);
+}
+
+void record_finish(struct record *record)
+{
+	record->finished_usec = now_usec(CLOCK_REALTIME);
+	record->finished_boottime_usec = now_usec(CLOCK_BOOTTIME);
+}
+
+bool record_duration(const struct record *record, uint64_t *ret_usec)
+{
+	if (!record->detected_boottime_usec ||
+	    record->finished_boottime_usec < record->detected_boottime_usec)
+		return false;
+	*ret_usec = record->finished_boottime_usec - record->detected_boottime_usec;
+	return true;
+}
+
+bool record_corrected(const struct record *record, uint64_t *ret_usec)
+{
+	uint64_t duration, corrected, step;
+
+	if (!record_duration(record, &duration) || record->finished_usec < duration)
+		return false;
+	corrected = record->finished_usec - duration;
+	step = corrected > record->detected_usec ? corrected - record->detected_usec :
+	       record->detected_usec - corrected;
+	/* A clock that is only slewed gains or loses less. */
+	if (step < STEP_USEC + duration / 1000)
+		return false;
+	*ret_usec = corrected;
+	return true;
 }
 
 const struct hook_result *record_result(const struct record *record, const char *hook)
@@ -105,6 +154,25 @@ struct json_object *record_results_to_json(const struct record *record)
 	return json;
 }
 
+/* What of the times is known; the rest is missing. */
+static int add_times(const struct record *record, struct json_object *json)
+{
+	uint64_t usec;
+
+	if (json_add(json, "detected_usec", json_object_new_uint64(record->detected_usec)) ||
+	    json_add(json, "finished_usec", json_object_new_uint64(record->finished_usec)) ||
+	    json_add(json, "detected_boottime_usec",
+		     json_object_new_uint64(record->detected_boottime_usec)) ||
+	    json_add(json, "finished_boottime_usec",
+		     json_object_new_uint64(record->finished_boottime_usec)) ||
+	    (record_duration(record, &usec) &&
+	     json_add(json, "duration_usec", json_object_new_uint64(usec))) ||
+	    (record_corrected(record, &usec) &&
+	     json_add(json, "detected_corrected_usec", json_object_new_uint64(usec))))
+		return -ENOMEM;
+	return 0;
+}
+
 struct json_object *record_to_json(const struct record *record)
 {
 	struct json_object *json = json_object_new_object();
@@ -117,8 +185,7 @@ struct json_object *record_to_json(const struct record *record)
 	    !json_add(json, "intent_unused", json_object_new_string(record->intent_unused)) &&
 	    !json_add(json, "source", json_object_new_string(record->source)) &&
 	    !json_add(json, "generation", json_object_new_uint64(record->generation)) &&
-	    !json_add(json, "detected_usec", json_object_new_uint64(record->detected_usec)) &&
-	    !json_add(json, "finished_usec", json_object_new_uint64(record->finished_usec)) &&
+	    !add_times(record, json) &&
 	    !json_add(json, "reseed_errno", json_object_new_int(-record->reseed_error)) &&
 	    !json_add(json, "incomplete", json_object_new_boolean(record->incomplete)) &&
 	    !json_add(json, "skipped", json_object_new_boolean(record->skipped)) &&
@@ -207,6 +274,15 @@ static int text_from_json(struct json_object *json, const char *key,
 	return 0;
 }
 
+/* A record of an earlier release has no time of the boot. */
+static int boottime_from_json(struct json_object *json, const char *key, uint64_t *ret_usec)
+{
+	if (json_object_object_get_ex(json, key, NULL))
+		return json_get_number(json, key, ret_usec);
+	*ret_usec = 0;
+	return 0;
+}
+
 int record_from_json(struct json_object *json, struct record *ret_record)
 {
 	struct record record = { .event = EVENT_NONE };
@@ -225,6 +301,8 @@ int record_from_json(struct json_object *json, struct record *ret_record)
 	    json_get_number(json, "generation", &record.generation) ||
 	    json_get_number(json, "detected_usec", &record.detected_usec) ||
 	    json_get_number(json, "finished_usec", &record.finished_usec) ||
+	    boottime_from_json(json, "detected_boottime_usec", &record.detected_boottime_usec) ||
+	    boottime_from_json(json, "finished_boottime_usec", &record.finished_boottime_usec) ||
 	    json_get_number(json, "reseed_errno", &error) || error > 4095 ||
 	    !json_object_object_get_ex(json, "incomplete", &incomplete) ||
 	    !json_object_is_type(incomplete, json_type_boolean) ||

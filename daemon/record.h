@@ -69,8 +69,10 @@ struct record {
 	/* What told of it: "vmgenid", "vmclock", "sysgenid" or "kmsg". */
 	char source[RECORD_WORD_SIZE];
 	uint64_t generation;
-	/* CLOCK_REALTIME, microseconds; finished is 0 during the run. */
+	/* CLOCK_REALTIME, microseconds; finished is 0 during the run. A hook may step it. */
 	uint64_t detected_usec, finished_usec;
+	/* CLOCK_BOOTTIME; 0: not known, or of another boot than the one that finishes it. */
+	uint64_t detected_boottime_usec, finished_boottime_usec;
 	/* 0, or the negative errno of the reseed. */
 	int reseed_error;
 	/* Outside of the record of changes: neither stored nor read back. */
@@ -85,6 +87,24 @@ struct record {
 
 /* Frees what belongs to it and empties it. */
 void record_clear(struct record *record);
+
+/* Notes the time at which it began. */
+void record_detect(struct record *record);
+
+/* Notes the time at which it ended. */
+void record_finish(struct record *record);
+
+/*
+ * How long it took, in microseconds. Returns false: it is not finished, it was in
+ * another boot than it began, or an earlier release recorded it.
+ */
+bool record_duration(const struct record *record, uint64_t *ret_usec);
+
+/*
+ * When it began by the clock as it was set meanwhile, in microseconds since 1970.
+ * Returns false: the clock was not stepped, as far as that is known.
+ */
+bool record_corrected(const struct record *record, uint64_t *ret_usec);
 
 /* Replaces the result of the same hook, or adds it. Returns 0 or -ENOMEM. */
 int record_set_result(struct record *record, const struct hook_result *result);

@@ -11,7 +11,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "drill.h"
@@ -31,14 +30,6 @@
 
 /* On top of what the hooks may take; the next number says its own limit. */
 enum { EXTEND_MARGIN_SEC = 30 };
-
-static uint64_t now_usec(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	return now.tv_sec * UINT64_C(1000000) + now.tv_nsec / 1000;
-}
 
 void repair_init(struct repair *repair, const struct config *config)
 {
@@ -125,7 +116,7 @@ static void prepare(struct repair *repair, int fd, enum event event, bool resume
 	strcpy(replaced, record->hint);
 	if (!resume) {
 		record_clear(record);
-		record->detected_usec = now_usec();
+		record_detect(record);
 	}
 	/* A run may be finished with another witness than it was begun with. */
 	strcpy(record->id_hash, repair->seen.id_hash);
@@ -189,7 +180,7 @@ static void finish(struct repair *repair)
 	repair->run = run_free(repair->run);
 	record_clear(&state->last);
 	state->last = state->run;
-	state->last.finished_usec = now_usec();
+	record_finish(&state->last);
 	state->run = (struct record){ .event = EVENT_NONE };
 	/* What was made up is nothing that another boot could compare. */
 	if (!repair->seen.made_up)

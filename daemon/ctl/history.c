@@ -17,19 +17,31 @@
 #include "ctl.h"
 #include "history.h"
 
+/* The clock that was set in the run is the better one. */
+static void print_times(const struct record *run)
+{
+	uint64_t duration, corrected = run->detected_usec;
+	bool stepped = record_corrected(run, &corrected);
+	char date[32];
+
+	printf("%s  %s: generation %" PRIu64 " by %s, ", ctl_date(corrected, date),
+	       event_name(run->event), run->generation, run->source);
+	if (record_duration(run, &duration))
+		printf("answered in %.1f s\n", duration / 1e6);
+	else if (run->finished_boottime_usec)
+		printf("answered in a later boot\n");
+	else
+		printf("answered; how long that took was not recorded\n");
+	if (stepped)
+		printf("    the clock was set meanwhile; before that it said %s\n",
+		       ctl_date(run->detected_usec, date));
+}
+
 static void print_words(const struct record *run)
 {
-	uint64_t usec = run->finished_usec - run->detected_usec;
-	char date[32];
 	size_t i;
 
-	printf("%s  %s: generation %" PRIu64 " by %s, answered in ", ctl_date(run->detected_usec, date),
-	       event_name(run->event), run->generation, run->source);
-	/* The clock may have been set back by a hook. */
-	if (usec <= run->finished_usec)
-		printf("%.1f s\n", usec / 1e6);
-	else
-		printf("? s\n");
+	print_times(run);
 	printf("    looked like: %s; the administrator said: %s\n", run->hint,
 	       *run->intent ? run->intent : "nothing");
 	if (*run->intent_unused)

@@ -87,18 +87,19 @@ static void print_hooks(FILE *out, struct json_object *hooks)
 
 static void print_last_run(FILE *out, const struct view *view)
 {
-	uint64_t detected = 0, finished = 0;
+	uint64_t detected = 0, duration;
 	const char *event = "?";
 
-	(void)json_get_number(view->last, "detected_usec", &detected);
-	(void)json_get_number(view->last, "finished_usec", &finished);
+	/* By the clock as it was set meanwhile, if it was. */
+	if (json_get_number(view->last, "detected_corrected_usec", &detected))
+		(void)json_get_number(view->last, "detected_usec", &detected);
 	(void)json_get_text(view->last, "event", &event);
 	metric(out, "last_run_detected_timestamp_seconds", "gauge",
 	       "When the change was detected that was handled last.");
 	fprintf(out, "vmgen_last_run_detected_timestamp_seconds{event=\"%s\"} %.3f\n", event,
 		detected / 1e6);
-	gauge(out, "last_run_seconds", "How long that took.",
-	      finished > detected ? (finished - detected) / 1e6 : 0);
+	if (!json_get_number(view->last, "duration_usec", &duration))
+		gauge(out, "last_run_seconds", "How long that took.", duration / 1e6);
 	gauge(out, "last_run_reseeded", "Whether the kernel's generator was reseeded then.",
 	      !view->reseed_errno);
 	gauge(out, "last_run_failures", "How many hooks had no success.",

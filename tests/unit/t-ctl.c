@@ -142,7 +142,7 @@ static void write_status(const char *members)
 
 #define HANDLED	",\"handled\":true,\"recorded\":true"
 #define LAST(more) HANDLED ",\"last\":{\"event\":\"changed\",\"generation\":5,\"detected_usec\":1000000," \
-	"\"finished_usec\":3500000,\"reseed_errno\":0,\"incomplete\":false,\"hooks\":{" \
+	"\"finished_usec\":3500000,\"duration_usec\":2500000,\"reseed_errno\":0,\"incomplete\":false,\"hooks\":{" \
 	"\"10-on\":{\"outcome\":\"succeeded\",\"status\":0,\"duration_ms\":1500}" more "}}"
 #define BAD	",\"80-bad\":{\"outcome\":\"failed\",\"status\":3,\"duration_ms\":7}"
 
@@ -327,6 +327,10 @@ static void test_metrics(void)
 	ok(strstr(scratch_read("vmgen.prom"), "vmgen_protected 1\n"), "in a file");
 	snprintf(words, sizeof(words), "metrics --output=%s", scratch_path("none/vmgen.prom"));
 	expect(words, CTL_FAILED, "No such file or directory");
+	write_status(HANDLED ",\"last\":{\"event\":\"changed\",\"detected_usec\":1000000,\"finished_usec\":2592001000000,"
+		     "\"detected_corrected_usec\":2592000000000}");
+	expect("metrics", CTL_OK, "_timestamp_seconds{event=\"changed\"} 2592000.000\n");
+	ok(!says("last_run_seconds"), "a duration that is not known is missing");
 	unlink(scratch_path("status.json"));
 	expect("metrics", CTL_OK, "vmgen_protected 0\n");
 }

@@ -32,6 +32,16 @@ static void expect_boots(const char *name, uint64_t boots, bool skipped)
 	state_clear(&state);
 }
 
+static void expect_duration(const char *name, bool known)
+{
+	struct state state = read_state();
+	uint64_t usec;
+
+	ok(record_duration(&state.last, &usec) == known, "a run %s: how long it took is %s", name,
+	   known ? "known" : "not known");
+	state_clear(&state);
+}
+
 static void test_boots(void)
 {
 	int i;
@@ -70,10 +80,12 @@ static void test_boots(void)
 	die_in_run('B');
 	start('B');
 	expect_boots("a run that was cut off is of the same boot", 2, false);
+	expect_duration("in one boot", true);
 	reboot();
 	die_in_run('C');
 	reboot();
 	start('C');
+	expect_duration("begun in another boot", false);
 	expect_boots("finished in a boot without a new ID", 0, false);
 }
 
