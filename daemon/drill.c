@@ -55,7 +55,7 @@ static bool is_id(const char *text)
 static int parse(const char *text, struct drill *drill)
 {
 	struct json_object *json = json_tokener_parse(text), *value;
-	const char *id, *hook = "";
+	const char *id, *hook = "", *rerun = "";
 	int r = -EBADMSG;
 
 	if (!json_object_is_type(json, json_type_object) ||
@@ -66,6 +66,10 @@ static int parse(const char *text, struct drill *drill)
 	drill->real = json_object_get_boolean(value);
 	if (json_object_object_get_ex(json, "hook", NULL) &&
 	    (json_get_text(json, "hook", &hook) || !hook_name_valid(hook)))
+		goto out;
+	if (json_object_object_get_ex(json, "rerun", NULL) &&
+	    (json_get_text(json, "rerun", &rerun) || rerun_parse(rerun, &drill->rerun) ||
+	     (*rerun && (*hook || drill->real))))
 		goto out;
 	strcpy(drill->id, id);
 	strcpy(drill->hook, hook);
@@ -137,6 +141,8 @@ void drill_init(struct drill *drill, struct repair *repair)
 static void finish(struct drill *drill)
 {
 	drill->run = run_free(drill->run);
+	if (drill->rerun && !drill->refusal)
+		rerun_finish(drill->repair, drill->rerun, &drill->record);
 	drill->record.finished_usec = now_usec();
 	drill->phase = DRILL_OVER;
 	if (drill->refusal)
@@ -152,6 +158,8 @@ static const char *begin(struct drill *drill)
 	struct repair *repair = drill->repair;
 	struct record *record = &drill->record;
 
+	if (drill->rerun)
+		return rerun_begin(repair, drill->rerun, record, &drill->run);
 	if (drill->real && !repair->seen.has_id)
 		return "the host provides no ID";
 	if (drill->real && !*drill->hook) {
@@ -174,7 +182,7 @@ static const char *begin(struct drill *drill)
 static void start(struct drill *drill)
 {
 	log_notice("drill: hooks run because vmgenctl asked for it, %s",
-		   drill->real ? "in earnest" : "with event test");
+		   drill->real || drill->rerun ? "in earnest" : "with event test");
 	drill->phase = DRILL_RUNNING;
 	drill->record.detected_usec = now_usec();
 	drill->refusal = begin(drill);
@@ -253,6 +261,7 @@ int drill_add_json(const struct drill *drill, struct json_object *parent, const 
 	    !json_add(json, "phase", json_object_new_string(phases[drill->phase])) &&
 	    !json_add(json, "real", json_object_new_boolean(drill->real)) &&
 	    !json_add(json, "hook", json_object_new_string(drill->hook)) &&
+	    !json_add(json, "rerun", json_object_new_string(rerun_name(drill->rerun))) &&
 	    !json_add(json, "interrupted", json_object_new_boolean(drill->interrupted)) &&
 	    !json_add(json, "refusal", json_object_new_string(drill->refusal ?: "")) &&
 	    !json_add(json, "started_usec",

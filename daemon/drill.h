@@ -11,7 +11,7 @@
 
 #include <limits.h>
 
-#include "repair.h"
+#include "rerun.h"
 
 /* What a request calls itself, and the terminating zero. */
 enum { DRILL_ID_SIZE = 33 };
@@ -33,6 +33,8 @@ struct drill {
 	char id[DRILL_ID_SIZE];
 	char hook[NAME_MAX + 1];
 	bool real;
+	/* In earnest, and no other hooks than these. */
+	enum rerun rerun;
 	/* NULL: the repair runs the hooks, as after a change. */
 	struct run *run;
 	/* Its results; of a run of the repair they are in that one's record. */

@@ -78,7 +78,10 @@ int history_read(int dir_fd, struct json_object **ret_runs)
 	return r;
 }
 
-/* Was the run that begins here written, but then the power went before the state said so? */
+/*
+ * Is the run that begins here the same? It was written, but then the power went before the
+ * state said so; or some of its hooks ran again.
+ */
 static int is_same(const char *line, const struct record *run, bool *ret_same)
 {
 	struct json_object *json = json_tokener_parse(line);
@@ -94,19 +97,27 @@ static int is_same(const char *line, const struct record *run, bool *ret_same)
 	return 0;
 }
 
-/* Only the last line is parsed: the whole would take the daemon a megabyte. */
-static int check_last(const char *text, const struct record *run, bool *ret_same)
+/*
+ * Removes the last line if it is of the same run. Only that is parsed: the whole would
+ * take the daemon a megabyte.
+ */
+static int cut_same(char *text, const struct record *run)
 {
 	size_t length = strlen(text);
-	const char *line;
+	char *line;
+	bool same;
+	int r;
 
-	*ret_same = false;
 	if (!length)
 		return 0;
 	if (text[length - 1] != '\n')
 		return -EBADMSG;
 	line = memrchr(text, '\n', length - 1);
-	return is_same(line ? line + 1 : text, run, ret_same);
+	line = line ? line + 1 : text;
+	r = is_same(line, run, &same);
+	if (!r && same)
+		*line = '\0';
+	return r;
 }
 
 /* From the latest back, as many as fit beside the new one. */
@@ -129,7 +140,6 @@ int history_add(int state_fd, const struct record *run)
 {
 	struct json_object *json;
 	char *text = NULL;
-	bool same = false;
 	char *line;
 	int r;
 
@@ -143,8 +153,8 @@ int history_add(int state_fd, const struct record *run)
 	if (r == -ENOENT)
 		r = write_runs(state_fd, "", line);
 	else if (!r)
-		r = check_last(text, run, &same);
-	if (!r && text && !same)
+		r = cut_same(text, run);
+	if (!r && text)
 		r = write_runs(state_fd, text, line);
 	free(text);
 	free(line);

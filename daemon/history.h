@@ -12,8 +12,8 @@
 #include "record.h"
 
 /*
- * Adds a run, unless it is the latest one already; the oldest ones give way to
- * it. state_fd: of state_open(). Returns 0: it is on disk; -EBADMSG: the file
+ * Adds a run, in the place of the latest one if that is the same; the oldest ones
+ * give way to it. state_fd: of state_open(). Returns 0: it is on disk; -EBADMSG: the file
  * is not a history; -errno.
  */
 int history_add(int state_fd, const struct record *run);

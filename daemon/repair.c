@@ -209,6 +209,14 @@ static bool is_guard_lost(const struct record *run)
 	return false;
 }
 
+void repair_amend(struct repair *repair)
+{
+	int fd = open_state(repair);
+
+	keep_traces(repair, fd);
+	save(repair, fd);
+}
+
 static void advance_run(struct repair *repair)
 {
 	if (repair->guards_pending && !repair->pending)

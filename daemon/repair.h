@@ -81,6 +81,9 @@ void repair_take_over(struct repair *repair);
 /* Starts a guard that was lost once more, unless that is the guardian's. */
 void repair_retry(struct repair *repair);
 
+/* Records the run that finished last as it is now, and tells it. */
+void repair_amend(struct repair *repair);
+
 /* Begins the same answer once more, although nothing has changed. */
 void repair_again(struct repair *repair);
 

@@ -396,6 +396,21 @@ int run_choose(struct run *run, const char *hook)
 	return -ENOENT;
 }
 
+size_t run_keep(struct run *run, const struct record *record,
+		bool (*wants)(const struct hook_result *result))
+{
+	const struct hook_result *result;
+	size_t i, kept = 0;
+
+	for (i = 0; i < run->list.n_hooks; i++) {
+		result = record_result(record, run->list.hooks[i].name);
+		if (result && wants(result))
+			run->list.hooks[kept++] = run->list.hooks[i];
+	}
+	run->list.n_hooks = kept;
+	return kept;
+}
+
 void run_stop(struct run *run)
 {
 	size_t i;

@@ -62,6 +62,13 @@ void run_retry(struct run *run);
 /* Leaves out all hooks but one. Returns 0; -ENOENT: there is no such hook. */
 int run_choose(struct run *run, const char *hook);
 
+/*
+ * Leaves out the hooks that have no result in this record, or one that is not wanted.
+ * Returns how many are left.
+ */
+size_t run_keep(struct run *run, const struct record *record,
+		bool (*wants)(const struct hook_result *result));
+
 /* Starts no further hook, also none that waits for its moment. */
 void run_stop(struct run *run);
 

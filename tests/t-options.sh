@@ -254,7 +254,7 @@ mistakes() {
 		/^\*--syslog\*/d|$vmgend
 		s/^\*--syslog\*/*--sys-log*/|$vmgend
 		s/^\*75\*/*76*/|$vmgend
-		s/\*trigger\* \[\*--real\*\]/*trigger*/|$vmgenctl
+		s/\*trigger\* \[\*--real\*.\*--failed\*\]/*trigger*/|$vmgenctl
 		s/\*metrics\* \[\*--output\*=_FILE_\]/& [*--quiet*]/|$vmgenctl
 		s/^\*hooks why\* _HOOK_/*hooks who* _HOOK_/|$vmgenctl
 		s/^\*--state-dir\*/*--states*/|$vmgenctl

@@ -5,15 +5,15 @@
  * vmgenctl intent: says beforehand what the next change will be.
  */
 #include <errno.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "arguments.h"
 #include "config.h"
-#include "ctl.h"
 #include "intent.h"
 #include "state.h"
+#include "trigger.h"
 
 /* vmgend died when it had used an intent, before that was gone. */
 static int finish_removal(int fd, struct state *state, const char *dropped)
@@ -94,19 +94,38 @@ static enum ctl_exit run(const struct ctl *ctl, const char *word, const char *dr
 
 enum ctl_exit ctl_intent(const struct ctl *ctl, int argc, char **argv)
 {
-	static const struct option table[] = { { .name = NULL } };
+	static const struct option table[] = {
+		{ "now", no_argument, NULL, 'n' },
+		{ "timeout", required_argument, NULL, 't' },
+		{ .name = NULL },
+	};
+	struct trigger trigger = { .rerun = "clone", .deadline_ns = -1 };
+	bool now = false, timeout = false;
 	char error[SETTINGS_ERROR_SIZE] = "the path of the configuration is too long";
 	enum ctl_exit code = CTL_FAILED;
 	struct config config;
 	const char *word;
+	int option;
 
-	if (getopt_long(argc, argv, "", table, NULL) != -1)
-		return CTL_USAGE;
+	while ((option = getopt_long(argc, argv, "", table, NULL)) != -1) {
+		if (option == 'n')
+			now = true;
+		else if (option != 't' || arguments_deadline(optarg, &trigger.deadline_ns))
+			return CTL_USAGE;
+		else
+			timeout = true;
+	}
 	word = optind == argc - 1 ? argv[optind] : "";
 	if (!intent_valid(word) && strcmp(word, "clear") && strcmp(word, "show")) {
 		fprintf(stderr, "vmgenctl: intent takes one word\n");
 		return CTL_USAGE;
 	}
+	if ((now && strcmp(word, "clone")) || (timeout && !now)) {
+		fprintf(stderr, "vmgenctl: --now is for \"clone\", and --timeout for --now\n");
+		return CTL_USAGE;
+	}
+	if (now)
+		return trigger_run(ctl, &trigger);
 	if (config_init(&config)) {
 		fprintf(stderr, "vmgenctl: out of memory\n");
 		return CTL_FAILED;

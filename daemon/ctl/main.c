@@ -58,9 +58,10 @@ static const struct command {
 		JSON_OPTION,
 	},
 	{
-		"trigger", "[--real] [--timeout=SECONDS] [--json]",
+		"trigger", "[--real|--failed] [--timeout=SECONDS] [--json]",
 		"a drill: run all hooks with event test", ctl_trigger,
 		"      --real             in earnest: reseed, then all hooks with event changed\n"
+		"      --failed           in earnest: what failed in the last run, nothing else\n"
 		"      --timeout=SECONDS  wait no longer than this\n"
 		JSON_OPTION,
 	},
@@ -69,12 +70,14 @@ static const struct command {
 		JSON_OPTION,
 	},
 	{
-		"intent", "clone|restore|clear|show", "say beforehand what the next change will be",
-		ctl_intent,
+		"intent", "clone [--now [--timeout=SECONDS]] | restore|clear|show",
+		"say beforehand what the next change will be", ctl_intent,
 		"  clone                  the next change makes this machine another one\n"
 		"  restore                it takes this machine back\n"
 		"  clear                  say nothing\n"
-		"  show                   what was said\n",
+		"  show                   what was said\n"
+		"      --now              clone: the last change was that; run what waited for it\n"
+		"      --timeout=SECONDS  with --now: wait no longer than this\n",
 	},
 	{
 		"fence", "set UNIT REASON | lift UNIT | check UNIT | list",

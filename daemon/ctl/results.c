@@ -19,6 +19,9 @@ struct drill_view {
 	struct json_object *drill, *hooks;
 	const char *hook, *refusal;
 	bool real, interrupted, incomplete;
+	/* Of the run whose failures were run again; NULL: of none. */
+	struct json_object *last_hooks;
+	bool reseed_failed, last_incomplete;
 };
 
 bool result_good(struct json_object *result)
@@ -44,8 +47,27 @@ void result_describe(struct json_object *result, char ret_text[RESULT_SIZE])
 		snprintf(ret_text + n, RESULT_SIZE - n, ", signal %" PRIu64, status);
 }
 
+static bool read_rerun(struct json_object *status, const char *rerun, struct drill_view *view)
+{
+	uint64_t reseed_errno = 0;
+	struct json_object *last;
+	const char *word;
+
+	/* A vmgend of an earlier release has run something else. */
+	if (json_get_text(view->drill, "rerun", &word) || strcmp(word, rerun))
+		return false;
+	if (strcmp(rerun, "failed") || *view->refusal || view->interrupted ||
+	    !json_object_object_get_ex(status, "last", &last))
+		return true;
+	/* What was not a hook, or could not be one, still may not be well. */
+	(void)json_get_number(last, "reseed_errno", &reseed_errno);
+	view->reseed_failed = reseed_errno;
+	view->last_incomplete = view_is_true(last, "incomplete");
+	return json_object_object_get_ex(last, "hooks", &view->last_hooks);
+}
+
 /* What all hooks did in earnest stands in the record of the run. */
-static bool read_drill(struct json_object *status, struct drill_view *view)
+static bool read_drill(struct json_object *status, const char *rerun, struct drill_view *view)
 {
 	struct json_object *record;
 
@@ -55,6 +77,8 @@ static bool read_drill(struct json_object *status, struct drill_view *view)
 		return false;
 	view->real = view_is_true(view->drill, "real");
 	view->interrupted = view_is_true(view->drill, "interrupted");
+	if (rerun && !read_rerun(status, rerun, view))
+		return false;
 	record = view->drill;
 	if (view->real && !*view->hook && !*view->refusal &&
 	    !json_object_object_get_ex(status, "last", &record))
@@ -64,12 +88,29 @@ static bool read_drill(struct json_object *status, struct drill_view *view)
 	       json_object_is_type(view->hooks, json_type_object);
 }
 
+/* It failed, and was disabled or removed since. */
+static bool was_left_out(const struct drill_view *view, const char *name,
+			 struct json_object *result)
+{
+	return !result_good(result) && !json_object_object_get_ex(view->hooks, name, NULL);
+}
+
+static bool is_complete(const struct drill_view *view)
+{
+	if (!view->last_hooks)
+		return true;
+	json_object_object_foreach(view->last_hooks, name, result)
+		if (was_left_out(view, name, result))
+			return false;
+	return true;
+}
+
 static enum ctl_exit judge(const struct drill_view *view)
 {
-	if (*view->refusal || view->interrupted ||
+	if (*view->refusal || view->interrupted || !is_complete(view) ||
 	    (*view->hook && !json_object_object_length(view->hooks)))
 		return CTL_FAILED;
-	if (view->incomplete)
+	if (view->incomplete || view->last_incomplete || view->reseed_failed)
 		return CTL_DEGRADED;
 	json_object_object_foreach(view->hooks, name, hook) {
 		(void)name;
@@ -77,6 +118,19 @@ static enum ctl_exit judge(const struct drill_view *view)
 			return CTL_DEGRADED;
 	}
 	return CTL_OK;
+}
+
+/* What is still not well of the run whose failures were run again. */
+static void print_rest(const struct drill_view *view)
+{
+	json_object_object_foreach(view->last_hooks, name, result)
+		if (was_left_out(view, name, result))
+			fprintf(stderr, "vmgenctl: %s failed, but was not run: vmgenctl hooks why %s\n",
+				name, name);
+	if (view->reseed_failed)
+		fprintf(stderr, "vmgenctl: the random number generator could not reseed: vmgenctl check\n");
+	if (view->last_incomplete)
+		fprintf(stderr, "vmgenctl: the last run lacked a directory of hooks: vmgenctl trigger --real runs all\n");
 }
 
 static void print_words(const struct drill_view *view)
@@ -95,8 +149,12 @@ static void print_words(const struct drill_view *view)
 		fprintf(stderr, "vmgenctl: a change came meanwhile, so not all hooks were run\n");
 	else if (!json_object_object_length(view->hooks) && *view->hook)
 		fprintf(stderr, "vmgenctl: it was not run: vmgenctl hooks why %s\n", view->hook);
+	else if (view->last_hooks && judge(view) == CTL_OK && !json_object_object_length(view->hooks))
+		puts("no hook failed in the last run");
 	else if (!json_object_object_length(view->hooks))
 		puts("no hook was run: vmgenctl hooks list");
+	if (view->last_hooks)
+		print_rest(view);
 	if (view->incomplete)
 		fprintf(stderr, "vmgenctl: a directory of hooks could not be used: vmgenctl check\n");
 }
@@ -115,12 +173,12 @@ static struct json_object *to_json(const struct drill_view *view, enum ctl_exit 
 	return NULL;
 }
 
-enum ctl_exit results_print(struct json_object *status, bool json)
+enum ctl_exit results_print(struct json_object *status, const char *rerun, bool json)
 {
 	struct drill_view view = { .drill = NULL };
 	enum ctl_exit verdict;
 
-	if (!read_drill(status, &view)) {
+	if (!read_drill(status, rerun, &view)) {
 		fprintf(stderr, "vmgenctl: cannot read the answer of vmgend: are both of the same release?\n");
 		return CTL_FAILED;
 	}

@@ -17,7 +17,10 @@ void result_describe(struct json_object *result, char ret_text[RESULT_SIZE]);
 /* Did it end as it should? */
 bool result_good(struct json_object *result);
 
-/* Prints how a drill that is over ended. status: of vmgend. */
-enum ctl_exit results_print(struct json_object *status, bool json);
+/*
+ * Prints how a drill that is over ended. status: of vmgend. rerun: what was asked for
+ * of the last run, or NULL.
+ */
+enum ctl_exit results_print(struct json_object *status, const char *rerun, bool json);
 
 #endif /* RESULTS_H */

@@ -100,7 +100,8 @@ static int write_request(const struct request *request)
 	if (json &&
 	    !json_add(json, "id", json_object_new_string(request->id)) &&
 	    !json_add(json, "real", json_object_new_boolean(trigger->real)) &&
-	    (!trigger->hook || !json_add(json, "hook", json_object_new_string(trigger->hook))))
+	    (!trigger->hook || !json_add(json, "hook", json_object_new_string(trigger->hook))) &&
+	    (!trigger->rerun || !json_add(json, "rerun", json_object_new_string(trigger->rerun))))
 		r = json_replace_file(request->dir_fd, NAME_TRIGGER, json, 0600, FILE_ATOMIC);
 	json_object_put(json);
 	return r;
@@ -202,7 +203,7 @@ static enum ctl_exit ask(struct request *request)
 		(void)unlinkat(request->dir_fd, NAME_TRIGGER, 0);
 		return complain(r);
 	}
-	code = results_print(status, request->trigger->json);
+	code = results_print(status, request->trigger->rerun, request->trigger->json);
 	json_object_put(status);
 	return code;
 }
@@ -228,6 +229,7 @@ enum ctl_exit ctl_trigger(const struct ctl *ctl, int argc, char **argv)
 {
 	static const struct option table[] = {
 		{ "real", no_argument, NULL, 'r' },
+		{ "failed", no_argument, NULL, 'f' },
 		{ "timeout", required_argument, NULL, 't' },
 		ARGUMENTS_JSON,
 		{ .name = NULL },
@@ -238,10 +240,18 @@ enum ctl_exit ctl_trigger(const struct ctl *ctl, int argc, char **argv)
 	while ((option = getopt_long(argc, argv, "", table, NULL)) != -1) {
 		if (option == 'r')
 			trigger.real = true;
+		else if (option == 'f')
+			trigger.rerun = "failed";
 		else if (option == 'j')
 			trigger.json = true;
 		else if (option != 't' || arguments_deadline(optarg, &trigger.deadline_ns))
 			return CTL_USAGE;
 	}
-	return arguments_end(argc, argv, "trigger") ? trigger_run(ctl, &trigger) : CTL_USAGE;
+	if (!arguments_end(argc, argv, "trigger"))
+		return CTL_USAGE;
+	if (trigger.real && trigger.rerun) {
+		fprintf(stderr, "vmgenctl: --real runs all hooks, --failed those that failed: use one\n");
+		return CTL_USAGE;
+	}
+	return trigger_run(ctl, &trigger);
 }

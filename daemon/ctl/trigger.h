@@ -12,6 +12,8 @@
 struct trigger {
 	/* NULL: all hooks. */
 	const char *hook;
+	/* NULL, or the word for what of the last run is run again, see rerun.h. */
+	const char *rerun;
 	bool real;
 	bool json;
 	/* CLOCK_BOOTTIME; negative: none. */

@@ -13,6 +13,8 @@
 #include "random.h"
 #include "rig.h"
 
+#define STATE "state/state.json"
+
 static struct repair repair;
 static struct drill drill;
 static int reseeds, told_waiting;
@@ -163,6 +165,128 @@ static void test_real(void)
 	   strstr(scratch_read("state/state.json"), "\"event\":\"changed\""), "it is handled");
 }
 
+static void change(char letter)
+{
+	static uint64_t generation = 100;
+	struct sighting sighting = sight(++generation, letter);
+
+	repair_change(&repair, &sighting);
+	advance();
+	unlink(scratch_path("out-ran"));
+}
+
+/* Returns how many runs the history has. */
+static int count_runs(void)
+{
+	const char *p;
+	int n = 0;
+
+	for (p = scratch_read("state/history"); (p = strchr(p, '\n')); p++)
+		n++;
+	return n;
+}
+
+/* Is this in the run that finished last, as the file tells? */
+static bool last_has(const char *file, const char *text)
+{
+	struct json_object *json = json_tokener_parse(scratch_read(file)), *last;
+	bool has = json_object_object_get_ex(json, "last", &last) &&
+		   strstr(json_object_to_json_string_ext(last, JSON_C_TO_STRING_PLAIN), text);
+
+	json_object_put(json);
+	return has;
+}
+
+static void test_failed(void)
+{
+	int runs;
+
+	clean();
+	change('E');
+	hook("50-repair", "printf \"50:$1:$VMGEN_EVENT:$2:$VMGEN_INTENT \" >>out-ran");
+	hook("60-later", "printf \"60 \" >>out-ran");
+	scratch_write("state/intent", "clone\n", 0600);
+	runs = count_runs();
+	request("{\"id\":\"e-1\",\"real\":false,\"rerun\":\"failed\"}");
+	expect_told("rerun", "\"failed\"");
+	advance();
+	expect_ran("50:changed:changed:101: ", "what failed runs again, as then, and nothing else");
+	expect_told("refusal", "\"\"");
+	ok(strstr(told("hooks"), "50-repair") && !strstr(told("hooks"), "15-guard"), "which is told");
+	ok(last_has(STATE, "\"50-repair\":{\"outcome\":\"succeeded\"") && last_has(STATE, "15-guard"),
+	   "how it ends is on record");
+	ok(last_has("status.json", "\"50-repair\":{\"outcome\":\"succeeded\"") &&
+	   !last_has("status.json", "\"outcome\":\"failed\""), "and in the status");
+	equal(count_runs(), runs, "it is no other run");
+	ok(!strstr(strrchr(scratch_read("state/history"), '{'), "failed"), "the history has it, too");
+	ok(!strcmp(scratch_read("state/intent"), "clone\n"), "what was said of the next change is kept");
+	unlink(scratch_path("state/intent"));
+	request("{\"id\":\"e-2\",\"real\":false,\"rerun\":\"failed\"}");
+	expect_told("phase", "\"over\"");
+	expect_told("refusal", "\"\"");
+	expect_ran("", "what did not fail does not");
+	reseeds = 0;
+	repair.state.last.reseed_error = -EAGAIN;
+	request("{\"id\":\"e-3\",\"real\":false,\"rerun\":\"failed\"}");
+	equal(reseeds, 1, "a reseed that failed is tried again");
+	ok(last_has(STATE, "\"reseed_errno\":0"), "and is on record");
+}
+
+static void test_clone(void)
+{
+	const char *now = "{\"id\":\"f-1\",\"real\":false,\"rerun\":\"clone\"}";
+
+	clean();
+	hook("60-id", "[ \"$VMGEN_INTENT\" = clone ] || exit 77; printf \"60:$1:$2:$VMGEN_INTENT \" >>out-ran; sleep 0.2");
+	change('F');
+	scratch_write("state/intent", "restore\n", 0600);
+	request(now);
+	ok(strstr(told("refusal"), "another intent"), "not against what was said of the next change");
+	ok(!strcmp(scratch_read("state/intent"), "restore\n"), "which is kept");
+	scratch_write("state/intent", "clone\n", 0600);
+	request(now);
+	ok(!last_has(STATE, "\"intent\":\"clone\""), "who is killed now can be asked again");
+	advance();
+	expect_ran("60:changed:102:clone ", "what waited for the intent runs with it");
+	ok(last_has(STATE, "\"60-id\":{\"outcome\":\"succeeded\"") && last_has(STATE, "\"intent\":\"clone\"") &&
+	   last_has(STATE, "\"50-repair\":{\"outcome\":\"failed\""), "that is on record, with the intent");
+	ok(access(scratch_path("state/intent"), F_OK), "which is used up, too where it was said before");
+	request(now);
+	ok(strstr(told("refusal"), "used for the last change already"), "it is said once");
+	request("{\"id\":\"f-2\",\"real\":false,\"rerun\":\"failed\"}");
+	advance();
+	expect_ran("50:changed:changed:102 ", "what failed besides runs on its own");
+	scratch_write("state/intent", "restore\n", 0600);
+	change('G');
+	request(now);
+	ok(strstr(told("refusal"), "used for the last change already"), "nor after another word");
+	unlink(scratch_path("hooks/60-id"));
+	change('H');
+	request(now);
+	ok(strstr(told("refusal"), "no hook of the last run waited"), "and not for nothing");
+	ok(!last_has(STATE, "\"intent\":\"clone\""), "then it is not used");
+	expect_ran("", "nothing");
+}
+
+static void test_interrupted(void)
+{
+	struct sighting next = sight(200, 'I');
+
+	clean();
+	hook("60-id", "[ \"$VMGEN_INTENT\" = clone ] || exit 77; printf \"60:$2 \" >>out-ran; touch out-begun; sleep 0.2");
+	hook("70-id", "[ \"$VMGEN_INTENT\" = clone ] || exit 77; printf \"70:$2 \" >>out-ran");
+	change('J');
+	request("{\"id\":\"g-1\",\"real\":false,\"rerun\":\"clone\"}");
+	wait_for("out-begun");
+	repair_change(&repair, &next);
+	advance();
+	expect_told("interrupted", "true");
+	expect_ran("60:105 15:changed:changed:200 50:changed:changed:200 ",
+		   "a change cuts it short, and knows nothing of its intent");
+	ok(strstr(scratch_read("state/history"), "\"intent\":\"clone\"") &&
+	   !last_has(STATE, "\"intent\":\"clone\""), "the run before it has that");
+}
+
 static void test_change_first(void)
 {
 	struct sighting second = sight(2, 'B'), third = sight(3, 'C');
@@ -197,6 +321,10 @@ static void test_bad_requests(void)
 		"{\"id\":\"x\",\"real\":1}", "{\"id\":\"../x\",\"real\":false}",
 		"{\"id\":\"x\",\"real\":false,\"hook\":\"../../bin/sh\"}",
 		"{\"id\":\"x\",\"real\":false,\"hook\":5}",
+		"{\"id\":\"x\",\"real\":false,\"rerun\":true}",
+		"{\"id\":\"x\",\"real\":false,\"rerun\":\"all\"}",
+		"{\"id\":\"x\",\"real\":true,\"rerun\":\"failed\"}",
+		"{\"id\":\"x\",\"real\":false,\"rerun\":\"failed\",\"hook\":\"15-guard\"}",
 		"{\"id\":\"000000000000000000000000000000000\",\"real\":false}",
 	};
 	size_t i;
@@ -221,9 +349,15 @@ static void test_bad_requests(void)
 
 static void test_start(void)
 {
-	struct sighting none = { .generation = 4 };
+	struct sighting none = { .generation = 4 }, first = sight(5, 'K');
 
 	clean();
+	unlink(scratch_path("state/state.json"));
+	begin(&first);
+	advance();
+	request("{\"id\":\"d-0\",\"real\":false,\"rerun\":\"clone\"}");
+	expect_told("refusal", "\"no change is on record that was handled\"");
+	end();
 	scratch_write("trigger", "{\"id\":\"d-1\",\"real\":false}", 0600);
 	begin(&none);
 	advance();
@@ -249,6 +383,8 @@ int main(void)
 	rig_create();
 	/* The repair takes it. */
 	close(lock_fd);
+	free(config.intent_file);
+	config.intent_file = strdup(scratch_path("intent"));
 	clean();
 	begin(&first);
 	reseeds = 0;
@@ -256,6 +392,9 @@ int main(void)
 	test_real();
 	test_change_first();
 	test_bad_requests();
+	test_failed();
+	test_clone();
+	test_interrupted();
 	end();
 	test_start();
 	end();

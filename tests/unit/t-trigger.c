@@ -7,6 +7,7 @@
 #include "played.h"
 
 #include "ctl/arguments.h"
+#include "ctl/results.h"
 #include "ctl/trigger.h"
 #include "tap.h"
 
@@ -22,10 +23,11 @@ static bool comes(const char *file, const char *text)
 	return i < 2000;
 }
 
-/* Runs it with what it prints in the file "out". Returns its exit status. */
-static int run_trigger(const struct trigger *trigger)
+/* Runs it, or this command line, with what it prints in "out". Returns its exit status. */
+static int run_either(const struct trigger *trigger, const char *line)
 {
-	int status, fd;
+	char words[64] = "", *argv[4] = { words, NULL }, *rest = words;
+	int status, fd, argc = 0;
 	pid_t pid;
 
 	fflush(stdout);
@@ -34,13 +36,28 @@ static int run_trigger(const struct trigger *trigger)
 		fd = open(scratch_path("out"), O_WRONLY | O_CREAT | O_TRUNC | O_APPEND, 0600);
 		dup2(fd, STDOUT_FILENO);
 		dup2(fd, STDERR_FILENO);
-		status = trigger_run(&ctl, trigger);
+		strcpy(words, line);
+		while (argc < 3 && (argv[argc] = strsep(&rest, " ")))
+			argc++;
+		status = trigger ? (int)trigger_run(&ctl, trigger) :
+			 !strcmp(words, "intent") ? (int)ctl_intent(&ctl, argc, argv) :
+						    (int)ctl_trigger(&ctl, argc, argv);
 		fflush(stdout);
 		_exit(status);
 	}
 	if (waitpid(pid, &status, 0) != pid || !WIFEXITED(status))
 		return -1;
 	return WEXITSTATUS(status);
+}
+
+static int run_trigger(const struct trigger *trigger)
+{
+	return run_either(trigger, "");
+}
+
+static int run_line(const char *line)
+{
+	return run_either(NULL, line);
 }
 
 static void expect(int got, int want, const char *words, const char *name)
@@ -88,6 +105,53 @@ static void test_answers(void)
 	unlink(scratch_path("ran"));
 	expect(run_trigger(&real), CTL_DEGRADED, "80-bad", "in earnest");
 	ok(!strcmp(scratch_read("ran"), "10:changed 80:changed "), "hooks are told of a change");
+}
+
+static void test_failed(void)
+{
+	const struct trigger real = { .deadline_ns = -1, .real = true };
+
+	unlink(scratch_path("ran"));
+	expect(run_line("trigger --failed"), CTL_DEGRADED, "80-bad", "what failed, again");
+	ok(!strstr(scratch_read("out"), "10-good") && !strcmp(scratch_read("ran"), "80:changed "),
+	   "and nothing else");
+	write_hook("80-bad", "printf 80:$1\\  >>ran");
+	expect(run_line("trigger --failed"), CTL_OK, "succeeded", "when it was fixed");
+	expect(run_line("trigger --failed"), CTL_OK, "no hook failed in the last run", "once more");
+	expect(run_line("trigger --failed --real"), CTL_USAGE, "use one", "with --real");
+	write_hook("80-bad", "printf 80:$1\\  >>ran; exit 3");
+	expect(run_trigger(&real), CTL_DEGRADED, "80-bad", "it fails again");
+	scratch_write("settings/80-bad.conf", "[hook]\nenabled=no\n", 0644);
+	expect(run_line("trigger --failed"), CTL_FAILED, "80-bad failed, but was not run: vmgenctl hooks why 80-bad",
+	       "what failed and was disabled");
+	unlink(scratch_path("settings/80-bad.conf"));
+}
+
+static void test_now(void)
+{
+	const struct trigger real = { .deadline_ns = -1, .real = true };
+
+	expect(run_line("intent clone --now"), CTL_FAILED, "no hook of the last run waited", "nothing to run");
+	write_hook("60-id", "[ \"$VMGEN_INTENT\" = clone ] || exit 77; printf 60:$1\\  >>ran");
+	expect(run_trigger(&real), CTL_DEGRADED, "60-id", "a hook that needs an intent");
+	unlink(scratch_path("ran"));
+	expect(run_line("intent clone --now"), CTL_OK, "60-id", "which is said afterwards");
+	ok(!strcmp(scratch_read("ran"), "60:changed "), "it runs then");
+	expect(run_line("intent clone --now"), CTL_FAILED, "used for the last change already", "twice");
+	expect(run_line("intent restore --now"), CTL_USAGE, "--now is for \"clone\"", "a restore");
+	unlink(scratch_path("hooks/60-id"));
+}
+
+/* What is said by a vmgend of an earlier release, which ran all hooks as a drill. */
+static void test_earlier_release(void)
+{
+	struct json_object *status = json_tokener_parse(
+		"{\"drill\":{\"id\":\"x\",\"phase\":\"over\",\"real\":false,\"hook\":\"\","
+		"\"refusal\":\"\",\"interrupted\":false,\"hooks\":{}}}");
+
+	equal(results_print(status, NULL, true), CTL_OK, "a drill of an earlier release");
+	equal(results_print(status, "failed", true), CTL_FAILED, "what it does not know is told");
+	json_object_put(status);
 }
 
 static void test_time(pid_t vmgend)
@@ -158,6 +222,9 @@ int main(void)
 	vmgend = start_vmgend();
 	ok(comes("run/generation", "1\n"), "vmgend is there");
 	test_answers();
+	test_failed();
+	test_now();
+	test_earlier_release();
 	write_hook("90-hang", "echo yes >begun; until [ -e go ]; do sleep 0.05; done; echo end >ended");
 	test_others();
 	test_time(vmgend);
