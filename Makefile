@@ -22,6 +22,7 @@ INCLUDEDIR ?= $(PREFIX)/include
 COMPLETIONDIR ?= $(PREFIX)/share/bash-completion/completions
 MANDIR     ?= $(PREFIX)/share/man
 UNITDIR    ?= $(PREFIX)/lib/systemd/system
+CATALOGDIR ?= $(PREFIX)/lib/systemd/catalog
 MODULESLOADDIR ?= $(PREFIX)/lib/modules-load.d
 # Where cloud-init, vmgend, its hooks and DKMS look, whatever the prefix.
 CLEANDIR   ?= /etc/cloud/clean.d
@@ -483,6 +484,7 @@ files := 755:$(O)/vmgend:$(SBINDIR) \
 	 644:packaging/bash-completion/vmgenctl:$(COMPLETIONDIR) \
 	 755:$(O)/80-vmgen:$(CLEANDIR) \
 	 644:packaging/systemd/vmgen-changed.target:$(UNITDIR) \
+	 644:packaging/systemd/vmgen.catalog:$(CATALOGDIR) \
 	 644:packaging/modules-load.d/vmgenc.conf:$(MODULESLOADDIR) \
 	 755:daemon/samba/vmgend-samba-ad:$(SBINDIR) \
 	 $(foreach m,$(wildcard daemon/samba/samba_ad/*.py),644:$(m):$(PREFIX)/lib/vmgen/samba_ad) \
@@ -503,8 +505,9 @@ made   := $(O)/made-directories
 own    := $(DKMSDIR) $(DKMSDIR)/uapi $(DKMSDIR)/uapi/vmgen $(INCLUDEDIR)/vmgen $(LIBEXECDIR) \
 	  $(PREFIX)/lib/vmgen $(PREFIX)/lib/vmgen/samba_ad $(UNITDIR)/samba-ad-dc.service.d \
 	  $(HOOKSDIR) $(patsubst %/,%,$(dir $(HOOKSDIR))) $(CONFDIR) $(CONFDIR)/hooks.conf.d
-# A program finds a new library by the cache; that of another root is not ours.
-cache   = $(if $(DESTDIR),,ldconfig 2>/dev/null || true)
+# A program finds a new library by the cache, and journalctl -x its texts by another; those
+# of another root are not ours.
+cache   = $(if $(DESTDIR),,ldconfig 2>/dev/null; journalctl --update-catalog 2>/dev/null || true)
 
 install: all
 	@for d in $(sort $(foreach f,$(files) $(settings),$(DESTDIR)$(call part,3,$(f)))); do \

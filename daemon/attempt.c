@@ -20,7 +20,7 @@
 #include "attempt.h"
 #include "cgroup.h"
 #include "environment.h"
-#include "log.h"
+#include "journal.h"
 #include "output.h"
 #include "process.h"
 #include "tree.h"
@@ -44,6 +44,10 @@ enum {
 	PUMP_SIZE = 65536,
 	/* Between looks at what is left of a hook that is being ended. */
 	LOOK_INTERVAL_MS = 20,
+};
+
+static const struct log_fields unusable = {
+	.message = MESSAGE_HOOK_FAILED, .outcome = "unusable",
 };
 
 static int64_t now_ms(void)
@@ -149,25 +153,34 @@ static void set_outcome(struct hook_result *result, enum wait_end how, const sig
 
 static void log_result(const struct job *job, const struct hook_result *result)
 {
+	const struct log_fields fields = {
+		.message = outcome_settled(result->outcome) ? MESSAGE_HOOK_DONE : MESSAGE_HOOK_FAILED,
+		.outcome = outcome_name(result->outcome),
+	};
 	const char *name = result->name;
 
 	switch (result->outcome) {
 	case OUTCOME_SUCCEEDED:
-		log_info("%s: succeeded after %" PRIu64 " ms", name, result->duration_ms);
+		log_event(LOG_INFO, &fields, "%s: succeeded after %" PRIu64 " ms", name,
+			  result->duration_ms);
 		break;
 	case OUTCOME_NOT_APPLICABLE:
-		log_info("%s: does not apply here (exit status %d)", name, EXIT_NOT_APPLICABLE);
+		log_event(LOG_INFO, &fields, "%s: does not apply here (exit status %d)", name,
+			  EXIT_NOT_APPLICABLE);
 		break;
 	case OUTCOME_FAILED:
-		log_error("%s: failed with exit status %d; its output above may say why",
-			  name, result->status);
+		log_event(LOG_ERR, &fields,
+			  "%s: failed with exit status %d; its output above may say why", name,
+			  result->status);
 		break;
 	case OUTCOME_KILLED:
-		log_error("%s: killed by signal %d (SIG%s), not by vmgend; see the kernel's log",
+		log_event(LOG_ERR, &fields,
+			  "%s: killed by signal %d (SIG%s), not by vmgend; see the kernel's log",
 			  name, result->status, sigabbrev_np(result->status) ?: "?");
 		break;
 	case OUTCOME_TIMED_OUT:
-		log_error("%s: had not ended after %u s, so all its processes were ended; mend it, or raise timeout in %s/%s.conf",
+		log_event(LOG_ERR, &fields,
+			  "%s: had not ended after %u s, so all its processes were ended; mend it, or raise timeout in %s/%s.conf",
 			  name, job->settings->timeout_sec, job->config->hook_settings_dir, name);
 		break;
 	case OUTCOME_LOST:
@@ -190,8 +203,8 @@ static void log_unusable(const struct job *job, int error)
 		remedy = "; a script needs #! and its interpreter in its first line";
 	else if (error == -EACCES)
 		remedy = "; it or its interpreter may not be executed, by that user at any rate, or the file system is mounted noexec";
-	log_error("%s: not run: cannot execute %s/%s: %s%s", hook->name, hook->directory,
-		  hook->name, strerror(-error), remedy);
+	log_event(LOG_ERR, &unusable, "%s: not run: cannot execute %s/%s: %s%s", hook->name,
+		  hook->directory, hook->name, strerror(-error), remedy);
 }
 
 /* Opens the hook, and finds out as whom it is run. */
@@ -207,15 +220,16 @@ static int check(const struct job *job, struct attempt *attempt)
 		snprintf(reason, sizeof(reason), "%s", strerror(-r));
 	}
 	if (r) {
-		log_error("%s: not run: %s", job->hook->name, reason);
+		log_event(LOG_ERR, &unusable, "%s: not run: %s", job->hook->name, reason);
 		return r;
 	}
 	if (!*user)
 		return 0;
 	r = account_find(user, &attempt->found);
 	if (r)
-		log_error("%s: not run: user \"%s\" of %s/%s.conf: %s", job->hook->name, user,
-			  job->config->hook_settings_dir, job->hook->name, account_strerror(r));
+		log_event(LOG_ERR, &unusable, "%s: not run: user \"%s\" of %s/%s.conf: %s",
+			  job->hook->name, user, job->config->hook_settings_dir, job->hook->name,
+			  account_strerror(r));
 	else
 		attempt->account = &attempt->found;
 	return r;

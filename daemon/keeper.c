@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include "jitter.h"
+#include "journal.h"
 #include "keeper.h"
 #include "lock.h"
 #include "log.h"
@@ -175,7 +176,12 @@ static void __attribute__((noreturn)) keep(const struct job *job)
 {
 	struct keeper_report report = { .record_error = 0 };
 	uint64_t jitter = jitter_draw(job->settings->jitter_sec);
+	const struct log_fields about = {
+		.event = event_name(job->run->event), .hook = job->hook->name,
+		.generation = job->run->generation,
+	};
 
+	log_context(&about);
 	if (event_is_guard(job->hook->band))
 		keep_guard(job, NULL);
 	strcpy(report.result.name, job->hook->name);

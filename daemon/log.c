@@ -2,27 +2,33 @@
 /*
  * Copyright (C) the vmgen authors
  *
- * The log of vmgend. sd-daemon(3) prefixes are used instead of the journal's
- * own protocol, because then the same lines can be read in a terminal.
+ * The log of vmgend. Lines that have no fields for the journal get there by standard
+ * error, with the prefixes of sd-daemon(3): who has ended by then is still known.
  */
 #include <errno.h>
-#include <stdarg.h>
+#include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "journal.h"
 #include "log.h"
+#include "sink.h"
 #include "text.h"
 
 enum {
 	LINE_SIZE = 2048,
-	/* Made safe; a pipe takes so much as a whole. */
-	SAFE_SIZE = 4096,
+	/* Made safe; a pipe takes so much as a whole, with the priority and the newline. */
+	SAFE_SIZE = PIPE_BUF - 8,
 };
 
+#define PATH_SYSLOG	"/dev/log"
+
 static bool journal, use_syslog;
+static unsigned int lost;
+static pid_t lost_by;
 
 void log_init(void)
 {
@@ -41,42 +47,71 @@ void log_to_syslog(void)
 }
 
 /*
- * The connection is closed each time: a child that has closed all descriptors
- * would write to whatever file has its number then. Keepers of hooks log as
- * well, hence the process ID.
+ * Not by syslog(3), which waits while nobody reads. Whoever takes it adds the time. Keepers
+ * of hooks log as well, hence the process ID.
  */
-static void write_syslog(int priority, const char *line, int length)
+static int write_syslog(int priority, const char *line)
 {
-	openlog("vmgend", LOG_PID, LOG_DAEMON);
-	syslog(priority, "%.*s", length, line);
-	closelog();
+	char message[SAFE_SIZE + 64];
+	int length = snprintf(message, sizeof(message), "<%d>vmgend[%d]: %s", LOG_DAEMON | priority,
+			      (int)getpid(), line);
+
+	return sink_send(PATH_SYSLOG, message, length);
 }
 
-void log_line(int priority, const char *format, ...)
+/* Returns 0 or -errno. */
+static int write_line(int priority, const char *line)
+{
+	char text[PIPE_BUF];
+	int length;
+
+	if (use_syslog)
+		return write_syslog(priority, line);
+	length = journal ? snprintf(text, sizeof(text), "<%d>%s\n", priority, line) :
+			   snprintf(text, sizeof(text), "%s\n", line);
+	return sink_write(STDERR_FILENO, text, length);
+}
+
+/* As far as somebody is left who can be told. */
+static void tell_lost(void)
+{
+	char line[96];
+
+	/* A keeper does not tell what was lost before it was forked. */
+	if (lost && lost_by == getpid()) {
+		snprintf(line, sizeof(line), "%u lines of the log were lost here: nobody took them at once",
+			 lost);
+		if (write_line(LOG_WARNING, line))
+			return;
+	}
+	lost = 0;
+}
+
+void log_vline(int priority, const char *format, va_list args)
 {
 	char line[LINE_SIZE], safe[SAFE_SIZE];
-	int saved = errno, start = 0, length;
-	size_t used;
-	va_list args;
+	int saved = errno, length;
 
-	va_start(args, format);
 	length = vsnprintf(line, sizeof(line), format, args);
-	va_end(args);
 	if (length < 0)
 		goto out;
 	if (length >= LINE_SIZE)
 		length = text_whole(line, LINE_SIZE - 1);
-	if (journal && !use_syslog)
-		start = snprintf(safe, sizeof(safe), "<%d>", priority);
-	text_escape(TEXT_LINE, line, length, safe + start, sizeof(safe) - start - 1, &used);
-	used += start;
-	/* Nobody is left to tell if the log itself is gone. */
-	if (use_syslog) {
-		write_syslog(priority, safe, used);
-	} else {
-		safe[used++] = '\n';
-		(void)!write(STDERR_FILENO, safe, used);
-	}
+	text_escape(TEXT_LINE, line, length, safe, sizeof(safe), NULL);
+	tell_lost();
+	if ((journal && !use_syslog && journal_send(priority, safe)) || !write_line(priority, safe))
+		goto out;
+	lost++;
+	lost_by = getpid();
 out:
 	errno = saved;
+}
+
+void log_line(int priority, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	log_vline(priority, format, args);
+	va_end(args);
 }

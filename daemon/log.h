@@ -8,16 +8,21 @@
 #ifndef LOG_H
 #define LOG_H
 
+#include <stdarg.h>
 #include <syslog.h>
 
-/* From now on lines go to syslog(3). */
+/* From now on lines go to syslog, by /dev/log. */
 void log_to_syslog(void);
 
 /* Finds out whether standard error is the journal. */
 void log_init(void);
 
-/* Writes one line, made safe as text.h says. errno is left alone. */
+/*
+ * Writes one line, made safe as text.h says. errno is left alone. Nobody is waited for: what
+ * is not taken at once is lost, which the next line that is taken tells.
+ */
 void log_line(int priority, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void log_vline(int priority, const char *format, va_list args) __attribute__((format(printf, 2, 0)));
 
 #define log_error(...)		log_line(LOG_ERR, __VA_ARGS__)
 #define log_warning(...)	log_line(LOG_WARNING, __VA_ARGS__)

@@ -18,6 +18,7 @@
 /* Of hooks; where ours are comes first if that is none of the system's. */
 #define PATH_PROGRAMS		OWN_DIRECTORIES "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 #define PATH_SEED		"/var/lib/systemd/random-seed"
+#define PATH_JOURNAL		"/run/systemd/journal/socket"
 
 /* In the state directory. */
 #define NAME_INTENT		"intent"

@@ -18,8 +18,8 @@
 #include "guardian.h"
 #include "history.h"
 #include "hook.h"
+#include "journal.h"
 #include "lock.h"
-#include "log.h"
 #include "notify.h"
 #include "paths.h"
 #include "policy.h"
@@ -50,6 +50,9 @@ void repair_clear(struct repair *repair)
 
 int repair_reseed(const struct sighting *sighting)
 {
+	const struct log_fields fields = {
+		.message = MESSAGE_NOT_RESEEDED, .generation = sighting->generation,
+	};
 	size_t hardware;
 	int r;
 
@@ -61,7 +64,8 @@ int repair_reseed(const struct sighting *sighting)
 	else if (r == -ENODATA)
 		log_warning("the kernel's random number generator is not seeded yet, so it cannot reseed; the ID is mixed in and counts when it is (a virtio-rng device makes that sooner)");
 	else
-		log_error("cannot reseed the kernel's random number generator, clones may draw the same numbers: %s%s",
+		log_event(LOG_ERR, &fields,
+			  "cannot reseed the kernel's random number generator, clones may draw the same numbers: %s%s",
 			  strerror(-r), r == -EPERM ? " (vmgend needs CAP_SYS_ADMIN)" :
 			  r == -EAGAIN ? " (the kernel's pool holds too little; a virtio-rng device fills it)" : "");
 	return r;
@@ -71,10 +75,14 @@ int repair_reseed(const struct sighting *sighting)
 static void save(struct repair *repair, int fd)
 {
 	int r = fd < 0 ? fd : policy_save(repair->config, fd, &repair->state);
+	const struct log_fields fields = {
+		.message = MESSAGE_NOT_RECORDED, .generation = repair->seen.generation,
+	};
 
 	repair->recorded = !r;
 	if (r)
-		log_error("cannot record in %s, so after a restart this is done again: %s",
+		log_event(LOG_ERR, &fields,
+			  "cannot record in %s, so after a restart this is done again: %s",
 			  repair->config->state_dir, file_strerror(r));
 	if (fd >= 0)
 		close(fd);
@@ -175,6 +183,7 @@ static void finish(struct repair *repair)
 {
 	struct state *state = &repair->state;
 	const struct record *last = &state->last;
+	struct log_fields fields;
 	int fd;
 
 	repair->run = run_free(repair->run);
@@ -188,7 +197,8 @@ static void finish(struct repair *repair)
 	fd = open_state(repair);
 	keep_traces(repair, fd);
 	save(repair, fd);
-	log_notice("generation %" PRIu64 " is handled (%s): hooks: %zu, without success: %zu; random number generator %s",
+	fields = report_fields(last);
+	log_event(LOG_NOTICE, &fields, "generation %" PRIu64 " is handled (%s): hooks: %zu, without success: %zu; random number generator %s",
 		   last->generation, event_name(last->event), last->n_results,
 		   record_failures(last), report_reseed(last->reseed_error));
 	/* Who waits for the generation may look at the status next. */
@@ -302,8 +312,13 @@ void repair_again(struct repair *repair)
 
 void repair_change(struct repair *repair, const struct sighting *sighting)
 {
-	log_notice("generation %" PRIu64 ": this machine was cloned or restored",
-		   sighting->generation);
+	const struct log_fields fields = {
+		.message = MESSAGE_CHANGED, .event = event_name(EVENT_CHANGED),
+		.generation = sighting->generation,
+	};
+
+	log_event(LOG_NOTICE, &fields, "generation %" PRIu64 ": this machine was cloned or restored",
+		  sighting->generation);
 	repair->seen = *sighting;
 	repair->reseed_error = repair_reseed(sighting);
 	if (!sighting->has_id) {
@@ -365,14 +380,22 @@ static void log_start(enum event event, const struct sighting *sighting, bool re
 		[EVENT_BOOT_CHANGED]	= "boot-changed: this machine was cloned or restored while the system was down",
 		[EVENT_UNKNOWN]		= "unknown: perhaps this machine was cloned or restored",
 	};
+	static const enum message messages[] = {
+		[EVENT_ADOPTED] = MESSAGE_ADOPTED, [EVENT_CHANGED] = MESSAGE_CHANGED,
+		[EVENT_BOOT_CHANGED] = MESSAGE_CHANGED, [EVENT_UNKNOWN] = MESSAGE_UNKNOWN,
+	};
+	const struct log_fields fields = {
+		.message = messages[event], .event = event_name(event),
+		.generation = sighting->generation,
+	};
 
 	if (!sighting->has_id)
 		log_warning("the host provides no generation ID (all zeros or all ones); give the device of this VM a GUID");
 	else if (event == EVENT_NONE && sighting->source == WITNESS_KMSG)
 		log_notice("what happened while vmgend was not running is not known");
 	else
-		log_notice("generation %" PRIu64 ": %s%s", sighting->generation, texts[event],
-			   resume ? "; the run was interrupted and is finished now" : "");
+		log_event(LOG_NOTICE, &fields, "generation %" PRIu64 ": %s%s", sighting->generation,
+			  texts[event], resume ? "; the run was interrupted and is finished now" : "");
 }
 
 static void begin(struct repair *repair)

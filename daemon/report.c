@@ -21,6 +21,17 @@ const char *report_reseed(int error)
 	return !error ? "reseeded" : error == -ENODATA ? "not seeded yet" : "NOT reseeded";
 }
 
+struct log_fields report_fields(const struct record *run)
+{
+	/* A generator that was never seeded takes the ID in when it is. */
+	bool good = !record_failures(run) && (!run->reseed_error || run->reseed_error == -ENODATA);
+
+	return (struct log_fields){
+		.message = good ? MESSAGE_HANDLED : MESSAGE_DEGRADED,
+		.event = event_name(run->event), .generation = run->generation,
+	};
+}
+
 static void tell_manager(const struct repair *repair)
 {
 	const struct record *last = &repair->state.last;

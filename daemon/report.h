@@ -9,6 +9,7 @@
 
 #include <stdint.h>
 
+#include "journal.h"
 #include "repair.h"
 
 /* Writes status.json and tells the service manager. activity: a word. */
@@ -19,6 +20,9 @@ void report_again(const struct repair *repair);
 
 /* Writes the generation that is handled; 0: none. */
 void report_generation(const struct repair *repair, uint64_t generation);
+
+/* What the journal is told of a run that has finished. */
+struct log_fields report_fields(const struct record *run);
 
 /* Returns words for how the reseed ended. error: 0 or -errno. */
 const char *report_reseed(int error);

@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "intent.h"
-#include "log.h"
+#include "report.h"
 #include "rerun.h"
 
 static bool has_failed(const struct hook_result *result)
@@ -110,7 +110,7 @@ const char *rerun_begin(struct repair *repair, enum rerun rerun, struct record *
 	record->finished_usec = 0;
 	if (*intent)
 		strcpy(record->intent, intent);
-	if (run_new(repair->config, record, repair->lock_fd, &run))
+	if (run_new(repair->config, record, RUN_ALL, repair->lock_fd, &run))
 		return "the hooks cannot be prepared";
 	if (!run_keep(run, last, reruns[rerun].wants) && reruns[rerun].nothing) {
 		run_free(run);
@@ -127,6 +127,7 @@ void rerun_finish(struct repair *repair, enum rerun rerun, const struct record *
 	struct record *last = &repair->state.last;
 	const char *intent = reruns[rerun].intent;
 	char waiting[RECORD_WORD_SIZE];
+	struct log_fields fields;
 	size_t i;
 
 	for (i = 0; i < record->n_results; i++)
@@ -139,7 +140,8 @@ void rerun_finish(struct repair *repair, enum rerun rerun, const struct record *
 			repair->state.intent_spent = true;
 	}
 	repair_amend(repair);
-	log_notice("generation %" PRIu64 ": hooks run again: %zu, failed: %zu; failed in all: %zu",
-		   last->generation, record->n_results, record_failures(record),
-		   record_failures(last));
+	fields = report_fields(last);
+	log_event(LOG_NOTICE, &fields, "generation %" PRIu64 ": hooks run again: %zu, failed: %zu; failed in all: %zu",
+		  last->generation, record->n_results, record_failures(record),
+		  record_failures(last));
 }

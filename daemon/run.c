@@ -13,8 +13,8 @@
 #include "cgroup.h"
 #include "file.h"
 #include "hook.h"
+#include "journal.h"
 #include "keeper.h"
-#include "log.h"
 #include "run.h"
 #include "state.h"
 
@@ -89,6 +89,15 @@ struct run *run_free(struct run *run)
 	return NULL;
 }
 
+/* For a hook that could not be run to its end. */
+static struct log_fields about(const struct run *run, const char *hook, enum outcome outcome)
+{
+	return (struct log_fields){
+		.message = MESSAGE_HOOK_FAILED, .hook = hook, .outcome = outcome_name(outcome),
+		.event = event_name(run->record->event), .generation = run->record->generation,
+	};
+}
+
 static void set_result(struct run *run, const struct hook_result *result)
 {
 	if (record_set_result(run->record, result))
@@ -123,6 +132,7 @@ static bool read_settings(struct run *run, const struct hook *hook,
 			  struct hook_settings *ret_settings)
 {
 	struct hook_result unusable = { .outcome = OUTCOME_UNUSABLE };
+	struct log_fields fields = about(run, hook->name, OUTCOME_UNUSABLE);
 	char error[SETTINGS_ERROR_SIZE];
 
 	if (config_read_hook(run->config, hook->name, ret_settings, error)) {
@@ -132,7 +142,7 @@ static bool read_settings(struct run *run, const struct hook *hook,
 			*ret_settings = config_hook_defaults(run->config, hook->name);
 			return true;
 		}
-		log_error("%s: not run: %s", hook->name, error);
+		log_event(LOG_ERR, &fields, "%s: not run: %s", hook->name, error);
 		strcpy(unusable.name, hook->name);
 		set_result(run, &unusable);
 		return false;
@@ -190,6 +200,7 @@ static void start_hook(struct run *run, const struct hook *hook,
 	const struct job job = {
 		.config = run->config, .run = run->record, .hook = hook, .settings = settings,
 	};
+	struct log_fields fields = about(run, hook->name, OUTCOME_LOST);
 	struct keeper keeper;
 	int r;
 
@@ -198,7 +209,8 @@ static void start_hook(struct run *run, const struct hook *hook,
 		add_member(run, hook, &keeper, settings, starts);
 		return;
 	}
-	log_error("%s: not run: cannot start a process: %s", hook->name, strerror(-r));
+	log_event(LOG_ERR, &fields, "%s: not run: cannot start a process: %s", hook->name,
+		  strerror(-r));
 	strcpy(lost.name, hook->name);
 	set_result(run, &lost);
 }
@@ -335,6 +347,7 @@ static void collect(struct run *run)
 {
 	struct keeper_report report;
 	struct member *member, ended;
+	struct log_fields fields;
 	size_t i = 0;
 
 	while (i < run->n_members) {
@@ -345,8 +358,10 @@ static void collect(struct run *run)
 		}
 		if (report.result.outcome == OUTCOME_LOST)
 			recall(run, &report.result);
+		fields = about(run, report.result.name, report.result.outcome);
 		if (report.result.outcome == OUTCOME_LOST)
-			log_error("%s: the process that looked after it is gone; nobody knows how it ended",
+			log_event(LOG_ERR, &fields,
+				  "%s: the process that looked after it is gone; nobody knows how it ended",
 				  report.result.name);
 		else if (report.record_error)
 			log_error("%s: its end cannot be recorded in %s (it would run again after a restart): %s",

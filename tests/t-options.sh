@@ -168,6 +168,12 @@ refused_keys() {
 	done
 }
 
+# Those of the journal, and its messages that have an explanation.
+fields() { sed -nE 's/.*add(_number)?\(&entry, "((VMGEN|MESSAGE)_[A-Z]+)".*/\2/p' daemon/journal.c; }
+page_fields() { section "$vmgend" JOURNAL | defined '[A-Z_]+'; }
+messages() { sed -nE 's/^\t\[MESSAGE_[A-Z_]+\]\t+= "([0-9a-f]{32})".*/\1/p' daemon/journal.c; }
+explained() { sed -nE 's/^-- ([0-9a-f]{32})$/\1/p' packaging/systemd/vmgen.catalog; }
+
 environment() {
 	sed -nE 's/.*set\(environment, "([A-Z_]+)".*/\1/p; s/.*"([A-Z_]+)=" PATH_.*/\1/p' daemon/environment.c
 }
@@ -239,6 +245,8 @@ differences() {
 	same 'key of vmgend.conf' keys_of_vmgend page_keys
 	same 'setting of hooks' keys_of_hooks page_hook_keys
 	same 'variable of hooks' environment page_environment
+	same 'field of the journal' fields page_fields
+	same 'message of the journal' messages explained
 	same 'parameter of vmgenc' parameters page_parameters
 	same 'finding of check' findings page_findings
 	same 'metric' metrics page_metrics
@@ -262,6 +270,7 @@ mistakes() {
 		s/_entropy_, //|$vmgenctl
 		s/^\*id_untrusted\*/*id_doubtful*/|$vmgenctl
 		s/^\*reseed_errno\*/*errno*/|$vmgend
+		s/^\*VMGEN_OUTCOME\*/*VMGEN_OUTCOMES*/|$vmgend
 		s/\*spurious_notifies_total\*/*spurious_total*/|$vmgenctl
 		s/^\*--dry-run\*/*--dry*/|$samba
 		s/^\*verify\*/*check*/|$samba
