@@ -21,7 +21,6 @@
 #include "cgroup.h"
 #include "environment.h"
 #include "journal.h"
-#include "output.h"
 #include "process.h"
 #include "tree.h"
 
@@ -308,7 +307,7 @@ bool attempt_is_fresh(const struct attempt *attempt)
 }
 
 static enum wait_end watch(const struct job *job, const struct attempt *attempt, int end_fd,
-			   siginfo_t *ret_end)
+			   siginfo_t *ret_end, char *ret_output)
 {
 	const struct process *process = &attempt->process;
 	struct output output = { .name = job->hook->name };
@@ -321,6 +320,7 @@ static enum wait_end watch(const struct job *job, const struct attempt *attempt,
 	/* What it printed last; a grandchild may still hold the other end. */
 	(void)output_pump(&output, process->output_fd, PUMP_SIZE);
 	output_finish(&output);
+	output_tail(&output, ret_output);
 	/* Only now is its process ID free, which is that of its group as well. */
 	(void)waitid(P_PIDFD, process->pid_fd, ret_end, WEXITED | WNOHANG);
 	close(process->pid_fd);
@@ -329,7 +329,7 @@ static enum wait_end watch(const struct job *job, const struct attempt *attempt,
 }
 
 int attempt_run(const struct job *job, struct attempt *attempt, int end_fd,
-		struct hook_result *ret_result)
+		struct hook_result *ret_result, char ret_output[static OUTPUT_EXCERPT_SIZE])
 {
 	int64_t start = now_ms();
 	siginfo_t end = { .si_pid = 0 };
@@ -347,7 +347,7 @@ int attempt_run(const struct job *job, struct attempt *attempt, int end_fd,
 		log_unusable(job, r);
 		return 0;
 	}
-	how = watch(job, attempt, end_fd, &end);
+	how = watch(job, attempt, end_fd, &end, ret_output);
 	ret_result->duration_ms = now_ms() - start;
 	set_outcome(ret_result, how, &end);
 	log_result(job, ret_result);

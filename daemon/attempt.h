@@ -10,6 +10,7 @@
 
 #include "config.h"
 #include "hook.h"
+#include "output.h"
 #include "record.h"
 
 /* What is to be executed, how, and in answer to what. */
@@ -38,10 +39,10 @@ bool attempt_is_fresh(const struct attempt *attempt);
 /*
  * Executes the hook, passes its output on, ends it when its time is over or
  * when end_fd becomes readable (-1: nothing else ends it), and logs how it
- * ended. ret_result: all but the name. Returns 0; -ESRCH: what stood by was gone,
- * and nothing has happened.
+ * ended. ret_result: all but the name and the output, which is in ret_output, or
+ * empty. Returns 0; -ESRCH: what stood by was gone, and nothing has happened.
  */
 int attempt_run(const struct job *job, struct attempt *attempt, int end_fd,
-		struct hook_result *ret_result);
+		struct hook_result *ret_result, char ret_output[static OUTPUT_EXCERPT_SIZE]);
 
 #endif /* ATTEMPT_H */

@@ -269,7 +269,7 @@ int drill_add_json(const struct drill *drill, struct json_object *parent, const 
 	    !json_add(json, "finished_usec",
 		      json_object_new_uint64(drill->record.finished_usec)) &&
 	    !json_add(json, "incomplete", json_object_new_boolean(drill->record.incomplete)) &&
-	    !json_add(json, "hooks", record_results_to_json(&drill->record)))
+	    !json_add(json, "hooks", record_results_to_json(&drill->record, RECORD_PUBLIC)))
 		return json_add(parent, key, json);
 	json_object_put(json);
 	return -ENOMEM;

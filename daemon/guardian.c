@@ -62,6 +62,8 @@ int guardian_read(struct guardian *guardian, int timeout_ms, struct guardian_mes
 	if (n != sizeof(message))
 		return -EPIPE;
 	*ret_message = message;
+	/* It was the guardian's address. */
+	ret_message->report.result.output = *message.report.output ? ret_message->report.output : NULL;
 	return 0;
 }
 

@@ -143,7 +143,7 @@ int history_add(int state_fd, const struct record *run)
 	char *line;
 	int r;
 
-	json = record_to_json(run);
+	json = record_to_json(run, RECORD_WHOLE);
 	line = json ? json_document(json, JSON_C_TO_STRING_PLAIN) : NULL;
 	if (!line) {
 		json_object_put(json);

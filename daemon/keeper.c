@@ -39,6 +39,9 @@ enum {
 	TURN_INTERVAL_MS = 5,
 };
 
+/* It is written as a whole, or a daemon that looks too early would find a part. */
+_Static_assert(sizeof(struct keeper_report) <= PIPE_BUF, "a report fits into the pipe");
+
 /* Returns true if this was called off before the time was over. */
 static bool pause_for(uint64_t nsec)
 {
@@ -71,24 +74,29 @@ static bool may_try_again(enum outcome outcome)
 }
 
 /* attempt: what stands by; NULL: nothing yet. Frees it. */
-static void try_once(const struct job *job, struct attempt *attempt, struct hook_result *result)
+static void try_once(const struct job *job, struct attempt *attempt, struct keeper_report *report)
 {
+	struct hook_result *result = &report->result;
+
 	result->outcome = OUTCOME_UNUSABLE;
 	result->status = 0;
+	result->output = report->output;
+	report->output[0] = '\0';
 	if (attempt && (!attempt_is_fresh(attempt) ||
-			attempt_run(job, attempt, END_FD, result) == -ESRCH))
+			attempt_run(job, attempt, END_FD, result, report->output) == -ESRCH))
 		attempt = attempt_free(attempt);
 	if (!attempt && !attempt_prepare(job, &attempt))
-		(void)attempt_run(job, attempt, END_FD, result);
+		(void)attempt_run(job, attempt, END_FD, result, report->output);
 	attempt_free(attempt);
 }
 
-static void try(const struct job *job, struct attempt *attempt, struct hook_result *result)
+static void try(const struct job *job, struct attempt *attempt, struct keeper_report *report)
 {
 	unsigned int pause_ms = job->config->retry_pause_ms, retries = job->settings->retries, i;
+	struct hook_result *result = &report->result;
 
 	for (i = 1; ; i++) {
-		try_once(job, attempt, result);
+		try_once(job, attempt, report);
 		attempt = NULL;
 		if (i > retries || !may_try_again(result->outcome))
 			return;
@@ -166,7 +174,7 @@ static void __attribute__((noreturn)) keep_guard(const struct job *job, struct a
 	int turn_fd = take_turn(job);
 
 	strcpy(report.result.name, job->hook->name);
-	try(job, attempt, &report.result);
+	try(job, attempt, &report);
 	/* A newer instance has begun, and that one's result counts. */
 	report.called_off = report.result.outcome == OUTCOME_LOST;
 	report_guard(job, &report, turn_fd);
@@ -192,7 +200,7 @@ static void __attribute__((noreturn)) keep(const struct job *job)
 			log_info("%s: left to the next run", job->hook->name);
 	}
 	if (!report.called_off)
-		try(job, NULL, &report.result);
+		try(job, NULL, &report);
 	if (!report.called_off && !job->run->drill)
 		record(job, &report);
 	report_and_end(&report);
@@ -229,6 +237,7 @@ static void __attribute__((noreturn)) keep_held(const struct job *job)
 					  known.hook->name, &report.result) &&
 	    outcome_settled(report.result.outcome)) {
 		log_info("%s: already done for this ID", known.hook->name);
+		report.result.output = NULL;
 		attempt_free(attempt);
 		report_and_end(&report);
 	}
@@ -381,5 +390,7 @@ int keeper_collect(struct keeper *keeper, const char *name, struct keeper_report
 	close(keeper->report_fd);
 	keeper->report_fd = -1;
 	*ret_report = report;
+	/* It was the keeper's address. */
+	ret_report->result.output = *report.output ? ret_report->output : NULL;
 	return 0;
 }

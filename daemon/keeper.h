@@ -31,11 +31,13 @@ struct keeper_order {
 };
 
 struct keeper_report {
+	/* Its output is below. */
 	struct hook_result result;
 	/* 0: the result is on disk; otherwise the negative errno. */
 	int record_error;
 	/* It never began, so there is no result. */
 	bool called_off;
+	char output[OUTPUT_EXCERPT_SIZE];
 };
 
 /*

@@ -41,6 +41,10 @@ bool outcome_settled(enum outcome outcome)
 
 void record_clear(struct record *record)
 {
+	size_t i;
+
+	for (i = 0; i < record->n_results; i++)
+		free((char *)record->results[i].output);
 	free(record->results);
 	*record = (struct record){ .event = EVENT_NONE };
 }
@@ -100,20 +104,38 @@ const struct hook_result *record_result(const struct record *record, const char 
 	return NULL;
 }
 
+/* Returns a copy, or NULL: the result is worth more than this. */
+static char *copy_output(const struct record *record, const struct hook_result *result)
+{
+	size_t i, size = 0;
+
+	if (!result->output || !*result->output || outcome_settled(result->outcome))
+		return NULL;
+	for (i = 0; i < record->n_results; i++)
+		if (record->results[i].output && strcmp(record->results[i].name, result->name))
+			size += strlen(record->results[i].output) + 1;
+	size += strlen(result->output) + 1;
+	return size <= RECORD_OUTPUT_MAX ? strdup(result->output) : NULL;
+}
+
 int record_set_result(struct record *record, const struct hook_result *result)
 {
 	const struct hook_result *old = record_result(record, result->name);
-	struct hook_result *grown;
+	struct hook_result *place;
+	char *output;
 
-	if (old) {
-		record->results[old - record->results] = *result;
-		return 0;
+	if (!old) {
+		place = reallocarray(record->results, record->n_results + 1, sizeof(*place));
+		if (!place)
+			return -ENOMEM;
+		record->results = place;
 	}
-	grown = reallocarray(record->results, record->n_results + 1, sizeof(*grown));
-	if (!grown)
-		return -ENOMEM;
-	grown[record->n_results++] = *result;
-	record->results = grown;
+	output = copy_output(record, result);
+	place = &record->results[old ? (size_t)(old - record->results) : record->n_results++];
+	if (old)
+		free((char *)place->output);
+	*place = *result;
+	place->output = output;
 	return 0;
 }
 
@@ -126,27 +148,29 @@ size_t record_failures(const struct record *record)
 	return failures;
 }
 
-static struct json_object *result_to_json(const struct hook_result *result)
+static struct json_object *result_to_json(const struct hook_result *result, enum record_view view)
 {
 	struct json_object *json = json_object_new_object();
 
 	if (json &&
 	    !json_add(json, "outcome", json_object_new_string(outcome_name(result->outcome))) &&
 	    !json_add(json, "status", json_object_new_int(result->status)) &&
-	    !json_add(json, "duration_ms", json_object_new_uint64(result->duration_ms)))
+	    !json_add(json, "duration_ms", json_object_new_uint64(result->duration_ms)) &&
+	    (view == RECORD_PUBLIC || !result->output ||
+	     !json_add(json, "output", json_object_new_string(result->output))))
 		return json;
 	json_object_put(json);
 	return NULL;
 }
 
-struct json_object *record_results_to_json(const struct record *record)
+struct json_object *record_results_to_json(const struct record *record, enum record_view view)
 {
 	struct json_object *json = json_object_new_object();
 	const struct hook_result *result = record->results;
 	size_t i;
 
 	for (i = 0; json && i < record->n_results; i++, result++) {
-		if (!json_add(json, result->name, result_to_json(result)))
+		if (!json_add(json, result->name, result_to_json(result, view)))
 			continue;
 		json_object_put(json);
 		return NULL;
@@ -173,7 +197,7 @@ static int add_times(const struct record *record, struct json_object *json)
 	return 0;
 }
 
-struct json_object *record_to_json(const struct record *record)
+struct json_object *record_to_json(const struct record *record, enum record_view view)
 {
 	struct json_object *json = json_object_new_object();
 
@@ -189,15 +213,16 @@ struct json_object *record_to_json(const struct record *record)
 	    !json_add(json, "reseed_errno", json_object_new_int(-record->reseed_error)) &&
 	    !json_add(json, "incomplete", json_object_new_boolean(record->incomplete)) &&
 	    !json_add(json, "skipped", json_object_new_boolean(record->skipped)) &&
-	    !json_add(json, "hooks", record_results_to_json(record)))
+	    !json_add(json, "hooks", record_results_to_json(record, view)))
 		return json;
 	json_object_put(json);
 	return NULL;
 }
 
-int record_add_json(const struct record *record, struct json_object *json, const char *key)
+int record_add_json(const struct record *record, enum record_view view,
+		    struct json_object *json, const char *key)
 {
-	return *record->id_hash ? json_add(json, key, record_to_json(record)) : 0;
+	return *record->id_hash ? json_add(json, key, record_to_json(record, view)) : 0;
 }
 
 static int result_from_json(const char *name, struct json_object *json,
@@ -210,7 +235,9 @@ static int result_from_json(const char *name, struct json_object *json,
 
 	if (!hook_name_valid(name) || json_get_text(json, "outcome", &word) ||
 	    json_get_number(json, "status", &status) || status > 255 ||
-	    json_get_number(json, "duration_ms", &result.duration_ms))
+	    json_get_number(json, "duration_ms", &result.duration_ms) ||
+	    (json_object_object_get_ex(json, "output", NULL) &&
+	     json_get_text(json, "output", &result.output)))
 		return -EBADMSG;
 	strcpy(result.name, name);
 	result.status = status;

@@ -47,9 +47,16 @@ struct hook_result {
 	/* Exit status of failed, number of the signal of killed; otherwise 0. */
 	int status;
 	uint64_t duration_ms;
+	/*
+	 * The last lines that a hook printed, made safe; NULL: none. In a record it belongs
+	 * to that, and only what failed has it.
+	 */
+	const char *output;
 };
 
 enum {
+	/* What the outputs of a record may take, each of OUTPUT_EXCERPT_SIZE at most. */
+	RECORD_OUTPUT_MAX = 16384,
 	/* Of lower-case letters, and the terminating zero. */
 	RECORD_WORD_SIZE = 16,
 	/* Of what ASCII can print, and the terminating zero. */
@@ -106,7 +113,10 @@ bool record_duration(const struct record *record, uint64_t *ret_usec);
  */
 bool record_corrected(const struct record *record, uint64_t *ret_usec);
 
-/* Replaces the result of the same hook, or adds it. Returns 0 or -ENOMEM. */
+/*
+ * Replaces the result of the same hook, or adds it; copies the output, unless there is no
+ * room for it. Returns 0 or -ENOMEM.
+ */
 int record_set_result(struct record *record, const struct hook_result *result);
 
 /* Returns the result of a hook, or NULL. */
@@ -115,14 +125,22 @@ const struct hook_result *record_result(const struct record *record, const char 
 /* How many things need someone to look at them? */
 size_t record_failures(const struct record *record);
 
+enum record_view {
+	/* For root: with the outputs of hooks. */
+	RECORD_WHOLE,
+	/* For everybody. */
+	RECORD_PUBLIC,
+};
+
 /* Returns a new object of all results, which the caller puts; NULL: no memory. */
-struct json_object *record_results_to_json(const struct record *record);
+struct json_object *record_results_to_json(const struct record *record, enum record_view view);
 
 /* Returns a new object that the caller puts; NULL: no memory. */
-struct json_object *record_to_json(const struct record *record);
+struct json_object *record_to_json(const struct record *record, enum record_view view);
 
 /* Adds a member, or nothing if the record holds nothing. Returns 0 or -ENOMEM. */
-int record_add_json(const struct record *record, struct json_object *json, const char *key);
+int record_add_json(const struct record *record, enum record_view view,
+		    struct json_object *json, const char *key);
 
 /* Returns 0; -EBADMSG: not a record; -ENOMEM. */
 int record_from_json(struct json_object *json, struct record *ret_record);

@@ -190,9 +190,9 @@ int state_save(int fd, const struct state *state)
 	if (!r && state->intent_spent)
 		r = json_add(json, "intent_spent", json_object_new_boolean(true));
 	if (!r)
-		r = record_add_json(&state->run, json, "run");
+		r = record_add_json(&state->run, RECORD_WHOLE, json, "run");
 	if (!r)
-		r = record_add_json(&state->last, json, "last");
+		r = record_add_json(&state->last, RECORD_WHOLE, json, "last");
 	if (!r)
 		r = json_replace_file(fd, STATE_FILE, json, 0600, FILE_DURABLE);
 	json_object_put(json);
@@ -255,8 +255,11 @@ int state_result(const char *directory, const char *id_hash, const char *hook,
 	if (r)
 		return r;
 	result = strcmp(state.run.id_hash, id_hash) ? NULL : record_result(&state.run, hook);
-	if (result)
+	if (result) {
 		*ret_result = *result;
+		/* It goes with the state. */
+		ret_result->output = NULL;
+	}
 	state_clear(&state);
 	return result ? 0 : -ENOENT;
 }

@@ -72,8 +72,8 @@ int state_add_result(const char *directory, const char *id_hash,
 		     const struct hook_result *result);
 
 /*
- * Looks up the result of a hook in the unfinished run for an ID. Returns 0;
- * -ENOENT: there is none; -errno.
+ * Looks up the result of a hook, without its output, in the unfinished run for an ID.
+ * Returns 0; -ENOENT: there is none; -errno.
  */
 int state_result(const char *directory, const char *id_hash, const char *hook,
 		 struct hook_result *ret_result);

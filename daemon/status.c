@@ -49,8 +49,8 @@ static int fill(struct json_object *json, const struct status *status)
 	    json_add(json, "generation", json_object_new_uint64(status->generation)) ||
 	    json_add(json, "handled", json_object_new_boolean(status->handled)) ||
 	    json_add(json, "recorded", json_object_new_boolean(status->recorded)) ||
-	    record_add_json(status->run, json, "run") ||
-	    record_add_json(status->last, json, "last") ||
+	    record_add_json(status->run, RECORD_PUBLIC, json, "run") ||
+	    record_add_json(status->last, RECORD_PUBLIC, json, "last") ||
 	    (status->drill && drill_add_json(status->drill, json, "drill")))
 		return -ENOMEM;
 	return 0;

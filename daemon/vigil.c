@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/signalfd.h>
@@ -136,6 +137,8 @@ static void tell(const struct vigil *vigil, enum guardian_word word,
 	strcpy(message.id_hash, vigil->begun->record.id_hash);
 	if (result)
 		message.report.result = *result;
+	if (result && result->output)
+		snprintf(message.report.output, sizeof(message.report.output), "%s", result->output);
 	(void)!send(vigil->daemon_fd, &message, sizeof(message), MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 

@@ -202,7 +202,14 @@ static void test_failed(void)
 	int runs;
 
 	clean();
+	hook("50-repair", "echo a secret; exit 3");
 	change('E');
+	ok(strstr(scratch_read("state/history"), "\"output\":\"a secret\""),
+	   "the history has what a hook printed that failed");
+	request("{\"id\":\"e-0\",\"real\":false,\"rerun\":\"failed\"}");
+	advance();
+	ok(strstr(told("hooks"), "\"failed\"") && !strstr(scratch_read("status.json"), "secret"),
+	   "everybody's status has not");
 	hook("50-repair", "printf \"50:$1:$VMGEN_EVENT:$2:$VMGEN_INTENT \" >>out-ran");
 	hook("60-later", "printf \"60 \" >>out-ran");
 	scratch_write("state/intent", "clone\n", 0600);
@@ -218,7 +225,8 @@ static void test_failed(void)
 	ok(last_has("status.json", "\"50-repair\":{\"outcome\":\"succeeded\"") &&
 	   !last_has("status.json", "\"outcome\":\"failed\""), "and in the status");
 	equal(count_runs(), runs, "it is no other run");
-	ok(!strstr(strrchr(scratch_read("state/history"), '{'), "failed"), "the history has it, too");
+	ok(!strstr(strrchr(scratch_read("state/history"), '{'), "failed") &&
+	   !strstr(scratch_read("state/history"), "a secret"), "the history has it, too");
 	ok(!strcmp(scratch_read("state/intent"), "clone\n"), "what was said of the next change is kept");
 	unlink(scratch_path("state/intent"));
 	request("{\"id\":\"e-2\",\"real\":false,\"rerun\":\"failed\"}");

@@ -58,9 +58,9 @@ static int be_hook(char **argv)
 static void test_outcomes(void)
 {
 	clean_hooks();
-	hook("10-good", "exit 0");
+	hook("10-good", "echo fine");
 	hook("11-skip", "exit 77");
-	hook("12-fail", "echo because >&2; exit 3");
+	hook("12-fail", "printf 'so\nit \033[1mis\n'; echo because >&2; exit 3");
 	hook("13-killed", "kill -SEGV $$");
 	hook("14-plain", "");
 	(void)chmod(scratch_path("hooks/14-plain"), 0644);
@@ -84,6 +84,11 @@ static void test_outcomes(void)
 	expect("11-skip", OUTCOME_NOT_APPLICABLE, 0, "11-skip: does not apply here");
 	expect("12-fail", OUTCOME_FAILED, 3, "12-fail: failed with exit status 3");
 	ok(strstr(scratch_read("log"), "12-fail| because\n"), "what it printed is told");
+	ok(record_result(&record, "12-fail")->output &&
+	   !strcmp(record_result(&record, "12-fail")->output, "so\nit \\x1b[1mis\nbecause"),
+	   "and goes into the record");
+	ok(strstr(scratch_read("state/state.json"), "it \\\\x1b[1mis\\nbecause"), "and to the disk");
+	ok(!record_result(&record, "10-good")->output, "of one that succeeded it is not kept");
 	expect("13-killed", OUTCOME_KILLED, SIGSEGV, "13-killed: killed by signal 11 (SIGSEGV)");
 	expect("14-plain", OUTCOME_UNUSABLE, 0, "is not executable (chmod u+x)");
 	expect("15-open", OUTCOME_UNUSABLE, 0, "can be written by others than root");

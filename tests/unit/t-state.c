@@ -321,6 +321,54 @@ static void test_results(void)
 	state_clear(&state);
 }
 
+/* Returns how much of the outputs is kept. */
+static size_t kept(const struct record *record)
+{
+	size_t i, size = 0;
+
+	for (i = 0; i < record->n_results; i++)
+		size += record->results[i].output ? strlen(record->results[i].output) + 1 : 0;
+	return size;
+}
+
+static void test_outputs(void)
+{
+	struct hook_result result = { .outcome = OUTCOME_FAILED, .status = 1 };
+	struct state state = example(), loaded;
+	char text[1024];
+	int i;
+
+	memset(text, '"', sizeof(text) - 1);
+	text[sizeof(text) - 1] = '\0';
+	text[3] = '\n';
+	result.output = text;
+	for (i = 0; i < 1000; i++) {
+		snprintf(result.name, sizeof(result.name), "30-%d", i);
+		if (record_set_result(&state.run, &result))
+			scratch_give_up("memory");
+	}
+	equal(kept(&state.run), RECORD_OUTPUT_MAX, "of a thousand outputs what fits is kept");
+	ok(record_result(&state.run, "30-999"), "and all results");
+	equal(save(&state), 0, "that can be written");
+	equal(load(&loaded, NULL), 0, "and read");
+	equal(kept(&loaded.run), RECORD_OUTPUT_MAX, "with all that");
+	ok(!strcmp(record_result(&loaded.run, "30-0")->output, text), "as it was");
+	state_clear(&loaded);
+	strcpy(result.name, "30-0");
+	result.output = "other";
+	equal(record_set_result(&state.run, &result), 0, "another result of a hook");
+	ok(!strcmp(record_result(&state.run, "30-0")->output, "other"), "brings its own");
+	strcpy(result.name, "30-999");
+	result.output = text;
+	result.outcome = OUTCOME_SUCCEEDED;
+	equal(record_set_result(&state.run, &result), 0, "of what succeeded");
+	ok(!record_result(&state.run, "30-999")->output, "none is kept");
+	equal(save(&state), 0, "for a keeper's eyes");
+	equal(state_result(directory, HASH_B, "30-0", &result), 0, "a result is looked up");
+	ok(!result.output, "without its output, which is gone with the state");
+	state_clear(&state);
+}
+
 static void test_forget(void)
 {
 	struct state loaded;
@@ -361,6 +409,7 @@ int main(void)
 	test_failed_write();
 	test_killed();
 	test_results();
+	test_outputs();
 	test_forget();
 	test_no_directory();
 	return tap_done();

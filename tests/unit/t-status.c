@@ -35,9 +35,16 @@ static void test_status(void)
 		.run = &run, .last = &none,
 	};
 	struct json_object *json, *value;
+	struct hook_result failed = {
+		.name = "10-x", .outcome = OUTCOME_FAILED, .status = 1, .output = "a secret",
+	};
 	struct stat st;
 
+	if (record_set_result(&run, &failed))
+		scratch_give_up("memory");
 	equal(status_write(scratch_directory, &status), 0, "written");
+	ok(strstr(scratch_read("status.json"), "10-x") && !strstr(scratch_read("status.json"), "secret"),
+	   "what hooks print is not for everyone");
 	ok(!stat(scratch_path("status.json"), &st) && (st.st_mode & 07777) == 0644, "for everyone");
 	json = json_tokener_parse(scratch_read("status.json"));
 	ok(json, "it is JSON");
@@ -58,6 +65,7 @@ static void test_status(void)
 	json_object_put(json);
 	ok(access(scratch_path(".status.json.new"), F_OK), "nothing is left behind");
 	equal(status_write(scratch_path("none"), &status), -ENOENT, "no directory: told");
+	record_clear(&run);
 }
 
 int main(void)
