@@ -41,6 +41,7 @@ static struct json_object *losses_to_json(enum witness_kind source)
 static int fill(struct json_object *json, const struct status *status)
 {
 	if (json_add(json, "version", json_object_new_int(STATUS_VERSION)) ||
+	    json_add(json, "release", json_object_new_string(VERSION)) ||
 	    json_add(json, "pid", json_object_new_int(getpid())) ||
 	    json_add(json, "activity", json_object_new_string(status->activity)) ||
 	    json_add(json, "source", json_object_new_string(witness_name(status->source))) ||

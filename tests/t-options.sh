@@ -222,7 +222,8 @@ unknown_members() {
 }
 
 metrics() {
-	sed -nE -e 's/.*(metric|gauge|number|value)\(out, "([a-z_]+)".*/\2/p' daemon/ctl/metrics.c
+	sed -nE -e 's/.*(metric|gauge|number|value)\(out, "([a-z_]+)".*/\2/p' \
+		-e 's/.*# TYPE (vmgend_[a-z_]+) .*/\1/p' daemon/ctl/metrics.c
 }
 
 page_metrics() { section "$vmgenctl" METRICS | sed -nE 's/^\|[[ ] \*([a-z_]+)\*$/\1/p'; }
@@ -272,6 +273,7 @@ mistakes() {
 		s/^\*reseed_errno\*/*errno*/|$vmgend
 		s/^\*VMGEN_OUTCOME\*/*VMGEN_OUTCOMES*/|$vmgend
 		s/\*spurious_notifies_total\*/*spurious_total*/|$vmgenctl
+		s/\*vmgend_build_info\*/*vmgend_info*/|$vmgenctl
 		s/^\*--dry-run\*/*--dry*/|$samba
 		s/^\*verify\*/*check*/|$samba
 		s/^\*77\*/*78*/|$samba

@@ -108,6 +108,20 @@ static void print_last_run(FILE *out, const struct view *view)
 		print_hooks(out, view->hooks);
 }
 
+/* By the name that such a metric has everywhere: the program's, not that of all the others. */
+static void print_build(FILE *out, const struct view *view)
+{
+	const char *version;
+
+	if (!view->running || json_get_text(view->vmgend, "release", &version))
+		return;
+	fputs("# HELP vmgend_build_info The vmgend that runs; always 1.\n"
+	      "# TYPE vmgend_build_info gauge\n"
+	      "vmgend_build_info{version=\"", out);
+	print_label(out, version);
+	fputs("\"} 1\n", out);
+}
+
 static void print_all(FILE *out, const struct view *view)
 {
 	enum ctl_exit verdict = view_verdict(view);
@@ -122,6 +136,7 @@ static void print_all(FILE *out, const struct view *view)
 	if (view->guest == GUEST_READY)
 		print_device(out, view);
 	gauge(out, "vmgend_running", "Whether vmgend runs.", view->running);
+	print_build(out, view);
 	gauge(out, "handled", "Whether the last change was handled.", view->handled);
 	gauge(out, "recorded", "Whether what vmgend did is on disk.", view->recorded);
 	if (view->last)

@@ -135,7 +135,7 @@ static void write_status(const char *members)
 {
 	char text[8192];
 
-	snprintf(text, sizeof(text), "{\"version\":1,\"pid\":%d,\"activity\":\"watching\",\"generation\":5%s}\n",
+	snprintf(text, sizeof(text), "{\"version\":1,\"release\":\"1.2~x\",\"pid\":%d,\"activity\":\"watching\",\"generation\":5%s}\n",
 		 (int)getpid(), members);
 	scratch_write("status.json", text, 0644);
 }
@@ -310,6 +310,25 @@ static void test_check_device(void)
 	expect("hooks list", CTL_FAILED, "conf:2: unknown key");
 }
 
+/* Returns a sample that does not follow the help and the type of its metric, or NULL. */
+static const char *undeclared(void)
+{
+	static char text[1 << 16];
+	char *line, *rest = text, help[64] = "", type[64] = "", *name;
+
+	snprintf(text, sizeof(text), "%s", scratch_read("out"));
+	while ((line = strsep(&rest, "\n")) && *line) {
+		if (sscanf(line, "# HELP %63[a-z_]", help) == 1 ||
+		    sscanf(line, "# TYPE %63[a-z_]", type) == 1)
+			continue;
+		name = strndup(line, strcspn(line, "{ "));
+		if (strcmp(name, help) || strcmp(name, type))
+			return line;
+		free(name);
+	}
+	return line && *line ? line : NULL;
+}
+
 static void test_metrics(void)
 {
 	char words[PATH_MAX];
@@ -317,6 +336,8 @@ static void test_metrics(void)
 	write_status(LAST(BAD));
 	expect("metrics", CTL_OK, "vmgen_protected 1\n");
 	ok(says("vmgen_verdict 8\n") && says("vmgen_generation 5\n") && says("vmgen_changes_total 4\n"), "numbers");
+	ok(says("vmgend_build_info{version=\"1.2~x\"} 1\n"), "the version of vmgend");
+	ok(!undeclared(), "all have help and type");
 	ok(says("vmgen_device{state=\"ready\",hid=\"QEMU?VGID\"} 1\n"), "no label is broken");
 	ok(says("vmgen_last_run_seconds 2.5\n") && says("vmgen_last_run_failures 1\n") &&
 	   says("vmgen_last_run_hook_success{hook=\"80-bad\",outcome=\"failed\"} 0\n") &&
@@ -333,6 +354,7 @@ static void test_metrics(void)
 	ok(!says("last_run_seconds"), "a duration that is not known is missing");
 	unlink(scratch_path("status.json"));
 	expect("metrics", CTL_OK, "vmgen_protected 0\n");
+	ok(!says("build_info"), "of a vmgend that does not run nothing is known");
 }
 
 /* Has what is printed on a terminal a colour in it? */
