@@ -10,6 +10,7 @@
 
 #include "options.h"
 #include "paths.h"
+#include "text.h"
 
 #ifndef VERSION
 #error "the Makefile defines VERSION"
@@ -39,7 +40,7 @@ static int set_path(char **path, const char *value)
 	int r = settings_parse_path(value, path);
 
 	if (r == -EINVAL)
-		fprintf(stderr, "vmgend: \"%s\" is not an absolute path\n", value);
+		text_print(stderr, "vmgend: \"%s\" is not an absolute path\n", value);
 	return r;
 }
 
@@ -98,7 +99,7 @@ int options_parse(int argc, char **argv, struct options *options, struct config 
 	if (!r && optind == argc)
 		return -1;
 	if (!r)
-		fprintf(stderr, "vmgend: \"%s\" is not expected\n", argv[optind]);
+		text_print(stderr, "vmgend: \"%s\" is not expected\n", argv[optind]);
 	fprintf(stderr, "vmgend: try --help\n");
 	return EXIT_USAGE;
 }

@@ -11,12 +11,13 @@
 
 #include "arguments.h"
 #include "json.h"
+#include "text.h"
 
 bool arguments_end(int argc, char **argv, const char *command)
 {
 	if (optind >= argc)
 		return true;
-	fprintf(stderr, "vmgenctl: %s does not expect \"%s\"\n", command, argv[optind]);
+	text_print(stderr, "vmgenctl: %s does not expect \"%s\"\n", command, argv[optind]);
 	return false;
 }
 
@@ -55,7 +56,7 @@ int arguments_deadline(const char *text, int64_t *ret_deadline_ns)
 
 	seconds = strtod(text, &end);
 	if (end == text || *end || !(seconds >= 0 && seconds <= 1e9)) {
-		fprintf(stderr, "vmgenctl: \"%s\" is not a number of seconds\n", text);
+		text_print(stderr, "vmgenctl: \"%s\" is not a number of seconds\n", text);
 		return -EINVAL;
 	}
 	*ret_deadline_ns = boottime_ns() + (int64_t)(seconds * 1e9);
@@ -70,7 +71,7 @@ static int print(struct json_object *json, int flags)
 	if (text)
 		puts(text);
 	else
-		fprintf(stderr, "vmgenctl: out of memory\n");
+		text_print(stderr, "vmgenctl: out of memory\n");
 	free(text);
 	json_object_put(json);
 	return r;

@@ -63,9 +63,9 @@ static void print_finding(struct json_object *json)
 	for (i = FINDING_OK; i < FINDING_PROBLEM && strcmp(states[i].word, state); i++)
 		;
 	colour_print(states[i].colour, state, 9);
-	printf("%-10s%s\n", name, text);
+	text_print(stdout, "%-10s%s\n", name, text);
 	if (*remedy)
-		printf("%-19s-> %s\n", "", remedy);
+		text_print(stdout, "%-19s-> %s\n", "", remedy);
 }
 
 static void print_findings(const struct findings *findings, enum ctl_exit verdict)

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "colour.h"
+#include "text.h"
 
 static bool wanted(void)
 {
@@ -27,5 +28,7 @@ void colour_print(enum colour colour, const char *word, int width)
 	};
 	bool coloured = colour != COLOUR_NONE && wanted();
 
-	printf("%s%-*s%s", coloured ? starts[colour] : "", width, word, coloured ? "\033[0m" : "");
+	fputs(coloured ? starts[colour] : "", stdout);
+	text_print(stdout, "%-*s", width, word);
+	fputs(coloured ? "\033[0m" : "", stdout);
 }

@@ -18,6 +18,7 @@
 #include "inventory.h"
 #include "json.h"
 #include "results.h"
+#include "text.h"
 #include "trigger.h"
 #include "view.h"
 
@@ -135,17 +136,17 @@ static void print_list(const struct inventory *inventory, const struct view *vie
 		last = last_result(view, item->hook->name);
 		if (last)
 			result_describe(last, text);
-		printf("%-32s ", item->hook->name);
+		text_print(stdout, "%-32s ", item->hook->name);
 		colour_print(state_colour(item->state), item_state_name(item->state), 13);
-		printf("%-28s %s\n", item->hook->directory, last ? text : "-");
+		text_print(stdout, "%-28s %s\n", item->hook->directory, last ? text : "-");
 		if (item->reason)
-			printf("%-32s -> %s\n", "", item->reason);
+			text_print(stdout, "%-32s -> %s\n", "", item->reason);
 	}
 	for (i = 0; i < json_object_array_length(inventory->complaints); i++)
-		fprintf(stderr, "vmgenctl: %s\n",
-			json_object_get_string(json_object_array_get_idx(inventory->complaints, i)));
+		text_print(stderr, "vmgenctl: %s\n",
+			   json_object_get_string(json_object_array_get_idx(inventory->complaints, i)));
 	if (!inventory->list.n_hooks)
-		printf("there is no hook in %s\n", inventory->config.hook_path);
+		text_print(stdout, "there is no hook in %s\n", inventory->config.hook_path);
 }
 
 static enum ctl_exit list(const struct inventory *inventory, const struct view *view, bool json)
@@ -165,7 +166,7 @@ static enum ctl_exit list(const struct inventory *inventory, const struct view *
 static void print_file(const char *path, bool wins, void *context)
 {
 	(void)context;
-	printf("  %-10s %s\n", wins ? "file:" : "hidden:", path);
+	text_print(stdout, "  %-10s %s\n", wins ? "file:" : "hidden:", path);
 }
 
 /* Of what there is of them in its file, as it stands there. */
@@ -176,14 +177,14 @@ static void print_settings(const struct inventory *inventory, const char *name)
 
 	snprintf(path, sizeof(path), "%s/%s.conf", inventory->config.hook_settings_dir, name);
 	r = file_read(AT_FDCWD, path, SETTINGS_FILE_SIZE, &text, NULL);
-	printf("  %-10s %s%s%s\n", "settings:", path, r ? ": " : "",
-	       r == -ENOENT ? "the default ones, because there is no such file" :
-	       r ? strerror(-r) : "");
+	text_print(stdout, "  %-10s %s%s%s\n", "settings:", path, r ? ": " : "",
+		   r == -ENOENT ? "the default ones, because there is no such file" :
+		   r ? strerror(-r) : "");
 	if (r)
 		return;
 	for (line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest))
 		if (!strchr("#;[", *line))
-			printf("  %-10s   %s\n", "", line);
+			text_print(stdout, "  %-10s   %s\n", "", line);
 	free(text);
 }
 
@@ -202,23 +203,24 @@ static void print_why(const struct inventory *inventory, const struct item *item
 	char text[RESULT_SIZE];
 	enum event event;
 
-	printf("%s: ", name);
+	text_print(stdout, "%s: ", name);
 	colour_print(state_colour(item->state), texts[item->state], 0);
 	putchar('\n');
 	for_each_file(inventory, name, print_file, NULL);
 	if (item->reason)
-		printf("  %-10s %s\n", "wrong:", item->reason);
+		text_print(stdout, "  %-10s %s\n", "wrong:", item->reason);
 	if (item->state != ITEM_MASKED)
 		print_settings(inventory, name);
 	if (item->settings.timeout_sec)
-		printf("  %-10s %u s\n", "timeout:", item->settings.timeout_sec);
-	printf("  %-10s", "events:");
+		text_print(stdout, "  %-10s %u s\n", "timeout:", item->settings.timeout_sec);
+	text_print(stdout, "  %-10s", "events:");
 	for (event = EVENT_NONE; event <= EVENT_TEST; event++)
 		if (event_runs_band(event, item->hook->band))
-			printf(" %s", event_name(event));
+			text_print(stdout, " %s", event_name(event));
 	if (last)
 		result_describe(last, text);
-	printf("\n  %-10s %s\n", "last run:", last ? text : "it was not run");
+	putchar('\n');
+	text_print(stdout, "  %-10s %s\n", "last run:", last ? text : "it was not run");
 }
 
 /* The item alone is a whole answer. */
@@ -239,8 +241,8 @@ static enum ctl_exit why(const struct inventory *inventory, const struct view *v
 	const struct item *item = inventory_find(inventory, arguments->name);
 
 	if (!item) {
-		fprintf(stderr, "vmgenctl: there is no hook \"%s\": vmgenctl hooks list\n",
-			arguments->name);
+		text_print(stderr, "vmgenctl: there is no hook \"%s\": vmgenctl hooks list\n",
+			   arguments->name);
 		return CTL_FAILED;
 	}
 	if (!arguments->trigger.json)
@@ -258,7 +260,7 @@ static enum ctl_exit show(const struct ctl *ctl, const struct arguments *argumen
 	struct view view;
 
 	if (inventory_read(ctl->config, &inventory, error)) {
-		fprintf(stderr, "vmgenctl: %s\n", error);
+		text_print(stderr, "vmgenctl: %s\n", error);
 		return CTL_FAILED;
 	}
 	view_read(ctl, &view);
@@ -305,11 +307,11 @@ enum ctl_exit ctl_hooks(const struct ctl *ctl, int argc, char **argv)
 	command = argv[optind++];
 	if (strcmp(command, "list")) {
 		if (strcmp(command, "why") && strcmp(command, "run")) {
-			fprintf(stderr, "vmgenctl: hooks does not know \"%s\"\n", command);
+			text_print(stderr, "vmgenctl: hooks does not know \"%s\"\n", command);
 			return CTL_USAGE;
 		}
 		if (optind == argc || !hook_name_valid(argv[optind])) {
-			fprintf(stderr, "vmgenctl: hooks %s wants the name of a hook\n", command);
+			text_print(stderr, "vmgenctl: hooks %s wants the name of a hook\n", command);
 			return CTL_USAGE;
 		}
 		arguments.name = arguments.trigger.hook = argv[optind++];
@@ -320,6 +322,6 @@ enum ctl_exit ctl_hooks(const struct ctl *ctl, int argc, char **argv)
 		return trigger_run(ctl, &arguments.trigger);
 	if (!runs)
 		return show(ctl, &arguments);
-	fprintf(stderr, "vmgenctl: --real and --timeout are for hooks run\n");
+	text_print(stderr, "vmgenctl: --real and --timeout are for hooks run\n");
 	return CTL_USAGE;
 }

@@ -12,6 +12,7 @@
 #include "ctl.h"
 #include "file.h"
 #include "paths.h"
+#include "text.h"
 
 #ifndef VERSION
 #error "the Makefile defines VERSION"
@@ -166,11 +167,11 @@ static enum ctl_exit run_command(const struct ctl *ctl, int argc, char **argv)
 		optind = 0;
 		code = commands[i].run(ctl, argc, argv);
 		if (code == CTL_USAGE)
-			fprintf(stderr, "Usage: vmgenctl %s %s\n", commands[i].name,
-				commands[i].arguments);
+			text_print(stderr, "Usage: vmgenctl %s %s\n", commands[i].name,
+				   commands[i].arguments);
 		return code;
 	}
-	fprintf(stderr, "vmgenctl: no command \"%s\"; try --help\n", argv[0]);
+	text_print(stderr, "vmgenctl: no command \"%s\"; try --help\n", argv[0]);
 	return CTL_USAGE;
 }
 

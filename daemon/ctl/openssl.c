@@ -18,6 +18,7 @@
 #include "sslchange.h"
 #include "sslservice.h"
 #include "sslsystem.h"
+#include "text.h"
 
 /* Where vmgen's lines are in the system's configuration, if they are there. */
 static enum ctl_exit find_lines(const char *path, const char *text, const char **ret_lines)
@@ -56,7 +57,7 @@ static enum ctl_exit enable_system(const char *unit)
 	code = r ? sslchange_refuse("cannot write %s: %s", path, file_strerror(r)) :
 		   sslchange_try(SSLCONF_SYSTEM, NULL, &conf, NULL, &before);
 	if (!code) {
-		printf("Programs that start from now on take random numbers that no clone has.\n");
+		text_print(stdout, "Programs that start from now on take random numbers that no clone has.\n");
 	} else if (!r && !lines) {
 		(void)sslchange_put(path, text, st.st_mode & 07777);
 	}
@@ -109,15 +110,15 @@ static enum ctl_exit show(const char *what, const char *configuration, const str
 	if (r)
 		return sslchange_refuse_openssl(r);
 	if (!now.ours) {
-		printf("%s: OpenSSL's own random numbers, the same in every clone\n", what);
+		text_print(stdout, "%s: OpenSSL's own random numbers, the same in every clone\n", what);
 		return CTL_FAILED;
 	}
 	if (access(ctl->device, F_OK)) {
-		printf("%s: the kernel's random numbers; there is no %s to check them against\n",
-		       what, ctl->device);
+		text_print(stdout, "%s: the kernel's random numbers; there is no %s to check them against\n",
+			   what, ctl->device);
 		return CTL_DEGRADED;
 	}
-	printf("%s: random numbers that no clone has\n", what);
+	text_print(stdout, "%s: random numbers that no clone has\n", what);
 	return CTL_OK;
 }
 
@@ -154,7 +155,7 @@ static const struct action *find_action(int words, char **word)
 	for (i = 0; words == 1 && i < sizeof(actions) / sizeof(*actions); i++)
 		if (!strcmp(actions[i].name, *word))
 			return &actions[i];
-	fprintf(stderr, "vmgenctl: openssl: enable, disable or status\n");
+	text_print(stderr, "vmgenctl: openssl: enable, disable or status\n");
 	return NULL;
 }
 
@@ -183,17 +184,17 @@ enum ctl_exit ctl_openssl(const struct ctl *ctl, int argc, char **argv)
 	if (!action)
 		return CTL_USAGE;
 	if (service && (fence_unit(service, unit) || !strstr(unit, ".service"))) {
-		fprintf(stderr, "vmgenctl: \"%s\" is not the name of a service\n", service);
+		text_print(stderr, "vmgenctl: \"%s\" is not the name of a service\n", service);
 		return CTL_USAGE;
 	}
 	if (all && (service || action->system != disable_system)) {
-		fprintf(stderr, "vmgenctl: openssl: --all is for disable, without --service\n");
+		text_print(stderr, "vmgenctl: openssl: --all is for disable, without --service\n");
 		return CTL_USAGE;
 	}
 	if (!action->system)
 		return service ? show_service(ctl, unit) : show("system", NULL, ctl);
 	if (geteuid()) {
-		fprintf(stderr, "vmgenctl: openssl %s is for root\n", action->name);
+		text_print(stderr, "vmgenctl: openssl %s is for root\n", action->name);
 		return CTL_NO_RIGHTS;
 	}
 	if (all)

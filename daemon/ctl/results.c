@@ -12,6 +12,7 @@
 #include "colour.h"
 #include "json.h"
 #include "results.h"
+#include "text.h"
 #include "view.h"
 
 /* A drill that is over. */
@@ -139,16 +140,16 @@ static void print_words(const struct drill_view *view)
 
 	json_object_object_foreach(view->hooks, name, hook) {
 		result_describe(hook, text);
-		printf("%-32s ", name);
+		text_print(stdout, "%-32s ", name);
 		colour_print(result_good(hook) ? COLOUR_GREEN : COLOUR_RED, text, 0);
 		putchar('\n');
 	}
 	if (*view->refusal)
-		fprintf(stderr, "vmgenctl: nothing was run: %s\n", view->refusal);
+		text_print(stderr, "vmgenctl: nothing was run: %s\n", view->refusal);
 	else if (view->interrupted)
-		fprintf(stderr, "vmgenctl: a change came meanwhile, so not all hooks were run\n");
+		text_print(stderr, "vmgenctl: a change came meanwhile, so not all hooks were run\n");
 	else if (!json_object_object_length(view->hooks) && *view->hook)
-		fprintf(stderr, "vmgenctl: it was not run: vmgenctl hooks why %s\n", view->hook);
+		text_print(stderr, "vmgenctl: it was not run: vmgenctl hooks why %s\n", view->hook);
 	else if (view->last_hooks && judge(view) == CTL_OK && !json_object_object_length(view->hooks))
 		puts("no hook failed in the last run");
 	else if (!json_object_object_length(view->hooks))
@@ -156,7 +157,7 @@ static void print_words(const struct drill_view *view)
 	if (view->last_hooks)
 		print_rest(view);
 	if (view->incomplete)
-		fprintf(stderr, "vmgenctl: a directory of hooks could not be used: vmgenctl check\n");
+		text_print(stderr, "vmgenctl: a directory of hooks could not be used: vmgenctl check\n");
 }
 
 static struct json_object *to_json(const struct drill_view *view, enum ctl_exit verdict)
@@ -179,7 +180,7 @@ enum ctl_exit results_print(struct json_object *status, const char *rerun, bool 
 	enum ctl_exit verdict;
 
 	if (!read_drill(status, rerun, &view)) {
-		fprintf(stderr, "vmgenctl: cannot read the answer of vmgend: are both of the same release?\n");
+		text_print(stderr, "vmgenctl: cannot read the answer of vmgend: are both of the same release?\n");
 		return CTL_FAILED;
 	}
 	verdict = judge(&view);

@@ -16,18 +16,22 @@
 #include <unistd.h>
 
 #include "file.h"
+#include "text.h"
 
-enum { LIMIT = 1 << 20 };
+enum {
+	LIMIT = 1 << 20,
+	REASON_SIZE = 4096,
+};
 
 enum ctl_exit sslchange_refuse(const char *format, ...)
 {
+	char reason[REASON_SIZE];
 	va_list args;
 
 	va_start(args, format);
-	fputs("vmgenctl: ", stderr);
-	vfprintf(stderr, format, args);
-	fputc('\n', stderr);
+	vsnprintf(reason, sizeof(reason), format, args);
 	va_end(args);
+	text_print(stderr, "vmgenctl: %s\n", reason);
 	return CTL_FAILED;
 }
 

@@ -18,6 +18,7 @@
 #include "fence.h"
 #include "file.h"
 #include "sslchange.h"
+#include "text.h"
 
 #define UNITS		"/etc/systemd/system"
 #define DROP_IN		"vmgen-openssl.conf"
@@ -64,7 +65,7 @@ static enum ctl_exit reload(const char *unit, bool wanted)
 	if (r || !strstr(line, SSLCONF_SERVICE) == wanted)
 		return sslchange_refuse("systemd does not take the drop-in of %s as it is: systemctl status %s",
 					unit, unit);
-	printf("From its next start on: systemctl restart %s\n", unit);
+	text_print(stdout, "From its next start on: systemctl restart %s\n", unit);
 	return CTL_OK;
 }
 

@@ -12,12 +12,13 @@
 #include "ctl.h"
 #include "file.h"
 #include "state.h"
+#include "text.h"
 
 enum ctl_exit ctl_state_error(const struct ctl *ctl, int error)
 {
 	bool rights = error == -EACCES || error == -EPERM;
 
-	fprintf(stderr, "vmgenctl: cannot use %s: %s%s\n", ctl->state_dir, file_strerror(error),
+	text_print(stderr, "vmgenctl: cannot use %s: %s%s\n", ctl->state_dir, file_strerror(error),
 		rights ? "; run this as root" : "");
 	return rights ? CTL_NO_RIGHTS : CTL_FAILED;
 }

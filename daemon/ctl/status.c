@@ -11,6 +11,7 @@
 
 #include "arguments.h"
 #include "json.h"
+#include "text.h"
 #include "view.h"
 
 static void print_change(const struct view *view)
@@ -18,13 +19,13 @@ static void print_change(const struct view *view)
 	uint64_t changed = view->event.changed_boottime_ns;
 
 	if (!changed) {
-		printf("last change: none since the module was loaded\n");
+		text_print(stdout, "last change: none since the module was loaded\n");
 		return;
 	}
-	printf("last change: %.1f s ago, noticed by %s\n", (boottime_ns() - changed) / 1e9,
-	       view_noticed_by(view->event.source));
+	text_print(stdout, "last change: %.1f s ago, noticed by %s\n", (boottime_ns() - changed) / 1e9,
+		   view_noticed_by(view->event.source));
 	if (view->event.flags & VMGEN_RNG_STALE)
-		printf("kernel:      could NOT reseed its random number generator\n");
+		text_print(stdout, "kernel:      could NOT reseed its random number generator\n");
 }
 
 static void list_failures(struct json_object *hooks)
@@ -35,7 +36,7 @@ static void list_failures(struct json_object *hooks)
 		if (json_get_text(hook, "outcome", &outcome))
 			outcome = "?";
 		if (!view_outcome_good(outcome))
-			printf("             %s: %s\n", name, outcome);
+			text_print(stdout, "             %s: %s\n", name, outcome);
 	}
 }
 
@@ -44,28 +45,28 @@ static void print_words(const struct view *view, enum ctl_exit verdict)
 	const char *explanation = view_explain(view, verdict);
 	const char *event;
 
-	printf("protected:   %s\n", verdict == CTL_OK || verdict == CTL_NOT_HANDLED ? "yes" :
-	       verdict == CTL_DEGRADED ? "yes, but" : "NO");
+	text_print(stdout, "protected:   %s\n", verdict == CTL_OK || verdict == CTL_NOT_HANDLED ? "yes" :
+		   verdict == CTL_DEGRADED ? "yes, but" : "NO");
 	if (explanation)
-		printf("             %s\n", explanation);
+		text_print(stdout, "             %s\n", explanation);
 	if (view->guest == GUEST_READY) {
-		printf("generation:  %" PRIu64 "\n", view->event.generation);
-		printf("source:      vmgenid (%s)\n", view->info.hid);
+		text_print(stdout, "generation:  %" PRIu64 "\n", view->event.generation);
+		text_print(stdout, "source:      vmgenid (%s)\n", view->info.hid);
 		print_change(view);
 	}
-	printf("vmgend:      %srunning\n", view->running ? "" : "not ");
+	text_print(stdout, "vmgend:      %srunning\n", view->running ? "" : "not ");
 	if ((view->guest == GUEST_READY || view->fallback) && view->vmgend)
-		printf("handled:     %s\n", view->handled ? "yes" : "no");
+		text_print(stdout, "handled:     %s\n", view->handled ? "yes" : "no");
 	if (view->last && !json_get_text(view->last, "event", &event))
-		printf("last run:    %s; hooks without success: %" PRIu64 "; random number generator %s\n",
-		       event, view->n_failures, view_reseed_failed(view) ? "NOT reseeded" :
-		       view->reseed_errno ? "not seeded yet" : "reseeded");
+		text_print(stdout, "last run:    %s; hooks without success: %" PRIu64 "; random number generator %s\n",
+			   event, view->n_failures, view_reseed_failed(view) ? "NOT reseeded" :
+			   view->reseed_errno ? "not seeded yet" : "reseeded");
 	if (view->intent_unused)
-		printf("             %s\n", view->intent_unused);
+		text_print(stdout, "             %s\n", view->intent_unused);
 	if (view->hooks)
 		list_failures(view->hooks);
 	if (view->incomplete)
-		printf("             a directory of hooks could not be used, so its hooks did not run\n");
+		text_print(stdout, "             a directory of hooks could not be used, so its hooks did not run\n");
 }
 
 static int fill_device(struct json_object *json, const struct view *view)

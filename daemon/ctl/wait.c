@@ -14,6 +14,7 @@
 
 #include "arguments.h"
 #include "json.h"
+#include "text.h"
 #include "view.h"
 
 /* systemd starts vmgend again after a second. */
@@ -69,7 +70,7 @@ static int parse(int argc, char **argv, struct wait *wait)
 		return 0;
 	wait->has_known = true;
 	if (parse_generation(argv[optind], &wait->known)) {
-		fprintf(stderr, "vmgenctl: \"%s\" is not a generation\n", argv[optind]);
+		text_print(stderr, "vmgenctl: \"%s\" is not a generation\n", argv[optind]);
 		return -EINVAL;
 	}
 	optind++;
@@ -190,18 +191,18 @@ static enum ctl_exit report(int r, uint64_t generation)
 {
 	switch (r) {
 	case 0:
-		printf("%" PRIu64 "\n", generation);
+		text_print(stdout, "%" PRIu64 "\n", generation);
 		return CTL_OK;
 	case -ETIMEDOUT:
 		return CTL_TIMEOUT;
 	case -ESRCH:
-		fprintf(stderr, "vmgenctl: vmgend is not running: systemctl start vmgend\n");
+		text_print(stderr, "vmgenctl: vmgend is not running: systemctl start vmgend\n");
 		return CTL_NOT_RUNNING;
 	case -ENXIO:
-		fprintf(stderr, "vmgenctl: the host provides no ID: give the device of this VM a GUID on the host\n");
+		text_print(stderr, "vmgenctl: the host provides no ID: give the device of this VM a GUID on the host\n");
 		return CTL_NO_ID;
 	default:
-		fprintf(stderr, "vmgenctl: cannot wait: %s\n", strerror(-r));
+		text_print(stderr, "vmgenctl: cannot wait: %s\n", strerror(-r));
 		return CTL_FAILED;
 	}
 }
@@ -218,8 +219,8 @@ enum ctl_exit ctl_wait(const struct ctl *ctl, int argc, char **argv)
 	r = vmgen_open(ctl->device, VMGEN_VMGENID, &wait.device);
 	if (r && !vmgend_has_another(ctl)) {
 		guest = guest_diagnose(r, ctl->device, GUEST_SYSFS);
-		fprintf(stderr, "vmgenctl: cannot use %s: %s; %s\n", ctl->device, strerror(-r),
-			guest_explain(guest));
+		text_print(stderr, "vmgenctl: cannot use %s: %s; %s\n", ctl->device, strerror(-r),
+			   guest_explain(guest));
 		return ctl_guest_exit(guest);
 	}
 	r = wait.device ? wait_change(&wait, &generation) : 0;
