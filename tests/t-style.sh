@@ -42,6 +42,14 @@ skipped_tests() {
 	sources tests ':!tests/vm/tap.py' ':!tests/t-style.sh' | xargs grep -niE '# *(skip|todo)\b'
 }
 
+# Text of others goes to a terminal, a log or a metric by way of daemon/text.c; main.c has
+# its own usage, and metrics.c numbers and its own words.
+raw_prints() {
+	sources 'daemon/*.c' ':!daemon/text.c' ':!daemon/hooks' | xargs grep -nE \
+		'(^|[^a-z_])(f?printf|vf?printf|dprintf|perror|warnx?|errx?)\(([^"]*"[^"]*%[-*0-9.]*s|[^"]*$)' |
+		grep -vE '^daemon/(ctl/main|ctl/metrics|options)\.c:[0-9]+:\s*f?printf\((stream|out|"Usage|"%s)'
+}
+
 scripts() {
 	sources | while read -r f; do
 		head -n 1 "$f" | grep -qE '^#!/bin/(sh|bash)' && echo "$f"
@@ -61,6 +69,7 @@ empty 'no file has a catch-all name' catch_all_names
 empty 'kernel versions stand in kmod/compat.h only' version_tests
 empty 'no file is far over 400 lines' long_files
 empty 'no test can be skipped' skipped_tests
+empty 'vmgend and vmgenctl print no text of others as it is' raw_prints
 # shellcheck disable=SC2046
 ok 'shellcheck' shellcheck -x $(scripts)
 # shellcheck disable=SC2046

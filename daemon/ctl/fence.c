@@ -13,6 +13,7 @@
 
 #include "ctl.h"
 #include "fence.h"
+#include "text.h"
 
 static enum ctl_exit set(const struct ctl *ctl, const char *unit, const char *reason)
 {
@@ -25,8 +26,8 @@ static enum ctl_exit set(const struct ctl *ctl, const char *unit, const char *re
 	r = fence_set(fd, unit, reason);
 	close(fd);
 	if (r == -EINVAL) {
-		fprintf(stderr, "vmgenctl: the reason must be one line of at most %d bytes\n",
-			FENCE_REASON_SIZE - 2);
+		text_print(stderr, "vmgenctl: the reason must be one line of at most %d bytes\n",
+			   FENCE_REASON_SIZE - 2);
 		return CTL_USAGE;
 	}
 	return r ? ctl_state_error(ctl, r) : CTL_OK;
@@ -44,7 +45,7 @@ static enum ctl_exit lift(const struct ctl *ctl, const char *unit, const char *r
 	r = fence_lift(fd, unit);
 	close(fd);
 	if (r == -ENOENT) {
-		fprintf(stderr, "vmgenctl: %s is not fenced\n", unit);
+		text_print(stderr, "vmgenctl: %s is not fenced\n", unit);
 		return CTL_OK;
 	}
 	return r ? ctl_state_error(ctl, r) : CTL_OK;
@@ -60,21 +61,22 @@ static enum ctl_exit check(const struct ctl *ctl, const char *unit, const char *
 	if (r == -ENOENT)
 		return CTL_OK;
 	if (r == -EACCES) {
-		fprintf(stderr, "vmgenctl: only root can tell whether %s is fenced: write ExecStartPre=+ in its unit\n",
-			unit);
+		text_print(stderr, "vmgenctl: only root can tell whether %s is fenced: write ExecStartPre=+ in its unit\n",
+			   unit);
 		return CTL_NO_RIGHTS;
 	}
 	if (r)
 		return ctl_state_error(ctl, r);
-	fprintf(stderr, "vmgenctl: %s is fenced: %s\nvmgenctl: when that is mended: vmgenctl fence lift %s\n",
-		unit, *why ? why : "no reason was given", unit);
+	text_print(stderr, "vmgenctl: %s is fenced: %s\n", unit,
+		   *why ? why : "no reason was given");
+	text_print(stderr, "vmgenctl: when that is mended: vmgenctl fence lift %s\n", unit);
 	return CTL_FENCED;
 }
 
 static void print(const char *unit, const char *reason, void *context)
 {
 	(void)context;
-	printf("%s: %s\n", unit, *reason ? reason : "no reason was given");
+	text_print(stdout, "%s: %s\n", unit, *reason ? reason : "no reason was given");
 }
 
 static enum ctl_exit list(const struct ctl *ctl)
@@ -111,9 +113,9 @@ enum ctl_exit ctl_fence(const struct ctl *ctl, int argc, char **argv)
 			continue;
 		if (!fence_unit(argv[1], unit))
 			return actions[i].run(ctl, unit, argv[argc - 1]);
-		fprintf(stderr, "vmgenctl: \"%s\" is not the name of a unit\n", argv[1]);
+		text_print(stderr, "vmgenctl: \"%s\" is not the name of a unit\n", argv[1]);
 		return CTL_USAGE;
 	}
-	fprintf(stderr, "vmgenctl: fence: set needs a unit and a reason, lift and check a unit\n");
+	text_print(stderr, "vmgenctl: fence: set needs a unit and a reason, lift and check a unit\n");
 	return CTL_USAGE;
 }

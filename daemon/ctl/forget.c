@@ -16,6 +16,7 @@
 #include "fence.h"
 #include "intent.h"
 #include "state.h"
+#include "text.h"
 
 static bool is_at_work(int fd)
 {
@@ -32,8 +33,8 @@ static void name_fence(const char *unit, const char *reason, void *context)
 {
 	(void)reason;
 	(void)context;
-	fprintf(stderr, "vmgenctl: %s stays fenced, in every copy (vmgenctl fence lift %s)\n", unit,
-		unit);
+	text_print(stderr, "vmgenctl: %s stays fenced, in every copy (vmgenctl fence lift %s)\n", unit,
+		   unit);
 }
 
 static enum ctl_exit forget(const struct ctl *ctl, int fd, const char *dropped)
@@ -41,7 +42,7 @@ static enum ctl_exit forget(const struct ctl *ctl, int fd, const char *dropped)
 	int r;
 
 	if (is_at_work(fd)) {
-		fprintf(stderr, "vmgenctl: a change is not handled yet: systemctl start vmgend && vmgenctl wait --settled, then forget\n");
+		text_print(stderr, "vmgenctl: a change is not handled yet: systemctl start vmgend && vmgenctl wait --settled, then forget\n");
 		return CTL_NOT_HANDLED;
 	}
 	/* In this order: without a record no intent is used. */
@@ -62,14 +63,14 @@ enum ctl_exit ctl_forget(const struct ctl *ctl, int argc, char **argv)
 	int fd;
 
 	if (getopt_long(argc, argv, "", table, NULL) != -1 || optind != argc) {
-		fprintf(stderr, "vmgenctl: forget takes no argument\n");
+		text_print(stderr, "vmgenctl: forget takes no argument\n");
 		return CTL_USAGE;
 	}
 	code = ctl_open_state(ctl, &fd);
 	if (code)
 		return code;
 	if (config_init(&config)) {
-		fprintf(stderr, "vmgenctl: out of memory\n");
+		text_print(stderr, "vmgenctl: out of memory\n");
 		code = CTL_FAILED;
 	} else {
 		/* A mistake in it must not leave the record in an image. */

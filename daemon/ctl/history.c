@@ -16,6 +16,7 @@
 #include "arguments.h"
 #include "ctl.h"
 #include "history.h"
+#include "text.h"
 
 /* The clock that was set in the run is the better one. */
 static void print_times(const struct record *run)
@@ -24,17 +25,17 @@ static void print_times(const struct record *run)
 	bool stepped = record_corrected(run, &corrected);
 	char date[32];
 
-	printf("%s  %s: generation %" PRIu64 " by %s, ", ctl_date(corrected, date),
-	       event_name(run->event), run->generation, run->source);
+	text_print(stdout, "%s  %s: generation %" PRIu64 " by %s, ", ctl_date(corrected, date),
+		   event_name(run->event), run->generation, run->source);
 	if (record_duration(run, &duration))
-		printf("answered in %.1f s\n", duration / 1e6);
+		text_print(stdout, "answered in %.1f s\n", duration / 1e6);
 	else if (run->finished_boottime_usec)
-		printf("answered in a later boot\n");
+		text_print(stdout, "answered in a later boot\n");
 	else
-		printf("answered; how long that took was not recorded\n");
+		text_print(stdout, "answered; how long that took was not recorded\n");
 	if (stepped)
-		printf("    the clock was set meanwhile; before that it said %s\n",
-		       ctl_date(run->detected_usec, date));
+		text_print(stdout, "    the clock was set meanwhile; before that it said %s\n",
+			   ctl_date(run->detected_usec, date));
 }
 
 static void print_words(const struct record *run)
@@ -42,17 +43,17 @@ static void print_words(const struct record *run)
 	size_t i;
 
 	print_times(run);
-	printf("    looked like: %s; the administrator said: %s\n", run->hint,
-	       *run->intent ? run->intent : "nothing");
+	text_print(stdout, "    looked like: %s; the administrator said: %s\n", run->hint,
+		   *run->intent ? run->intent : "nothing");
 	if (*run->intent_unused)
-		printf("    %s\n", run->intent_unused);
-	printf("    hooks: %zu, without success: %zu; random number generator %s\n", run->n_results,
-	       record_failures(run), !run->reseed_error ? "reseeded" :
-	       run->reseed_error == -ENODATA ? "not seeded yet" : "NOT reseeded");
+		text_print(stdout, "    %s\n", run->intent_unused);
+	text_print(stdout, "    hooks: %zu, without success: %zu; random number generator %s\n", run->n_results,
+		   record_failures(run), !run->reseed_error ? "reseeded" :
+		   run->reseed_error == -ENODATA ? "not seeded yet" : "NOT reseeded");
 	for (i = 0; i < run->n_results; i++)
 		if (!outcome_settled(run->results[i].outcome))
-			printf("    %s: %s\n", run->results[i].name,
-			       outcome_name(run->results[i].outcome));
+			text_print(stdout, "    %s: %s\n", run->results[i].name,
+				   outcome_name(run->results[i].outcome));
 }
 
 static void print(struct json_object *runs, bool json)
@@ -88,7 +89,7 @@ enum ctl_exit ctl_history(const struct ctl *ctl, int argc, char **argv)
 		json = true;
 	}
 	if (optind != argc) {
-		fprintf(stderr, "vmgenctl: history takes no argument \"%s\"\n", argv[optind]);
+		text_print(stderr, "vmgenctl: history takes no argument \"%s\"\n", argv[optind]);
 		return CTL_USAGE;
 	}
 	/* To look must not make the directory, nor wait for who changes it. */
@@ -99,7 +100,7 @@ enum ctl_exit ctl_history(const struct ctl *ctl, int argc, char **argv)
 	if (r == -ENOENT)
 		return CTL_OK;
 	if (r == -EBADMSG) {
-		fprintf(stderr, "vmgenctl: %s/history is damaged; move it away\n", ctl->state_dir);
+		text_print(stderr, "vmgenctl: %s/history is damaged; move it away\n", ctl->state_dir);
 		return CTL_FAILED;
 	}
 	if (r)

@@ -13,6 +13,7 @@
 #include "config.h"
 #include "intent.h"
 #include "state.h"
+#include "text.h"
 #include "trigger.h"
 
 /* vmgend died when it had used an intent, before that was gone. */
@@ -38,8 +39,8 @@ static enum ctl_exit set(const struct ctl *ctl, int fd, const char *word, const 
 
 	r = state_load(fd, &state, &reason);
 	if (r) {
-		fprintf(stderr, "vmgenctl: not said: vmgend has no good record (%s), and its next start, which makes one, would drop it: systemctl restart vmgend, then say it again\n",
-			reason);
+		text_print(stderr, "vmgenctl: not said: vmgend has no good record (%s), and its next start, which makes one, would drop it: systemctl restart vmgend, then say it again\n",
+			   reason);
 		return CTL_FAILED;
 	}
 	r = finish_removal(fd, &state, dropped);
@@ -62,9 +63,9 @@ static enum ctl_exit show(int fd, const char *dropped, bool print)
 	state_clear(&state);
 	r = intent_read(fd, dropped, word, &said, error);
 	if (r)
-		fprintf(stderr, "vmgenctl: %s\n", error);
+		text_print(stderr, "vmgenctl: %s\n", error);
 	if (said && !kept) {
-		fprintf(stderr, "vmgenctl: vmgend has no good record, and its next start, which makes one, drops this: systemctl restart vmgend, then say it again\n");
+		text_print(stderr, "vmgenctl: vmgend has no good record, and its next start, which makes one, drops this: systemctl restart vmgend, then say it again\n");
 		r = -EBADMSG;
 	}
 	if (print)
@@ -117,21 +118,21 @@ enum ctl_exit ctl_intent(const struct ctl *ctl, int argc, char **argv)
 	}
 	word = optind == argc - 1 ? argv[optind] : "";
 	if (!intent_valid(word) && strcmp(word, "clear") && strcmp(word, "show")) {
-		fprintf(stderr, "vmgenctl: intent takes one word\n");
+		text_print(stderr, "vmgenctl: intent takes one word\n");
 		return CTL_USAGE;
 	}
 	if ((now && strcmp(word, "clone")) || (timeout && !now)) {
-		fprintf(stderr, "vmgenctl: --now is for \"clone\", and --timeout for --now\n");
+		text_print(stderr, "vmgenctl: --now is for \"clone\", and --timeout for --now\n");
 		return CTL_USAGE;
 	}
 	if (now)
 		return trigger_run(ctl, &trigger);
 	if (config_init(&config)) {
-		fprintf(stderr, "vmgenctl: out of memory\n");
+		text_print(stderr, "vmgenctl: out of memory\n");
 		return CTL_FAILED;
 	}
 	if (config_read(&config, ctl->config, false, error))
-		fprintf(stderr, "vmgenctl: %s\n", error);
+		text_print(stderr, "vmgenctl: %s\n", error);
 	else
 		code = run(ctl, word, config.intent_file);
 	config_clear(&config);

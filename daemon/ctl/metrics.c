@@ -18,6 +18,7 @@
 #include "file.h"
 #include "json.h"
 #include "results.h"
+#include "text.h"
 #include "view.h"
 
 static void metric(FILE *out, const char *name, const char *type, const char *help)
@@ -34,8 +35,10 @@ static void gauge(FILE *out, const char *name, const char *help, double value)
 /* Of what firmware says of itself, only what needs no escape. */
 static void print_label(FILE *out, const char *text)
 {
-	for (; *text; text++)
-		fputc(*text < ' ' || *text > '~' || strchr("\"\\", *text) ? '?' : *text, out);
+	char *label = text_copy(TEXT_LABEL, text);
+
+	fputs(label ?: "?", out);
+	free(label);
 }
 
 static void print_device(FILE *out, const struct view *view)
@@ -74,15 +77,19 @@ static void print_hooks(FILE *out, struct json_object *hooks)
 	json_object_object_foreach(hooks, name, hook) {
 		if (json_get_text(hook, "outcome", &outcome))
 			outcome = "?";
-		fprintf(out, "vmgen_last_run_hook_success{hook=\"%s\",outcome=\"", name);
+		fputs("vmgen_last_run_hook_success{hook=\"", out);
+		print_label(out, name);
+		fputs("\",outcome=\"", out);
 		print_label(out, outcome);
 		fprintf(out, "\"} %d\n", result_good(hook));
 	}
 	metric(out, "last_run_hook_seconds", "gauge", "How long a hook of the last run took.");
 	json_object_object_foreach(hooks, timed, result)
-		if (!json_get_number(result, "duration_ms", &duration))
-			fprintf(out, "vmgen_last_run_hook_seconds{hook=\"%s\"} %.3f\n", timed,
-				duration / 1000.0);
+		if (!json_get_number(result, "duration_ms", &duration)) {
+			fputs("vmgen_last_run_hook_seconds{hook=\"", out);
+			print_label(out, timed);
+			fprintf(out, "\"} %.3f\n", duration / 1000.0);
+		}
 }
 
 static void print_last_run(FILE *out, const struct view *view)
@@ -96,8 +103,9 @@ static void print_last_run(FILE *out, const struct view *view)
 	(void)json_get_text(view->last, "event", &event);
 	metric(out, "last_run_detected_timestamp_seconds", "gauge",
 	       "When the change was detected that was handled last.");
-	fprintf(out, "vmgen_last_run_detected_timestamp_seconds{event=\"%s\"} %.3f\n", event,
-		detected / 1e6);
+	fputs("vmgen_last_run_detected_timestamp_seconds{event=\"", out);
+	print_label(out, event);
+	fprintf(out, "\"} %.3f\n", detected / 1e6);
 	if (!json_get_number(view->last, "duration_usec", &duration))
 		gauge(out, "last_run_seconds", "How long that took.", duration / 1e6);
 	gauge(out, "last_run_reseeded", "Whether the kernel's generator was reseeded then.",
@@ -170,7 +178,7 @@ static enum ctl_exit write_metrics(const struct view *view, const char *output)
 	if (out)
 		print_all(out, view);
 	if (!out || fclose(out)) {
-		fprintf(stderr, "vmgenctl: out of memory\n");
+		text_print(stderr, "vmgenctl: out of memory\n");
 		free(text);
 		return CTL_FAILED;
 	}
@@ -181,7 +189,7 @@ static enum ctl_exit write_metrics(const struct view *view, const char *output)
 	free(text);
 	if (!r)
 		return CTL_OK;
-	fprintf(stderr, "vmgenctl: cannot write %s: %s\n", output ?: "the metrics", file_strerror(r));
+	text_print(stderr, "vmgenctl: cannot write %s: %s\n", output ?: "the metrics", file_strerror(r));
 	return CTL_FAILED;
 }
 

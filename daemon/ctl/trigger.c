@@ -22,6 +22,7 @@
 #include "lock.h"
 #include "paths.h"
 #include "results.h"
+#include "text.h"
 #include "trigger.h"
 
 /* Between looks at status.json, which is replaced each time. */
@@ -42,20 +43,20 @@ static enum ctl_exit complain(int r)
 	switch (r) {
 	case -EACCES:
 	case -EPERM:
-		fprintf(stderr, "vmgenctl: only root may run hooks\n");
+		text_print(stderr, "vmgenctl: only root may run hooks\n");
 		return CTL_NO_RIGHTS;
 	case -ESRCH:
 	case -ENOENT:
-		fprintf(stderr, "vmgenctl: vmgend is not running: systemctl start vmgend\n");
+		text_print(stderr, "vmgenctl: vmgend is not running: systemctl start vmgend\n");
 		return CTL_NOT_RUNNING;
 	case -EAGAIN:
-		fprintf(stderr, "vmgenctl: vmgend did not take the request, because it was just starting, or the request was damaged; try again\n");
+		text_print(stderr, "vmgenctl: vmgend did not take the request, because it was just starting, or the request was damaged; try again\n");
 		return CTL_FAILED;
 	case -ETIMEDOUT:
-		fprintf(stderr, "vmgenctl: the time is over; hooks that are running go on, see vmgenctl status --json\n");
+		text_print(stderr, "vmgenctl: the time is over; hooks that are running go on, see vmgenctl status --json\n");
 		return CTL_TIMEOUT;
 	default:
-		fprintf(stderr, "vmgenctl: cannot ask vmgend: %s\n", file_strerror(r));
+		text_print(stderr, "vmgenctl: cannot ask vmgend: %s\n", file_strerror(r));
 		return CTL_FAILED;
 	}
 }
@@ -81,7 +82,7 @@ static int open_request(struct request *request)
 		return r;
 	r = lock_take(request->lock_fd, &holder);
 	if (r == -EWOULDBLOCK)
-		fprintf(stderr, "vmgenctl: process %d waits for a drill already\n", (int)holder);
+		text_print(stderr, "vmgenctl: process %d waits for a drill already\n", (int)holder);
 	if (!r) {
 		request->dir_fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 		r = request->dir_fd < 0 ? -errno : 0;
@@ -144,7 +145,7 @@ static int judge_drill(struct request *request, struct json_object *status)
 		return 0;
 	if (!over && !(ours && !strcmp(phase, "running")) && !request->told_waiting) {
 		request->told_waiting = true;
-		fprintf(stderr, "vmgenctl: waiting for hooks that are running\n");
+		text_print(stderr, "vmgenctl: waiting for hooks that are running\n");
 	}
 	return ours ? -EINPROGRESS : -ENOENT;
 }
@@ -250,7 +251,7 @@ enum ctl_exit ctl_trigger(const struct ctl *ctl, int argc, char **argv)
 	if (!arguments_end(argc, argv, "trigger"))
 		return CTL_USAGE;
 	if (trigger.real && trigger.rerun) {
-		fprintf(stderr, "vmgenctl: --real runs all hooks, --failed those that failed: use one\n");
+		text_print(stderr, "vmgenctl: --real runs all hooks, --failed those that failed: use one\n");
 		return CTL_USAGE;
 	}
 	return trigger_run(ctl, &trigger);

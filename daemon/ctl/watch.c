@@ -16,6 +16,7 @@
 
 #include "arguments.h"
 #include "json.h"
+#include "text.h"
 #include "view.h"
 
 /* A daemon that dies does not say so, and its directory may come later. */
@@ -58,7 +59,7 @@ static void tell(struct watch *watch, const char *what, struct json_object *json
 	}
 	json_object_put(json);
 	strftime(text, sizeof(text), "%F %T", localtime_r(&now.tv_sec, &tm));
-	watch->failed |= printf("%s  %s\n", text, words) < 0 || fflush(stdout);
+	watch->failed |= text_print(stdout, "%s  %s\n", text, words) < 0 || fflush(stdout);
 }
 
 static void tell_generation(struct watch *watch, const struct vmgen_event *event)
@@ -209,11 +210,11 @@ enum ctl_exit ctl_watch(const struct ctl *ctl, int argc, char **argv)
 		return CTL_USAGE;
 	r = vmgen_open(ctl->device, VMGEN_VMGENID, &watch.device);
 	if (r)
-		fprintf(stderr, "vmgenctl: only vmgend is watched: %s\n",
-			guest_explain(guest_diagnose(r, ctl->device, GUEST_SYSFS)));
+		text_print(stderr, "vmgenctl: only vmgend is watched: %s\n",
+			   guest_explain(guest_diagnose(r, ctl->device, GUEST_SYSFS)));
 	watch.notify_fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
 	if (watch.notify_fd < 0) {
-		fprintf(stderr, "vmgenctl: cannot watch: %s\n", strerror(errno));
+		text_print(stderr, "vmgenctl: cannot watch: %s\n", strerror(errno));
 		vmgen_close(watch.device);
 		return CTL_FAILED;
 	}

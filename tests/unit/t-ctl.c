@@ -338,7 +338,7 @@ static void test_metrics(void)
 	ok(says("vmgen_verdict 8\n") && says("vmgen_generation 5\n") && says("vmgen_changes_total 4\n"), "numbers");
 	ok(says("vmgend_build_info{version=\"1.2~x\"} 1\n"), "the version of vmgend");
 	ok(!undeclared(), "all have help and type");
-	ok(says("vmgen_device{state=\"ready\",hid=\"QEMU?VGID\"} 1\n"), "no label is broken");
+	ok(says("vmgen_device{state=\"ready\",hid=\"QEMU\\\"VGID\"} 1\n"), "no label is broken");
 	ok(says("vmgen_last_run_seconds 2.5\n") && says("vmgen_last_run_failures 1\n") &&
 	   says("vmgen_last_run_hook_success{hook=\"80-bad\",outcome=\"failed\"} 0\n") &&
 	   says("vmgen_last_run_hook_success{hook=\"10-on\",outcome=\"succeeded\"} 1\n") &&
