@@ -129,6 +129,9 @@ def check_removal(g, t):
     t.equal(g.run("systemctl is-active vmgend || true").strip(), "inactive", "removal stops vmgend")
     t.equal(g.execute(f"test -e {CONFFILE} && test -e /var/lib/vmgen/state.json")[0], 0,
             "settings and record stay")
+    t.equal(g.execute("run-parts /etc/cloud/clean.d"), (0, ""),
+            "with which cloud-init can still make an image")
+    t.equal(g.execute("test -e /var/lib/vmgen/state.json")[0], 1, "that has no record")
     t.equal(g.execute("modinfo vmgenc")[0], 1, "the module does not")
     t.equal(g.run(NAMED), before, "nor does anything name the provider any more")
 

@@ -1,0 +1,51 @@
+#!/bin/sh
+# SPDX-License-Identifier: BSD-2-Clause
+# Copyright (C) the vmgen authors
+#
+# What "cloud-init clean" runs, with vmgend there and after it was removed: its
+# script is a setting, and stays behind until a purge.
+#
+# Functions are called through ok, and scripts are for another shell:
+# shellcheck disable=SC2317,SC2016
+
+cd "$(dirname "$0")/.." || exit 1
+. tests/tap.sh
+
+script=$(realpath "${O:-build}")/80-vmgen
+program=$(sed -n 's/.*exec \([^ ]*\) .*/\1/p' "$script")
+work=$(mktemp -d) || exit 1
+trap 'rm -rf "$work"' EXIT
+
+# machine SCRIPT: with a record of its own, and $program a file that is not there.
+machine() {
+	script=$script program=$program work=$work unshare --mount sh -ec '
+		mount -t tmpfs tmpfs "$work"
+		mount -t tmpfs tmpfs /var/lib
+		mount -t tmpfs tmpfs "${program%/*}"
+		mkdir /var/lib/vmgen
+		echo record >/var/lib/vmgen/state.json
+		echo seed >/var/lib/vmgen/seed
+		'"$1" 2>&1
+}
+
+removed() {
+	machine 'sh "$script"
+		[ "$(ls /var/lib/vmgen)" = seed ]
+		rm -r /var/lib/vmgen
+		sh "$script"'
+}
+
+# forgets STATUS
+forgets() {
+	machine "printf '#!/bin/sh\necho \"\$*\" >$work/asked\nexit $1\n' >\$program
+		"'chmod +x $program
+		r=0
+		sh "$script" || r=$?
+		[ $r = '"$1"' ] && [ "$(cat $work/asked)" = forget ]
+		[ -e /var/lib/vmgen/state.json ]'
+}
+
+ok 'cloud-init clean works after vmgend was removed, and no copy gets the record' removed
+ok 'with vmgend there, vmgenctl forget does it' forgets 0
+ok 'and says whether it could' forgets 7
+tap_done
