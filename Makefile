@@ -206,7 +206,7 @@ man_links    := $(patsubst %,libvmgen/vmgen_%.3,$(also_open) $(also_changed) $(a
 soname     := libvmgen.so.$(SOVERSION)
 so         := $(soname).0.0
 
-all: $(O)/vmgend $(O)/vmgenctl $(O)/clock $(O)/libvmgen.a $(O)/$(so) $(O)/vmgen.so $(O)/libvmgen.pc \
+all: $(O)/vmgend $(O)/vmgenctl $(O)/clock $(O)/client $(O)/libvmgen.a $(O)/$(so) $(O)/vmgen.so $(O)/libvmgen.pc \
      $(O)/vmgend.service $(O)/vmgen.conf $(O)/dkms.conf $(O)/80-vmgen $(man:%=$(O)/%) $(man_links:%=$(O)/%)
 
 , := ,
@@ -235,6 +235,8 @@ $(1)/vmgenctl: $(1)/daemon/ctl/main.o $(1)/ctl.a $(1)/daemon.a $(1)/libvmgen.a
 $(1)/vmgend $(1)/vmgenctl:
 	$$(call link,$(2))
 $(1)/clock: $(1)/daemon/hooks/clock.o
+$(1)/client: $(patsubst %,$(1)/daemon/hooks/%.o,client process unit)
+$(1)/clock $(1)/client:
 	$$(call link,$(2))
 $(guest:%=$(1)/%) $(examples:%=$(1)/%): %: %.o $(1)/libvmgen.a
 	$$(call link,$(2))
@@ -473,6 +475,7 @@ bench: all $(bench_kernels:%=module-%) $(addprefix $(O)/tests/vm/,init draw stam
 files := 755:$(O)/vmgend:$(SBINDIR) \
 	 755:$(O)/vmgenctl:$(BINDIR) \
 	 755:$(O)/clock:$(LIBEXECDIR) \
+	 755:$(O)/client:$(LIBEXECDIR) \
 	 644:$(O)/libvmgen.a:$(LIBDIR) \
 	 755:$(O)/$(so):$(LIBDIR) \
 	 644:$(O)/vmgen.so:$(PROVIDERDIR) \

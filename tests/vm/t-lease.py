@@ -16,8 +16,10 @@ from scenario import new_guid, say
 
 PACKAGES = ("dnsmasq-base", "iproute2", "network-manager", "ifupdown", "isc-dhcp-client",
             "dhcpcd-base")
-# {its interface: its hook}; the networks are 10.7.N.0/24 in this order.
-CLIENTS = {"nwd": "40-networkd", "nm": "40-NetworkManager", "dh": "40-dhclient", "dc": "40-dhcpcd"}
+# {its interface: its hook}; the networks are 10.7.N.0/24 in this order. The latter two are of units,
+# one of which is gone when its process is, and the other of which has mounts of its own.
+CLIENTS = {"nwd": "40-networkd", "nm": "40-NetworkManager", "dh": "40-dhclient", "dc": "40-dhcpcd",
+           "udh": "40-dhclient", "udc": "40-dhcpcd"}
 LOG = "/var/log/leases"
 SERVER = """ip netns exec server dnsmasq --conf-file=/dev/null --port=0 --user=root --no-ping \
 --bind-dynamic --dhcp-authoritative --log-dhcp --log-facility={log} --dhcp-option=3 \
@@ -29,7 +31,10 @@ FILES = {
     "etc/vmgen/vmgend.conf": "[vmgend]\nhook-timeout = 300\n",
     "etc/NetworkManager/conf.d/test.conf": "[main]\nno-auto-default=*\n",
 }
-START = ("systemctl start systemd-networkd; ifup dh; dhcpcd -4 dc; nmcli device set nm managed yes; "
+START = ("systemctl start systemd-networkd; ifup dh; dhcpcd -4 dc; "
+         "systemd-run --collect --unit=of-udh dhclient -d -pf /run/udh.pid -lf /var/tmp/udh udh; "
+         "systemd-run --unit=of-udc --property=Type=forking --property=PIDFile=/run/dhcpcd/udc-4.pid "
+         "--property=ProtectSystem=yes dhcpcd -4 udc; nmcli device set nm managed yes; "
          "nmcli connection add type ethernet ifname nm con-name nm ipv6.method disabled; "
          "nmcli connection up nm")
 
@@ -122,9 +127,26 @@ def check_loss(c, t):
         t.ok(f"10.7.{i}.5" in address(c, name), f"{hook}: a lease that is lost gives way to another")
 
 
+def check_by_hand(c, t):
+    """Nothing tells how it was started."""
+    c.run("kill $(cat /run/second.pid); systemctl kill --signal=KILL of-udh; dhclient -x udh")
+    serve(c, "third", 70)
+    c.run("dhclient udh", timeout=300)
+    released = c.run(f"grep -c DHCPRELEASE {LOG} || true")
+    status, output = c.execute("VMGEN_EVENT=changed /usr/lib/vmgen/hooks.d/40-dhclient", timeout=300)
+    remedy = re.search("(dhclient -x; dhclient) INTERFACE", output)
+    if t.ok(status == 1 and remedy, "a dhclient that was started by hand is a failure") or \
+            t.note(output):
+        before = count(c)["udh"]
+        c.run(f"{remedy.group(1)} udh", timeout=300)
+        t.ok(count(c)["udh"] > before, "whose message names how to have it ask")
+    t.equal(c.run(f"grep -c DHCPRELEASE {LOG} || true"), released, "nor is that lease given back")
+    c.run("dhclient -x udh")
+
+
 def check_failure(c, t):
     """Nobody answers."""
-    c.run("kill $(cat /run/second.pid); nmcli connection modify nm ipv4.dhcp-timeout 3")
+    c.run("kill $(cat /run/third.pid); nmcli connection modify nm ipv4.dhcp-timeout 3")
     status, output = c.execute("VMGEN_EVENT=changed /usr/lib/vmgen/hooks.d/40-NetworkManager",
                                timeout=300)
     t.ok(status == 1 and "activation failed" in output,
@@ -143,6 +165,7 @@ def scenario(kernel, t):
         check_renewal(c, before, addresses, t)
         check_drill(c, t)
         check_loss(c, t)
+        check_by_hand(c, t)
         check_failure(c, t)
 
 
