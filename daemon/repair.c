@@ -80,6 +80,7 @@ static void save(struct repair *repair, int fd)
 	};
 
 	repair->recorded = !r;
+	repair->record_error = r;
 	if (r)
 		log_event(LOG_ERR, &fields,
 			  "cannot record in %s, so after a restart this is done again: %s",

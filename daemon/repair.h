@@ -24,6 +24,8 @@ struct repair {
 	struct state state;
 	/* The state could be written. */
 	bool recorded;
+	/* If not: why, -errno; 0: it was not tried. */
+	int record_error;
 	/* Runs the guards; NULL, or one that is gone: the run below does. */
 	struct guardian *guardian;
 	/* What the run below waits for: the guards that the guardian has. */

@@ -65,6 +65,7 @@ void report_activity(const struct repair *repair, const char *activity)
 		.handled = seen->has_id && !*state->run.id_hash && !repair->waiter &&
 			   (seen->made_up || !strcmp(state->handled, seen->id_hash)),
 		.recorded = repair->recorded,
+		.record_error = repair->record_error,
 		.run = &state->run,
 		.last = &state->last,
 		.drill = repair->drill,

@@ -366,6 +366,7 @@ static void collect(struct run *run)
 		else if (report.record_error)
 			log_error("%s: its end cannot be recorded in %s (it would run again after a restart): %s",
 				  report.result.name, run->config->state_dir,
+				  report.record_error == -ESTALE ? "neither was that the run began" :
 				  file_strerror(report.record_error));
 		if (!report.called_off)
 			set_result(run, &report.result);

@@ -50,6 +50,8 @@ static int fill(struct json_object *json, const struct status *status)
 	    json_add(json, "generation", json_object_new_uint64(status->generation)) ||
 	    json_add(json, "handled", json_object_new_boolean(status->handled)) ||
 	    json_add(json, "recorded", json_object_new_boolean(status->recorded)) ||
+	    (!status->recorded &&
+	     json_add(json, "record_errno", json_object_new_int(-status->record_error))) ||
 	    record_add_json(status->run, RECORD_PUBLIC, json, "run") ||
 	    record_add_json(status->last, RECORD_PUBLIC, json, "last") ||
 	    (status->drill && drill_add_json(status->drill, json, "drill")))

@@ -23,8 +23,9 @@ struct status {
 	uint64_t generation;
 	/* The present ID was handled. */
 	bool handled;
-	/* What was done is on disk. */
+	/* What was done is on disk; if not: why, -errno; 0: it was not tried. */
 	bool recorded;
+	int record_error;
 	/* May be empty. */
 	const struct record *run, *last;
 	/* May be NULL. */

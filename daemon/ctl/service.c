@@ -46,8 +46,9 @@ static void check_vmgend(const struct view *view, struct findings *findings)
 	}
 	if (!view->recorded)
 		finding_add(findings, "vmgend", FINDING_PROBLEM,
-			    "make room in /var/lib/vmgen, and make it writable",
-			    "vmgend cannot record what it did, so it is done again after a restart");
+			    "put that right, then: vmgenctl trigger --real",
+			    "vmgend cannot record what it did, so it is done again after a restart: %s",
+			    view_record_error(view));
 	else if (!view->handled && view->guest == GUEST_READY && view_has_id(view))
 		finding_add(findings, "vmgend", FINDING_WARNING, "vmgenctl wait --settled",
 			    "vmgend is running; the last change is not handled yet");

@@ -57,6 +57,8 @@ static void print_words(const struct view *view, enum ctl_exit verdict)
 	text_print(stdout, "vmgend:      %srunning\n", view->running ? "" : "not ");
 	if ((view->guest == GUEST_READY || view->fallback) && view->vmgend)
 		text_print(stdout, "handled:     %s\n", view->handled ? "yes" : "no");
+	if (view->running && !view->recorded)
+		text_print(stdout, "recorded:    no: %s\n", view_record_error(view));
 	if (view->last && !json_get_text(view->last, "event", &event))
 		text_print(stdout, "last run:    %s; hooks without success: %" PRIu64 "; random number generator %s\n",
 			   event, view->n_failures, view_reseed_failed(view) ? "NOT reseeded" :

@@ -123,6 +123,15 @@ bool view_reseed_failed(const struct view *view)
 	return view->reseed_errno && view->reseed_errno != ENODATA;
 }
 
+const char *view_record_error(const struct view *view)
+{
+	uint64_t error;
+
+	if (json_get_number(view->vmgend, "record_errno", &error) || !error || error > 4095)
+		return "journalctl -u vmgend tells why";
+	return file_strerror(-(int)error);
+}
+
 bool view_has_id(const struct view *view)
 {
 	return view->info.flags & VMGEN_INFO_ID_VALID;

@@ -38,6 +38,9 @@ const char *view_device(const struct view *view);
 
 bool view_has_id(const struct view *view);
 
+/* Returns why vmgend cannot record what it did, if it cannot, and the remedy. */
+const char *view_record_error(const struct view *view);
+
 /* Did the reseed of the last run fail? */
 bool view_reseed_failed(const struct view *view);
 

@@ -222,8 +222,11 @@ static void test_check_vmgend(void)
 	expect("check", CTL_OK, "warning  source    no page");
 	write_status(",\"handled\":false,\"recorded\":true");
 	expect("check", CTL_NOT_HANDLED, "not handled yet");
+	write_status(",\"handled\":true,\"recorded\":false,\"record_errno\":28");
+	expect("check", CTL_DEGRADED, "cannot record what it did, so it is done again after a restart: No space left on device (df -h");
+	expect("status", CTL_DEGRADED, "recorded:    no: No space left on device (df -h");
 	write_status(",\"handled\":true,\"recorded\":false");
-	expect("check", CTL_DEGRADED, "cannot record");
+	expect("check", CTL_DEGRADED, "cannot record what it did, so it is done again after a restart: journalctl");
 	scratch_mkdir("state", 0700);
 	scratch_mkdir("state/fence", 0700);
 	scratch_write("state/fence/samba.service", "its USNs went back\n", 0600);

@@ -32,7 +32,7 @@ static void test_status(void)
 	};
 	struct status status = {
 		.activity = "running", .device = "/dev/vmgenid", .generation = 5,
-		.run = &run, .last = &none,
+		.run = &run, .last = &none, .record_error = -ENOSPC,
 	};
 	struct json_object *json, *value;
 	struct hook_result failed = {
@@ -49,6 +49,8 @@ static void test_status(void)
 	json = json_tokener_parse(scratch_read("status.json"));
 	ok(json, "it is JSON");
 	ok(json_object_object_get_ex(json, "pid", &value) && json_object_get_int(value) == getpid(), "pid");
+	ok(json_object_object_get_ex(json, "record_errno", &value) && json_object_get_int(value) == ENOSPC,
+	   "why nothing is recorded");
 	ok(json_object_object_get_ex(json, "handled", &value) && !json_object_get_boolean(value), "handled");
 	ok(!json_object_object_get_ex(json, "last", &value), "no last run");
 	ok(json_object_object_get_ex(json, "run", &value) &&
