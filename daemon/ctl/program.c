@@ -94,18 +94,26 @@ static enum program search(struct programs *programs, int fd, int64_t deadline_n
 	return found;
 }
 
-static enum program look_into(struct programs *programs, int fd, int64_t deadline_ns)
+/* path_fd: O_PATH, so that each file is opened once only. */
+static enum program look_into(struct programs *programs, int path_fd, int64_t deadline_ns)
 {
-	enum program found;
+	enum program found = PROGRAM_UNKNOWN;
+	char path[64];
 	struct stat st;
 	size_t i;
+	int fd;
 
-	if (fstat(fd, &st) || !S_ISREG(st.st_mode))
+	if (fstat(path_fd, &st) || !S_ISREG(st.st_mode))
 		return PROGRAM_UNKNOWN;
 	for (i = 0; i < programs->n_files; i++)
 		if (programs->files[i].dev == st.st_dev && programs->files[i].ino == st.st_ino)
 			return programs->files[i].found;
-	found = search(programs, fd, deadline_ns);
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", path_fd);
+	fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	if (fd >= 0) {
+		found = search(programs, fd, deadline_ns);
+		close(fd);
+	}
 	if (programs->n_files < PROGRAM_MAX_FILES) {
 		programs->files[programs->n_files].dev = st.st_dev;
 		programs->files[programs->n_files].ino = st.st_ino;
@@ -117,21 +125,14 @@ static enum program look_into(struct programs *programs, int fd, int64_t deadlin
 enum program program_look(struct programs *programs, const struct mounts *own, int proc_fd,
 			  int64_t deadline_ns)
 {
-	int path_fd = openat(proc_fd, "exe", O_PATH | O_CLOEXEC), fd;
-	enum program found = PROGRAM_STRANGE;
-	char path[64];
+	int fd = openat(proc_fd, "exe", O_PATH | O_CLOEXEC);
+	enum program found;
 
-	if (path_fd < 0)
+	if (fd < 0)
 		/* It has ended, or has none. */
 		return errno == ENOENT || errno == ESRCH ? PROGRAM_WITHOUT : PROGRAM_UNKNOWN;
-	if (!mounts_trusted(own, proc_fd, path_fd))
-		goto out;
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", path_fd);
-	fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-	found = fd < 0 ? PROGRAM_UNKNOWN : look_into(programs, fd, deadline_ns);
-	if (fd >= 0)
-		close(fd);
-out:
-	close(path_fd);
+	found = mounts_trusted(own, proc_fd, fd) ? look_into(programs, fd, deadline_ns) :
+		PROGRAM_STRANGE;
+	close(fd);
 	return found;
 }
