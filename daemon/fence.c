@@ -2,24 +2,35 @@
 /*
  * Copyright (C) the vmgen authors
  *
- * Fences: a file for each unit, which holds the reason. That it is there is
- * what counts: whatever it holds, the unit is fenced.
+ * Fences: a file for each unit, with the reason in its first line and the
+ * generation in the second. That it is there is what counts: whatever it holds,
+ * the unit is fenced.
  */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "fence.h"
 #include "file.h"
+#include "lock.h"
 #include "paths.h"
 
 #define LETTERS		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 #define UNIT_CHARACTERS	LETTERS "0123456789:_.\\@-"
+
+enum {
+	FILE_LIMIT = 1024,
+	/* As often as a newer fence may come between two looks. */
+	TRIES = 10,
+};
 
 /* Those that can be started. */
 static const char *const suffixes[] = {
@@ -43,101 +54,308 @@ int fence_unit(const char *name, char ret_unit[NAME_MAX + 1])
 	const char *suffix = has_suffix(name) ? "" : ".service";
 
 	if (!*name || *name == '.' || name[strspn(name, UNIT_CHARACTERS)] ||
-	    /* file_replace() needs some more. */
+	    /* Its drop-ins lie in a directory of this name and ".d". */
 	    strlen(name) + strlen(suffix) > NAME_MAX - 8)
 		return -EINVAL;
 	snprintf(ret_unit, NAME_MAX + 1, "%s%s", name, suffix);
 	return 0;
 }
 
-static bool reason_is_valid(const char *reason)
+/* The bytes of the character that text begins with; 0: it cannot be printed. */
+static size_t character(const unsigned char *text)
+{
+	size_t n = *text < 0x80 ? 1 : *text >= 0xf0 ? 4 : *text >= 0xe0 ? 3 : 2, i;
+	unsigned long code = n == 1 ? *text : *text & (0x7f >> n);
+
+	for (i = 1; i < n; i++) {
+		if ((text[i] & 0xc0) != 0x80)
+			return 0;
+		code = code << 6 | (text[i] & 0x3f);
+	}
+	/* Control characters; then what is longer than it need be, or no character. */
+	if (code < ' ' || (code >= 0x7f && code < 0xa0) || (n > 1 && *text < 0xc2) || *text > 0xf4 ||
+	    (n == 3 && code < 0x800) || (n == 4 && (code < 0x10000 || code > 0x10ffff)) ||
+	    (code >= 0xd800 && code < 0xe000) || (code >= 0x2028 && code <= 0x202e) ||
+	    (code >= 0x2066 && code <= 0x2069))
+		return 0;
+	return n;
+}
+
+void fence_clean_reason(const char *reason, char ret_reason[FENCE_REASON_SIZE])
 {
 	const unsigned char *p = (const unsigned char *)reason;
+	size_t used = 0, n;
 
-	for (; *p; p++)
-		if (*p < ' ' || *p == 0x7f)
-			return false;
-	return *reason && p - (const unsigned char *)reason < FENCE_REASON_SIZE - 1;
+	for (; *p; p += n ? n : 1) {
+		n = character(p);
+		if (used + (n ? n : 1) >= FENCE_REASON_SIZE)
+			break;
+		if (n)
+			memcpy(ret_reason + used, p, n);
+		else
+			ret_reason[used] = *p == '\n' || *p == '\t' ? ' ' : '?';
+		used += n ? n : 1;
+	}
+	ret_reason[used] = '\0';
 }
 
-static int open_fences(int state_fd)
+/* One that others may write is no place for what nobody else may take away. */
+static int open_own(int dir_fd, const char *name, int flags, int *ret_fd)
 {
-	int fd = openat(state_fd, NAME_FENCE, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-
-	return fd < 0 ? -errno : fd;
-}
-
-int fence_set(int state_fd, const char *unit, const char *reason)
-{
-	char line[FENCE_REASON_SIZE + 1];
-	int fd, r;
-
-	if (!reason_is_valid(reason))
-		return -EINVAL;
-	if (mkdirat(state_fd, NAME_FENCE, 0700) && errno != EEXIST)
-		return -errno;
-	/* Also if an earlier one made it, and the power went. */
-	if (fsync(state_fd))
-		return -errno;
-	fd = open_fences(state_fd);
-	if (fd < 0)
-		return fd;
-	snprintf(line, sizeof(line), "%s\n", reason);
-	r = file_replace(fd, unit, line, 0600, FILE_DURABLE);
-	close(fd);
-	return r;
-}
-
-int fence_lift(int state_fd, const char *unit)
-{
-	int fd = open_fences(state_fd), r = 0;
+	int fd = openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | flags), r = 0;
+	struct stat st;
 
 	if (fd < 0)
-		return fd;
-	if (unlinkat(fd, unit, 0) || fsync(fd))
+		return -errno;
+	if (fstat(fd, &st))
 		r = -errno;
-	close(fd);
+	else if (st.st_uid != geteuid())
+		r = -EPERM;
+	else if ((st.st_mode & 077) && fchmod(fd, 0700))
+		r = -errno;
+	if (r)
+		close(fd);
+	else
+		*ret_fd = fd;
 	return r;
 }
 
-static int read_reason(int fd, const char *unit, char *ret_reason)
+int fence_open(const char *state_dir, bool create, int *ret_fd)
 {
-	char *text;
-	int r = file_read(fd, unit, FENCE_REASON_SIZE, &text, NULL);
+	int state_fd, r;
 
-	ret_reason[0] = '\0';
+	if (create && mkdir(state_dir, 0700) && errno != EEXIST)
+		return -errno;
+	r = open_own(AT_FDCWD, state_dir, 0, &state_fd);
+	if (r)
+		return r;
+	if (create && mkdirat(state_fd, NAME_FENCE, 0700) && errno != EEXIST)
+		r = -errno;
+	if (!r)
+		r = open_own(state_fd, NAME_FENCE, O_NOFOLLOW, ret_fd);
+	close(state_fd);
+	return r;
+}
+
+int fence_lock(int fd)
+{
+	return lock_take_within(fd, FENCE_LOCK_MS);
+}
+
+void fence_unlock(int fd)
+{
+	(void)flock(fd, LOCK_UN);
+}
+
+/* The directories above as well: one that made them may have died before it could. */
+int fence_sync(int fd)
+{
+	int at = fd, up, r = 0, i;
+
+	for (i = 0; i < 3 && !r; i++) {
+		if (fsync(at))
+			r = -errno;
+		up = r || i == 2 ? -1 : openat(at, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		if (!r && i < 2 && up < 0)
+			r = -errno;
+		if (at != fd)
+			close(at);
+		at = up;
+	}
+	return r;
+}
+
+static bool is_of_this_boot(const struct fence *fence)
+{
+	char boot_id[BOOT_ID_SIZE];
+
+	return !state_boot_id(boot_id) && !strcmp(fence->boot_id, boot_id);
+}
+
+static const char *damage_of(int error)
+{
+	switch (error) {
+	case -EFBIG:
+		return "is too large";
+	case -ELOOP:
+		return "is a symbolic link";
+	case -EINVAL:
+		return "is not a regular file";
+	default:
+		return "cannot be read";
+	}
+}
+
+int fence_read(int fd, const char *unit, struct fence *ret_fence)
+{
+	struct fence fence = { .damage = NULL };
+	char *text, *second;
+	struct stat st;
+	int r = file_read(fd, unit, FILE_LIMIT, &text, &st);
+
 	if (r == -ENOENT || r == -ENOMEM || r == -EMFILE || r == -ENFILE)
 		return r;
 	/* Of whatever else has this name it can be said that it is there. */
 	if (r)
-		return 0;
-	text[strcspn(text, "\n")] = '\0';
-	if (reason_is_valid(text))
-		strcpy(ret_reason, text);
-	free(text);
+		fence.damage = damage_of(r);
+	else if (st.st_uid != geteuid())
+		fence.damage = "belongs to another user";
+	else if (!*text || strlen(text) != (size_t)st.st_size || text[st.st_size - 1] != '\n')
+		fence.damage = "is cut short";
+	if (!fence.damage) {
+		second = strchr(text, '\n');
+		*second++ = '\0';
+		fence_clean_reason(text, fence.reason);
+		if (sscanf(second, "generation %" SCNu64 " boot %36[0-9a-f-]", &fence.generation,
+			   fence.boot_id) != 2)
+			fence.boot_id[0] = '\0';
+	}
+	if (!r)
+		free(text);
+	*ret_fence = fence;
 	return 0;
 }
 
-static int open_state(const char *state_dir)
+static bool is_newer(const struct fence *fence, const struct fence_author *author)
 {
-	int state_fd = open(state_dir, O_PATH | O_DIRECTORY | O_CLOEXEC), fd;
-
-	if (state_fd < 0)
-		return -errno;
-	fd = open_fences(state_fd);
-	close(state_fd);
-	return fd;
+	return is_of_this_boot(fence) &&
+	       (!author->has_generation || fence->generation > author->generation);
 }
 
-int fence_read(const char *state_dir, const char *unit, char ret_reason[FENCE_REASON_SIZE])
+/* What shall be there; an administrator's is as new as the one that it replaces. */
+static void compose(const char *reason, const struct fence_author *author,
+		    const struct fence *old, struct fence *ret_fence)
 {
-	int fd = open_state(state_dir), r;
+	*ret_fence = (struct fence){ .generation = author->generation };
+	fence_clean_reason(reason, ret_fence->reason);
+	if (old && is_newer(old, author)) {
+		ret_fence->generation = old->generation;
+		strcpy(ret_fence->boot_id, old->boot_id);
+	} else if (author->has_generation && state_boot_id(ret_fence->boot_id)) {
+		ret_fence->boot_id[0] = '\0';
+	}
+}
 
-	if (fd < 0)
-		return fd;
-	r = read_reason(fd, unit, ret_reason);
-	close(fd);
+/* One for each process, so that nobody waits for another one's disk. */
+static void temporary_name(pid_t pid, char ret_name[32])
+{
+	snprintf(ret_name, 32, ".new.%d", (int)pid);
+}
+
+static int is_temporary(const struct dirent *entry)
+{
+	return !strncmp(entry->d_name, ".new.", strlen(".new."));
+}
+
+/* Those that were killed have left theirs. */
+static void sweep(int fd)
+{
+	struct dirent **entries;
+	int i, n = scandirat(fd, ".", &entries, is_temporary, NULL), pid;
+
+	for (i = 0; i < n; i++) {
+		pid = atoi(entries[i]->d_name + strlen(".new."));
+		if (pid <= 0 || (kill(pid, 0) && errno == ESRCH))
+			(void)unlinkat(fd, entries[i]->d_name, 0);
+		free(entries[i]);
+	}
+	if (n >= 0)
+		free(entries);
+}
+
+static int write_fence(int file_fd, const struct fence *fence)
+{
+	char text[FILE_LIMIT];
+	int n, r = 0;
+
+	n = *fence->boot_id ?
+		snprintf(text, sizeof(text), "%s\ngeneration %" PRIu64 " boot %s\n", fence->reason,
+			 fence->generation, fence->boot_id) :
+		snprintf(text, sizeof(text), "%s\n", fence->reason);
+	/* What there is room for is a fence as well, with its reason if that is whole. */
+	if (write(file_fd, text, n) != n)
+		r = errno ? -errno : -ENOSPC;
+	if (fsync(file_fd) && !r)
+		r = -errno;
 	return r;
+}
+
+/* Returns -EAGAIN: a newer fence has come, whose generation must be kept. */
+static int put(int fd, const char *name, const char *unit, const struct fence_author *author,
+	       const struct fence *fence, enum fence_result *ret_result)
+{
+	enum fence_result result = FENCE_SET;
+	struct fence old;
+
+	if (!fence_read(fd, unit, &old)) {
+		result = FENCE_REPLACED;
+		if (author->is_hook && is_newer(&old, author)) {
+			*ret_result = FENCE_NEWER;
+			return 0;
+		}
+		if (is_of_this_boot(&old) &&
+		    (!*fence->boot_id || old.generation > fence->generation))
+			return -EAGAIN;
+	}
+	if (renameat(fd, name, fd, unit))
+		return -errno;
+	*ret_result = result;
+	return 0;
+}
+
+static int try_set(int fd, const char *unit, const char *reason,
+		   const struct fence_author *author, enum fence_result *ret_result)
+{
+	struct fence fence, old;
+	int file_fd, r, lost, locked;
+	char name[32];
+
+	temporary_name(getpid(), name);
+	compose(reason, author, fence_read(fd, unit, &old) ? NULL : &old, &fence);
+	(void)unlinkat(fd, name, 0);
+	file_fd = openat(fd, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (file_fd < 0)
+		return -errno;
+	errno = 0;
+	lost = write_fence(file_fd, &fence);
+	close(file_fd);
+	locked = !fence_lock(fd);
+	r = put(fd, name, unit, author, &fence, ret_result);
+	sweep(fd);
+	if (locked)
+		fence_unlock(fd);
+	if (r || *ret_result == FENCE_NEWER)
+		(void)unlinkat(fd, name, 0);
+	return r ? r : lost;
+}
+
+int fence_set(int fd, const char *unit, const char *reason, const struct fence_author *author,
+	      enum fence_result *ret_result)
+{
+	enum fence_result result = FENCE_SET;
+	int r, synced, tries = 0;
+
+	do
+		r = try_set(fd, unit, reason, author, &result);
+	while (r == -EAGAIN && ++tries < TRIES);
+	synced = fence_sync(fd);
+	if (!r)
+		r = synced;
+	if (!r)
+		*ret_result = result;
+	return r;
+}
+
+int fence_lift(int fd, const char *unit, const struct fence_author *author)
+{
+	struct fence fence;
+	int r = fence_read(fd, unit, &fence);
+
+	if (r)
+		return r;
+	if (author->is_hook && (!*fence.boot_id || is_newer(&fence, author)))
+		return -ESTALE;
+	return unlinkat(fd, unit, 0) ? -errno : 0;
 }
 
 static int is_unit(const struct dirent *entry)
@@ -147,26 +365,27 @@ static int is_unit(const struct dirent *entry)
 	return !fence_unit(entry->d_name, unit) && !strcmp(unit, entry->d_name);
 }
 
-int fence_each(const char *state_dir, void (*visit)(const char *unit, const char *reason,
-						    void *context), void *context)
+int fence_each(const char *state_dir, int (*visit)(const char *unit, const struct fence *fence,
+						   void *context), void *context)
 {
-	int fd = open_state(state_dir), i, n, r = 0;
-	char reason[FENCE_REASON_SIZE];
 	struct dirent **entries;
+	struct fence fence;
+	int fd, i, n, r;
 
-	if (fd < 0)
-		return fd == -ENOENT ? 0 : fd;
+	r = fence_open(state_dir, false, &fd);
+	if (r)
+		return r == -ENOENT ? 0 : r;
 	n = scandirat(fd, ".", &entries, is_unit, alphasort);
 	if (n < 0)
 		r = -errno;
 	for (i = 0; i < n; i++) {
 		if (!r)
-			r = read_reason(fd, entries[i]->d_name, reason);
-		if (!r)
-			visit(entries[i]->d_name, reason, context);
+			r = fence_read(fd, entries[i]->d_name, &fence);
 		/* Lifted meanwhile. */
 		if (r == -ENOENT)
 			r = 0;
+		else if (!r)
+			r = visit(entries[i]->d_name, &fence, context);
 		free(entries[i]);
 	}
 	if (n >= 0)

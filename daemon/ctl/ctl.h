@@ -26,6 +26,7 @@ enum ctl_exit {
 	CTL_DEGRADED = 8,
 	CTL_NO_ID = 9,
 	CTL_FENCED = 10,
+	CTL_NEWER = 11,
 	/* As timeout(1). */
 	CTL_TIMEOUT = 124,
 };

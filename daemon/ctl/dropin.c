@@ -34,7 +34,7 @@ static int compose(const char *unit, const char *state_dir, char ret_text[LIMIT]
 	const char *dot = strrchr(unit, '.');
 	bool usual = !strcmp(state_dir, PATH_STATE_DIR);
 
-	if (state_dir[strspn(state_dir, PLAIN)])
+	if (*state_dir != '/' || state_dir[strspn(state_dir, PLAIN)])
 		return -EINVAL;
 	snprintf(ret_text, LIMIT,
 		 "# Written by \"vmgenctl fence set\"; \"vmgenctl fence lift\" removes it.\n"

@@ -23,8 +23,8 @@ bool dropin_is_own(const char *unit, const char *state_dir);
 
 /*
  * Writes it in one step, if it is not there. Returns 0: it is on disk; -EILSEQ:
- * there is another file of this name; -EINVAL: state_dir has signs that a unit
- * cannot have; -errno.
+ * there is another file of this name; -EINVAL: state_dir is relative, or has
+ * signs that a unit cannot have; -errno.
  */
 int dropin_install(const char *unit, const char *state_dir);
 

@@ -2,120 +2,414 @@
 /*
  * Copyright (C) the vmgen authors
  *
- * vmgenctl fence: keeps a unit down until somebody has mended what a change
- * broke.
+ * vmgenctl fence: keeps a unit down until somebody has fixed what a change
+ * broke. A hook's fence is on disk before anybody is asked, because a guard
+ * waits for nothing.
  */
 #include <errno.h>
 #include <getopt.h>
+#include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "ctl.h"
+#include "dropin.h"
 #include "fence.h"
+#include "fenced.h"
+#include "json.h"
+#include "manager.h"
 #include "text.h"
+#include "view.h"
 
-static enum ctl_exit set(const struct ctl *ctl, const char *unit, const char *reason)
+struct command {
+	const struct ctl *ctl;
+	/* What was typed, as a full name. */
+	const char *unit;
+	const char *reason;
+	bool force;
+	struct fence_author author;
+	/* Of the fences. */
+	int fd;
+	enum fence_result result;
+	/* What the manager says: 0 and the unit, or that of manager_ask(). */
+	int asked;
+	struct manager_unit known;
+};
+
+static enum ctl_exit find_author(const struct ctl *ctl, struct fence_author *author)
 {
-	enum ctl_exit code;
-	int fd, r;
+	const char *text = getenv("VMGEN_GENERATION");
+	struct view view;
+	char *end;
 
-	code = ctl_open_state(ctl, &fd);
-	if (code)
-		return code;
-	r = fence_set(fd, unit, reason);
-	close(fd);
-	if (r == -EINVAL) {
-		text_print(stderr, "vmgenctl: the reason must be one line of at most %d bytes\n",
-			   FENCE_REASON_SIZE - 2);
+	*author = (struct fence_author){ .is_hook = text };
+	if (text) {
+		errno = 0;
+		author->generation = strtoull(text, &end, 10);
+		author->has_generation = *text >= '0' && *text <= '9' && !*end && !errno;
+		if (author->has_generation)
+			return CTL_OK;
+		text_print(stderr, "vmgenctl: VMGEN_GENERATION is not a number: unset it, or leave it as vmgend sets it\n");
 		return CTL_USAGE;
 	}
-	return r ? ctl_state_error(ctl, r) : CTL_OK;
+	view_read(ctl, &view);
+	if (view.guest == GUEST_READY) {
+		author->generation = view.event.generation;
+		author->has_generation = true;
+	} else if (view.vmgend) {
+		author->has_generation = !json_get_number(view.vmgend, "generation",
+							  &author->generation);
+	}
+	view_clear(&view);
+	return CTL_OK;
 }
 
-static enum ctl_exit lift(const struct ctl *ctl, const char *unit, const char *reason)
+static void ask(struct command *command, const char *unit)
 {
-	enum ctl_exit code;
-	int fd, r;
+	char drop_in[PATH_MAX];
 
-	(void)reason;
-	code = ctl_open_state(ctl, &fd);
-	if (code)
-		return code;
-	r = fence_lift(fd, unit);
-	close(fd);
-	if (r == -ENOENT) {
-		text_print(stderr, "vmgenctl: %s is not fenced\n", unit);
+	dropin_path(unit, drop_in);
+	command->asked = manager_ask(unit, command->ctl->state_dir, drop_in,
+				     command->author.is_hook ? MANAGER_QUICK_MS : MANAGER_PATIENT_MS,
+				     &command->known);
+}
+
+/* Has what no fence could hold. */
+static enum ctl_exit refuse_kind(const char *unit)
+{
+	const char *dot = strrchr(unit, '.');
+
+	if (dot > unit && dot[-1] == '@') {
+		text_print(stderr, "vmgenctl: %s is a template, which nothing starts: fence its instances, each by its name (systemctl list-units --all '%.*s*')\n",
+			   unit, (int)(dot - unit), unit);
+		return CTL_USAGE;
+	}
+	if (strcmp(dot, ".service") && strcmp(dot, ".socket")) {
+		text_print(stderr, "vmgenctl: %s can ask for no fence: services and sockets can, so fence what it starts\n",
+			   unit);
+		return CTL_USAGE;
+	}
+	return CTL_OK;
+}
+
+static enum ctl_exit put(struct command *command, const char *unit)
+{
+	struct fence fence;
+	int r = fence_set(command->fd, unit, command->reason, &command->author, &command->result);
+
+	if (!r && command->result != FENCE_NEWER)
+		return CTL_OK;
+	if (!r) {
+		if (!fence_read(command->fd, unit, &fence))
+			text_print(stderr, "vmgenctl: %s is fenced already, by generation %" PRIu64 ", which is newer: that stays\n",
+				   unit, fence.generation);
 		return CTL_OK;
 	}
-	return r ? ctl_state_error(ctl, r) : CTL_OK;
+	if (fence_read(command->fd, unit, &fence))
+		return ctl_state_error(command->ctl, r);
+	text_print(stderr, "vmgenctl: %s is fenced, but the reason or the fence may be lost: %s: make room in %s, and say it again\n",
+		   unit, strerror(-r), command->ctl->state_dir);
+	return CTL_DEGRADED;
 }
 
-/* For ExecStartPre=: what is not known keeps the unit down. */
-static enum ctl_exit check(const struct ctl *ctl, const char *unit, const char *reason)
+/* Of the name that was typed, when it has turned out to be the wrong one. */
+static void take_back(struct command *command)
 {
-	char why[FENCE_REASON_SIZE];
-	int r = fence_read(ctl->state_dir, unit, why);
+	bool locked = !fence_lock(command->fd);
 
-	(void)reason;
-	if (r == -ENOENT)
-		return CTL_OK;
-	if (r == -EACCES) {
-		text_print(stderr, "vmgenctl: only root can tell whether %s is fenced: write ExecStartPre=+ in its unit\n",
-			   unit);
-		return CTL_NO_RIGHTS;
+	(void)fence_lift(command->fd, command->unit, &command->author);
+	if (locked)
+		fence_unlock(command->fd);
+	(void)fence_sync(command->fd);
+}
+
+static enum ctl_exit doubt(const char *unit, const char *why)
+{
+	text_print(stderr, "vmgenctl: %s is fenced, but it is not certain that it asks: %s (vmgenctl fence show %s)\n",
+		   unit, why, unit);
+	return CTL_DEGRADED;
+}
+
+static const char *install_error(int error)
+{
+	switch (error) {
+	case -EILSEQ:
+		return "its drop-in zz-vmgen-fence.conf was changed: remove it, and say it again";
+	case -EINVAL:
+		return "give the state directory as a plain path from / on";
+	default:
+		return strerror(-error);
+	}
+}
+
+/* Has the unit ask, and looks whether the manager has understood. */
+static enum ctl_exit install(struct command *command, const char *unit)
+{
+	bool quick = command->author.is_hook, locked = !fence_lock(command->fd);
+	int r = dropin_install(unit, command->ctl->state_dir);
+
+	if (locked)
+		fence_unlock(command->fd);
+	if (r)
+		return doubt(unit, install_error(r));
+	r = manager_reload(quick ? MANAGER_QUICK_RELOAD_MS : MANAGER_PATIENT_RELOAD_MS);
+	if (!r) {
+		ask(command, unit);
+		r = command->asked;
 	}
 	if (r)
-		return ctl_state_error(ctl, r);
-	text_print(stderr, "vmgenctl: %s is fenced: %s\n", unit,
-		   *why ? why : "no reason was given");
-	text_print(stderr, "vmgenctl: when that is mended: vmgenctl fence lift %s\n", unit);
+		return doubt(unit, manager_error(r));
+	if (!command->known.exists || command->known.masked || command->known.asks)
+		return CTL_OK;
+	return doubt(unit, "systemd does not take its drop-in as it is");
+}
+
+/* The fence is there; now it has to hold. */
+static enum ctl_exit hold(struct command *command, const char *unit)
+{
+	enum ctl_exit code = CTL_OK;
+
+	if (command->asked == -ENOENT) {
+		text_print(stderr, "vmgenctl: systemd does not run here: %s is fenced if what starts it asks with vmgenctl fence check\n",
+			   unit);
+		return CTL_OK;
+	}
+	if (command->asked)
+		return doubt(unit, manager_error(command->asked));
+	/* One that is loaded but gone is just being lifted. */
+	if (!command->known.asks || (command->known.has_drop_in &&
+				     !dropin_is_own(unit, command->ctl->state_dir)))
+		code = install(command, unit);
+	if (code)
+		return code;
+	if (command->known.runs)
+		text_print(stderr, "vmgenctl: %s is running, and a fence does not stop it: systemctl stop %s\n",
+			   unit, unit);
+	else if (!command->known.exists)
+		text_print(stderr, "vmgenctl: systemd does not know %s yet: vmgenctl fence show %s tells when it does\n",
+			   unit, unit);
+	return CTL_OK;
+}
+
+static enum ctl_exit set_open(struct command *command)
+{
+	enum ctl_exit code = CTL_OK, held;
+	const char *unit = command->unit;
+	bool early = command->author.is_hook;
+
+	if (early)
+		code = put(command, unit);
+	if (code && code != CTL_DEGRADED)
+		return code;
+	ask(command, unit);
+	if (!command->asked && !command->known.exists && !command->force) {
+		if (early && command->result == FENCE_SET)
+			take_back(command);
+		text_print(stderr, "vmgenctl: systemd knows no unit %s: correct its name, or with --force fence it all the same\n",
+			   unit);
+		return CTL_FAILED;
+	}
+	if (!command->asked)
+		unit = command->known.id;
+	if (!early || strcmp(unit, command->unit))
+		code = put(command, unit);
+	if (code && code != CTL_DEGRADED)
+		return code;
+	if (early && strcmp(unit, command->unit))
+		take_back(command);
+	held = hold(command, unit);
+	return held ? held : code;
+}
+
+static enum ctl_exit set(struct command *command)
+{
+	enum ctl_exit code = refuse_kind(command->unit);
+	char line[FENCE_REASON_SIZE];
+	int r;
+
+	if (code)
+		return code;
+	/* A guard may have found nothing to say; it fences all the same. */
+	if (!*command->reason && !command->author.is_hook) {
+		text_print(stderr, "vmgenctl: say why %s has to stay down\n", command->unit);
+		return CTL_USAGE;
+	}
+	fence_clean_reason(command->reason, line);
+	if (strcmp(line, command->reason))
+		text_print(stderr, "vmgenctl: the reason is kept as one line of at most %d bytes that can be printed: \"%s\"\n",
+			   FENCE_REASON_SIZE - 1, line);
+	r = fence_open(command->ctl->state_dir, true, &command->fd);
+	if (r)
+		return ctl_state_error(command->ctl, r);
+	code = set_open(command);
+	close(command->fd);
+	return code;
+}
+
+/* By one of its names. Returns that of fence_lift(); ret_removed: its drop-in was. */
+static int lift_name(struct command *command, const char *unit, bool *ret_removed)
+{
+	int r = command->fd < 0 ? -ENOENT : fence_lift(command->fd, unit, &command->author), removed;
+
+	if (r && r != -ENOENT)
+		return r;
+	removed = dropin_remove(unit, command->ctl->state_dir);
+	if (removed == 1)
+		*ret_removed = true;
+	else if (removed)
+		text_print(stderr, "vmgenctl: the drop-in zz-vmgen-fence.conf of %s stays, and asks on: %s\n", unit,
+			   removed == -EILSEQ ? "it was changed; remove it by hand" : strerror(-removed));
+	return r;
+}
+
+/* Returns 0; -ENOENT: no name of it is fenced; -errno. */
+static int lift_names(struct command *command, bool *ret_removed)
+{
+	char names[MANAGER_NAMES_SIZE] = "", *rest, *name;
+	int r = lift_name(command, command->unit, ret_removed), other;
+
+	if (!command->asked)
+		strcpy(names, command->known.names);
+	for (name = strtok_r(names, " ", &rest); name; name = strtok_r(NULL, " ", &rest)) {
+		if (r && r != -ENOENT)
+			return r;
+		other = strcmp(name, command->unit) ? lift_name(command, name, ret_removed) : -ENOENT;
+		if (other != -ENOENT)
+			r = other;
+	}
+	return r;
+}
+
+static enum ctl_exit lifted(struct command *command, int r)
+{
+	const char *unit = command->unit;
+
+	switch (r) {
+	case 0:
+		return CTL_OK;
+	case -ENOENT:
+		text_print(stderr, "vmgenctl: %s is not fenced\n", unit);
+		if (!command->asked || command->asked == -ENOENT)
+			return CTL_OK;
+		text_print(stderr, "vmgenctl: %s, so it may be by another name: vmgenctl fence list\n",
+			   manager_error(command->asked));
+		return CTL_FAILED;
+	case -ESTALE:
+		text_print(stderr, "vmgenctl: %s stays fenced: a hook of generation %" PRIu64 " lifts no fence of a newer one, or of one that is not known (vmgenctl fence show %s)\n",
+			   unit, command->author.generation, unit);
+		return CTL_NEWER;
+	case -EWOULDBLOCK:
+		text_print(stderr, "vmgenctl: another vmgenctl fence is at work: try again\n");
+		return CTL_FAILED;
+	default:
+		return ctl_state_error(command->ctl, r);
+	}
+}
+
+static enum ctl_exit lift(struct command *command)
+{
+	bool removed = false;
+	int r = fence_open(command->ctl->state_dir, false, &command->fd), synced = 0;
+
+	if (r == -ENOENT)
+		command->fd = -1;
+	else if (r)
+		return ctl_state_error(command->ctl, r);
+	ask(command, command->unit);
+	if (command->fd >= 0)
+		r = fence_lock(command->fd);
+	if (!r || command->fd < 0)
+		r = lift_names(command, &removed);
+	if (command->fd >= 0) {
+		fence_unlock(command->fd);
+		synced = fence_sync(command->fd);
+		close(command->fd);
+	}
+	if (removed && manager_reload(command->author.is_hook ? MANAGER_QUICK_RELOAD_MS :
+				      MANAGER_PATIENT_RELOAD_MS))
+		text_print(stderr, "vmgenctl: systemctl daemon-reload failed: %s asks on until it is done\n",
+			   command->unit);
+	return lifted(command, !r ? synced : r);
+}
+
+static enum ctl_exit check(struct command *command)
+{
+	struct fenced fenced;
+	char unit[NAME_MAX + 1];
+	struct fence fence;
+	enum ctl_exit code = fenced_find(command->ctl, command->unit, unit, &fence);
+
+	if (code != CTL_FENCED)
+		return code;
+	fenced_tell_reason(command->ctl, unit, &fence, &fenced);
+	text_print(stderr, "vmgenctl: %s is fenced: %s\nvmgenctl: when that is fixed: vmgenctl fence lift %s\n",
+		   unit, fenced.reason, unit);
 	return CTL_FENCED;
 }
 
-static void print(const char *unit, const char *reason, void *context)
+static enum ctl_exit show(struct command *command)
 {
-	(void)context;
-	text_print(stdout, "%s: %s\n", unit, *reason ? reason : "no reason was given");
-}
-
-static enum ctl_exit list(const struct ctl *ctl)
-{
-	int r = fence_each(ctl->state_dir, print, NULL);
-
-	return r ? ctl_state_error(ctl, r) : CTL_OK;
+	return fenced_show(command->ctl, command->unit);
 }
 
 static const struct action {
 	const char *name;
 	int n_arguments;
-	enum ctl_exit (*run)(const struct ctl *ctl, const char *unit, const char *reason);
+	bool has_author;
+	enum ctl_exit (*run)(struct command *command);
 } actions[] = {
-	{ "set", 2, set },
-	{ "lift", 1, lift },
-	{ "check", 1, check },
+	{ "set", 2, true, set },
+	{ "lift", 1, true, lift },
+	{ "check", 1, false, check },
+	{ "show", 1, false, show },
 };
+
+static enum ctl_exit run(struct command *command, const struct action *action)
+{
+	enum ctl_exit code;
+
+	if (action->has_author) {
+		code = find_author(command->ctl, &command->author);
+		/* A guard that fences does so, whatever it was told. */
+		if (code && action->run != set)
+			return code;
+	}
+	return action->run(command);
+}
 
 enum ctl_exit ctl_fence(const struct ctl *ctl, int argc, char **argv)
 {
-	static const struct option table[] = { { .name = NULL } };
+	static const struct option table[] = {
+		{ "force", no_argument, NULL, 'f' },
+		{ .name = NULL },
+	};
+	struct command command = { .ctl = ctl };
 	char unit[NAME_MAX + 1];
+	int option;
 	size_t i;
 
-	if (getopt_long(argc, argv, "", table, NULL) != -1)
-		return CTL_USAGE;
+	while ((option = getopt_long(argc, argv, "", table, NULL)) != -1) {
+		if (option != 'f')
+			return CTL_USAGE;
+		command.force = true;
+	}
 	argc -= optind;
 	argv += optind;
-	if (argc == 1 && !strcmp(argv[0], "list"))
-		return list(ctl);
+	if (argc == 1 && !command.force && !strcmp(argv[0], "list"))
+		return fenced_list(ctl);
 	for (i = 0; argc && i < sizeof(actions) / sizeof(actions[0]); i++) {
-		if (strcmp(actions[i].name, argv[0]) || argc != 1 + actions[i].n_arguments)
+		if (strcmp(actions[i].name, argv[0]) || argc != 1 + actions[i].n_arguments ||
+		    (command.force && actions[i].run != set))
 			continue;
+		command.unit = unit;
+		command.reason = argv[argc - 1];
 		if (!fence_unit(argv[1], unit))
-			return actions[i].run(ctl, unit, argv[argc - 1]);
+			return run(&command, &actions[i]);
 		text_print(stderr, "vmgenctl: \"%s\" is not the name of a unit\n", argv[1]);
 		return CTL_USAGE;
 	}
-	text_print(stderr, "vmgenctl: fence: set needs a unit and a reason, lift and check a unit\n");
+	text_print(stderr, "vmgenctl: fence: set needs a unit and a reason, lift, check and show a unit; --force is for set\n");
 	return CTL_USAGE;
 }

@@ -37,6 +37,9 @@ void check_kernel(const struct ctl *ctl, const struct view *view, struct finding
 /* service.c: vmgend, its configuration, and the hooks. */
 void check_service(const struct ctl *ctl, const struct view *view, struct findings *findings);
 
+/* fenced.c: units that are fenced. */
+void check_fences(const struct ctl *ctl, struct findings *findings);
+
 /* libcrypto.c: processes with OpenSSL in them. */
 void check_openssl(const struct ctl *ctl, struct findings *findings);
 

@@ -29,12 +29,13 @@ static bool is_at_work(int fd)
 	return at_work;
 }
 
-static void name_fence(const char *unit, const char *reason, void *context)
+static int name_fence(const char *unit, const struct fence *fence, void *context)
 {
-	(void)reason;
+	(void)fence;
 	(void)context;
 	text_print(stderr, "vmgenctl: %s stays fenced, in every copy (vmgenctl fence lift %s)\n", unit,
 		   unit);
+	return 0;
 }
 
 static enum ctl_exit forget(const struct ctl *ctl, int fd, const char *dropped)

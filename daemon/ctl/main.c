@@ -81,12 +81,14 @@ static const struct command {
 		"      --timeout=SECONDS  with --now: wait no longer than this\n",
 	},
 	{
-		"fence", "set UNIT REASON | lift UNIT | check UNIT | list",
-		"keep a unit down until somebody has mended what a change broke", ctl_fence,
-		"  set UNIT REASON        keep it down\n"
+		"fence", "set [--force] UNIT REASON | lift|check|show UNIT | list",
+		"keep a unit down until somebody has fixed what a change broke", ctl_fence,
+		"  set UNIT REASON        keep it down, and have it ask\n"
+		"      --force            set: also a unit that systemd does not know\n"
 		"  lift UNIT              let it start again\n"
-		"  check UNIT             for ExecStartPre=: fails while it is kept down\n"
-		"  list                   all that are kept down\n",
+		"  check UNIT             for ExecStartPre=: fails while it is fenced\n"
+		"  show UNIT              why it is fenced, and whether it is down\n"
+		"  list                   all that are fenced\n",
 	},
 	{
 		"openssl", "enable|disable|status [--service=UNIT] | disable --all",

@@ -251,6 +251,9 @@ static int parse(char *output, const char *state_dir, const char *drop_in,
 	const char *value;
 	char *line, *rest, word[PATH_MAX + 2], paths[PATH_MAX + 1024];
 
+	if (strcspn(property(output, "Id"), "\n") > NAME_MAX ||
+	    strcspn(property(output, "Names"), "\n") > MANAGER_NAMES_SIZE - 3)
+		return -E2BIG;
 	value = property(output, "Id");
 	snprintf(unit.id, sizeof(unit.id), "%.*s", (int)strcspn(value, "\n"), value);
 	value = property(output, "Names");

@@ -126,12 +126,12 @@ static void print_rest(const struct drill_view *view)
 {
 	json_object_object_foreach(view->last_hooks, name, result)
 		if (was_left_out(view, name, result))
-			fprintf(stderr, "vmgenctl: %s failed, but was not run: vmgenctl hooks why %s\n",
-				name, name);
+			text_print(stderr, "vmgenctl: %s failed, but was not run: vmgenctl hooks why %s\n",
+				   name, name);
 	if (view->reseed_failed)
-		fprintf(stderr, "vmgenctl: the random number generator could not reseed: vmgenctl check\n");
+		text_print(stderr, "vmgenctl: the random number generator could not reseed: vmgenctl check\n");
 	if (view->last_incomplete)
-		fprintf(stderr, "vmgenctl: the last run lacked a directory of hooks: vmgenctl trigger --real runs all\n");
+		text_print(stderr, "vmgenctl: the last run lacked a directory of hooks: vmgenctl trigger --real runs all\n");
 }
 
 static void print_words(const struct drill_view *view)

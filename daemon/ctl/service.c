@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "fence.h"
 #include "finding.h"
 #include "intent.h"
 #include "inventory.h"
@@ -124,27 +123,6 @@ static void check_hooks(const struct inventory *inventory, struct findings *find
 		finding_add(findings, "programs", FINDING_NOTE,
 			    "restart them in a hook from 80 on, see vmgend-hooks(7)",
 			    "programs with generators, keys or sessions of their own (OpenSSL, GnuTLS, Java) keep them");
-}
-
-static void add_fence(const char *unit, const char *reason, void *context)
-{
-	char remedy[NAME_MAX + 64];
-
-	snprintf(remedy, sizeof(remedy), "when that is mended: vmgenctl fence lift %s", unit);
-	finding_add(context, "fences", FINDING_PROBLEM, remedy, "%s is kept down: %s", unit,
-		    *reason ? reason : "no reason was given");
-}
-
-static void check_fences(const struct ctl *ctl, struct findings *findings)
-{
-	int r = fence_each(ctl->state_dir, add_fence, findings);
-
-	if (r == -EACCES)
-		finding_add(findings, "fences", FINDING_NOTE, "run this as root",
-			    "only root can tell whether a unit is fenced");
-	else if (r)
-		finding_add(findings, "fences", FINDING_WARNING, "", "cannot look for fences in %s: %s",
-			    ctl->state_dir, strerror(-r));
 }
 
 void check_service(const struct ctl *ctl, const struct view *view, struct findings *findings)

@@ -227,12 +227,6 @@ static void test_check_vmgend(void)
 	expect("status", CTL_DEGRADED, "recorded:    no: No space left on device (df -h");
 	write_status(",\"handled\":true,\"recorded\":false");
 	expect("check", CTL_DEGRADED, "cannot record what it did, so it is done again after a restart: journalctl");
-	scratch_mkdir("state", 0700);
-	scratch_mkdir("state/fence", 0700);
-	scratch_write("state/fence/samba.service", "its USNs went back\n", 0600);
-	expect("check", CTL_DEGRADED, "problem  fences    samba.service is kept down: its USNs went back");
-	ok(says("vmgenctl fence lift samba.service"), "with the way out");
-	unlink(scratch_path("state/fence/samba.service"));
 }
 
 static bool has_uid(const char *path)

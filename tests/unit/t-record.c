@@ -122,7 +122,7 @@ static void test_history(void)
 /* Returns what it is read as: 0 or -errno. change: members that replace its own. */
 static int read_changed(const struct record *run, const char *change, struct record *ret_run)
 {
-	struct json_object *json = record_to_json(run), *changes = json_tokener_parse(change);
+	struct json_object *json = record_to_json(run, RECORD_WHOLE), *changes = json_tokener_parse(change);
 	int r;
 
 	json_object_object_foreach(changes, key, value) {
