@@ -57,7 +57,7 @@ only_faults  := 6.1-cloud
 only_hostile := 6.12
 # A whole system has a kernel of its own, and what ACPI tables can look like
 # takes a boot each.
-whole := clock debian lease openssl samba services
+whole := clock debian fence lease openssl samba services
 $(foreach s,$(whole),$(eval only_$(s) := 6.1))
 only_shapes := 6.1-cloud
 # Nor where the machine matters more than the kernel: firmware, its memory that

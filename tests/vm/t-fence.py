@@ -1,0 +1,142 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
+# Copyright (C) the vmgen authors
+"""Units of a whole Debian that are fenced: by any of their names, before they are there, while
+they run, across a power cut, and while the service manager does not answer."""
+
+import time
+
+import tap
+from debian import Prebuilt
+from scenario import new_guid, say
+
+UNITS = "/etc/systemd/system"
+DROP_IN = "zz-vmgen-fence.conf"
+FREEZE = "/sys/fs/cgroup/init.scope/cgroup.freeze"
+# Nobody but who answers a change is told its generation.
+HOOK = "VMGEN_EVENT=changed VMGEN_GENERATION"
+SLEEPS = "[Service]\nUser=nobody\nExecStart=/bin/sleep infinity\n"
+ASKS = f"{SLEEPS}ExecStartPre=+vmgenctl fence check %n\n"
+SOCKET = "[Socket]\nListenStream=/run/door.socket\n"
+FILES = {"app.service": SLEEPS, "late.service": SLEEPS, "asks.service": ASKS, "many@.service": SLEEPS,
+         "door.socket": SOCKET, "door.service": SLEEPS}
+
+
+def prepare(root):
+    for name, text in FILES.items():
+        if name != "late.service":
+            (root / "etc/systemd/system" / name).write_text(text, "ascii")
+    (root / "etc/systemd/system/alias.service").symlink_to(f"{UNITS}/app.service")
+    (root / "etc/systemd/system/lots@.service").symlink_to(f"{UNITS}/many@.service")
+
+
+def stays_down(g, unit):
+    status = g.execute(f"systemctl start {unit}")[0]
+    g.run(f"systemctl reset-failed {unit} 2>/dev/null || true")
+    return status != 0 and g.execute(f"systemctl -q is-active {unit}")[0] != 0
+
+
+def starts(g, unit):
+    return g.execute(f"systemctl start {unit} && systemctl -q is-active {unit}")[0] == 0
+
+
+def left(g):
+    """What there is of fences: files, drop-ins, their directories, lines of what is loaded."""
+    return g.run(f"ls /var/lib/vmgen/fence; ls -d {UNITS}/*.d/{DROP_IN} {UNITS}/*.service.d "
+                 f"{UNITS}/*.socket.d 2>/dev/null; systemctl show -P ExecStartPre app many@one "
+                 "late door.socket | grep vmgenctl || true")
+
+
+def fence(g, words):
+    began = time.monotonic()
+    status, output = g.execute(f"vmgenctl fence {words}", timeout=120)
+    say(f"{g.name}: vmgenctl fence {words}: {status} after {time.monotonic() - began:.1f} s")
+    return status, output
+
+
+def check_alias(g, t):
+    t.equal(fence(g, "set alias 'its data went back'"), (0, ""), "a unit is fenced by its alias")
+    t.ok(stays_down(g, "app"), "it does not start, although it never asked before")
+    t.ok(stays_down(g, "alias"), "nor by its alias")
+    t.ok("app.service is fenced: its data went back" in g.run("journalctl -q -u app -o cat"),
+         "its log says why")
+    status, output = g.execute("vmgenctl check")
+    t.ok(status and "app.service is kept down: its data went back" in output,
+         "vmgenctl check says so")
+    t.equal([fence(g, f"check {name}")[0] for name in ("app", "alias", "asks")], [10, 10, 0],
+            "fence check knows it by both names, and no other unit")
+    t.ok(starts(g, "asks"), "a unit that asks, and is not fenced, starts")
+    t.ok("generation: 1 of this boot" in fence(g, "show alias")[1], "show tells the generation")
+    status, output = g.execute(f"{HOOK}=0 vmgenctl fence lift app")
+    t.equal((status, "hook of generation 0" in output), (11, True), "an older hook does not lift it")
+    t.ok(stays_down(g, "app"), "and it stays down")
+    t.equal(fence(g, "lift alias"), (0, ""), "it is lifted by its alias")
+    t.equal(left(g), "", "nothing of it is left")
+    t.ok(starts(g, "app"), "and it starts")
+
+
+def check_running(g, t):
+    status, output = fence(g, "set app why")
+    t.ok(not status and "is running, and a fence does not stop it" in output, "app runs: it is told")
+    output = g.execute("vmgenctl check")[1]
+    t.ok("app.service is fenced but RUNNING" in output and "kept down" not in output,
+         "vmgenctl check does not call it down")
+    g.run("systemctl stop app")
+    t.ok("app.service is kept down" in fence(g, "list")[1], "when it is stopped, it is")
+    g.run("vmgenctl fence lift app")
+
+
+def check_names(g, t):
+    status, output = fence(g, "set late why")
+    t.ok(status == 1 and "--force" in output, "a unit that is not there is refused")
+    t.equal(left(g), "", "and nothing is done")
+    t.equal(fence(g, "set --force late why")[0], 0, "unless --force says so")
+    g.run(f"cat >{UNITS}/late.service <<'END'\n{SLEEPS}END\nsystemctl daemon-reload")
+    t.ok(stays_down(g, "late"), "when it is installed it does not start")
+    status, output = fence(g, "set many@ why")
+    t.ok(status == 2 and "is a template" in output, "a template is refused")
+    t.equal(fence(g, "set lots@one why"), (0, ""), "an instance is fenced, by an alias of its own")
+    t.ok(stays_down(g, "many@one") and starts(g, "many@two"), "and no other one")
+    t.equal(fence(g, "set door.socket why"), (0, ""), "a socket is")
+    t.ok(stays_down(g, "door.socket"), "and does not listen")
+    for name in ("late", "many@one", "door.socket"):
+        g.run(f"vmgenctl fence lift {name}")
+    t.equal(left(g), "", "all are lifted")
+    t.ok(all(starts(g, name) for name in ("late", "many@one", "door.socket")), "and start")
+    g.run("systemctl stop late many@one many@two door.socket")
+
+
+def check_hang(g, t):
+    """The manager stands still, which a fence of a guard does not wait for."""
+    g.run(f"echo 1 >{FREEZE}")
+    status, output = g.execute(f"{HOOK}=1 vmgenctl fence set alias why", timeout=60)
+    listed = g.run("ls /var/lib/vmgen/fence").split()
+    g.run(f"echo 0 >{FREEZE}")
+    t.equal((status, "systemd does not answer" in output, listed), (8, True, ["alias.service"]),
+            "the manager hangs: a guard's fence is there, and it is told what is not certain")
+    t.equal(fence(g, "check app")[0], 10, "its real name is fenced by that")
+    t.equal(g.execute(f"{HOOK}=1 vmgenctl fence set alias why"), (0, ""),
+            "when it answers, the same command does the rest")
+    t.equal(g.run("ls /var/lib/vmgen/fence").split(), ["app.service"], "under the real name")
+    t.ok(stays_down(g, "app"), "and it is kept down")
+
+
+def scenario(kernel, t):
+    debian = Prebuilt(kernel, prepare=prepare)
+    with debian.boot(new_guid()) as g:
+        g.wait_for("vmgenctl wait --settled --timeout 240", timeout=300)
+        check_alias(g, t)
+        check_running(g, t)
+        check_names(g, t)
+        check_hang(g, t)
+        disk = g.disk
+    with debian.boot(new_guid(), disk) as g:
+        g.wait_for("systemctl is-active vmgend", timeout=240)
+        t.ok(stays_down(g, "alias"), "after a power cut it does not start")
+        t.equal(g.execute("vmgenctl fence lift app; systemctl start alias"), (0, ""),
+                "until it is lifted")
+        t.equal(left(g), "", "and nothing is left")
+
+
+if __name__ == "__main__":
+    tap.main(scenario)
