@@ -17,6 +17,7 @@
 
 #include "fence.h"
 #include "file.h"
+#include "manager.h"
 #include "sslchange.h"
 #include "text.h"
 
@@ -38,10 +39,12 @@ static void drop_in(const char *unit, char ret_path[PATH_MAX])
 /* What a unit has in its environment. */
 static int environment(const char *unit, char *ret_line, int size)
 {
-	char command[NAME_MAX + 64];
+	const char *const argv[] = { "systemctl", "show", "-P", "Environment", "--", unit, NULL };
+	int r = manager_run(argv, MANAGER_PATIENT_MS, ret_line, size);
 
-	snprintf(command, sizeof(command), "systemctl show -P Environment -- '%s'", unit);
-	return sslsystem_run(command, ret_line, size);
+	if (!r)
+		ret_line[strcspn(ret_line, "\n")] = '\0';
+	return r;
 }
 
 /* What all services share goes with the last of them. */
@@ -57,8 +60,9 @@ static void drop_unused(void)
 
 static enum ctl_exit reload(const char *unit, bool wanted)
 {
+	const char *const argv[] = { "systemctl", "daemon-reload", NULL };
 	char line[LIMIT] = "";
-	int r = sslsystem_run("systemctl daemon-reload", line, sizeof(line));
+	int r = manager_run(argv, MANAGER_PATIENT_RELOAD_MS, NULL, 0);
 
 	if (!r)
 		r = environment(unit, line, sizeof(line));
