@@ -15,6 +15,7 @@
 
 #include "dropin.h"
 #include "finding.h"
+#include "text.h"
 
 #define LIFT	"when that is fixed: vmgenctl fence lift %s"
 

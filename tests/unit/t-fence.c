@@ -312,6 +312,16 @@ static void test_concurrent(void)
 	locked = lift_as("s.service", false, -1);
 	equal(locked, -EWOULDBLOCK, "but not lifted");
 	close(fd);
+	if (state_open(directory, &fd))
+		scratch_give_up("state");
+	pid = fork();
+	if (!pid)
+		_exit(!!set("t.service", "x"));
+	for (i = 0, n = 0; i < 2000 && !n; i++, usleep(n ? 0 : 10000))
+		n = waitpid(pid, &status, WNOHANG);
+	if (!ok(n == pid && !status, "nor does a guard wait for who changes the state"))
+		(void)kill(pid, SIGKILL);
+	close(fd);
 	pid = fork();
 	if (!pid)
 		_exit(0);
