@@ -54,7 +54,7 @@ static bool is_id(const char *text)
 
 static int parse(const char *text, struct drill *drill)
 {
-	struct json_object *json = json_tokener_parse(text), *value;
+	struct json_object *json = json_parse(text), *value;
 	const char *id, *hook = "", *rerun = "";
 	int r = -EBADMSG;
 

@@ -43,7 +43,7 @@ static struct json_object *next_line(char **text)
 {
 	char *line = strsep(text, "\n");
 
-	return line && *line ? json_tokener_parse(line) : NULL;
+	return line && *line ? json_parse(line) : NULL;
 }
 
 int history_read(int dir_fd, struct json_object **ret_runs)
@@ -84,7 +84,7 @@ int history_read(int dir_fd, struct json_object **ret_runs)
  */
 static int is_same(const char *line, const struct record *run, bool *ret_same)
 {
-	struct json_object *json = json_tokener_parse(line);
+	struct json_object *json = json_parse(line);
 	struct record last;
 	int r;
 

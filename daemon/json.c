@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "json.h"
 #include "text.h"
@@ -20,6 +21,22 @@ int json_add(struct json_object *object, const char *key, struct json_object *va
 		return 0;
 	json_object_put(value);
 	return -ENOMEM;
+}
+
+struct json_object *json_parse(const char *text)
+{
+	struct json_tokener *tokener = json_tokener_new();
+	struct json_object *object;
+
+	if (!tokener) {
+		errno = ENOMEM;
+		return NULL;
+	}
+	json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
+	/* With the terminating zero, so that it knows that nothing follows. */
+	object = json_tokener_parse_ex(tokener, text, strlen(text) + 1);
+	json_tokener_free(tokener);
+	return object;
 }
 
 int json_get_text(struct json_object *object, const char *key, const char **ret_text)

@@ -16,6 +16,12 @@
 /* Takes the value over, also on failure; NULL is one. Returns 0 or -ENOMEM. */
 int json_add(struct json_object *object, const char *key, struct json_object *value);
 
+/*
+ * Returns a new object of a text that is strict JSON, in UTF-8, and nothing behind
+ * it; NULL: it is not, or, with errno ENOMEM, there is no memory.
+ */
+struct json_object *json_parse(const char *text);
+
 /* The text belongs to the object. Returns 0, or -EBADMSG: no such text member. */
 int json_get_text(struct json_object *object, const char *key, const char **ret_text);
 

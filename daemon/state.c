@@ -123,7 +123,7 @@ static int parse(const char *text, struct state *state, const char **ret_reason)
 
 	/* json-c does not tell a lack of memory from bad text; malloc(3) does. */
 	errno = 0;
-	json = json_tokener_parse(text);
+	json = json_parse(text);
 	if (!json && errno == ENOMEM)
 		return -ENOMEM;
 	if (!json_object_is_type(json, json_type_object))

@@ -58,10 +58,10 @@ static enum ctl_exit forget(const struct ctl *ctl, int fd, const char *dropped)
 enum ctl_exit ctl_forget(const struct ctl *ctl, int argc, char **argv)
 {
 	static const struct option table[] = { { .name = NULL } };
-	char error[SETTINGS_ERROR_SIZE];
+	char error[SETTINGS_ERROR_SIZE] = "the path of the configuration is too long";
 	struct config config;
 	enum ctl_exit code;
-	int fd;
+	int fd, r;
 
 	if (getopt_long(argc, argv, "", table, NULL) != -1 || optind != argc) {
 		text_print(stderr, "vmgenctl: forget takes no argument\n");
@@ -75,8 +75,13 @@ enum ctl_exit ctl_forget(const struct ctl *ctl, int argc, char **argv)
 		code = CTL_FAILED;
 	} else {
 		/* A mistake in it must not leave the record in an image. */
-		(void)config_read(&config, ctl->config, false, error);
+		r = config_read(&config, ctl->config, false, error);
 		code = forget(ctl, fd, config.intent_file);
+		if (r)
+			fprintf(stderr, "vmgenctl: %s; if it names another intent-file than %s, that is not looked for\n",
+				error, config.intent_file);
+		if (r && !code)
+			code = CTL_FAILED;
 		config_clear(&config);
 	}
 	close(fd);

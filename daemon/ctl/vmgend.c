@@ -64,7 +64,7 @@ int vmgend_status(const char *runtime_dir, struct json_object **ret_status, bool
 	r = read_file(runtime_dir, NAME_STATUS, &text);
 	if (r)
 		return r;
-	status = json_tokener_parse(text);
+	status = json_parse(text);
 	free(text);
 	if (json_get_text(status, "activity", &activity) || json_get_number(status, "pid", &pid)) {
 		json_object_put(status);

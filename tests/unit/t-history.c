@@ -5,6 +5,7 @@
  * The history of runs: bounded, whole, and each run once.
  */
 #include <errno.h>
+#include <sys/syscall.h>
 
 #include "history.h"
 #include "scratch.h"
@@ -12,6 +13,25 @@
 #include "tap.h"
 
 #define HASH "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+
+static char steps[64];
+
+/* Instead of libc's, to see the order. */
+int fsync(int fd)
+{
+	struct stat st;
+
+	if (!fstat(fd, &st) && strlen(steps) < 32)
+		strcat(steps, S_ISDIR(st.st_mode) ? "directory, " : "file, ");
+	return syscall(SYS_fsync, fd);
+}
+
+int renameat(int old_fd, const char *old, int new_fd, const char *new)
+{
+	if (strlen(steps) < 32)
+		strcat(steps, "rename, ");
+	return syscall(SYS_renameat, old_fd, old, new_fd, new);
+}
 
 static int add(uint64_t detected, size_t n_hooks)
 {
@@ -67,7 +87,9 @@ static void test_add(void)
 	int i, lines = 0;
 
 	equal(look(&first, &last), -EBADF, "no directory");
+	steps[0] = '\0';
 	equal(add(1, 2), 0, "a run");
+	ok(!strcmp(steps, "file, rename, directory, "), "is on disk, and so is its name");
 	equal(look(&first, &last), 1, "is in it");
 	ok(!stat(scratch_path("state/history"), &st) && (st.st_mode & 07777) == 0600, "it is root's alone");
 	equal(add(1, 2), 0, "the same run once more, after a crash");
@@ -93,11 +115,21 @@ static void test_add(void)
 static void test_damaged(void)
 {
 	uint64_t first, last;
+	char *text;
 
 	scratch_write("state/history", "{}\n", 0600);
 	equal(look(&first, &last), -EBADMSG, "what is no run is told");
 	equal(add(1, 0), -EBADMSG, "and not overwritten");
 	ok(!strcmp(scratch_read("state/history"), "{}\n"), "it is as it was");
+	unlink(scratch_path("state/history"));
+	equal(add(1, 1), 0, "a run");
+	if (asprintf(&text, "%.*s}\n", (int)strcspn(scratch_read("state/history"), "\n"),
+		     scratch_read("state/history")) < 0)
+		scratch_give_up("memory");
+	scratch_write("state/history", text, 0600);
+	free(text);
+	equal(look(&first, &last), -EBADMSG, "something behind a run is told");
+	equal(add(2, 0), -EBADMSG, "and not built on");
 	scratch_write("state/history", "", 0600);
 	equal(look(&first, &last), 0, "an empty one is good");
 	equal(add(1, 0), 0, "and can be added to");

@@ -103,6 +103,24 @@ static void test_full(void)
 	output_full = false;
 }
 
+/* What goes into an image must not go unnoticed. */
+static void test_forget(void)
+{
+	char good[PATH_MAX * 4], bad[sizeof(good) + 16];
+
+	/* Behind the name of the intent's file, for there must be no other one. */
+	snprintf(good, sizeof(good), "%s", scratch_read("conf"));
+	snprintf(bad, sizeof(bad), "%sjitter=x\n", good);
+	scratch_write("conf", bad, 0600);
+	scratch_write("state/state.json", "{\"version\": 1}\n", 0600);
+	scratch_write("intent", "clone\n", 0600);
+	expect("forget", CTL_FAILED, "conf:5: bad value \"x\" of \"jitter\"");
+	ok(access(scratch_path("state/state.json"), F_OK), "forget: the record is cleared all the same");
+	scratch_write("conf", good, 0600);
+	expect("forget", CTL_OK, "");
+	ok(access(scratch_path("intent"), F_OK), "forget: so is what a tool has said");
+}
+
 int main(void)
 {
 	char text[4 * PATH_MAX];
@@ -114,5 +132,6 @@ int main(void)
 	scratch_write("conf", text, 0600);
 	test_intent();
 	test_full();
+	test_forget();
 	return tap_done();
 }

@@ -269,6 +269,7 @@ static void test_vanished(void)
 
 static void test_reseeds(void)
 {
+	static const char seed[] = "\xff 32 bytes that are no plain text";
 	struct sighting first = sight(1, ID_A), second = sight(2, ID_B);
 	struct repair repair;
 
@@ -277,16 +278,19 @@ static void test_reseeds(void)
 	repair_start(&repair, &first);
 	equal(reseeds, 0, "no reseed if nothing happened");
 	reseed_result = -EIO;
+	scratch_write("seed", seed, 0600);
 	repair_change(&repair, &second);
 	equal(reseeds, 1, "one for a change");
 	advance_to_end(&repair);
 	reseed_result = 0;
 	expect("although it failed", "15:changed 50:changed ", EVENT_CHANGED, ID_B);
 	ok(contains("status.json", "\"reseed_errno\":5"), "which is told");
+	ok(!strcmp(scratch_read("seed"), seed), "the next boot is not seeded from what did not reseed");
 	repair_clear(&repair);
 	start_and_finish(1, ID_A);
 	equal(reseeds, 2, "one for a change that is found at the start");
 	expect("found at the start", "15:changed 50:changed ", EVENT_CHANGED, ID_A);
+	ok(memcmp(scratch_read("seed"), seed, 32), "but from what did");
 }
 
 static void test_changes(void)
