@@ -33,8 +33,7 @@ struct json_object *json_parse(const char *text)
 		return NULL;
 	}
 	json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
-	/* With the terminating zero, so that it knows that nothing follows. */
-	object = json_tokener_parse_ex(tokener, text, strlen(text) + 1);
+	object = json_tokener_parse_ex(tokener, text, strlen(text));
 	json_tokener_free(tokener);
 	return object;
 }

@@ -211,6 +211,7 @@ struct json_object *record_to_json(const struct record *record, enum record_view
 	    !json_add(json, "generation", json_object_new_uint64(record->generation)) &&
 	    !add_times(record, json) &&
 	    !json_add(json, "reseed_errno", json_object_new_int(-record->reseed_error)) &&
+	    !json_add(json, "seed_errno", json_object_new_int(-record->seed_error)) &&
 	    !json_add(json, "incomplete", json_object_new_boolean(record->incomplete)) &&
 	    !json_add(json, "skipped", json_object_new_boolean(record->skipped)) &&
 	    !json_add(json, "hooks", record_results_to_json(record, view)))
@@ -301,12 +302,12 @@ static int text_from_json(struct json_object *json, const char *key,
 	return 0;
 }
 
-/* A record of an earlier release has no time of the boot. */
-static int boottime_from_json(struct json_object *json, const char *key, uint64_t *ret_usec)
+/* A record of an earlier release has no such member. */
+static int later_from_json(struct json_object *json, const char *key, uint64_t *ret_number)
 {
 	if (json_object_object_get_ex(json, key, NULL))
-		return json_get_number(json, key, ret_usec);
-	*ret_usec = 0;
+		return json_get_number(json, key, ret_number);
+	*ret_number = 0;
 	return 0;
 }
 
@@ -315,7 +316,7 @@ int record_from_json(struct json_object *json, struct record *ret_record)
 	struct record record = { .event = EVENT_NONE };
 	const char *hash, *event;
 	struct json_object *incomplete, *skipped, *hooks;
-	uint64_t error;
+	uint64_t error, seed_error;
 	int r;
 
 	if (json_get_text(json, "id_hash", &hash) || !hash_valid(hash) ||
@@ -328,9 +329,10 @@ int record_from_json(struct json_object *json, struct record *ret_record)
 	    json_get_number(json, "generation", &record.generation) ||
 	    json_get_number(json, "detected_usec", &record.detected_usec) ||
 	    json_get_number(json, "finished_usec", &record.finished_usec) ||
-	    boottime_from_json(json, "detected_boottime_usec", &record.detected_boottime_usec) ||
-	    boottime_from_json(json, "finished_boottime_usec", &record.finished_boottime_usec) ||
+	    later_from_json(json, "detected_boottime_usec", &record.detected_boottime_usec) ||
+	    later_from_json(json, "finished_boottime_usec", &record.finished_boottime_usec) ||
 	    json_get_number(json, "reseed_errno", &error) || error > 4095 ||
+	    later_from_json(json, "seed_errno", &seed_error) || seed_error > 4095 ||
 	    !json_object_object_get_ex(json, "incomplete", &incomplete) ||
 	    !json_object_is_type(incomplete, json_type_boolean) ||
 	    !json_object_object_get_ex(json, "hooks", &hooks) ||
@@ -338,6 +340,7 @@ int record_from_json(struct json_object *json, struct record *ret_record)
 		return -EBADMSG;
 	strcpy(record.id_hash, hash);
 	record.reseed_error = -(int)error;
+	record.seed_error = -(int)seed_error;
 	record.incomplete = json_object_get_boolean(incomplete);
 	if (json_object_object_get_ex(json, "skipped", &skipped)) {
 		if (!json_object_is_type(skipped, json_type_boolean))

@@ -82,6 +82,8 @@ struct record {
 	uint64_t detected_boottime_usec, finished_boottime_usec;
 	/* 0, or the negative errno of the reseed. */
 	int reseed_error;
+	/* 0, or why the seed of the next boot is that of every clone: a negative errno. */
+	int seed_error;
 	/* Outside of the record of changes: neither stored nor read back. */
 	bool drill;
 	/* A directory of hooks could not be used, so hooks may be missing. */

@@ -163,9 +163,9 @@ static void launch_changed(struct repair *repair)
 }
 
 /* For the next boot, and for who asks what happened; neither holds the run up. */
-static void keep_traces(const struct repair *repair, int state_fd)
+static void keep_traces(struct repair *repair, int state_fd)
 {
-	const struct record *last = &repair->state.last;
+	struct record *last = &repair->state.last;
 	const char *seed_file = repair->config->seed_file;
 	char reason[SEED_REASON_SIZE];
 	int r;
@@ -174,6 +174,7 @@ static void keep_traces(const struct repair *repair, int state_fd)
 	if (r && r != -ENOENT)
 		log_error("the seed file is not renewed, so the next boot is seeded as that of every clone: %s",
 			  reason);
+	last->seed_error = r == -ENOENT ? 0 : r;
 	r = state_fd < 0 ? 0 : history_add(state_fd, last);
 	if (r)
 		log_error("cannot add to %s/" NAME_HISTORY ": %s", repair->config->state_dir,

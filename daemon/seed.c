@@ -68,6 +68,8 @@ static int check(int fd, const struct stat *st, const char *path, char *ret_reas
 			 st->st_mode & 07777, path);
 		return -EPERM;
 	}
+	if (!st->st_size)
+		return -ENOENT;
 	if (st->st_size >= SEED_LEAST && st->st_size <= SEED_MOST && st->st_nlink == 1 &&
 	    !is_text(fd, st->st_size))
 		return 0;

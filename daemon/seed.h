@@ -13,8 +13,8 @@ enum { SEED_REASON_SIZE = 512 };
 /*
  * Writes bytes that the kernel's generator gives now over the file, if there is
  * one. To be called after a reseed that worked. Returns 0: it is on disk;
- * -ENOENT: there is none, so this system has no use for one; or -errno and
- * ret_reason: -EINVAL: it is something else than a seed, and was left as it is;
+ * -ENOENT: there is none, or an empty one, so the next boot has no use for it; or
+ * -errno and ret_reason: -EINVAL: it is something else than a seed, and was left as it is;
  * -EPERM: it is not root's alone; -errno.
  */
 int seed_refresh(const char *path, char ret_reason[SEED_REASON_SIZE]);

@@ -70,6 +70,10 @@ static void check_last_run(const struct view *view, struct findings *findings)
 	if (view->incomplete)
 		finding_add(findings, "last-run", FINDING_PROBLEM, ASK_THE_LOG,
 			    "at the last change (%s) a directory of hooks could not be used", event);
+	if (view->seed_errno)
+		finding_add(findings, "seed", FINDING_PROBLEM, ASK_THE_LOG,
+			    "at the last change (%s) the seed file was not renewed, so the next boot is seeded as that of every clone",
+			    event);
 	if (view->intent_unused)
 		finding_add(findings, "intent", FINDING_PROBLEM, INTENT_REMEDY, "%s",
 			    view->intent_unused);

@@ -84,6 +84,9 @@ static void view_vmgend(const struct ctl *ctl, struct view *view)
 	if (!json_object_object_get_ex(view->vmgend, "last", &view->last))
 		return;
 	view->reseed_errno = json_get_number(view->last, "reseed_errno", &error) ? EBADMSG : error;
+	if (json_object_object_get_ex(view->last, "seed_errno", NULL) &&
+	    json_get_number(view->last, "seed_errno", &view->seed_errno))
+		view->seed_errno = EBADMSG;
 	view->incomplete = view_is_true(view->last, "incomplete");
 	if (!json_get_text(view->last, "intent_unused", &text) && *text)
 		view->intent_unused = text;
@@ -172,6 +175,7 @@ enum ctl_exit view_verdict(const struct view *view)
 	if (!view->handled)
 		return CTL_NOT_HANDLED;
 	if (view_reseed_failed(view) || view->n_failures || view->incomplete || view->intent_unused ||
+	    view->seed_errno ||
 	    !view->recorded || view_id_untrusted(view) || view->fallback)
 		return CTL_DEGRADED;
 	return CTL_OK;

@@ -22,7 +22,7 @@ struct view {
 	bool fallback;
 	/* The run that finished last, and its hooks; part of vmgend; NULL: none. */
 	struct json_object *last, *hooks;
-	uint64_t reseed_errno, n_failures;
+	uint64_t reseed_errno, seed_errno, n_failures;
 	bool incomplete;
 	/* Why an intent was not used in it; NULL: none was left out. */
 	const char *intent_unused;

@@ -264,6 +264,14 @@ static void test_impostor(void)
 	(void)end(pid);
 }
 
+static void test_seed(void)
+{
+	write_status(HANDLED ",\"last\":{\"event\":\"changed\",\"generation\":5,\"reseed_errno\":0,\"hooks\":{},"
+		     "\"seed_errno\":22}");
+	expect("status", CTL_DEGRADED, "the seed file of the next boot was not renewed");
+	expect("check", CTL_DEGRADED, "problem  seed      at the last change (changed) the seed file was not renewed");
+}
+
 /* What was said and not used is no state of things that is well. */
 static void test_unused_intent(void)
 {
@@ -454,6 +462,7 @@ int main(void)
 	test_check_vmgend();
 	test_impostor();
 	test_unused_intent();
+	test_seed();
 	write_status(",\"handled\":true,\"recorded\":false");
 	test_check_device();
 	test_metrics();

@@ -140,7 +140,7 @@ static int read_changed(const struct record *run, const char *change, struct rec
 static void test_json(void)
 {
 	static const char *const bad[] = {
-		"{\"detected_boottime_usec\":-1}", "{\"finished_boottime_usec\":\"x\"}",
+		"{\"seed_errno\":4096}", "{\"detected_boottime_usec\":-1}", "{\"finished_boottime_usec\":\"x\"}",
 		"{\"intent_unused\":7}", "{\"intent_unused\":\"a\\u001b[2Jb\"}", "{\"skipped\":\"false\"}",
 		"{\"incomplete\":0}", "{\"hooks\":[]}", "{\"hooks\":{\"10-a\":{}}}", "{\"id_hash\":\"\"}",
 		"{\"hint\":\"A\"}", "{\"event\":\"test\"}", "{\"generation\":null}",
@@ -149,12 +149,13 @@ static void test_json(void)
 	size_t i;
 
 	strcpy(run.intent_unused, "why");
+	run.seed_error = -EINVAL;
 	ok(!read_changed(&run, "{}", &read) && read.detected_usec == run.detected_usec &&
-	   read.finished_usec == run.finished_usec && !strcmp(read.intent_unused, "why") &&
+	   read.finished_usec == run.finished_usec && !strcmp(read.intent_unused, "why") && read.seed_error == -EINVAL &&
 	   read.detected_boottime_usec == run.detected_boottime_usec &&
 	   read.finished_boottime_usec == run.finished_boottime_usec, "all comes back");
 	ok(!read_changed(&run, "{\"detected_boottime_usec\":null,\"finished_boottime_usec\":null,"
-			 "\"duration_usec\":null,\"detected_corrected_usec\":null,\"intent_unused\":null}", &read) &&
+			 "\"duration_usec\":null,\"detected_corrected_usec\":null,\"intent_unused\":null,\"seed_errno\":null}", &read) && !read.seed_error &&
 	   !read.detected_boottime_usec && !*read.intent_unused, "an earlier release's is read");
 	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
 		ok(read_changed(&run, bad[i], &read) == -EBADMSG, "no record: %s", bad[i]);

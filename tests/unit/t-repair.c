@@ -291,6 +291,15 @@ static void test_reseeds(void)
 	equal(reseeds, 2, "one for a change that is found at the start");
 	expect("found at the start", "15:changed 50:changed ", EVENT_CHANGED, ID_A);
 	ok(memcmp(scratch_read("seed"), seed, 32), "but from what did");
+	ok(contains("status.json", "\"seed_errno\":0"), "which is told");
+	scratch_write("seed", "nothing but text", 0600);
+	start_and_finish(2, ID_B);
+	expect("once more", "15:changed 50:changed ", EVENT_CHANGED, ID_B);
+	ok(contains("status.json", "\"seed_errno\":22") && !strcmp(scratch_read("seed"), "nothing but text"),
+	   "what is no seed is left alone, and told");
+	unlink(scratch_path("seed"));
+	start_and_finish(1, ID_A);
+	expect("and back", "15:changed 50:changed ", EVENT_CHANGED, ID_A);
 }
 
 static void test_changes(void)
