@@ -40,6 +40,9 @@ void check_service(const struct ctl *ctl, const struct view *view, struct findin
 /* fenced.c: units that are fenced. */
 void check_fences(const struct ctl *ctl, struct findings *findings);
 
+/* history.c: whether the runs that finished can be told. */
+void check_history(const struct ctl *ctl, struct findings *findings);
+
 /* libcrypto.c: processes with OpenSSL in them. */
 void check_openssl(const struct ctl *ctl, struct findings *findings);
 

@@ -227,6 +227,11 @@ static void test_check_vmgend(void)
 	expect("status", CTL_DEGRADED, "recorded:    no: No space left on device (df -h");
 	write_status(",\"handled\":true,\"recorded\":false");
 	expect("check", CTL_DEGRADED, "cannot record what it did, so it is done again after a restart: journalctl");
+	(void)mkdir(scratch_path("state"), 0700);
+	scratch_write("state/history", "{}\n", 0600);
+	expect("check", CTL_DEGRADED, "problem  history ");
+	ok(says("state/history cannot be used, so no run is added to it: it is damaged") && says("-> mv "), "with the way out");
+	unlink(scratch_path("state/history"));
 }
 
 static bool has_uid(const char *path)
