@@ -162,6 +162,14 @@ def check_who(g, t, applies, what):
     say(f"{what}: {got[applies][1] / 1000:.1f} s")
 
 
+def check_times(g, t):
+    """The last run is timed, and dated, by a clock that it set itself by hours."""
+    run = json.loads(g.run("vmgenctl history --json | tail -n 1"))
+    step = run["detected_corrected_usec"] - run["detected_usec"]
+    t.ok(abs(step / 1e6 - HOURS) < 120, "the change has its time by the old and by the new clock")
+    t.ok(run["duration_usec"] < 1e6 * HOURS / 2, "what the answer took is not what was stepped")
+
+
 def check_control(snapshot, guid, t):
     with later(snapshot, HOURS).clone(guid=guid) as c:
         c.run("sleep 3")
@@ -176,6 +184,7 @@ def check_chrony(snapshot, ntp, t):
         t.ok(abs(left) < 1, "chrony, no network: the clock is right after a resume hours later")
         t.note(f"off by {left:+.3f} s")
         check_who(c, t, "20-chrony", "chrony, no network")
+        check_times(c, t)
     ntp.silent = False
     ntp.ahead = HOURS + APART
     with later(snapshot, HOURS).clone(guid=new_guid()) as c:
