@@ -5,16 +5,40 @@
  * A user of this system, as whom a hook is run.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <grp.h>
 #include <limits.h>
+#include <poll.h>
 #include <pwd.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/pidfd.h>
+#include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "account.h"
+#include "process.h"
 
-enum { FIRST_GROUPS = 32 };
+enum {
+	FIRST_GROUPS = 32,
+	/* For a child that was killed, so that none is left over. */
+	END_LIMIT_MS = 1000,
+};
+
+/* What the child writes; the groups, the name and the home follow. */
+struct answer {
+	/* The negative errno; then nothing follows. */
+	int error;
+	uid_t uid;
+	gid_t gid;
+	int n_groups;
+	char name[LOGIN_NAME_MAX], home[PATH_MAX];
+};
 
 static int find_groups(struct account *account)
 {
@@ -49,24 +73,99 @@ static int from_errno(int error)
 	}
 }
 
-int account_find(const char *name, struct account *ret_account)
+static int look_up(const char *name, struct answer *answer, struct account *ret_account)
 {
-	struct account account = { .groups = NULL };
+	struct account account = { .name = answer->name };
 	const struct passwd *entry;
-	int r = -ENOMEM;
+	int r;
 
 	errno = 0;
 	entry = getpwnam(name);
 	if (!entry)
 		return from_errno(errno);
-	if (strlen(entry->pw_name) >= LOGIN_NAME_MAX || strlen(entry->pw_dir) >= PATH_MAX)
+	if (strlen(entry->pw_name) >= sizeof(answer->name) ||
+	    strlen(entry->pw_dir) >= sizeof(answer->home))
 		return -ENAMETOOLONG;
-	account.uid = entry->pw_uid;
-	account.gid = entry->pw_gid;
-	account.name = strdup(entry->pw_name);
-	account.home = strdup(entry->pw_dir);
-	if (account.name && account.home)
-		r = find_groups(&account);
+	strcpy(answer->name, entry->pw_name);
+	strcpy(answer->home, entry->pw_dir);
+	answer->uid = entry->pw_uid;
+	answer->gid = account.gid = entry->pw_gid;
+	r = find_groups(&account);
+	if (r)
+		return r;
+	answer->n_groups = account.n_groups;
+	*ret_account = account;
+	return 0;
+}
+
+static bool put(const void *data, size_t size)
+{
+	ssize_t n = write(PROCESS_KEPT_FD, data, size);
+
+	/* It blocks, so it takes all, unless nobody reads. */
+	return n >= 0 && (size_t)n == size;
+}
+
+static void __attribute__((noreturn)) be_child(const char *name)
+{
+	struct answer answer = { .error = 0 };
+	struct account account = { .groups = NULL };
+
+	answer.error = look_up(name, &answer, &account);
+	_exit(!put(&answer, sizeof(answer)) ||
+	      (!answer.error && !put(account.groups, answer.n_groups * sizeof(gid_t))));
+}
+
+static int64_t now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * INT64_C(1000) + now.tv_nsec / 1000000;
+}
+
+/* Returns 0; -ETIMEDOUT; -EPIPE: there is no more; -errno. */
+static int get(int fd, void *data, size_t size, int64_t deadline)
+{
+	struct pollfd poll_fd = { .fd = fd, .events = POLLIN };
+	char *next = data;
+	int64_t left;
+	ssize_t n;
+	int r;
+
+	while (size) {
+		left = deadline - now_ms();
+		r = poll(&poll_fd, 1, left < 0 ? 0 : left > INT_MAX ? INT_MAX : left);
+		if (!r)
+			return -ETIMEDOUT;
+		n = r < 0 ? r : read(fd, next, size);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return n ? -errno : -EPIPE;
+		next += n;
+		size -= n;
+	}
+	return 0;
+}
+
+static int read_account(int fd, int64_t deadline, struct account *ret_account)
+{
+	struct account account = { .groups = NULL };
+	struct answer answer;
+	int r;
+
+	r = get(fd, &answer, sizeof(answer), deadline);
+	if (r || answer.error)
+		return r ? r : answer.error;
+	account.uid = answer.uid;
+	account.gid = answer.gid;
+	account.n_groups = answer.n_groups;
+	account.name = strdup(answer.name);
+	account.home = strdup(answer.home);
+	account.groups = reallocarray(NULL, answer.n_groups, sizeof(gid_t));
+	r = account.name && account.home && account.groups ?
+	    get(fd, account.groups, answer.n_groups * sizeof(gid_t), deadline) : -ENOMEM;
 	if (r) {
 		account_clear(&account);
 		return r;
@@ -75,9 +174,48 @@ int account_find(const char *name, struct account *ret_account)
 	return 0;
 }
 
-const char *account_strerror(int r)
+/* What hangs in the kernel is left to who takes the ends of all children. */
+static void end_child(pid_t pid)
 {
-	return r == -ENOENT ? "there is no such user" : strerror(-r);
+	struct pollfd fd = { .fd = pidfd_open(pid, 0), .events = POLLIN };
+
+	(void)kill(pid, SIGKILL);
+	(void)poll(&fd, 1, END_LIMIT_MS);
+	(void)waitpid(pid, NULL, WNOHANG);
+	if (fd.fd >= 0)
+		close(fd.fd);
+}
+
+int account_find(const char *name, unsigned int limit_ms, struct account *ret_account)
+{
+	int64_t deadline = now_ms() + limit_ms;
+	int fds[2], r;
+	pid_t pid;
+
+	if (pipe2(fds, O_CLOEXEC))
+		return -errno;
+	pid = process_fork_helper(fds[1]);
+	if (!pid)
+		be_child(name);
+	close(fds[1]);
+	r = pid < 0 ? pid : read_account(fds[0], deadline, ret_account);
+	if (pid > 0)
+		end_child(pid);
+	close(fds[0]);
+	return r;
+}
+
+const char *account_strerror(int r, unsigned int limit_ms, char ret_text[ACCOUNT_ERROR_SIZE])
+{
+	const char *text = r == -ENOENT ? "there is no such user" :
+			   r == -EPIPE ? "the name service crashed" : strerror(-r);
+
+	if (r == -ETIMEDOUT)
+		snprintf(ret_text, ACCOUNT_ERROR_SIZE,
+			 "the name service did not answer within %u s", (limit_ms + 999) / 1000);
+	else
+		snprintf(ret_text, ACCOUNT_ERROR_SIZE, "%s", text);
+	return ret_text;
 }
 
 void account_clear(struct account *account)

@@ -3,7 +3,7 @@
  * Copyright (C) the vmgen authors
  *
  * A user of this system, as whom a hook is run. Looking one up may ask another
- * machine and take long, so the daemon itself never does.
+ * machine, which may never answer, so a child does that, for a limited time.
  */
 #ifndef ACCOUNT_H
 #define ACCOUNT_H
@@ -21,13 +21,15 @@ struct account {
 
 /*
  * Looks a user up. Returns 0, and the caller frees the account with
- * account_clear(); -ENOENT: no user has this name; -ENAMETOOLONG: what is known
- * of the user cannot be passed on; -errno.
+ * account_clear(); -ENOENT: no user has this name; -ETIMEDOUT: the name service
+ * did not answer within limit_ms; -EPIPE: it ended the child; -ENAMETOOLONG:
+ * what is known of the user cannot be passed on; -errno.
  */
-int account_find(const char *name, struct account *ret_account);
+int account_find(const char *name, unsigned int limit_ms, struct account *ret_account);
 
-/* Returns the words for what account_find() failed with. */
-const char *account_strerror(int r);
+/* The words for what account_find() with this limit failed with. */
+enum { ACCOUNT_ERROR_SIZE = 128 };
+const char *account_strerror(int r, unsigned int limit_ms, char ret_text[ACCOUNT_ERROR_SIZE]);
 
 void account_clear(struct account *account);
 

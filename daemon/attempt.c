@@ -6,15 +6,12 @@
  */
 #include <errno.h>
 #include <inttypes.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "attempt.h"
@@ -22,7 +19,7 @@
 #include "environment.h"
 #include "journal.h"
 #include "process.h"
-#include "tree.h"
+#include "supervision.h"
 
 struct attempt {
 	struct cgroup cgroup;
@@ -37,105 +34,17 @@ struct attempt {
 	bool stands_by;
 };
 
-enum {
-	EXIT_NOT_APPLICABLE = 77,
-	/* Per look at the output, so that a hook that prints on and on still times out. */
-	PUMP_SIZE = 65536,
-	/* Between looks at what is left of a hook that is being ended. */
-	LOOK_INTERVAL_MS = 20,
-};
+enum { EXIT_NOT_APPLICABLE = 77 };
 
 static const struct log_fields unusable = {
 	.message = MESSAGE_HOOK_FAILED, .outcome = "unusable",
 };
 
-static int64_t now_ms(void)
+static void set_outcome(struct hook_result *result, enum supervision_end how, const siginfo_t *end)
 {
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * INT64_C(1000) + now.tv_nsec / 1000000;
-}
-
-/* How the wait for a hook ended. */
-enum wait_end { WAIT_HAS_ENDED, WAIT_TIMED_OUT, WAIT_SUPERSEDED };
-
-static enum wait_end wait_for_end(const struct job *job, const struct process *process, int end_fd,
-				  struct output *output)
-{
-	struct pollfd fds[] = {
-		{ .fd = process->pid_fd, .events = POLLIN },
-		{ .fd = process->output_fd, .events = POLLIN },
-		{ .fd = end_fd, .events = POLLIN },
-	};
-	int64_t deadline = now_ms() + job->settings->timeout_sec * INT64_C(1000), left;
-
-	while (!fds[0].revents) {
-		left = deadline - now_ms();
-		if (left <= 0)
-			return WAIT_TIMED_OUT;
-		if (poll(fds, 3, left) > 0 && fds[1].revents &&
-		    !output_pump(output, process->output_fd, PUMP_SIZE))
-			fds[1].fd = -1;
-		if (fds[2].revents)
-			return WAIT_SUPERSEDED;
-	}
-	return WAIT_HAS_ENDED;
-}
-
-/* Returns how many of the hook's processes are left when the grace is over. */
-static size_t end_with(const struct job *job, const struct process *process, int signal,
-		       struct output *output)
-{
-	const struct timespec pause = { .tv_nsec = LOOK_INTERVAL_MS * 1000000 };
-	int64_t deadline = now_ms() + job->config->kill_grace_ms;
-	int next = signal;
-	size_t left;
-
-	for (;;) {
-		if (tree_signal(next, &left)) {
-			/* Better some of them than none. */
-			(void)kill(-process->pid, next);
-			left = 1;
-		}
-		if (!left || now_ms() >= deadline)
-			return left;
-		nanosleep(&pause, NULL);
-		/* It may print before it ends. */
-		(void)output_pump(output, process->output_fd, PUMP_SIZE);
-		/* Once is enough to ask, but what was forked meanwhile must be killed, too. */
-		if (signal != SIGKILL)
-			next = 0;
-	}
-}
-
-/* Ends everything that the hook started, wherever it went, at once. */
-static void kill_tree(const struct job *job, const struct process *process, int cgroup_fd,
-		      struct output *output)
-{
-	size_t left;
-
-	if (cgroup_fd >= 0)
-		(void)cgroup_kill(cgroup_fd);
-	left = end_with(job, process, SIGKILL, output);
-	if (left)
-		log_error("%s: %zu of its processes could not be ended: they hang in the kernel, or start others all the time",
-			  job->hook->name, left);
-}
-
-/* The same, after it was asked to end by itself. */
-static void end_tree(const struct job *job, const struct process *process, int cgroup_fd,
-		     struct output *output)
-{
-	(void)end_with(job, process, SIGTERM, output);
-	kill_tree(job, process, cgroup_fd, output);
-}
-
-static void set_outcome(struct hook_result *result, enum wait_end how, const siginfo_t *end)
-{
-	if (how == WAIT_TIMED_OUT) {
+	if (how == SUPERVISION_TIMED_OUT) {
 		result->outcome = OUTCOME_TIMED_OUT;
-	} else if (how == WAIT_SUPERSEDED) {
+	} else if (how == SUPERVISION_SUPERSEDED) {
 		result->outcome = OUTCOME_LOST;
 	} else if (end->si_code != CLD_EXITED) {
 		result->outcome = OUTCOME_KILLED;
@@ -211,6 +120,8 @@ static int check(const struct job *job, struct attempt *attempt)
 {
 	char reason[HOOK_REASON_SIZE];
 	const char *user = job->settings->user;
+	unsigned int limit_ms = job->settings->timeout_sec * 1000;
+	char text[ACCOUNT_ERROR_SIZE];
 	int r;
 
 	r = hook_open(job->hook, &attempt->fd, reason);
@@ -224,11 +135,11 @@ static int check(const struct job *job, struct attempt *attempt)
 	}
 	if (!*user)
 		return 0;
-	r = account_find(user, &attempt->found);
+	r = account_find(user, limit_ms, &attempt->found);
 	if (r)
 		log_event(LOG_ERR, &unusable, "%s: not run: user \"%s\" of %s/%s.conf: %s",
 			  job->hook->name, user, job->config->hook_settings_dir, job->hook->name,
-			  account_strerror(r));
+			  account_strerror(r, limit_ms, text));
 	else
 		attempt->account = &attempt->found;
 	return r;
@@ -254,6 +165,28 @@ static int stand_by(const struct job *job, struct attempt *attempt)
 	return r;
 }
 
+/* What an earlier run left goes on, and does not cost this one its cgroup. */
+static void tell_earlier(const char *hook)
+{
+	char text[LEFTOVER_TEXT_SIZE];
+	struct leftover left;
+
+	if (!cgroup_clear(hook, &left) && left.n_processes)
+		log_notice("%s: of an earlier run %zu processes still go on: %s", hook,
+			   left.n_processes, leftover_text(&left, text));
+}
+
+static bool create_cgroup(const char *hook, struct cgroup *ret_cgroup)
+{
+	int r;
+
+	tell_earlier(hook);
+	r = cgroup_create(hook, ret_cgroup);
+	if (r && r != -EOPNOTSUPP)
+		log_warning("%s: cannot make a cgroup for it: %s", hook, strerror(-r));
+	return !r;
+}
+
 int attempt_prepare(const struct job *job, struct attempt **ret_attempt)
 {
 	struct attempt *attempt = calloc(1, sizeof(*attempt));
@@ -263,7 +196,7 @@ int attempt_prepare(const struct job *job, struct attempt **ret_attempt)
 		return -ENOMEM;
 	attempt->fd = -1;
 	/* Without a cgroup it takes longer to end it, and that is all. */
-	if (cgroup_create(job->hook->name, &attempt->cgroup))
+	if (!create_cgroup(job->hook->name, &attempt->cgroup))
 		attempt->cgroup.fd = -1;
 	r = check(job, attempt);
 	if (!r)
@@ -306,34 +239,19 @@ bool attempt_is_fresh(const struct attempt *attempt)
 	       now.st_ctim.tv_nsec == then->st_ctim.tv_nsec;
 }
 
-static enum wait_end watch(const struct job *job, const struct attempt *attempt, int end_fd,
-			   siginfo_t *ret_end, char *ret_output)
-{
-	const struct process *process = &attempt->process;
-	struct output output = { .name = job->hook->name };
-	enum wait_end how = wait_for_end(job, process, end_fd, &output);
-
-	if (how == WAIT_TIMED_OUT)
-		end_tree(job, process, attempt->cgroup.fd, &output);
-	else if (how == WAIT_SUPERSEDED)
-		kill_tree(job, process, attempt->cgroup.fd, &output);
-	/* What it printed last; a grandchild may still hold the other end. */
-	(void)output_pump(&output, process->output_fd, PUMP_SIZE);
-	output_finish(&output);
-	output_tail(&output, ret_output);
-	/* Only now is its process ID free, which is that of its group as well. */
-	(void)waitid(P_PIDFD, process->pid_fd, ret_end, WEXITED | WNOHANG);
-	close(process->pid_fd);
-	close(process->output_fd);
-	return how;
-}
-
 int attempt_run(const struct job *job, struct attempt *attempt, int end_fd,
 		struct hook_result *ret_result, char ret_output[static OUTPUT_EXCERPT_SIZE])
 {
-	int64_t start = now_ms();
-	siginfo_t end = { .si_pid = 0 };
-	enum wait_end how;
+	int64_t start = supervision_now_ms();
+	struct supervision hook = {
+		.hook = job->hook->name,
+		.cgroup_fd = attempt->cgroup.fd,
+		.end_fd = end_fd,
+		.deadline_ms = start + job->settings->timeout_sec * INT64_C(1000),
+		.grace_ms = job->config->kill_grace_ms,
+		.output.name = job->hook->name,
+	};
+	enum supervision_end how;
 	int r;
 
 	environment_init(attempt->environment, job->run, job->hook, attempt->account);
@@ -347,9 +265,11 @@ int attempt_run(const struct job *job, struct attempt *attempt, int end_fd,
 		log_unusable(job, r);
 		return 0;
 	}
-	how = watch(job, attempt, end_fd, &end, ret_output);
-	ret_result->duration_ms = now_ms() - start;
-	set_outcome(ret_result, how, &end);
+	hook.process = attempt->process;
+	how = supervision_run(&hook);
+	output_tail(&hook.output, ret_output);
+	ret_result->duration_ms = supervision_now_ms() - start;
+	set_outcome(ret_result, how, &hook.end);
 	log_result(job, ret_result);
 	return 0;
 }

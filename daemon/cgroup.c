@@ -4,18 +4,26 @@
  *
  * A cgroup for one hook.
  */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
 #include "cgroup.h"
+
+/* Set by who released a cgroup with processes in it: they are there on purpose. */
+#define RELEASED	"trusted.vmgend.released"
+
+/* Runs of one hook that each left something behind. */
+enum { NUMBER_LIMIT = 10000 };
 
 /* The second is where systemd mounts it beside cgroup v1. */
 static const char *find_mount(void)
@@ -64,17 +72,6 @@ static bool is_delegated(int fd)
 	return fgetxattr(fd, "trusted.delegate", &value, 1) == 1 && value == '1';
 }
 
-static int make(int parent_fd, const char *name)
-{
-	if (!mkdirat(parent_fd, name, 0755))
-		return 0;
-	/* Left behind by an earlier run, as long as something was in it. */
-	if (errno != EEXIST || unlinkat(parent_fd, name, AT_REMOVEDIR) ||
-	    mkdirat(parent_fd, name, 0755))
-		return -errno;
-	return 0;
-}
-
 /* Opens the cgroup of this process, if it may make others below that. */
 static int open_delegated(int *ret_fd)
 {
@@ -91,7 +88,49 @@ static int open_delegated(int *ret_fd)
 	return 0;
 }
 
-int cgroup_create(const char *name, struct cgroup *ret_cgroup)
+/*
+ * The lock says that somebody will release it. Returns -ESTALE if who clears away
+ * was faster.
+ */
+static int hold(int parent_fd, const char *name, int *ret_fd)
+{
+	int fd = openat(parent_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct stat held, named;
+
+	if (fd < 0)
+		return errno == ENOENT ? -ESTALE : -errno;
+	if (flock(fd, LOCK_EX | LOCK_NB) || fstat(fd, &held) ||
+	    fstatat(parent_fd, name, &named, 0) || held.st_ino != named.st_ino) {
+		close(fd);
+		return -ESTALE;
+	}
+	*ret_fd = fd;
+	return 0;
+}
+
+static int make(struct cgroup *cgroup, const char *hook)
+{
+	int i, r;
+
+	for (i = 0; i < NUMBER_LIMIT; i++) {
+		if (!i)
+			snprintf(cgroup->name, sizeof(cgroup->name), "%s", hook);
+		else if (snprintf(cgroup->name, sizeof(cgroup->name), "%s.%d", hook, i) >=
+			 (int)sizeof(cgroup->name))
+			return -ENAMETOOLONG;
+		if (mkdirat(cgroup->parent_fd, cgroup->name, 0755)) {
+			if (errno == EEXIST)
+				continue;
+			return -errno;
+		}
+		r = hold(cgroup->parent_fd, cgroup->name, &cgroup->fd);
+		if (r != -ESTALE)
+			return r;
+	}
+	return -EBUSY;
+}
+
+int cgroup_create(const char *hook, struct cgroup *ret_cgroup)
 {
 	struct cgroup cgroup;
 	int r;
@@ -99,21 +138,13 @@ int cgroup_create(const char *name, struct cgroup *ret_cgroup)
 	r = open_delegated(&cgroup.parent_fd);
 	if (r)
 		return r;
-	r = make(cgroup.parent_fd, name);
-	if (r)
-		goto err_parent;
-	cgroup.fd = openat(cgroup.parent_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (cgroup.fd < 0) {
-		r = -errno;
-		goto err_parent;
+	r = make(&cgroup, hook);
+	if (r) {
+		close(cgroup.parent_fd);
+		return r;
 	}
-	snprintf(cgroup.name, sizeof(cgroup.name), "%s", name);
 	*ret_cgroup = cgroup;
 	return 0;
-
-err_parent:
-	close(cgroup.parent_fd);
-	return r;
 }
 
 static int write_text(int dir_fd, const char *name, const char *text)
@@ -140,22 +171,72 @@ int cgroup_kill(int fd)
 
 void cgroup_release(struct cgroup *cgroup)
 {
-	(void)unlinkat(cgroup->parent_fd, cgroup->name, AT_REMOVEDIR);
+	/* It is no longer the lock that speaks for what is in there. */
+	if (unlinkat(cgroup->parent_fd, cgroup->name, AT_REMOVEDIR) && errno == EBUSY)
+		(void)fsetxattr(cgroup->fd, RELEASED, "1", 1, 0);
 	close(cgroup->fd);
 	close(cgroup->parent_fd);
 }
 
-int cgroup_clear(const char *name)
+static void list_processes(int fd, struct leftover *left)
 {
-	int parent_fd, fd, r;
+	int list_fd = openat(fd, "cgroup.procs", O_RDONLY | O_CLOEXEC), pid;
+	FILE *list = list_fd < 0 ? NULL : fdopen(list_fd, "r");
+
+	if (list) {
+		while (fscanf(list, "%d", &pid) == 1)
+			leftover_add(left, pid);
+		fclose(list);
+	} else if (list_fd >= 0) {
+		close(list_fd);
+	}
+}
+
+static void clear_one(int parent_fd, const char *name, struct leftover *left)
+{
+	int fd = openat(parent_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	char value;
+
+	if (fd < 0)
+		return;
+	/* Who holds it does all that there is to do. */
+	if (!flock(fd, LOCK_EX | LOCK_NB) && unlinkat(parent_fd, name, AT_REMOVEDIR)) {
+		if (fgetxattr(fd, RELEASED, &value, 1) == 1)
+			list_processes(fd, left);
+		else
+			(void)cgroup_kill(fd);
+	}
+	close(fd);
+}
+
+/* A hook's name has no dot. */
+static bool is_of(const char *name, const char *hook)
+{
+	size_t length = strlen(hook);
+
+	return !strncmp(name, hook, length) && (!name[length] || name[length] == '.');
+}
+
+int cgroup_clear(const char *hook, struct leftover *ret_left)
+{
+	struct leftover left = { .n_processes = 0 };
+	struct dirent *entry;
+	int parent_fd, r;
+	DIR *dir;
 
 	r = open_delegated(&parent_fd);
 	if (r)
 		return r;
-	fd = openat(parent_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	r = fd < 0 ? -errno : cgroup_kill(fd);
-	if (fd >= 0)
-		close(fd);
-	close(parent_fd);
-	return r;
+	dir = fdopendir(parent_fd);
+	if (!dir) {
+		r = -errno;
+		close(parent_fd);
+		return r;
+	}
+	while ((entry = readdir(dir)))
+		if (entry->d_type == DT_DIR && is_of(entry->d_name, hook))
+			clear_one(parent_fd, entry->d_name, &left);
+	closedir(dir);
+	*ret_left = left;
+	return 0;
 }

@@ -24,6 +24,9 @@
 /* What comes before the network is not worth a delay: it asks nobody else. */
 enum { FIRST_SPREAD_BAND = 40 };
 
+/* For a name service that hangs, at --check-config; nobody wants to wait for more. */
+enum { USER_LIMIT_SEC = 10 };
+
 static const char seconds[] = "a number of seconds from 1 to 86400";
 static const char delay[] = "a number of seconds from 0 to 86400";
 
@@ -215,18 +218,22 @@ int config_check_hooks(const struct config *config, char ret_error[SETTINGS_ERRO
 
 static int check_user(const char *path, void *context, char *ret_error)
 {
-	struct hook_settings settings = { .user = "" };
+	struct hook_settings settings = { .timeout_sec = USER_LIMIT_SEC };
+	char text[ACCOUNT_ERROR_SIZE];
 	struct account account;
+	unsigned int limit_ms;
 	int r;
 
 	(void)context;
 	r = settings_read(path, "hook", hook_table, &settings, ret_error);
 	if (r || !*settings.user)
 		return r;
-	r = account_find(settings.user, &account);
+	limit_ms = 1000 * (settings.timeout_sec < USER_LIMIT_SEC ? settings.timeout_sec :
+								   USER_LIMIT_SEC);
+	r = account_find(settings.user, limit_ms, &account);
 	if (r) {
 		snprintf(ret_error, SETTINGS_ERROR_SIZE, "%s: user \"%s\": %s", path,
-			 settings.user, account_strerror(r));
+			 settings.user, account_strerror(r, limit_ms, text));
 		return r;
 	}
 	account_clear(&account);

@@ -77,6 +77,7 @@ static bool may_try_again(enum outcome outcome)
 static void try_once(const struct job *job, struct attempt *attempt, struct keeper_report *report)
 {
 	struct hook_result *result = &report->result;
+	int r = 0;
 
 	result->outcome = OUTCOME_UNUSABLE;
 	result->status = 0;
@@ -85,8 +86,13 @@ static void try_once(const struct job *job, struct attempt *attempt, struct keep
 	if (attempt && (!attempt_is_fresh(attempt) ||
 			attempt_run(job, attempt, END_FD, result, report->output) == -ESRCH))
 		attempt = attempt_free(attempt);
-	if (!attempt && !attempt_prepare(job, &attempt))
-		(void)attempt_run(job, attempt, END_FD, result, report->output);
+	if (!attempt) {
+		r = attempt_prepare(job, &attempt);
+		if (!r)
+			(void)attempt_run(job, attempt, END_FD, result, report->output);
+	}
+	if (r == -ETIMEDOUT)
+		result->outcome = OUTCOME_TIMED_OUT;
 	attempt_free(attempt);
 }
 

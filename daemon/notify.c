@@ -2,55 +2,94 @@
 /*
  * Copyright (C) the vmgen authors
  *
- * What vmgend tells the service manager, by sd_notify(3). A message that is
- * lost cannot be mended here, so results are ignored.
+ * What vmgend tells the service manager. sd_notify(3) waits as long as that does
+ * not read, and a change would wait as well; so this is the part of it that is
+ * needed, with a bound. A message that is lost cannot be sent later, so there
+ * are no results.
  */
 #include <stdarg.h>
+#include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <systemd/sd-daemon.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "notify.h"
 
+/* For a manager that has not read what others told it either. */
+static const struct timeval send_limit = { .tv_sec = 1 };
+
+static void send_text(const char *text)
+{
+	const char *path = getenv("NOTIFY_SOCKET");
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	size_t length = path ? strlen(path) : 0;
+	int fd;
+
+	if (!length || length >= sizeof(address.sun_path))
+		return;
+	memcpy(address.sun_path, path, length);
+	/* One that has no file. */
+	if (*path == '@')
+		*address.sun_path = '\0';
+	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return;
+	if (!setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &send_limit, sizeof(send_limit)))
+		(void)sendto(fd, text, strlen(text), MSG_NOSIGNAL, (struct sockaddr *)&address,
+			     offsetof(struct sockaddr_un, sun_path) + length);
+	close(fd);
+}
+
 void notify_ready(void)
 {
-	(void)sd_notify(0, "READY=1");
+	send_text("READY=1");
 }
 
 void notify_reloading(void)
 {
 	struct timespec now;
+	char text[64];
 
 	/* By this the manager tells a READY of before from the one that answers. */
 	clock_gettime(CLOCK_MONOTONIC, &now);
-	(void)sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%llu",
-			 now.tv_sec * 1000000ULL + now.tv_nsec / 1000);
+	snprintf(text, sizeof(text), "RELOADING=1\nMONOTONIC_USEC=%llu",
+		 now.tv_sec * 1000000ULL + now.tv_nsec / 1000);
+	send_text(text);
 }
 
 void notify_stopping(void)
 {
-	(void)sd_notify(0, "STOPPING=1");
+	send_text("STOPPING=1");
 }
 
 void notify_alive(void)
 {
-	(void)sd_notify(0, "WATCHDOG=1");
+	send_text("WATCHDOG=1");
 }
 
 void notify_status(const char *format, ...)
 {
-	char text[512];
+	char text[512] = "STATUS=";
+	size_t used = strlen(text);
 	va_list args;
 
 	va_start(args, format);
-	vsnprintf(text, sizeof(text), format, args);
+	vsnprintf(text + used, sizeof(text) - used, format, args);
 	va_end(args);
-	(void)sd_notifyf(0, "STATUS=%s", text);
+	send_text(text);
 }
 
 void notify_extend_start(unsigned int seconds)
 {
-	(void)sd_notifyf(0, "EXTEND_TIMEOUT_USEC=%llu", seconds * 1000000ULL);
+	char text[64];
+
+	snprintf(text, sizeof(text), "EXTEND_TIMEOUT_USEC=%llu", seconds * 1000000ULL);
+	send_text(text);
 }
 
 uint64_t notify_alive_interval(void)

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <sys/pidfd.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -79,6 +80,22 @@ static int arrange_descriptors(int exec_fd, int output_fd, int control_fd)
 	return 0;
 }
 
+/* What the unit gives to the daemon alone. Who was started with less keeps that. */
+void process_become_ordinary(void)
+{
+	static const char file[] = "/proc/self/oom_score_adj";
+	int fd = open(file, O_RDWR | O_CLOEXEC);
+	char text[16] = "";
+
+	if (fd >= 0) {
+		if (read(fd, text, sizeof(text) - 1) > 0 && *text == '-')
+			(void)!pwrite(fd, "0", 1, 0);
+		close(fd);
+	}
+	if (getpriority(PRIO_PROCESS, 0) < 0)
+		(void)setpriority(PRIO_PROCESS, 0, 0);
+}
+
 /* A hook that nobody looks after any more would run beside the next attempt. */
 static int die_with(pid_t parent)
 {
@@ -92,6 +109,7 @@ static int prepare(const struct program *program, pid_t parent, int output_fd, i
 	int r = 0;
 
 	process_reset_signals(0);
+	process_become_ordinary();
 	umask(022);
 	if (setsid() < 0 || chdir("/"))
 		return -errno;

@@ -72,4 +72,7 @@ pid_t process_fork_helper(int fd);
  */
 void process_reset_signals(int blocked);
 
+/* Gives up a nice value and an OOM score below the usual; for a child, too. */
+void process_become_ordinary(void);
+
 #endif /* PROCESS_H */

@@ -334,9 +334,10 @@ static void recall(const struct run *run, struct hook_result *result)
 static void restart(struct run *run, const struct member *lost)
 {
 	struct hook_settings settings;
+	struct leftover left;
 
 	/* What it had started did not end with it; without a cgroup nobody knows that. */
-	(void)cgroup_clear(lost->hook->name);
+	(void)cgroup_clear(lost->hook->name, &left);
 	if (run->stopped || lost->starts == MAX_STARTS || !is_due(run, lost->hook, &settings))
 		return;
 	log_notice("%s: run again", lost->hook->name);

@@ -6,54 +6,68 @@
  * reach systemd before there is a D-Bus, and nothing that it waits for can hold
  * vmgend up.
  */
+#include <errno.h>
 #include <signal.h>
-#include <spawn.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
 #include "log.h"
+#include "process.h"
 #include "target.h"
 
 #define TARGET	"vmgen-changed.target"
 
-static int spawn(pid_t *ret_pid)
+/* For systemctl(1), so that one that hangs does not keep the next from being asked. */
+enum { LIMIT_SEC = 90, EXIT_NO_SYSTEMCTL = 127 };
+
+static void __attribute__((noreturn)) ask(unsigned int limit_sec)
 {
 	static const char *const argv[] = {
 		"systemctl", "--no-block", "--no-ask-password", "start", TARGET, NULL,
 	};
-	posix_spawnattr_t attributes;
-	sigset_t none, all;
-	int r;
 
-	r = posix_spawnattr_init(&attributes);
-	if (r)
-		return -r;
-	sigemptyset(&none);
+	process_reset_signals(0);
+	process_become_ordinary();
+	/* Goes on after exec. */
+	alarm(limit_sec);
+	execvp(argv[0], (char *const *)argv);
+	log_warning("cannot start " TARGET ": systemctl: %s", strerror(errno));
+	_exit(EXIT_NO_SYSTEMCTL);
+}
+
+static pid_t fork_asker(unsigned int limit_sec)
+{
+	sigset_t all, before;
+	int error;
+	pid_t pid;
+
+	/* A handler of the daemon must not run in the child. */
 	sigfillset(&all);
-	(void)posix_spawnattr_setsigmask(&attributes, &none);
-	(void)posix_spawnattr_setsigdefault(&attributes, &all);
-	(void)posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-	r = posix_spawnp(ret_pid, argv[0], NULL, &attributes, (char *const *)argv, environ);
-	posix_spawnattr_destroy(&attributes);
-	return -r;
+	sigprocmask(SIG_SETMASK, &all, &before);
+	pid = fork();
+	if (!pid)
+		ask(limit_sec);
+	error = errno;
+	sigprocmask(SIG_SETMASK, &before, NULL);
+	return pid < 0 ? -error : pid;
 }
 
 void target_start(struct target *target)
 {
-	int r;
+	pid_t pid;
 
 	if (sd_booted() <= 0)
 		return;
 	target->again = target->pid != 0;
 	if (target->again)
 		return;
-	r = spawn(&target->pid);
-	if (!r)
-		return;
-	target->pid = 0;
-	log_warning("cannot start " TARGET ": systemctl: %s", strerror(-r));
+	pid = fork_asker(target->limit_sec ?: LIMIT_SEC);
+	if (pid < 0)
+		log_warning("cannot start " TARGET ": %s", strerror(-pid));
+	else
+		target->pid = pid;
 }
 
 void target_advance(struct target *target)
@@ -63,7 +77,10 @@ void target_advance(struct target *target)
 	if (!target->pid || waitpid(target->pid, &status, WNOHANG) != target->pid)
 		return;
 	target->pid = 0;
-	if (status)
+	if (WIFSIGNALED(status) && WTERMSIG(status) == SIGALRM)
+		log_warning("cannot start " TARGET ": systemctl did not end within %u s",
+			    target->limit_sec ?: LIMIT_SEC);
+	else if (status && (!WIFEXITED(status) || WEXITSTATUS(status) != EXIT_NO_SYSTEMCTL))
 		log_warning("cannot start " TARGET ": systemctl says why above; is the unit installed?");
 	if (target->again)
 		target_start(target);

@@ -16,6 +16,8 @@ struct target {
 	pid_t pid;
 	/* Once more when it has ended. */
 	bool again;
+	/* How long it may ask; 0: 90. */
+	unsigned int limit_sec;
 };
 
 /* Has the target started, and waits for nothing. What goes wrong is logged. */

@@ -3,30 +3,40 @@
  * Copyright (C) the vmgen authors
  *
  * All descendants of this process, from /proc: the kernel has no call that
- * reaches those that left the process group.
+ * reaches those that left the process group. The names in there are anybody's;
+ * only the numbers, which are the kernel's, count.
  */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/pidfd.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "tree.h"
 
 struct entry {
 	pid_t pid, parent;
-	bool ended, descends;
+	/* See proc(5). */
+	char state;
+	bool descends;
 };
 
-/* Every process of the system, in the order of the numbers. */
+/* The processes of the system that were looked at, in the order of the numbers. */
 struct table {
-	size_t n_entries;
+	int signal;
+	size_t n_entries, n_descendants;
 	struct entry *entries;
 };
+
+/* Looks at what was started meanwhile, for each look at all. */
+enum { CHASE_LIMIT = 1000 };
 
 /* Returns 0; -ESRCH: there is no such process any more; -errno. */
 static int read_entry(pid_t pid, struct entry *ret_entry)
@@ -49,9 +59,7 @@ static int read_entry(pid_t pid, struct entry *ret_entry)
 	rest = strrchr(text, ')');
 	if (!rest || sscanf(rest, ") %c %d", &state, &parent) != 2)
 		return -ESRCH;
-	*ret_entry = (struct entry){
-		.pid = pid, .parent = parent, .ended = state == 'Z' || state == 'X',
-	};
+	*ret_entry = (struct entry){ .pid = pid, .parent = parent, .state = state };
 	return 0;
 }
 
@@ -62,53 +70,16 @@ static int compare(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-static int read_entries(DIR *dir, struct table *table)
+static bool descends(const struct table *table, const struct entry *entry)
 {
-	struct dirent *name;
-	struct entry entry, *grown;
-	int r;
+	const struct entry *parent, key = { .pid = entry->parent };
 
-	for (;;) {
-		errno = 0;
-		name = readdir(dir);
-		if (!name)
-			return -errno;
-		if (*name->d_name < '1' || *name->d_name > '9')
-			continue;
-		r = read_entry(atoi(name->d_name), &entry);
-		if (r == -ESRCH)
-			continue;
-		if (r)
-			return r;
-		grown = reallocarray(table->entries, table->n_entries + 1, sizeof(entry));
-		if (!grown)
-			return -ENOMEM;
-		grown[table->n_entries++] = entry;
-		table->entries = grown;
-	}
-}
-
-static void mark_descendants(const struct table *table)
-{
-	struct entry *entry, *parent, key;
-	pid_t self = getpid();
-	bool again;
-	size_t i;
-
-	do {
-		again = false;
-		for (i = 0; i < table->n_entries; i++) {
-			entry = &table->entries[i];
-			key.pid = entry->parent;
-			parent = bsearch(&key, table->entries, table->n_entries, sizeof(key),
-					 compare);
-			if (entry->descends ||
-			    (entry->parent != self && !(parent && parent->descends)))
-				continue;
-			entry->descends = true;
-			again = true;
-		}
-	} while (again);
+	if (entry->parent == getpid())
+		return true;
+	if (!table->n_entries)
+		return false;
+	parent = bsearch(&key, table->entries, table->n_entries, sizeof(key), compare);
+	return parent && parent->descends;
 }
 
 static void signal_entry(const struct entry *entry, int signal)
@@ -129,29 +100,156 @@ static void signal_entry(const struct entry *entry, int signal)
 	close(fd);
 }
 
-int tree_signal(int signal, size_t *ret_alive)
+static void mark(struct table *table, struct entry *entry)
 {
-	struct table table = { .n_entries = 0 };
+	entry->descends = true;
+	table->n_descendants++;
+	if (table->signal)
+		signal_entry(entry, table->signal);
+}
+
+static int add_entry(struct table *table, const struct entry *entry)
+{
+	struct entry *grown;
+
+	/* Doubled whenever it is full. */
+	if (!(table->n_entries & (table->n_entries - 1))) {
+		grown = reallocarray(table->entries, 2 * table->n_entries + 1, sizeof(*grown));
+		if (!grown)
+			return -ENOMEM;
+		table->entries = grown;
+	}
+	table->entries[table->n_entries++] = *entry;
+	return 0;
+}
+
+/* Reads on from where ret_next is, to the end, and sets it there. */
+static int read_entries(DIR *dir, struct table *table, long *ret_next)
+{
+	struct dirent *name;
+	struct entry entry;
+	int r;
+
+	for (;;) {
+		errno = 0;
+		name = readdir(dir);
+		if (!name)
+			return -errno;
+		if (*name->d_name < '1' || *name->d_name > '9')
+			continue;
+		*ret_next = telldir(dir);
+		r = read_entry(atoi(name->d_name), &entry);
+		if (r == -ESRCH)
+			continue;
+		/* At once: what forks and ends all the time is elsewhere afterwards. */
+		if (!r && descends(table, &entry))
+			mark(table, &entry);
+		if (!r)
+			r = add_entry(table, &entry);
+		if (r)
+			return r;
+	}
+}
+
+/*
+ * A list of /proc ends where it ended when the last part of it was read. So it is
+ * continued as long as descendants had come up: those of them that escaped the
+ * signal have a child by now, which has a higher number.
+ */
+static int chase(DIR *dir, struct table *table)
+{
+	long next = telldir(dir);
+	size_t known;
+	int r, i = 0;
+
+	do {
+		known = table->n_descendants;
+		seekdir(dir, next);
+		r = read_entries(dir, table, &next);
+	} while (!r && table->signal && table->n_descendants != known && ++i < CHASE_LIMIT);
+	return r;
+}
+
+/* The numbers began anew between a parent and its child. */
+static void mark_rest(struct table *table)
+{
+	struct entry *entry;
+	bool again;
+	size_t i;
+
+	do {
+		again = false;
+		for (i = 0; i < table->n_entries; i++) {
+			entry = &table->entries[i];
+			if (entry->descends || !descends(table, entry))
+				continue;
+			mark(table, entry);
+			again = true;
+		}
+	} while (again);
+}
+
+static struct tree count(const struct table *table)
+{
+	struct tree tree = { .n_processes = table->n_descendants };
+	const struct entry *entry;
+	size_t i;
+
+	for (i = 0; i < table->n_entries; i++) {
+		entry = &table->entries[i];
+		if (!entry->descends || strchr("ZXx", entry->state))
+			continue;
+		leftover_add(&tree.alive, entry->pid);
+		/* One in D has its signal waiting before all that it could do. */
+		tree.running += !strchr("TtD", entry->state);
+	}
+	return tree;
+}
+
+int tree_signal(int signal, struct tree *ret_tree)
+{
+	struct table table = { .signal = signal };
 	DIR *dir = opendir("/proc");
-	size_t i, alive = 0;
 	int r;
 
 	if (!dir)
 		return -errno;
-	r = read_entries(dir, &table);
+	r = chase(dir, &table);
 	closedir(dir);
 	if (!r) {
 		qsort(table.entries, table.n_entries, sizeof(*table.entries), compare);
-		mark_descendants(&table);
-		for (i = 0; i < table.n_entries; i++) {
-			if (!table.entries[i].descends)
-				continue;
-			alive += !table.entries[i].ended;
-			if (signal)
-				signal_entry(&table.entries[i], signal);
-		}
-		*ret_alive = alive;
+		mark_rest(&table);
+		*ret_tree = count(&table);
 	}
 	free(table.entries);
 	return r;
+}
+
+static int64_t now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * INT64_C(1000) + now.tv_nsec / 1000000;
+}
+
+int tree_stop(unsigned int limit_ms, struct tree *ret_tree)
+{
+	int64_t deadline = now_ms() + limit_ms;
+	struct tree tree = { .n_processes = 0 };
+	size_t known;
+	int r;
+
+	/*
+	 * What is always elsewhere leaves its dead behind, which nobody reaps here.
+	 * Without a pause, which is the time in which another one is started.
+	 */
+	do {
+		known = tree.n_processes;
+		r = tree_signal(SIGSTOP, &tree);
+		if (r)
+			return r;
+	} while ((tree.running || tree.n_processes != known) && now_ms() < deadline);
+	*ret_tree = tree;
+	return 0;
 }

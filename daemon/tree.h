@@ -8,14 +8,29 @@
 #ifndef TREE_H
 #define TREE_H
 
-#include <stddef.h>
+#include "leftover.h"
+
+struct tree {
+	/* All that there were, also those that had ended and were not reaped. */
+	size_t n_processes;
+	/* Those that had not ended. */
+	struct leftover alive;
+	/* How many of them were free to run on, and so to fork. */
+	size_t running;
+};
 
 /*
- * Sends a signal to every descendant; 0: none, as kill(2). ret_alive: how many
- * there were that had not ended. Those may have forked since, so who wants an
- * end of them looks again until there are none. Returns 0 or -errno: /proc
- * cannot be read.
+ * Sends a signal to every descendant; 0: none, as kill(2). Those may have forked
+ * since, so who wants an end of them stops them first. ret_tree: what there was
+ * just before. Returns 0 or -errno: /proc cannot be read.
  */
-int tree_signal(int signal, size_t *ret_alive);
+int tree_signal(int signal, struct tree *ret_tree);
+
+/*
+ * Stops every descendant. When none runs, none starts another, so that what ends
+ * them then misses none. Gives up after limit_ms. The caller must not ignore
+ * SIGCHLD: the dead tell of what moves. As tree_signal().
+ */
+int tree_stop(unsigned int limit_ms, struct tree *ret_tree);
 
 #endif /* TREE_H */

@@ -94,6 +94,28 @@ static inline void wait_for(const char *name)
 		nanosleep(&pause, NULL);
 }
 
+/* Gone, or a zombie: whoever adopted it reaps it in its own time. */
+static inline bool is_dead(const char *name)
+{
+	const struct timespec pause = { .tv_nsec = 10000000 };
+	char path[32], text[64];
+	ssize_t n;
+	int fd, i;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", atoi(scratch_read(name)));
+	for (i = 0; i < 100; i++) {
+		fd = open(path, O_RDONLY);
+		n = fd < 0 ? 0 : read(fd, text, sizeof(text) - 1);
+		if (fd >= 0)
+			close(fd);
+		text[n < 0 ? 0 : n] = '\0';
+		if (n <= 0 || strstr(text, ") Z "))
+			return true;
+		nanosleep(&pause, NULL);
+	}
+	return false;
+}
+
 static inline void advance_to_end(struct run *run)
 {
 	const struct timespec pause = { .tv_nsec = 5000000 };

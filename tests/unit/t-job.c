@@ -5,8 +5,7 @@
  * What the settings of a hook make of it: as whom it is run, when, and how
  * often it is tried.
  */
-#include <grp.h>
-
+#include "nss.h"
 #include "rig.h"
 
 static void settings(const char *name, const char *text)
@@ -52,6 +51,71 @@ static void test_user(void)
 	expect("12-closed", OUTCOME_UNUSABLE, 0, "cannot execute");
 	told("13-root| 0:0:0 4::::", "without a user it is root, as ever");
 	expect("14-lost", OUTCOME_FAILED, 3, "14-lost| may not");
+}
+
+/* The bound is the hook's own, and what comes after it comes. */
+static void test_name_service(void)
+{
+	clean_hooks();
+	hook("10-ldap", "touch out-ldap");
+	settings("10-ldap", "user = hangs\ntimeout = 1\nretries = 1");
+	hook("20-next", "exit 0");
+	begin_record(EVENT_CHANGED);
+	run_hooks();
+	expect("10-ldap", OUTCOME_TIMED_OUT, 0,
+	       "10-ldap.conf: the name service did not answer within 1 s");
+	told("10-ldap: tried again", "it is tried again");
+	ok(access(scratch_path("out-ldap"), F_OK), "but not run as anybody else");
+	expect("20-next", OUTCOME_SUCCEEDED, 0, NULL);
+}
+
+/* Becoming another user makes the kernel forget with whom a process ends. */
+static void test_orphan(void)
+{
+	struct run *run;
+	int keeper;
+
+	clean_hooks();
+	scratch_mkdir("out-dir", 01777);
+	hook("10-user", "test -e out-dir/once && exit; echo $$ $PPID >out-dir/new; mv out-dir/new out-dir/once; sleep 1000");
+	settings("10-user", "user = nobody");
+	begin_record(EVENT_CHANGED);
+	if (run_new(&config, &record, lock_fd, &run))
+		scratch_give_up("run");
+	equal(run_advance(run), 1, "a hook of another user is running");
+	wait_for("out-dir/once");
+	keeper = atoi(strchr(scratch_read("out-dir/once"), ' '));
+	(void)kill(keeper, SIGKILL);
+	advance_to_end(run);
+	expect("10-user", OUTCOME_SUCCEEDED, 0, NULL);
+	ok(is_dead("out-dir/once"), "it does not outlive its keeper either");
+}
+
+/* The unit gives vmgend more than it gives to whatever its hooks start. */
+static void test_ordinary(void)
+{
+	static const char show[] =
+		"echo $(cat /proc/self/oom_score_adj /proc/$PPID/oom_score_adj) $(nice) $(ps -o ni= -p $PPID)";
+	int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+
+	clean_hooks();
+	hook("10-root", show);
+	hook("10-user", show);
+	settings("10-user", "user = nobody");
+	/* tests/vm/t-debian.py has the right to set a score below 0. */
+	if (pwrite(fd, "300", 3, 0) != 3 || setpriority(PRIO_PROCESS, 0, -10))
+		scratch_give_up("priority");
+	begin_record(EVENT_CHANGED);
+	run_hooks();
+	told("10-root| 300 300 0 -10\n", "a hook has the usual priority, its keeper that of vmgend");
+	told("10-user| 300 300 0 -10\n", "that of another user as well");
+	if (pwrite(fd, "0", 1, 0) != 1 || setpriority(PRIO_PROCESS, 0, 5))
+		scratch_give_up("priority");
+	begin_record(EVENT_CHANGED);
+	run_hooks();
+	told("10-root| 0 0 5 5\n", "who was started with less keeps that");
+	(void)setpriority(PRIO_PROCESS, 0, 0);
+	close(fd);
 }
 
 static void test_retries(void)
@@ -153,6 +217,9 @@ int main(void)
 	rig_create();
 	config.retry_pause_ms = 50;
 	test_user();
+	test_name_service();
+	test_orphan();
+	test_ordinary();
 	test_retries();
 	test_calling_off();
 	test_jitter();

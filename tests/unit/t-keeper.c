@@ -8,6 +8,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <signal.h>
+#include <sys/file.h>
 
 #include "paths.h"
 #include "rig.h"
@@ -145,31 +146,10 @@ static void test_environment(void)
 	unsetenv("SECRET");
 }
 
-/* Gone, or a zombie: whoever adopted it reaps it in its own time. */
-static bool is_dead(const char *name)
-{
-	const struct timespec pause = { .tv_nsec = 10000000 };
-	char path[32], text[64];
-	ssize_t n;
-	int fd, i;
-
-	snprintf(path, sizeof(path), "/proc/%d/stat", atoi(scratch_read(name)));
-	for (i = 0; i < 100; i++) {
-		fd = open(path, O_RDONLY);
-		n = fd < 0 ? 0 : read(fd, text, sizeof(text) - 1);
-		if (fd >= 0)
-			close(fd);
-		text[n < 0 ? 0 : n] = '\0';
-		if (n <= 0 || strstr(text, ") Z "))
-			return true;
-		nanosleep(&pause, NULL);
-	}
-	return false;
-}
-
 static void test_timeout(void)
 {
-	size_t size;
+	char text[64];
+	int fd;
 
 	clean_hooks();
 	config.kill_grace_ms = 200;
@@ -180,8 +160,9 @@ static void test_timeout(void)
 	/* Neither in its session nor willing to end, and its parent is gone. */
 	hook("10-fugitive", "setsid sh -c 'trap \"\" TERM; (setsid sleep 1000 & echo $! >out-deeper); echo $$ >out-fugitive; while :; do sleep 1000; done' & sleep 1000");
 	/* Never the same process for long. */
-	scratch_write("out-hop", "#!/bin/sh\necho >>out-hops\nsleep 0.01\nsetsid ./out-hop &\n", 0755);
-	hook("10-rabbit", "trap '' TERM; ./out-hop & sleep 1000");
+	scratch_write("out-hop", "#!/bin/sh\necho >>out-hops\nsetsid ./out-hop &\n", 0755);
+	/* Whoever of them lives holds the lock. */
+	hook("10-rabbit", "trap '' TERM; exec 9>out-lock; flock -n 9; ./out-hop & sleep 1000");
 	hook("10-chatty", "while :; do echo on and on; done");
 	hook("10-quick", "exit 0");
 	/* Leaves a child behind that holds the output open. */
@@ -194,6 +175,7 @@ static void test_timeout(void)
 	scratch_write("conf/10-chatty.conf", "[hook]\ntimeout=3\n", 0644);
 	begin_record(EVENT_CHANGED);
 	run_hooks();
+	fd = open(scratch_path("out-lock"), O_RDONLY | O_CLOEXEC);
 	expect("10-meek", OUTCOME_TIMED_OUT, 0, "10-meek: had not ended after 3 s");
 	expect("10-stubborn", OUTCOME_TIMED_OUT, 0, "conf/10-stubborn.conf");
 	expect("10-chatty", OUTCOME_TIMED_OUT, 0, "bytes of its output are left out here");
@@ -204,12 +186,35 @@ static void test_timeout(void)
 	ok(is_dead("out-child"), "and its child");
 	ok(is_dead("out-left"), "and what a leader left behind that obeyed");
 	ok(is_dead("out-fugitive"), "and what left its session");
-	size = strlen(scratch_read("out-hops"));
-	usleep(300000);
-	ok(size && strlen(scratch_read("out-hops")) == size, "and what moves on and on");
+	ok(*scratch_read("out-hops"), "something moves on and on");
+	ok(!flock(fd, LOCK_EX | LOCK_NB), "and that, too");
+	close(fd);
 	ok(is_dead("out-deeper"), "and what that had left behind");
 	ok(!strstr(scratch_read("log"), "10-quick: killed"), "10-quick was left alone");
+	snprintf(text, sizeof(text), "10-daemon: has ended, and 1 of its processes go on: %d\n",
+		 atoi(scratch_read("out-daemon")));
+	ok(strstr(scratch_read("log"), text), "what 10-daemon left is told");
+	ok(!strstr(scratch_read("log"), "10-quick: has ended, and"), "what left nothing is not");
 	ok(!kill(atoi(scratch_read("out-daemon")), SIGKILL), "what 10-daemon started lives on");
+}
+
+/* A hook that forgets its children by the hundred. */
+static void test_zombies(void)
+{
+	clean_hooks();
+	hook("10-poll", "i=0; while [ $i -lt 500 ]; do (sleep 0 &); i=$((i + 1)); done\n"
+	     "for i in $(seq 300); do\n"
+	     "	ps -o stat= --ppid $PPID | grep -q Z || exit 3\n"
+	     "	sleep 0.1\n"
+	     "done");
+	/* Nothing to read, which is no reason to look for that all the time. */
+	hook("10-closed", "exec >&- 2>&-; (exit 5) & (exit 6) & until test -e out-go; do sleep 0.05; done; exit 4");
+	hook("10-go", "i=0; while [ $i -lt 20 ]; do (exit 7); i=$((i + 1)); done; touch out-go");
+	begin_record(EVENT_CHANGED);
+	run_hooks();
+	expect("10-poll", OUTCOME_FAILED, 3, NULL);
+	expect("10-closed", OUTCOME_FAILED, 4, NULL);
+	expect("10-go", OUTCOME_SUCCEEDED, 0, NULL);
 }
 
 /* Its keeper is killed, by whomever. */
@@ -279,6 +284,7 @@ int main(int argc, char **argv)
 	test_outcomes();
 	test_environment();
 	test_timeout();
+	test_zombies();
 	test_grace();
 	test_lost();
 	test_output();

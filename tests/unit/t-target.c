@@ -25,7 +25,7 @@ static void finish(struct target *target)
 {
 	int i;
 
-	for (i = 0; i < 1000 && target->pid; i++) {
+	for (i = 0; i < 12000 && target->pid; i++) {
 		usleep(5000);
 		target_advance(target);
 	}
@@ -43,6 +43,7 @@ int main(void)
 {
 	struct target target = { .pid = 0 };
 	char script[2 * PATH_MAX];
+	int i;
 
 	scratch_create();
 	(void)setenv("PATH", scratch_path("bin"), 1);
@@ -52,6 +53,7 @@ int main(void)
 	equal(target.pid, 0, "without systemd nothing is asked for");
 	booted = 1;
 	target_start(&target);
+	finish(&target);
 	equal(target.pid, 0, "without systemctl neither");
 	ok(strstr(scratch_read("log"), "systemctl: No such file"), "which is told");
 
@@ -76,5 +78,18 @@ int main(void)
 	target_start(&target);
 	finish(&target);
 	ok(strstr(scratch_read("log"), "is the unit installed?"), "a refusal is told");
+
+	snprintf(script, sizeof(script), "#!/bin/sh\n: >%s\nexec /bin/sleep 1000\n", scratch_path("hangs"));
+	scratch_write("bin/systemctl", script, 0755);
+	log_to("log");
+	target.limit_sec = 2;
+	target_start(&target);
+	target_start(&target);
+	for (i = 0; i < 12000 && access(scratch_path("hangs"), F_OK); i++)
+		usleep(5000);
+	scratch_write("bin/systemctl", "#!/bin/sh\n", 0755);
+	finish(&target);
+	ok(strstr(scratch_read("log"), "systemctl did not end within 2 s"), "one that hangs is ended");
+	ok(!target.pid && !target.again, "and it is asked for again");
 	return tap_done();
 }

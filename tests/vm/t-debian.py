@@ -56,6 +56,7 @@ HOOK = "#!/bin/sh\necho $1 $2 >>/var/tmp/%s\n"
 # Neither its session nor SIGTERM ends what it starts.
 FUGITIVE = """#!/bin/sh
 cat /proc/self/cgroup >/var/tmp/cgroup
+cat /proc/self/oom_score_adj /proc/$PPID/oom_score_adj >/var/tmp/score
 setsid sh -c 'trap "" TERM; echo $$ >/var/tmp/fugitive; while :; do sleep 1; done' &
 sleep 1000
 """
@@ -197,6 +198,23 @@ def check_cgroup(d, t):
             (0, ""), "a hook that is running is in its own")
 
 
+def check_endurance(d, t):
+    """vmgend cannot be worn out: by deaths in a row, by memory or by processes."""
+    pid = "systemctl show -P MainPID vmgend"
+    t.equal(d.run("cat /var/tmp/score").split(), ["0", "-900"],
+            "a hook can be killed for memory as ever, who looks after it not")
+    t.equal(d.run(f"cat /proc/$({pid})/oom_score_adj; ps -o ni= -p $({pid})").split(),
+            ["-900", "-10"], "nor vmgend, which comes first")
+    t.equal(d.run("cat /sys/fs/cgroup/system.slice/vmgend.service/pids.max").strip(), "max",
+            "the service may have as many processes as the system")
+    # systemd gives up after 5 starts in 10 seconds unless it is told otherwise.
+    for signal in ["KILL"] * 6 + ["TERM"]:
+        old = d.run(pid).strip()
+        d.run(f"kill -{signal} {old}")
+        d.wait_for(f"systemctl is-active -q vmgend && test $({pid}) != {old} -a $({pid}) != 0")
+    t.ok(True, "it comes back whatever ends it, however often")
+
+
 def check_stop(c, t):
     """Neither a stop nor a restart of the service ends a hook that runs."""
     c.run("cat >/etc/vmgen/hooks.d/50-slow <<'END'\n"
@@ -211,6 +229,7 @@ def check_stop(c, t):
     with again.clone(guid=new_guid()) as d:
         d.wait_for("test -e /var/tmp/slow", timeout=300)
         check_cgroup(d, t)
+        check_endurance(d, t)
         d.run("systemctl stop vmgend")
         d.run("touch /var/tmp/go")
         d.wait_for("grep -q end /var/tmp/slow")
