@@ -80,7 +80,7 @@ static void test_orphan(void)
 	hook("10-user", "test -e out-dir/once && exit; echo $$ $PPID >out-dir/new; mv out-dir/new out-dir/once; sleep 1000");
 	settings("10-user", "user = nobody");
 	begin_record(EVENT_CHANGED);
-	if (run_new(&config, &record, lock_fd, &run))
+	if (run_new(&config, &record, RUN_ALL, lock_fd, &run))
 		scratch_give_up("run");
 	equal(run_advance(run), 1, "a hook of another user is running");
 	wait_for("out-dir/once");
