@@ -7,7 +7,6 @@
  */
 #include <errno.h>
 #include <inttypes.h>
-#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -27,9 +26,6 @@
 #include "repair.h"
 #include "report.h"
 #include "seed.h"
-
-/* On top of what the hooks may take; the next number says its own limit. */
-enum { EXTEND_MARGIN_SEC = 30 };
 
 void repair_init(struct repair *repair, const struct config *config)
 {
@@ -71,8 +67,7 @@ int repair_reseed(const struct sighting *sighting)
 	return r;
 }
 
-/* fd: of state_open(), or what it failed with. Closes it. */
-static void save(struct repair *repair, int fd)
+void repair_save(struct repair *repair, int fd)
 {
 	int r = fd < 0 ? fd : policy_save(repair->config, fd, &repair->state);
 	const struct log_fields fields = {
@@ -89,7 +84,7 @@ static void save(struct repair *repair, int fd)
 		close(fd);
 }
 
-static int open_state(const struct repair *repair)
+int repair_open_state(const struct repair *repair)
 {
 	int fd, r;
 
@@ -97,8 +92,7 @@ static int open_state(const struct repair *repair)
 	return r ? r : fd;
 }
 
-/* Asks the guardian for the guards of a run. Returns false if they are not its business. */
-static bool ask_guardian(const struct repair *repair, const struct record *run, bool resume)
+bool repair_ask_guardian(const struct repair *repair, const struct record *run, bool resume)
 {
 	struct keeper_order order = { .run = *run, .resume = resume };
 
@@ -113,11 +107,7 @@ static bool ask_guardian(const struct repair *repair, const struct record *run, 
 	return !guardian_request(repair->guardian, &order) && order.run.event != EVENT_NONE;
 }
 
-/*
- * Makes the record of a new run, or of one to be finished, has the guards begin,
- * and saves it. fd: of open_state(); closes it.
- */
-static void prepare(struct repair *repair, int fd, enum event event, bool resume)
+void repair_prepare(struct repair *repair, int fd, enum event event, bool resume)
 {
 	struct record *record = &repair->state.run;
 	char replaced[RECORD_WORD_SIZE];
@@ -136,11 +126,11 @@ static void prepare(struct repair *repair, int fd, enum event event, bool resume
 	if (!resume)
 		policy_describe(repair->config, fd, &repair->state, replaced);
 	repair->guards_begun = false;
-	repair->guards_pending = ask_guardian(repair, record, resume);
-	save(repair, fd);
+	repair->guards_pending = repair_ask_guardian(repair, record, resume);
+	repair_save(repair, fd);
 }
 
-static void launch(struct repair *repair)
+void repair_launch(struct repair *repair)
 {
 	enum run_part part = repair->guards_pending ? RUN_REST : RUN_ALL;
 	int r = run_new(repair->config, &repair->state.run, part, repair->lock_fd, &repair->run);
@@ -158,8 +148,8 @@ static void launch(struct repair *repair)
 /* Begins a run of all hooks for the ID that was seen last. */
 static void launch_changed(struct repair *repair)
 {
-	prepare(repair, open_state(repair), EVENT_CHANGED, false);
-	launch(repair);
+	repair_prepare(repair, repair_open_state(repair), EVENT_CHANGED, false);
+	repair_launch(repair);
 }
 
 /* For the next boot, and for who asks what happened; neither holds the run up. */
@@ -196,9 +186,9 @@ static void finish(struct repair *repair)
 	/* What was made up is nothing that another boot could compare. */
 	if (!repair->seen.made_up)
 		strcpy(state->handled, last->id_hash);
-	fd = open_state(repair);
+	fd = repair_open_state(repair);
 	keep_traces(repair, fd);
-	save(repair, fd);
+	repair_save(repair, fd);
 	fields = report_fields(last);
 	log_event(LOG_NOTICE, &fields, "generation %" PRIu64 " is handled (%s): hooks: %zu, without success: %zu; random number generator %s",
 		   last->generation, event_name(last->event), last->n_results,
@@ -223,10 +213,10 @@ static bool is_guard_lost(const struct record *run)
 
 void repair_amend(struct repair *repair)
 {
-	int fd = open_state(repair);
+	int fd = repair_open_state(repair);
 
 	keep_traces(repair, fd);
-	save(repair, fd);
+	repair_save(repair, fd);
 }
 
 static void advance_run(struct repair *repair)
@@ -267,7 +257,7 @@ void repair_hear(struct repair *repair, const struct guardian_message *message)
 	run->incomplete |= message->incomplete;
 	repair->guards_pending = false;
 	/* Their keepers may have been faster than the record of this run. */
-	save(repair, open_state(repair));
+	repair_save(repair, repair_open_state(repair));
 	repair_advance(repair);
 }
 
@@ -278,7 +268,7 @@ void repair_take_over(struct repair *repair)
 		return;
 	repair->guards_pending = false;
 	repair->run = run_free(repair->run);
-	launch(repair);
+	repair_launch(repair);
 }
 
 void repair_retry(struct repair *repair)
@@ -341,172 +331,6 @@ void repair_change(struct repair *repair, const struct sighting *sighting)
 		launch_changed(repair);
 }
 
-/* It says nothing about the record, and another start may have more luck. */
-static bool is_shortage(int r)
-{
-	return r == -ENOMEM || r == -EMFILE || r == -ENFILE;
-}
-
-/* Returns 0, or what state_load() or state_open() failed with. */
-static int load(struct repair *repair, int fd)
-{
-	const char *reason, *directory = repair->config->state_dir;
-	int r, r2;
-
-	if (fd < 0) {
-		log_error("cannot open the state directory %s: %s", directory, file_strerror(fd));
-		/* That is not the same as a directory without a record. */
-		return fd == -ENOENT ? -EIO : fd;
-	}
-	r = state_load(fd, &repair->state, &reason);
-	if (!r || r == -ENOENT)
-		return r;
-	if (is_shortage(r)) {
-		log_error("cannot read %s/state.json: %s", directory, reason);
-		return r;
-	}
-	log_error("%s/state.json cannot be used: %s; it is kept as state.json.bad, only guards run, and the present ID is recorded",
-		  directory, reason);
-	r2 = state_keep_bad(fd);
-	if (r2)
-		log_error("cannot keep %s/state.json: %s", directory, file_strerror(r2));
-	return r;
-}
-
-static void log_start(enum event event, const struct sighting *sighting, bool resume)
-{
-	static const char *const texts[] = {
-		[EVENT_NONE]		= "nothing happened while vmgend was not running",
-		[EVENT_ADOPTED]		= "adopted: there is nothing on record to compare with, so the present ID becomes the recorded one and no hook runs",
-		[EVENT_CHANGED]		= "changed: this machine was cloned or restored while vmgend was not running",
-		[EVENT_BOOT_CHANGED]	= "boot-changed: this machine was cloned or restored while the system was down",
-		[EVENT_UNKNOWN]		= "unknown: perhaps this machine was cloned or restored",
-	};
-	static const enum message messages[] = {
-		[EVENT_ADOPTED] = MESSAGE_ADOPTED, [EVENT_CHANGED] = MESSAGE_CHANGED,
-		[EVENT_BOOT_CHANGED] = MESSAGE_CHANGED, [EVENT_UNKNOWN] = MESSAGE_UNKNOWN,
-	};
-	const struct log_fields fields = {
-		.message = messages[event], .event = event_name(event),
-		.generation = sighting->generation,
-	};
-
-	if (!sighting->has_id)
-		log_warning("the host provides no generation ID (all zeros or all ones); give the device of this VM a GUID");
-	else if (event == EVENT_NONE && sighting->source == WITNESS_KMSG)
-		log_notice("what happened while vmgend was not running is not known");
-	else
-		log_event(LOG_NOTICE, &fields, "generation %" PRIu64 ": %s%s", sighting->generation,
-			  texts[event], resume ? "; the run was interrupted and is finished now" : "");
-}
-
-static void begin(struct repair *repair)
-{
-	const struct sighting *sighting = &repair->seen;
-	struct state *state = &repair->state;
-	char boot_id[BOOT_ID_SIZE] = "";
-	int fd = open_state(repair), r;
-	enum event event;
-	bool resume, same_boot, noted;
-
-	r = load(repair, fd);
-	if (is_shortage(r)) {
-		if (fd >= 0)
-			close(fd);
-		(void)repair_reseed(sighting);
-		repair->failed = true;
-		return;
-	}
-	repair->recorded = !r;
-	if (state_boot_id(boot_id))
-		log_warning("cannot read the ID of this boot: a change is taken for one before it");
-	event = watch_decide(r, state, sighting, boot_id);
-	resume = event != EVENT_NONE && watch_resumes(state, sighting, boot_id);
-	same_boot = !strcmp(state->boot_id, boot_id);
-	watch_continue(state, boot_id, &repair->seen);
-	log_start(event, sighting, resume);
-	strcpy(state->boot_id, boot_id);
-	noted = policy_start(repair->config, fd, state, event, resume, same_boot);
-	if (event == EVENT_NONE) {
-		(void)ask_guardian(repair, &(struct record){ .event = EVENT_NONE }, false);
-		if (!r && (!same_boot || noted))
-			save(repair, fd);
-		else if (fd >= 0)
-			close(fd);
-		report_generation(repair, sighting->has_id ? sighting->generation : 0);
-		report_activity(repair, "watching");
-		return;
-	}
-	repair->reseed_error = repair_reseed(sighting);
-	prepare(repair, fd, event, resume);
-	report_generation(repair, 0);
-	launch(repair);
-}
-
-/* Before the hooks of an earlier vmgend have ended: guards do not wait for them. */
-static void begin_guards(const struct repair *repair)
-{
-	const struct sighting *seen = &repair->seen;
-	struct record run = { .generation = seen->generation, .hint = "unknown" };
-	struct state state = { .boot_id = "" };
-	char boot_id[BOOT_ID_SIZE] = "";
-	int fd = open_state(repair), r;
-
-	r = fd < 0 ? fd : state_load(fd, &state, NULL);
-	if (fd >= 0)
-		close(fd);
-	(void)state_boot_id(boot_id);
-	run.event = watch_decide(r, &state, seen, boot_id);
-	/* Those hooks are for this ID, and guards may be among them. */
-	if (watch_resumes(&state, seen, boot_id))
-		run.event = EVENT_NONE;
-	strcpy(run.id_hash, seen->id_hash);
-	strcpy(run.source, witness_name(seen->source));
-	(void)ask_guardian(repair, &run, false);
-	state_clear(&state);
-}
-
-static int wait_for_hooks(struct repair *repair)
-{
-	int r = lock_wait(repair->lock_fd, &repair->waiter);
-
-	if (r)
-		return r;
-	begin_guards(repair);
-	log_notice("hooks that an earlier vmgend started are still running; when they have ended it goes on");
-	repair->waiter_holds_start = state_holds_start(repair->config->state_dir);
-	if (repair->waiter_holds_start)
-		notify_extend_start(RUN_LIMIT_MAX + EXTEND_MARGIN_SEC);
-	repair->reseed_error = repair_reseed(&repair->seen);
-	report_generation(repair, 0);
-	report_activity(repair, "waiting");
-	return 0;
-}
-
-void repair_start(struct repair *repair, const struct sighting *sighting)
-{
-	char directory[PATH_MAX];
-	int r;
-
-	repair->seen = *sighting;
-	snprintf(directory, sizeof(directory), "%s/lock", repair->config->runtime_dir);
-	r = lock_open(directory, "run", &repair->lock_fd);
-	if (!r)
-		r = lock_take(repair->lock_fd, NULL);
-	if (!r) {
-		/* Keepers of guards take their share of it by themselves. */
-		(void)lock_share(repair->lock_fd);
-		begin(repair);
-		return;
-	}
-	if (r == -EWOULDBLOCK)
-		r = wait_for_hooks(repair);
-	if (r) {
-		log_error("cannot lock %s/run: %s", directory, strerror(-r));
-		repair->failed = true;
-	}
-}
-
 void repair_advance(struct repair *repair)
 {
 	int status;
@@ -524,7 +348,7 @@ void repair_advance(struct repair *repair)
 	if (repair->failed)
 		return;
 	(void)lock_share(repair->lock_fd);
-	begin(repair);
+	repair_begin(repair);
 }
 
 bool repair_holds_start(const struct repair *repair)

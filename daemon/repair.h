@@ -98,4 +98,33 @@ bool repair_holds_start(const struct repair *repair);
 /* Is nothing left to do for what was seen? */
 bool repair_idle(const struct repair *repair);
 
+/* Steps of an answer, shared with startup.c: */
+
+/* On top of what the hooks may take; the next number says its own limit. */
+enum { EXTEND_MARGIN_SEC = 30 };
+
+/* Returns a descriptor as that of state_open(), or -errno. */
+int repair_open_state(const struct repair *repair);
+
+/* fd: of repair_open_state(), or what it failed with. Closes it. */
+void repair_save(struct repair *repair, int fd);
+
+/*
+ * Asks the guardian for the guards of a run. Returns false if they are not its
+ * business. resume: they may have succeeded already.
+ */
+bool repair_ask_guardian(const struct repair *repair, const struct record *run, bool resume);
+
+/*
+ * Makes the record of a new run, or of one to be finished, has the guards begin,
+ * and saves it. fd: of repair_open_state(); closes it.
+ */
+void repair_prepare(struct repair *repair, int fd, enum event event, bool resume);
+
+/* Begins the run on record. */
+void repair_launch(struct repair *repair);
+
+/* Does what repair_start() does, when no hook of an earlier vmgend is running. */
+void repair_begin(struct repair *repair);
+
 #endif /* REPAIR_H */

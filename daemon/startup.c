@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Copyright (C) the vmgen authors
+ *
+ * The answer to what happened while vmgend was not running.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "file.h"
+#include "guardian.h"
+#include "journal.h"
+#include "lock.h"
+#include "notify.h"
+#include "policy.h"
+#include "repair.h"
+#include "report.h"
+#include "run.h"
+
+/* It says nothing about the record, and another start may have more luck. */
+static bool is_shortage(int r)
+{
+	return r == -ENOMEM || r == -EMFILE || r == -ENFILE;
+}
+
+/* Returns 0, or what state_load() or state_open() failed with. */
+static int load(struct repair *repair, int fd)
+{
+	const char *reason, *directory = repair->config->state_dir;
+	int r, r2;
+
+	if (fd < 0) {
+		log_error("cannot open the state directory %s: %s", directory, file_strerror(fd));
+		/* That is not the same as a directory without a record. */
+		return fd == -ENOENT ? -EIO : fd;
+	}
+	r = state_load(fd, &repair->state, &reason);
+	if (!r || r == -ENOENT)
+		return r;
+	if (is_shortage(r)) {
+		log_error("cannot read %s/state.json: %s", directory, reason);
+		return r;
+	}
+	log_error("%s/state.json cannot be used: %s; it is kept as state.json.bad, only guards run, and the present ID is recorded",
+		  directory, reason);
+	r2 = state_keep_bad(fd);
+	if (r2)
+		log_error("cannot keep %s/state.json: %s", directory, file_strerror(r2));
+	return r;
+}
+
+static void log_start(enum event event, const struct sighting *sighting, bool resume)
+{
+	static const char *const texts[] = {
+		[EVENT_NONE]		= "nothing happened while vmgend was not running",
+		[EVENT_ADOPTED]		= "adopted: there is nothing on record to compare with, so the present ID becomes the recorded one and no hook runs",
+		[EVENT_CHANGED]		= "changed: this machine was cloned or restored while vmgend was not running",
+		[EVENT_BOOT_CHANGED]	= "boot-changed: this machine was cloned or restored while the system was down",
+		[EVENT_UNKNOWN]		= "unknown: perhaps this machine was cloned or restored",
+	};
+	static const enum message messages[] = {
+		[EVENT_ADOPTED] = MESSAGE_ADOPTED, [EVENT_CHANGED] = MESSAGE_CHANGED,
+		[EVENT_BOOT_CHANGED] = MESSAGE_CHANGED, [EVENT_UNKNOWN] = MESSAGE_UNKNOWN,
+	};
+	const struct log_fields fields = {
+		.message = messages[event], .event = event_name(event),
+		.generation = sighting->generation,
+	};
+
+	if (!sighting->has_id)
+		log_warning("the host provides no generation ID (all zeros or all ones); give the device of this VM a GUID");
+	else if (event == EVENT_NONE && sighting->source == WITNESS_KMSG)
+		log_notice("what happened while vmgend was not running is not known");
+	else
+		log_event(LOG_NOTICE, &fields, "generation %" PRIu64 ": %s%s", sighting->generation,
+			  texts[event], resume ? "; the run was interrupted and is finished now" : "");
+}
+
+void repair_begin(struct repair *repair)
+{
+	const struct sighting *sighting = &repair->seen;
+	struct state *state = &repair->state;
+	char boot_id[BOOT_ID_SIZE] = "";
+	int fd = repair_open_state(repair), r;
+	enum event event;
+	bool resume, same_boot, noted;
+
+	r = load(repair, fd);
+	if (is_shortage(r)) {
+		if (fd >= 0)
+			close(fd);
+		(void)repair_reseed(sighting);
+		repair->failed = true;
+		return;
+	}
+	repair->recorded = !r;
+	if (state_boot_id(boot_id))
+		log_warning("cannot read the ID of this boot: a change is taken for one before it");
+	event = watch_decide(r, state, sighting, boot_id);
+	resume = event != EVENT_NONE && watch_resumes(state, sighting, boot_id);
+	same_boot = !strcmp(state->boot_id, boot_id);
+	watch_continue(state, boot_id, &repair->seen);
+	log_start(event, sighting, resume);
+	strcpy(state->boot_id, boot_id);
+	noted = policy_start(repair->config, fd, state, event, resume, same_boot);
+	if (event == EVENT_NONE) {
+		(void)repair_ask_guardian(repair, &(struct record){ .event = EVENT_NONE }, false);
+		if (!r && (!same_boot || noted))
+			repair_save(repair, fd);
+		else if (fd >= 0)
+			close(fd);
+		report_generation(repair, sighting->has_id ? sighting->generation : 0);
+		report_activity(repair, "watching");
+		return;
+	}
+	repair->reseed_error = repair_reseed(sighting);
+	repair_prepare(repair, fd, event, resume);
+	report_generation(repair, 0);
+	repair_launch(repair);
+}
+
+/* Before the hooks of an earlier vmgend have ended: guards do not wait for them. */
+static void begin_guards(const struct repair *repair)
+{
+	const struct sighting *seen = &repair->seen;
+	struct record run = { .generation = seen->generation, .hint = "unknown" };
+	struct state state = { .boot_id = "" };
+	char boot_id[BOOT_ID_SIZE] = "";
+	int fd = repair_open_state(repair), r;
+
+	r = fd < 0 ? fd : state_load(fd, &state, NULL);
+	if (fd >= 0)
+		close(fd);
+	(void)state_boot_id(boot_id);
+	run.event = watch_decide(r, &state, seen, boot_id);
+	/* Those hooks are for this ID, and guards may be among them. */
+	if (watch_resumes(&state, seen, boot_id))
+		run.event = EVENT_NONE;
+	strcpy(run.id_hash, seen->id_hash);
+	strcpy(run.source, witness_name(seen->source));
+	(void)repair_ask_guardian(repair, &run, false);
+	state_clear(&state);
+}
+
+static int wait_for_hooks(struct repair *repair)
+{
+	int r = lock_wait(repair->lock_fd, &repair->waiter);
+
+	if (r)
+		return r;
+	begin_guards(repair);
+	log_notice("hooks that an earlier vmgend started are still running; when they have ended it goes on");
+	repair->waiter_holds_start = state_holds_start(repair->config->state_dir);
+	if (repair->waiter_holds_start)
+		notify_extend_start(RUN_LIMIT_MAX + EXTEND_MARGIN_SEC);
+	repair->reseed_error = repair_reseed(&repair->seen);
+	report_generation(repair, 0);
+	report_activity(repair, "waiting");
+	return 0;
+}
+
+void repair_start(struct repair *repair, const struct sighting *sighting)
+{
+	char directory[PATH_MAX];
+	int r;
+
+	repair->seen = *sighting;
+	snprintf(directory, sizeof(directory), "%s/lock", repair->config->runtime_dir);
+	r = lock_open(directory, "run", &repair->lock_fd);
+	if (!r)
+		r = lock_take(repair->lock_fd, NULL);
+	if (!r) {
+		/* Keepers of guards take their share of it by themselves. */
+		(void)lock_share(repair->lock_fd);
+		repair_begin(repair);
+		return;
+	}
+	if (r == -EWOULDBLOCK)
+		r = wait_for_hooks(repair);
+	if (r) {
+		log_error("cannot lock %s/run: %s", directory, strerror(-r));
+		repair->failed = true;
+	}
+}
