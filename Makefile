@@ -212,7 +212,7 @@ all: $(O)/vmgend $(O)/vmgenctl $(O)/clock $(O)/client $(O)/libvmgen.a $(O)/$(so)
 , := ,
 define link
 	$(call say,LD)
-	$(Q)$(CC) $(CFLAGS) $($(1)) $(LDFLAGS) $(wraps) -Wl,--as-needed -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LIBS)
+	$(Q)$(CC) $(CFLAGS) $($(1)) $(LDFLAGS) $(wraps) -Wl,--as-needed,-z,now -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LIBS)
 endef
 
 # The same rules once as shipped and once with sanitizers, for the tests.

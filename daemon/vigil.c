@@ -22,6 +22,7 @@
 #include "hookwatch.h"
 #include "log.h"
 #include "paths.h"
+#include "pinner.h"
 #include "random.h"
 #include "run.h"
 #include "vigil.h"
@@ -48,6 +49,8 @@ struct vigil {
 	int daemon_fd, child_fd;
 	struct witness witness;
 	struct hookwatch hookwatch;
+	/* Keeps the guards in memory; 0 or less: nobody does. */
+	pid_t pinner;
 	/* What was seen last. */
 	struct sighting seen;
 	/* NULL: not ready. */
@@ -91,6 +94,16 @@ static struct answer *answer_new(const struct config *config)
 	return NULL;
 }
 
+static void pin(struct vigil *vigil)
+{
+	if (vigil->pinner > 0)
+		(void)kill(vigil->pinner, SIGKILL);
+	vigil->pinner = pinner_start(vigil->config);
+	if (vigil->pinner < 0)
+		log_warning("cannot keep the guards in memory: %s; if the disk hangs, they may not start",
+			    strerror(-vigil->pinner));
+}
+
 /* Gets ready what the next change will need. */
 static void hold(struct vigil *vigil)
 {
@@ -106,6 +119,7 @@ static void hold(struct vigil *vigil)
 			    strerror(-r));
 	next = answer_new(vigil->config);
 	missing = next ? run_hold(next->run) : 1;
+	pin(vigil);
 	if (missing && vigil->held) {
 		/* Better those that were ready before than none. */
 		answer_free(next);
@@ -155,10 +169,12 @@ static void tell_results(const struct vigil *vigil)
 static void advance(struct vigil *vigil)
 {
 	struct answer *answer = vigil->begun;
+	pid_t pid;
 
 	/* Those that were given up have nothing to tell. */
-	while (waitpid(-1, NULL, WNOHANG) > 0)
-		;
+	while ((pid = waitpid(-1, NULL, WNOHANG)) > 0)
+		if (pid == vigil->pinner)
+			vigil->pinner = 0;
 	if (!answer || answer->over || run_advance(answer->run))
 		return;
 	answer->over = true;
