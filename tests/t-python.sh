@@ -1,0 +1,61 @@
+#!/bin/sh
+# SPDX-License-Identifier: BSD-2-Clause
+# Copyright (C) the vmgen authors
+#
+# What the hooks for Samba say where Python is missing, or is there with the few
+# modules of python3-minimal only.
+#
+# Functions are called through ok, and scripts are for another shell:
+# shellcheck disable=SC2317,SC2016
+
+cd "$(dirname "$0")/.." || exit 1
+. tests/tap.sh
+
+top=$PWD
+library=$(/usr/bin/python3 -c 'import json, os; print(os.path.dirname(os.path.dirname(json.__file__)))')
+work=$(mktemp -d) || exit 1
+trap 'rm -rf "$work"' EXIT
+mkdir "$work/scratch"
+dpkg -L "$(dpkg -S "$library/json/__init__.py" | cut -d : -f 1)" | grep '\.py$' >"$work/modules"
+
+# machine SCRIPT: with directories that may be changed.
+machine() {
+	top=$top work=$work library=$library unshare --mount sh -ec '
+		mount -t tmpfs tmpfs "$work/scratch"
+		cd "$work/scratch"
+		# change DIRECTORY
+		change() {
+			mkdir -p "up$1" "scratch$1"
+			mount -t overlay overlay -o "lowerdir=$1,upperdir=up$1,workdir=scratch$1" "$1"
+		}
+		change /usr/bin
+		change /usr/sbin
+		change "$library"
+		mount -t tmpfs tmpfs /var/lib
+		mount -t tmpfs tmpfs /run
+		export PATH="$top/daemon/samba:$PATH"
+		# hooks STATUS TEXT: of both, in a drill and at a change.
+		hooks() {
+			for hook in 10-samba-ad 50-samba-ad; do
+				for event in test changed; do
+					r=0
+					VMGEN_EVENT=$event VMGEN_GENERATION=2 "$top/daemon/hooks/$hook" >said 2>&1 || r=$?
+					echo "$hook: $r, $(cat said)"
+					[ $r = $1 ] && grep -q "$2" said
+				done
+			done
+		}
+		'"$1" 2>&1
+}
+
+minimal='xargs rm -f <"$work/modules"'
+samba='touch /usr/sbin/samba; chmod 755 /usr/sbin/samba'
+packages='install the packages python3 and python3-samba'
+
+ok 'without Samba nothing applies' machine 'hooks 77 "Samba is not installed\|does not run"'
+ok 'nor without Python' machine 'rm /usr/bin/python3; hooks 77 "Samba is not installed"'
+ok 'nor with python3-minimal' machine "$minimal; hooks 77 'Samba is not installed'"
+ok 'with Samba the missing packages are named: without Python' \
+	machine "$samba; rm /usr/bin/python3; hooks 1 '$packages'"
+ok 'and with python3-minimal' machine "$samba; $minimal; hooks 1 'module .* is missing: $packages'"
+tap_done
