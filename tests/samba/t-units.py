@@ -22,8 +22,8 @@ show)
 	[ -e /srv/running ] && echo ActiveState=active || echo ActiveState=inactive
 	echo ControlGroup=/samba ;;
 kill) printf 'populated 0\\nfrozen 1\\n' >{GROUP}/cgroup.events ;;
-stop) rm -f /srv/running; echo 0 >{GROUP}/cgroup.freeze ;;
-start) touch /srv/running ;;
+stop) ls /srv/dc1/vmgen/fence >>/srv/fences; rm -f /srv/running; echo 0 >{GROUP}/cgroup.freeze ;;
+start) sh /srv/at-start; touch /srv/running ;;
 esac
 """
 CHANGED = {"VMGEN_EVENT": "changed", "VMGEN_HINT": "unknown", "VMGEN_INTENT": ""}
@@ -45,6 +45,8 @@ def resume(dc):
     dc.new_id()
     installation.path("/srv/calls").write_text("", "ascii")
     installation.path("/srv/running").touch()
+    installation.path("/srv/at-start").write_text("", "ascii")
+    installation.path("/srv/fences").write_text("", "ascii")
     installation.path(f"{GROUP}/cgroup.freeze").write_text("0\n", "ascii")
     installation.path(f"{GROUP}/cgroup.events").write_text("populated 1\nfrozen 1\n", "ascii")
 
@@ -58,6 +60,14 @@ def checks():
     return [line for line in calls() if line.startswith("systemd-run") and " verify " in line]
 
 
+def frozen():
+    return installation.path(f"{GROUP}/cgroup.freeze").read_text("ascii").strip() == "1"
+
+
+def generation(number):
+    return {**CHANGED, "VMGEN_GENERATION": str(number)}
+
+
 def running():
     return installation.path("/srv/running").exists()
 
@@ -66,8 +76,7 @@ def usual(dc, t):
     resume(dc)
     output = dc.must("stop", units=True, **CHANGED)
     t.ok("vmgend-samba-ad repair --configfile=" in output and
-         installation.path(f"{GROUP}/cgroup.freeze").read_text("ascii").strip() == "1",
-         "stop: frozen, and it says what ends that") or t.note(output)
+         frozen(), "stop: frozen, and it says what ends that") or t.note(output)
     output = dc.must("repair", units=True, **CHANGED)
     t.ok(running() and dc.facts()["generation"] == dc.id, "repair: repaired, and started again")
     t.equal(len(checks()), 1, "a check is arranged") or t.note(calls())
@@ -132,6 +141,70 @@ def in_the_way(dc, t):
          "and if a process has the database open") or t.note(output)
 
 
+def superseded(dc, t):
+    """A guard of a newer change is at work beside an older repair."""
+    resume(dc)
+    dc.must("stop", units=True, **generation(2))
+    dc.must("stop", units=True, **generation(2))
+    dc.new_id()
+    dc.must("stop", units=True, **generation(3))
+    status, output = dc.safeguard("repair", units=True, **generation(2))
+    t.ok(status == 1 and "left to the repair of that change" in output and not running() and
+         "systemctl start" not in output,
+         "an older repair does not start what a newer guard has frozen") or t.note(output)
+    dc.new_id()
+    status, output = dc.safeguard("stop", units=True, **generation(4))
+    t.equal(status, 77, "nor if there was nothing left for that to freeze")
+    status, output = dc.safeguard("repair", units=True, **generation(3))
+    t.ok(status == 1 and not running(), "so that it just said that it was there") or t.note(output)
+    dc.must("repair", units=True, **generation(4))
+    t.ok(running() and dc.facts()["generation"] == dc.id, "the newest repair starts it")
+
+
+def overtaken(dc, t):
+    """That guard comes when the older repair has looked for it already, and nothing runs yet."""
+    resume(dc)
+    dc.must("stop", units=True, **generation(2))
+    guard = " ".join((f"VMGEN_GENERATION=3 VMGEN_EVENT=changed {installation.SOURCE}"
+                      "/daemon/samba/vmgend-samba-ad", f"--configfile={dc.configuration}",
+                      f"--guid-file=/srv/{dc.name}.id", f"--state-directory={dc.directory}/vmgen",
+                      "stop"))
+    installation.path("/srv/at-start").write_text(f"{guard} >>/srv/guard 2>&1\n", "ascii")
+    status, output = dc.safeguard("repair", units=True, **generation(2))
+    t.ok(status == 1 and frozen() and f"{UNIT} is frozen" in output,
+         "what an older repair has just started it freezes again") or t.note(output)
+    t.ok("does not run" in installation.path("/srv/guard").read_text("utf-8"),
+         "because the guard has seen nothing run")
+    installation.path("/srv/at-start").write_text("", "ascii")
+    dc.must("repair", units=True, **generation(3))
+    t.ok(running() and not frozen(), "the newer one starts it")
+
+
+def fenced(dc, t):
+    """By hand, so that no guard has stopped it."""
+    resume(dc)
+    status, output = dc.safeguard("repair", "--hint=clone", units=True)
+    t.ok(status == 10 and not running() and dc.fence.exists(), "a refusal") or t.note(output)
+    t.equal(installation.path("/srv/fences").read_text("utf-8"), "",
+            "Samba is stopped before the fence is written")
+    dc.must("repair", "--force", units=True)
+
+
+def strangers(dc, t):
+    """Of processes that cannot have opened the database nothing is looked at, however long it takes."""
+    with open(installation.path(dc.database), "rb") as database:
+        stranger = subprocess.Popen(["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups",
+                                     "sleep", "600"], pass_fds=[database.fileno()])
+        try:
+            resume(dc)
+            dc.must("stop", units=True, **CHANGED)
+            dc.must("repair", units=True, **CHANGED)
+            t.ok(running(), "a stranger's open files are nobody's business")
+        finally:
+            stranger.kill()
+            stranger.wait()
+
+
 def hidden_id(dc, t):
     """The machine shows the device, and the module is not loaded."""
     resume(dc)
@@ -159,7 +232,7 @@ def scenario(_suite, t):
     dc = Alone()
     dc.must("repair")
     dc.snapshot("adopted")
-    for test in (usual, reboot, in_the_way, hidden_id):
+    for test in (usual, reboot, in_the_way, superseded, overtaken, fenced, strangers, hidden_id):
         test(dc, t)
 
 

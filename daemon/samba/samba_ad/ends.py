@@ -21,6 +21,14 @@ class Failure(Exception):
     status = FAILED
 
 
+class Superseded(Failure):
+    """A guard of a newer change has been at work, and its repair does the rest."""
+
+    def __init__(self, units):
+        super().__init__("the machine was cloned or restored once more, so "
+                         f"{' and '.join(units) or 'Samba'} is left to the repair of that change")
+
+
 class NoRights(Failure):
     status = NO_RIGHTS
 

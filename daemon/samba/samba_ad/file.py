@@ -28,15 +28,19 @@ def sync_directory(path):
 
 
 def replace(path, text):
-    """Raises OSError."""
+    """Raises OSError. A guard may write the same file beside a repair."""
     directory = os.path.dirname(path)
-    new = os.path.join(directory, f".{os.path.basename(path)}.new")
+    new = os.path.join(directory, f".{os.path.basename(path)}.{os.getpid()}.new")
     fd = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
-    with open(fd, "w", encoding="utf-8") as f:
-        f.write(text)
-        f.flush()
-        os.fsync(f.fileno())
-    os.rename(new, path)
+    try:
+        with open(fd, "w", encoding="utf-8") as f:
+            f.write(text)
+            f.flush()
+            os.fsync(f.fileno())
+        os.rename(new, path)
+    except OSError:
+        os.unlink(new)
+        raise
     sync_directory(directory)
 
 

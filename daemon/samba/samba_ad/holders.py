@@ -28,51 +28,57 @@ def processes():
 
 
 def command(pid):
+    """For a message: a process may call itself anything."""
     try:
         with open(f"/proc/{pid}/comm", encoding="utf-8", errors="replace") as f:
-            return f.read().strip()
+            return "".join(c if c.isprintable() else "?" for c in f.read().rstrip("\n"))
     except OSError:
         return "?"
 
 
-def unit(pid):
-    """The unit of systemd that a process belongs to, or ''."""
+def identity(pid):
+    """({user IDs}, {group IDs}) of a process: real, effective, saved, and other groups."""
+    users, groups = set(), set()
     try:
-        with open(f"/proc/{pid}/cgroup", encoding="utf-8", errors="replace") as f:
-            path = f.read().strip().rsplit("\n", 1)[-1].split(":", 2)[-1]
-    except (OSError, IndexError):
-        return ""
-    return next((part for part in path.split("/") if part.endswith(".service")), "")
+        with open(f"/proc/{pid}/status", encoding="utf-8", errors="replace") as f:
+            for line in f:
+                name, _, numbers = line.partition(":")
+                if name == "Uid":
+                    users.update(map(int, numbers.split()))
+                elif name in ("Gid", "Groups"):
+                    groups.update(map(int, numbers.split()))
+    except OSError:
+        pass
+    return users, groups
 
 
-def is_database(target):
-    return os.path.basename(target) == "sam.ldb" or "/sam.ldb.d/" in target
+def has_database(pid):
+    """Whether this process, which is one of a service that the administrator has set up, has some
+    sam.ldb open."""
+    return any(os.path.basename(target) == "sam.ldb" or "/sam.ldb.d/" in target
+               for _, target in links(pid))
 
 
-def units_with_database(among):
-    """Those of the units that have some sam.ldb open."""
-    found = set()
-    for pid in processes():
-        name = unit(pid)
-        if name in among and name not in found and any(is_database(t) for _, t in links(pid)):
-            found.add(name)
-    return sorted(found)
-
-
-def files(path):
-    """{(device, inode)} of sam.ldb at path and of its partitions."""
+def status(path):
+    """The status of sam.ldb at path and of its partitions."""
     names = [path]
     if os.path.isdir(f"{path}.d"):
         names += [os.path.join(f"{path}.d", name) for name in os.listdir(f"{path}.d")]
-    return {(st.st_dev, st.st_ino) for st in map(os.stat, names)}
+    return [os.stat(name) for name in names]
 
 
 def holders(path):
-    """The processes, but for this one, that have the database at path open."""
-    wanted = files(path)
+    """The processes, but for this one, that have the database at path open. Those of users who may
+    not open it are not looked at: they can keep one busy, or wait for ever, with files of their
+    own."""
     found = []
+    known = status(path)
+    wanted = {(st.st_dev, st.st_ino) for st in known}
+    users = {0} | {st.st_uid for st in known}
+    groups = {st.st_gid for st in known if st.st_mode & 0o060}
     for pid in processes():
-        if pid == os.getpid():
+        own_users, own_groups = identity(pid)
+        if pid == os.getpid() or not (own_users & users or own_groups & groups):
             continue
         for number, target in links(pid):
             if ".ldb" not in target and ".tdb" not in target:

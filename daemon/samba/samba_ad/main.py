@@ -10,6 +10,7 @@ from samba_ad import decision, ends, generation, holders, loss, options as comma
     report, resync
 from samba_ad.fence import Fence
 from samba_ad.log import say
+from samba_ad.marker import Marker
 from samba_ad.state import State, boot_id
 from samba_ad.units import Services
 
@@ -28,7 +29,8 @@ class Program:
         self.event = os.environ.get("VMGEN_EVENT", "")
         self.state = State(options.state_directory)
         self.fence = Fence(options.state_directory, options.unit)
-        self.services = Services(options.unit, self.state, not options.no_unit)
+        self.services = Services(options.unit, self.state, Marker(options.unit),
+                                 not options.no_unit)
 
     def lock(self):
         return contextlib.nullcontext() if self.options.dry_run else self.state.lock()
@@ -40,7 +42,7 @@ class Program:
             if not os.path.exists("/usr/sbin/samba"):
                 raise ends.NotApplicable("Samba is not installed") from None
             raise ends.Failure(f"Samba's Python modules cannot be loaded ({e}): "
-                               "apt-get install python3-samba") from None
+                               "install the package python3-samba") from None
         return Controller
 
     def controller(self):
@@ -55,12 +57,11 @@ class Program:
     # --- The commands -------------------------------------------------------------------------
 
     def stop(self):
-        if not self.services.running():
-            raise ends.NotApplicable(f"{self.options.unit} does not run")
-        if self.options.dry_run:
+        if self.options.dry_run and self.services.running():
             say(f"would freeze {self.options.unit}")
             return
-        self.services.halt()
+        if self.options.dry_run or not self.services.halt():
+            raise ends.NotApplicable(f"{self.options.unit} does not run")
         if self.event not in EARLY:
             say(f"{self.options.unit} stays so until the hook 50-samba-ad has run; by hand: "
                 f"{command_line.by_hand(self.options, 'repair')}")
@@ -295,8 +296,14 @@ class Program:
             self.state.add_taken_down([self.options.unit])
 
     def bring_up(self):
-        if not self.options.dry_run:
+        if self.options.dry_run:
+            return
+        try:
             self.services.bring_up(wait=self.event not in EARLY)
+        except ends.Superseded:
+            # That guard has noted it as well, maybe before this repair took its own note away.
+            self.state.note_change()
+            raise
 
     def refuse(self, refusal):
         """Samba stays down until somebody has decided."""
@@ -306,6 +313,8 @@ class Program:
             return ends.FENCED
         command = command_line.by_hand(self.options, "--force", "repair")
         say(f"{refusal}{command}")
+        # The disk may take its time; and once more, because it may have been started meanwhile.
+        self.keep_down()
         try:
             self.fence.set(str(refusal), command)
             say(f"{self.options.unit} is fenced")
@@ -340,6 +349,9 @@ class Program:
             return ends.FENCED
         except (ends.NoRights, PermissionError):
             raise
+        except ends.Superseded as e:
+            say(str(e))
+            return e.status
         except ends.Failure as e:
             say(f"{e}{self.then()}")
             return e.status

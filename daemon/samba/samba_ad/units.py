@@ -8,7 +8,7 @@ import subprocess
 import time
 
 from samba_ad import holders
-from samba_ad.ends import Failure
+from samba_ad.ends import Failure, Superseded
 from samba_ad.log import say
 
 DNS_UNIT = "named.service"
@@ -35,16 +35,22 @@ def systemctl(*arguments, timeout):
 
 
 def show(unit):
-    """{property: value} of what is asked here; nothing if systemd does not answer."""
-    status, output = systemctl("show", "--property=ActiveState,ControlGroup", unit,
+    """{property: value} of what is asked here."""
+    status, output = systemctl("show", "--property=ActiveState,ControlGroup,MainPID", unit,
                                timeout=SYSTEMCTL_SECONDS)
     if status:
-        return {}
+        raise Failure(f"systemd does not tell whether {unit} runs: {output}")
     return dict(line.split("=", 1) for line in output.splitlines() if "=" in line)
 
 
 def is_running(unit):
     return show(unit).get("ActiveState") in RUNNING
+
+
+def dns_unit():
+    """[the unit of BIND] if that works on a database of Samba, as the service manager knows it."""
+    main = show(DNS_UNIT).get("MainPID", "0")
+    return [DNS_UNIT] if main != "0" and holders.has_database(main) else []
 
 
 # To freeze is not left to systemctl: a unit that systemd knows to be frozen it thaws to stop it
@@ -54,8 +60,11 @@ class Cgroup:
     """The processes of a unit; it is gone when they are."""
 
     def __init__(self, unit):
-        path = show(unit).get("ControlGroup")
-        self.directory = f"{CGROUPS}{path}" if path and path != "/" else None
+        self.directory = f"{CGROUPS}/system.slice/{unit}"
+        # Where it mostly is, nobody has to be asked, who may not answer.
+        if not os.path.isdir(self.directory):
+            path = show(unit).get("ControlGroup")
+            self.directory = f"{CGROUPS}{path}" if path and path != "/" else None
 
     def read(self, name):
         try:
@@ -94,9 +103,10 @@ class Cgroup:
 
 
 class Services:
-    def __init__(self, unit, state, enabled=True):
+    def __init__(self, unit, state, marker, enabled=True):
         self.unit = unit
         self.state = state
+        self.marker = marker
         self.enabled = enabled and os.path.isdir("/run/systemd/system")
 
     def running(self):
@@ -106,21 +116,46 @@ class Services:
         return self.enabled and Cgroup(self.unit).is_frozen()
 
     def halt(self):
-        """Has Samba do nothing from now on, at once; what it was is remembered."""
-        self.halt_one(self.unit)
-        for unit in holders.units_with_database([DNS_UNIT]):
-            self.halt_one(unit)
+        """Has Samba do nothing from now on, at once; what it was is remembered. Returns the units:
+        none if it does not run. Nothing is written to a disk before all of it has stopped."""
+        if not self.enabled:
+            return []
+        halted, failure = [], None
+        for first in (True, False):
+            for find in (lambda: [self.unit], dns_unit):
+                try:
+                    for unit in find():
+                        group = Cgroup(unit)
+                        if unit in halted and group.is_frozen():
+                            continue
+                        if group.has("populated 1") or is_running(unit):
+                            halted.append(unit)
+                            self.still(unit)
+                except Failure as e:
+                    failure = e
+            if first:
+                # Then once more: an older repair may have started it before it could see this.
+                self.marker.set()
+        for unit in dict.fromkeys(halted):
+            self.remember(unit)
+        if failure:
+            raise failure
+        return halted
 
-    def halt_one(self, unit):
+    def still(self, unit):
         group = Cgroup(unit)
         # The first hook has done that itself, because a shell begins sooner than this program.
-        if group.is_frozen() or group.freeze():
+        if group.is_frozen() and group.wait(lambda: group.has("frozen 1")) or group.freeze():
             say(f"{unit} is frozen")
-            self.remember(unit)
             return
         say(f"{unit} cannot be frozen, so it is stopped")
-        self.remember(unit)
         self.end(unit)
+
+    def halt_one(self, unit):
+        try:
+            self.still(unit)
+        finally:
+            self.remember(unit)
 
     def remember(self, unit):
         """A disk that is full must not keep Samba running, or frozen."""
@@ -152,7 +187,7 @@ class Services:
         """Alone where Samba itself is just being started, and waits for this program."""
         if not self.enabled:
             return
-        for unit in holders.units_with_database([DNS_UNIT]):
+        for unit in dns_unit():
             self.end_at_once(unit)
 
     def end_at_once(self, unit):
@@ -167,13 +202,21 @@ class Services:
         if not self.enabled:
             return
         units = [unit for unit in self.state.taken_down() if unit not in but]
+        if self.marker.is_newer():
+            raise Superseded(units)
         if units:
             status, output = systemctl("start", *([] if wait else ["--no-block"]), *units,
                                        timeout=START_SECONDS)
-            if status:
+            if status and not self.marker.is_newer():
                 raise Failure(f"{' and '.join(units)} did not start: {output}")
-            say(f"{' and '.join(units)} {'started' if wait else 'is being started'} again")
         self.state.forget_taken_down()
+        if self.marker.is_newer():
+            # Its guard may have come before there was anything to freeze.
+            for unit in units:
+                self.halt_one(unit)
+            raise Superseded(units)
+        if units:
+            say(f"{' and '.join(units)} {'started' if wait else 'is being started'} again")
 
     def arm_check(self, command):
         """Has the command run a minute from now, whatever becomes of this process."""
