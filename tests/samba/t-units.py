@@ -169,10 +169,13 @@ def overtaken(dc, t):
                       "/daemon/samba/vmgend-samba-ad", f"--configfile={dc.configuration}",
                       f"--guid-file=/srv/{dc.name}.id", f"--state-directory={dc.directory}/vmgen",
                       "stop"))
-    installation.path("/srv/at-start").write_text(f"{guard} >>/srv/guard 2>&1\n", "ascii")
+    # What is frozen does not get ready.
+    installation.path("/srv/at-start").write_text(
+        f"{guard} >>/srv/guard 2>&1\ntouch /srv/running\nsleep 170\ntouch /srv/waited\n", "ascii")
     status, output = dc.safeguard("repair", units=True, **generation(2))
     t.ok(status == 1 and frozen() and f"{UNIT} is frozen" in output,
          "what an older repair has just started it freezes again") or t.note(output)
+    t.ok(not installation.path("/srv/waited").exists(), "and does not wait for")
     t.ok("does not run" in installation.path("/srv/guard").read_text("utf-8"),
          "because the guard has seen nothing run")
     installation.path("/srv/at-start").write_text("", "ascii")
