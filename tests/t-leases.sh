@@ -175,7 +175,7 @@ pid_file_of_others() {
 by_hand() {
 	with_client 'begin /usr/sbin/dhclient 3600
 		hook 1 40-dhclient
-		grep "of no unit and no interface of ifupdown" said
+		grep "neither a unit nor ifupdown has started it" said
 		lives
 		hook 1 40-dhclient test'
 }

@@ -184,7 +184,7 @@ static int report(pid_t pid, const struct program *program, int r)
 		printf("process %d, %s: the service manager does not tell its unit: %s\n", pid,
 		       program->path, strerror(-r));
 	else
-		printf("process %d, %s, is of no unit and no interface of ifupdown, so nothing tells how to start it anew, and it does not ask for its lease again; by hand: dhclient -x; dhclient INTERFACE\n",
+		printf("process %d, %s: neither a unit nor ifupdown has started it, so nothing tells how to start it anew, and it does not ask for its lease again; by hand: dhclient -x; dhclient INTERFACE\n",
 		       pid, program->path);
 	return FAILED;
 }
@@ -196,10 +196,11 @@ static int treat(sd_bus *bus, const struct process *process, const struct progra
 
 	if (!r && unit.main == process->pid)
 		r = restart(bus, &unit, process);
-	else if (!r && unit.main)
+	else if (!r && unit.main && unit.main == process->parent)
 		/* As NetworkManager runs one: it is that service's own. */
 		r = NOT_APPLICABLE;
-	else if (process->own_mounts)
+	else if (process->own_mounts || (!r && unit.starts))
+		/* In a container; or it asks just now. */
 		r = NOT_APPLICABLE;
 	else
 		r = report(process->pid, program, r);

@@ -66,26 +66,31 @@ void program_close(struct program *program)
 	free(program->path);
 }
 
-/* All four: real, effective, saved and that of file systems. */
-static bool has_user(pid_t pid, uid_t also)
+/* Whether it has the rights of root, or of the user also, and of nobody else. */
+static bool has_user(pid_t pid, uid_t also, pid_t *ret_parent)
 {
-	unsigned int id[4] = { 0 };
+	unsigned int id[4];
 	char path[64], line[256];
 	bool found = false;
+	pid_t parent = 0;
 	FILE *file;
-	int i;
 
 	snprintf(path, sizeof(path), "/proc/%d/status", pid);
 	file = fopen(path, "re");
 	if (!file)
 		return false;
 	/* Its name comes first, in which the kernel writes a line break as two letters. */
-	while (!found && fgets(line, sizeof(line), file))
+	while (!found && fgets(line, sizeof(line), file)) {
+		(void)sscanf(line, "PPid: %d", &parent);
+		/* Real, effective, saved and that of file systems. */
 		found = sscanf(line, "Uid: %u %u %u %u", &id[0], &id[1], &id[2], &id[3]) == 4;
+	}
 	fclose(file);
-	for (i = 0; i < 4; i++)
-		found = found && (!id[i] || (also && id[i] == also)) && id[i] == id[0];
-	return found;
+	if (!found || (id[0] && (!also || id[0] != also)) || id[1] != id[0] || id[2] != id[0] ||
+	    id[3] != id[0])
+		return false;
+	*ret_parent = parent;
+	return true;
 }
 
 static bool shares_namespace(pid_t pid, const char *name)
@@ -133,8 +138,9 @@ int process_hold(pid_t pid, const struct program *program, uid_t also, struct pr
 
 	if (process.fd < 0)
 		return -errno;
-	if (has_user(pid, also) && shares_namespace(pid, "user") && shares_namespace(pid, "pid") &&
-	    shares_namespace(pid, "net") && executes(pid, program)) {
+	if (has_user(pid, also, &process.parent) && shares_namespace(pid, "user") &&
+	    shares_namespace(pid, "pid") && shares_namespace(pid, "net") &&
+	    executes(pid, program)) {
 		process.own_mounts = !shares_namespace(pid, "mnt");
 		/* While it lives nothing else has its number, so all of that was told of it. */
 		if (!process_signal(&process, 0)) {

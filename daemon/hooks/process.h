@@ -20,6 +20,7 @@ struct program {
 
 struct process {
 	pid_t pid;
+	pid_t parent;
 	int fd;
 	bool own_mounts;	/* a mount namespace that is not this program's */
 };

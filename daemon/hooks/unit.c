@@ -42,6 +42,19 @@ static int read_main(sd_bus *bus, const char *path, pid_t *ret_main)
 	return 0;
 }
 
+static int read_state(sd_bus *bus, const char *path, bool *ret_starts)
+{
+	char *state;
+	int r = sd_bus_get_property_string(bus, MANAGER, path, MANAGER ".Unit", "ActiveState", NULL,
+					   &state);
+
+	if (r < 0)
+		return r;
+	*ret_starts = !strcmp(state, "activating");
+	free(state);
+	return 0;
+}
+
 static int read_path(sd_bus *bus, pid_t pid, char **ret_path)
 {
 	sd_bus_error error = SD_BUS_ERROR_NULL;
@@ -73,6 +86,8 @@ int unit_of(sd_bus *bus, pid_t pid, struct unit *ret_unit)
 		return r;
 	r = sd_bus_get_property_string(bus, MANAGER, unit.path, MANAGER ".Unit", "Id", NULL,
 				       &unit.name);
+	if (r >= 0)
+		r = read_state(bus, unit.path, &unit.starts);
 	if (r < 0) {
 		unit_clear(&unit);
 		return r;

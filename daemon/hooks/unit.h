@@ -8,6 +8,7 @@
 #ifndef UNIT_H
 #define UNIT_H
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 typedef struct sd_bus sd_bus;
@@ -16,6 +17,7 @@ struct unit {
 	char *name;
 	char *path;	/* of its object */
 	pid_t main;	/* its main process, 0: none */
+	bool starts;	/* just now */
 };
 
 /* -ENODEV: there is none that can be asked. */
