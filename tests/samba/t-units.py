@@ -7,7 +7,9 @@ was asked of it, and a directory stands in for the cgroup.
 
 import contextlib
 import json
+import pathlib
 import subprocess
+import time
 
 import installation
 from alone import Alone
@@ -194,18 +196,22 @@ def fenced(dc, t):
 
 
 def strangers(dc, t):
-    """Of processes that cannot have opened the database nothing is looked at, however long it takes."""
+    """Of processes that cannot have opened the database nothing is looked at, however long it takes:
+    a descriptor that one has been given tells."""
+    resume(dc)
+    dc.must("stop", units=True, **CHANGED)
     with open(installation.path(dc.database), "rb") as database:
         stranger = subprocess.Popen(["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups",
                                      "sleep", "600"], pass_fds=[database.fileno()])
-        try:
-            resume(dc)
-            dc.must("stop", units=True, **CHANGED)
-            dc.must("repair", units=True, **CHANGED)
-            t.ok(running(), "a stranger's open files are nobody's business")
-        finally:
-            stranger.kill()
-            stranger.wait()
+    try:
+        # setpriv itself is root's at first.
+        while pathlib.Path(f"/proc/{stranger.pid}/comm").read_text("ascii") != "sleep\n":
+            time.sleep(0.05)
+        dc.must("repair", units=True, **CHANGED)
+        t.ok(running(), "a stranger's open files are nobody's business")
+    finally:
+        stranger.kill()
+        stranger.wait()
 
 
 def hidden_id(dc, t):
