@@ -165,7 +165,7 @@ static int set(struct parser *parser, const char *section, const char *key, cons
 	if (r == -ENOMEM)
 		fail(parser, r, "out of memory");
 	else if (r)
-		fail(parser, r, "bad value \"%s\" of \"%s\": must be %s", value, key,
+		fail(parser, r, "bad value \"%.100s\" of \"%s\": must be %s", value, key,
 		     setting->expected);
 	return r;
 }

@@ -158,6 +158,9 @@ static void test_long_lines(struct config *config)
 	equal(read_text(config, long_text("[vmgend]\nhook-path=/x", ":/aaaaaaaaaaaaaaaaaaa/b", 20000, "/y\n")), 0,
 	      "a very long list of directories");
 	equal(strlen(config->hook_path), 20004, "is taken whole");
+	equal(read_text(config, long_text("[vmgend]\nhook-path=/x:", "y", 5000, "\n")), -EINVAL, "a very long bad value");
+	ok(strstr(error, "c.conf:2: bad value \"/x:yyy") && strstr(error, "of \"hook-path\": must be absolute paths"),
+	   "is told, with what it must be");
 	equal(read_text(config, long_text("[vmgend]\n\n", "key", 300, " = 4\n")), -EINVAL, "a very long key");
 	ok(strstr(error, "c.conf:3: the section or key is too long"), "is told");
 	equal(read_text(config, long_text("[vmgend]\n[", "s", 300, "]\nx=1\n")), -EINVAL, "a very long section");

@@ -120,6 +120,10 @@ static void test_bad_intent(void)
 	(void)!symlink(scratch_path("word"), config.intent_file);
 	refuse("a symbolic link", "is a symbolic link");
 	unlink(config.intent_file);
+	/* A start that waits for a writer does not come back. */
+	(void)!mkfifo(config.intent_file, 0600);
+	refuse("a FIFO", "is not a regular file");
+	unlink(config.intent_file);
 	say("clone");
 	scratch_write("etc/intent", "Clone\n", 0644);
 	start('B');
