@@ -190,6 +190,7 @@ static void test_bounds(void)
 	hasty.total_ms = 0;
 	take(&hasty);
 	equal(census.kinds[CENSUS_UNKNOWN].count, 5, "when the time is over the rest counts as unknown");
+	equal(census_limits.total_ms, 1500, "vmgenctl check takes no longer than its manual says");
 	ok(census_take(scratch_path("nowhere"), true, &patient, &census) == -ENOENT, "no /proc is no look");
 }
 
