@@ -158,10 +158,10 @@ static const char *begin(struct drill *drill)
 	struct repair *repair = drill->repair;
 	struct record *record = &drill->record;
 
+	if ((drill->real || drill->rerun) && !repair->seen.has_id)
+		return "the host provides no ID";
 	if (drill->rerun)
 		return rerun_begin(repair, drill->rerun, record, &drill->run);
-	if (drill->real && !repair->seen.has_id)
-		return "the host provides no ID";
 	if (drill->real && !*drill->hook) {
 		repair_again(repair);
 		return repair->failed ? "the hooks cannot be prepared" : NULL;

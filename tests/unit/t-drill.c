@@ -375,6 +375,8 @@ static void test_start(void)
 	advance();
 	expect_told("refusal", "\"the host provides no ID\"");
 	expect_ran("", "without an ID, in earnest");
+	request("{\"id\":\"d-2\",\"real\":false,\"rerun\":\"failed\"}");
+	expect_told("refusal", "\"the host provides no ID\"");
 	request("{\"id\":\"d-3\",\"real\":false}");
 	advance();
 	expect_ran("15:test:test:4 50:test:test:4 ", "without an ID, a drill");

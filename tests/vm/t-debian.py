@@ -55,6 +55,7 @@ METRICS = "/var/lib/prometheus/node-exporter"
 HOOK = "#!/bin/sh\necho $1 $2 >>/var/tmp/%s\n"
 # Neither its session nor SIGTERM ends what it starts.
 FUGITIVE = """#!/bin/sh
+echo no way out
 cat /proc/self/cgroup >/var/tmp/cgroup
 cat /proc/self/oom_score_adj /proc/$PPID/oom_score_adj >/var/tmp/score
 setsid sh -c 'trap "" TERM; echo $$ >/var/tmp/fugitive; while :; do sleep 1; done' &
@@ -239,6 +240,36 @@ def check_stop(c, t):
         t.equal(d.run("grep -c . /var/tmp/80-last").strip(), "2", "the next start does the rest")
         d.wait_for("test $(wc -l </var/tmp/pulled) = 2")
         t.ok(True, "a second change pulls the unit in again")
+        check_journal(d, t)
+
+
+def check_journal(d, t):
+    """What can be searched for, and what explains it; and the hook once it was fixed."""
+    def entries(match):
+        lines = d.run(f"journalctl -q -u vmgend -o json {match}").splitlines()
+        return [json.loads(line) for line in lines]
+    d.run("journalctl --sync")
+    ended = entries("VMGEN_HOOK=30-fugitive VMGEN_OUTCOME=timed-out")
+    t.equal({(e["VMGEN_EVENT"], e["VMGEN_GENERATION"], e["PRIORITY"]) for e in ended},
+            {("changed", "3", "3")}, "the end of a hook has fields")
+    t.equal(len(entries("VMGEN_HOOK=80-last VMGEN_OUTCOME=succeeded")), 2,
+            "in each run, though its keeper is gone")
+    t.ok("30-fugitive| no way out" in [e["MESSAGE"] for e in entries("VMGEN_HOOK=30-fugitive")],
+         "so has what it prints")
+    explained = d.run(f"journalctl -q -x MESSAGE_ID={ended[0]['MESSAGE_ID']}")
+    t.ok("Subject: The hook 30-fugitive failed" in explained and "ended with: timed-out" in explained,
+         "journalctl -x explains it")
+    for subject in ("was cloned or restored from", "for the first time", "but something failed"):
+        t.ok(re.search(f"Subject: .*{subject}", d.run("journalctl -q -x -u vmgend")),
+             f"a message that is explained: {subject}")
+    run = json.loads(d.run("vmgenctl history --json | tail -n 1"))
+    t.equal(run["hooks"]["30-fugitive"].get("output"), "no way out", "the history has it, too")
+    t.equal(d.execute("vmgenctl status >/dev/null")[0], 8, "the status tells of the failure")
+    d.run("printf '#!/bin/sh\\n' >/etc/vmgen/hooks.d/30-fugitive")
+    status, output = d.execute("vmgenctl trigger --failed --timeout 240", timeout=300)
+    t.equal((status, len(output.splitlines()), output.split()[0]), (0, 1, "30-fugitive"),
+            "what failed is run again when it was fixed, and nothing else")
+    t.equal(d.execute("vmgenctl status >/dev/null")[0], 0, "then all is well")
 
 
 def check_cold_boot(debian, disk, t):

@@ -146,6 +146,21 @@ def check_said_nothing(c, before, t):
     return session
 
 
+def check_said_afterwards(c, before, t):
+    pid = c.run("systemctl show -P MainPID nginx")
+    status, _ = c.execute("vmgenctl intent clone --now --timeout 240", timeout=300)
+    run = json.loads(c.run("vmgenctl history --json | tail -n 1"))
+    t.equal((status, run["intent"]), (0, "clone"), "that it is a clone can be said afterwards")
+    t.equal({name: run["hooks"][name]["outcome"] for name in (MACHINE_ID, SSH, RESTART)},
+            dict.fromkeys((SSH, MACHINE_ID, RESTART), "succeeded"), "and is on record")
+    keys, shown = host_keys(c)
+    t.ok(not keys & before[0] and shown in keys and machine_id(c) != ID,
+         "host keys and machine ID are others then")
+    t.equal(c.run("systemctl show -P MainPID nginx"), pid, "what had run does not run again")
+    status, output = c.execute("vmgenctl intent clone --now")
+    t.ok(status == 1 and "used for the last change already" in output, "it is said once")
+
+
 def check_restore(c, before, session, t):
     text, made = session
     c.run(f"base64 -d >/tmp/session <<'END'\n{text}\nEND")
@@ -253,6 +268,7 @@ def scenario(kernel, t):
         snapshot = g.snapshot()
     with snapshot.clone(guid=new_guid()) as c:
         session = check_said_nothing(c, before, t)
+        check_said_afterwards(c, before, t)
     with snapshot.clone(guid=new_guid()) as c:
         check_restore(c, before, session, t)
     with snapshot.clone(guid=new_guid()) as c:
