@@ -88,7 +88,7 @@ static void log_result(const struct job *job, const struct hook_result *result)
 		break;
 	case OUTCOME_TIMED_OUT:
 		log_event(LOG_ERR, &fields,
-			  "%s: had not ended after %u s, so all its processes were ended; mend it, or raise timeout in %s/%s.conf",
+			  "%s: had not ended after %u s, so all its processes were ended; fix it, or raise timeout in %s/%s.conf",
 			  name, job->settings->timeout_sec, job->config->hook_settings_dir, name);
 		break;
 	case OUTCOME_LOST:
@@ -100,6 +100,11 @@ static void log_result(const struct job *job, const struct hook_result *result)
 	}
 }
 
+bool attempt_is_shortage(int r)
+{
+	return r == -EAGAIN || r == -ENOMEM || r == -EMFILE || r == -ENFILE;
+}
+
 static void log_unusable(const struct job *job, int error)
 {
 	const struct hook *hook = job->hook;
@@ -109,6 +114,10 @@ static void log_unusable(const struct job *job, int error)
 		remedy = "; the interpreter that its first line names, or its ELF loader, does not exist";
 	else if (error == -ENOEXEC)
 		remedy = "; a script needs #! and its interpreter in its first line";
+	else if (error == -ETIMEDOUT)
+		remedy = "; the disk that it or its interpreter is on does not answer";
+	else if (attempt_is_shortage(error))
+		remedy = "; tried again while its time lasts";
 	else if (error == -EACCES)
 		remedy = "; it or its interpreter may not be executed, by that user at any rate, or the file system is mounted noexec";
 	log_event(LOG_ERR, &unusable, "%s: not run: cannot execute %s/%s: %s%s", hook->name,
@@ -256,13 +265,15 @@ int attempt_run(const struct job *job, struct attempt *attempt, int end_fd,
 
 	environment_init(attempt->environment, job->run, job->hook, attempt->account);
 	attempt->stands_by = false;
-	r = process_go(&attempt->process);
+	r = process_go(&attempt->process, job->settings->timeout_sec * 1000);
 	if (r == -ESRCH)
 		return r;
 	ret_result->outcome = OUTCOME_UNUSABLE;
 	ret_result->status = 0;
 	if (r) {
 		log_unusable(job, r);
+		if (r == -ETIMEDOUT)
+			ret_result->outcome = OUTCOME_TIMED_OUT;
 		return 0;
 	}
 	hook.process = attempt->process;

@@ -26,9 +26,12 @@ struct attempt;
 
 /*
  * Checks the hook, and forks a process that stands by to execute it. What is
- * wrong is logged. Returns 0 or -errno.
+ * wrong is logged. Returns 0; -errno: see attempt_is_shortage().
  */
 int attempt_prepare(const struct job *job, struct attempt **ret_attempt);
+
+/* Is it one of processes, memory or descriptors, which passes? */
+bool attempt_is_shortage(int r);
 
 /* Ends what stands by. NULL is allowed. Returns NULL. */
 struct attempt *attempt_free(struct attempt *attempt);

@@ -34,6 +34,9 @@ enum {
 	ORDER_FD = 5,
 	END_FD = 6,
 	NSEC_PER_SEC = 1000000000,
+	/* Between attempts to start it where processes or memory are short. */
+	FIRST_PAUSE_MS = 50,
+	LAST_PAUSE_MS = 800,
 	/* For an older instance of a guard to be gone. */
 	TURN_LIMIT_MS = 2000,
 	TURN_INTERVAL_MS = 5,
@@ -73,6 +76,26 @@ static bool may_try_again(enum outcome outcome)
 	return false;
 }
 
+/* What is short for a while is waited for, as long as the hook may take. */
+static int prepare(const struct job *job, struct attempt **ret_attempt)
+{
+	unsigned int limit_ms = job->settings->timeout_sec * 1000, pause_ms, waited_ms;
+	int r;
+
+	pause_ms = FIRST_PAUSE_MS;
+	for (waited_ms = 0; ; waited_ms += pause_ms) {
+		r = attempt_prepare(job, ret_attempt);
+		if (!attempt_is_shortage(r))
+			return r;
+		if (waited_ms >= limit_ms)
+			return -ETIMEDOUT;
+		if (pause_for(pause_ms * UINT64_C(1000000)))
+			return -ECANCELED;
+		if (pause_ms < LAST_PAUSE_MS)
+			pause_ms *= 2;
+	}
+}
+
 /* attempt: what stands by; NULL: nothing yet. Frees it. */
 static void try_once(const struct job *job, struct attempt *attempt, struct keeper_report *report)
 {
@@ -87,7 +110,7 @@ static void try_once(const struct job *job, struct attempt *attempt, struct keep
 			attempt_run(job, attempt, END_FD, result, report->output) == -ESRCH))
 		attempt = attempt_free(attempt);
 	if (!attempt) {
-		r = attempt_prepare(job, &attempt);
+		r = prepare(job, &attempt);
 		if (!r)
 			(void)attempt_run(job, attempt, END_FD, result, report->output);
 	}

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/close_range.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/pidfd.h>
@@ -23,7 +24,12 @@
 #include "process.h"
 
 /* EXEC_FD stands in a path below as well. */
-enum { EXEC_FD = 3, CONTROL_FD = 4 };
+enum {
+	EXEC_FD = 3,
+	CONTROL_FD = 4,
+	/* For all that comes before the program's file is read. */
+	PREPARE_LIMIT_MS = 30000,
+};
 
 void process_reset_signals(int blocked)
 {
@@ -155,14 +161,17 @@ child(const struct program *program, pid_t parent, int output_fd, int control_fd
 }
 
 /* Returns what the child tells: 0 or -errno; 1: it has executed, or has died. */
-static int hear(int control_fd)
+static int hear(int control_fd, int limit_ms)
 {
-	int error;
-	ssize_t n;
+	struct pollfd fd = { .fd = control_fd, .events = POLLIN };
+	int error, n;
 
-	while ((n = read(control_fd, &error, sizeof(error))) < 0 && errno == EINTR)
-		;
-	return n == sizeof(error) ? -error : 1;
+	do {
+		n = poll(&fd, 1, limit_ms);
+	} while (n < 0 && errno == EINTR);
+	if (!n)
+		return -ETIMEDOUT;
+	return read(control_fd, &error, sizeof(error)) == sizeof(error) ? -error : 1;
 }
 
 static void reap(pid_t pid)
@@ -187,14 +196,16 @@ static int fork_child(const struct program *program, int output_fd, pid_t *ret_p
 	r = pid < 0 ? -errno : 0;
 	close(fds[1]);
 	if (!r)
-		r = hear(fds[0]);
+		r = hear(fds[0], PREPARE_LIMIT_MS);
 	if (!r) {
 		*ret_pid = pid;
 		*ret_control_fd = fds[0];
 		return 0;
 	}
 	close(fds[0]);
-	if (pid > 0)
+	if (r == -ETIMEDOUT)
+		(void)kill(pid, SIGKILL);
+	else if (pid > 0)
 		reap(pid);
 	/* Killed, before it could say anything. */
 	return r < 0 ? r : -ESRCH;
@@ -235,18 +246,22 @@ err_output:
 	return r;
 }
 
-int process_go(struct process *process)
+int process_go(struct process *process, unsigned int limit_ms)
 {
 	/* It may have been killed while it stood by. */
 	int r = -ESRCH;
 
 	if (send(process->control_fd, "", 1, MSG_NOSIGNAL) == 1)
-		r = hear(process->control_fd);
+		r = hear(process->control_fd, limit_ms);
 	close(process->control_fd);
 	process->control_fd = -1;
 	if (r >= 0)
 		return 0;
-	reap(process->pid);
+	/* Its file lies where nobody answers, and perhaps SIGKILL does not reach it there. */
+	if (r == -ETIMEDOUT)
+		(void)kill(process->pid, SIGKILL);
+	else
+		reap(process->pid);
 	close(process->pid_fd);
 	close(process->output_fd);
 	return r;

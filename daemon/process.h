@@ -46,11 +46,12 @@ struct program {
 int process_prepare(const struct program *program, struct process *ret_process);
 
 /*
- * Has the child execute. Returns 0, and the caller closes both descriptors and
- * reaps the process; or -errno, that of execveat(2) included, and no process is
- * left.
+ * Has the child execute, for which a disk has to answer. Returns 0, and the
+ * caller closes both descriptors and reaps the process; -ESRCH: it had been killed
+ * while it stood by; -errno, that of execveat(2) included, and no process is left;
+ * -ETIMEDOUT: one was killed, and the caller reaps it with whatever else it has.
  */
-int process_go(struct process *process);
+int process_go(struct process *process, unsigned int limit_ms);
 
 /* Ends a child that stands by. */
 void process_abandon(struct process *process);

@@ -8,6 +8,27 @@
 #include "nss.h"
 #include "rig.h"
 
+#include <dlfcn.h>
+#include <sys/mman.h>
+
+/* How often a keeper may not fork. */
+static int *refusals;
+
+/* Instead of libc's. */
+pid_t fork(void)
+{
+	static pid_t (*libc_fork)(void);
+
+	if (!libc_fork)
+		libc_fork = (pid_t (*)(void))dlsym(RTLD_NEXT, "fork");
+	if (getpid() != scratch_owner && *refusals > 0) {
+		--*refusals;
+		errno = EAGAIN;
+		return -1;
+	}
+	return libc_fork();
+}
+
 static void settings(const char *name, const char *text)
 {
 	char path[NAME_MAX + 16], file[256];
@@ -89,6 +110,35 @@ static void test_orphan(void)
 	advance_to_end(run);
 	expect("10-user", OUTCOME_SUCCEEDED, 0, NULL);
 	ok(is_dead("out-dir/once"), "it does not outlive its keeper either");
+}
+
+/* Processes run out, and then there are some again; or the disk never answers. */
+static void test_shortage(void)
+{
+	int fd;
+
+	clean_hooks();
+	hook("10-late", "exit 0");
+	begin_record(EVENT_CHANGED);
+	*refusals = 3;
+	run_hooks();
+	expect("10-late", OUTCOME_SUCCEEDED, 0, "10-late: not run: cannot execute");
+	equal(*refusals, 0, "it was tried again until it could begin");
+	settings("10-late", "timeout = 1");
+	begin_record(EVENT_CHANGED);
+	*refusals = 1000000;
+	run_hooks();
+	*refusals = 0;
+	expect("10-late", OUTCOME_TIMED_OUT, 0, NULL);
+	/* Who opens the file waits until this lease is given back. */
+	fd = open(scratch_path("hooks/10-late"), O_RDWR | O_CLOEXEC);
+	(void)signal(SIGIO, SIG_IGN);
+	if (fd < 0 || fcntl(fd, F_SETLEASE, F_WRLCK))
+		scratch_give_up("lease");
+	begin_record(EVENT_CHANGED);
+	run_hooks();
+	expect("10-late", OUTCOME_TIMED_OUT, 0, "does not answer");
+	close(fd);
 }
 
 /* The unit gives vmgend more than it gives to whatever its hooks start. */
@@ -214,11 +264,16 @@ static void test_jitter(void)
 
 int main(void)
 {
+	refusals = mmap(NULL, sizeof(*refusals), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
+			-1, 0);
+	if (refusals == MAP_FAILED)
+		return 1;
 	rig_create();
 	config.retry_pause_ms = 50;
 	test_user();
 	test_name_service();
 	test_orphan();
+	test_shortage();
 	test_ordinary();
 	test_retries();
 	test_calling_off();

@@ -17,7 +17,7 @@
 #include "tap.h"
 #include "tree.h"
 
-enum { LIMIT_SEC = 120, HOPS_LIMIT = 200000 };
+enum { LIMIT_SEC = 60, HOPS_LIMIT = 200000 };
 
 /* What the processes of a test tell each other. */
 static volatile struct {
@@ -148,7 +148,7 @@ static int end_hoppers(void)
 		hop();
 	while (shared->hops < 300)
 		usleep(1000);
-	if (tree_stop(LIMIT_SEC * 1000 / 2, &tree))
+	if (tree_stop(LIMIT_SEC * 1000, &tree))
 		return 1;
 	if (tree.running)
 		return 2;
