@@ -59,10 +59,29 @@ reloads_systemd() {
 	done
 }
 
+# What "vmgenctl fence set" has written, and nothing of others.
+purges_drop_ins() {
+	deb=$(echo "$one"/vmgend_*.deb)
+	dpkg-deb -e "$deb" "$scratch/vmgend" || return
+	# shellcheck disable=SC2016 # for the inner shell
+	PATH=$scratch/bin:$PATH control=$scratch/vmgend unshare --mount sh -ec '
+		for directory in /etc /var/lib /run; do mount -t tmpfs tmpfs $directory; done
+		cd /etc
+		mkdir -p systemd/system/a.service.d systemd/system/b.service.d /var/lib/vmgen/fence
+		touch systemd/system/a.service.d/zz-vmgen-fence.conf systemd/system/b.service.d/own.conf
+		cp systemd/system/a.service.d/* systemd/system/b.service.d
+		"$control/postrm" remove
+		test -e systemd/system/a.service.d/zz-vmgen-fence.conf
+		"$control/postrm" purge
+		test "$(find systemd/system -mindepth 2)" = systemd/system/b.service.d/own.conf
+		test "$(ls systemd/system)" = b.service.d && ! test -e /var/lib/vmgen'
+}
+
 ok 'make deb' ls "$one"/*.changes
 ok 'lintian finds neither errors nor warnings' without_complaint
 ok 'no file has the name of another package' free_names
 ok 'vmgend-samba has systemd read its part of the unit of Samba, and forget it' reloads_systemd
+ok 'vmgend, purged, takes away what has units ask for fences' purges_drop_ins
 ok 'make deb elsewhere, in another time zone' build_elsewhere
 ok 'gives the same bytes' same_bytes
 tap_done
