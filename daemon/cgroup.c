@@ -118,7 +118,8 @@ static int make(struct cgroup *cgroup, const char *hook)
 		else if (snprintf(cgroup->name, sizeof(cgroup->name), "%s.%d", hook, i) >=
 			 (int)sizeof(cgroup->name))
 			return -ENAMETOOLONG;
-		if (mkdirat(cgroup->parent_fd, cgroup->name, 0755)) {
+		/* Who can open it can lock it, too. */
+		if (mkdirat(cgroup->parent_fd, cgroup->name, 0700)) {
 			if (errno == EEXIST)
 				continue;
 			return -errno;

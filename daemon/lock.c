@@ -5,6 +5,7 @@
  * Locks by name. The files are 0600: who can open one can also lock it, and
  * so keep the daemon from starting.
  */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -21,6 +22,9 @@
 
 #include "lock.h"
 #include "process.h"
+
+/* Of one process: vmgend has a dozen. */
+enum { DESCRIPTORS_LIMIT = 256 };
 
 static pid_t read_holder(int fd)
 {
@@ -99,39 +103,77 @@ int lock_take_within(int fd, int timeout_ms)
 	return r;
 }
 
-/* One line of proc_locks(5): who waits for a lock has "->" in front of its kind. */
-static bool names_file(const char *line, const struct stat *st, pid_t *ret_holder)
+/* A line of fdinfo of proc_pid_fdinfo(5), or not. */
+static bool names_file(const char *line, const struct stat *st)
 {
 	unsigned int major_number, minor_number;
 	unsigned long inode;
-	int holder;
 
-	if (sscanf(line, "%*d: FLOCK %*s %*s %d %x:%x:%lu", &holder, &major_number,
-		   &minor_number, &inode) != 4 ||
-	    inode != st->st_ino || makedev(major_number, minor_number) != st->st_dev)
+	return sscanf(line, "lock: %*d: FLOCK %*s %*s %*d %x:%x:%lu", &major_number, &minor_number,
+		      &inode) == 3 &&
+	       inode == st->st_ino && makedev(major_number, minor_number) == st->st_dev;
+}
+
+static bool has_lock(int dir_fd, const char *name, const struct stat *st)
+{
+	int fd = openat(dir_fd, name, O_RDONLY | O_CLOEXEC);
+	FILE *file = fd < 0 ? NULL : fdopen(fd, "r");
+	bool found = false;
+	char line[256];
+
+	if (!file) {
+		if (fd >= 0)
+			close(fd);
 		return false;
-	*ret_holder = holder;
-	return true;
+	}
+	while (!found && fgets(line, sizeof(line), file))
+		found = names_file(line, st);
+	fclose(file);
+	return found;
+}
+
+/*
+ * Only what that process itself has open is read: anybody can make the list of
+ * all locks, proc_locks(5), so long that it takes minutes.
+ */
+static int find_lock(pid_t pid, const struct stat *st)
+{
+	char path[32];
+	struct dirent *entry;
+	bool found = false;
+	DIR *dir;
+	int i;
+
+	snprintf(path, sizeof(path), "/proc/%d/fdinfo", (int)pid);
+	dir = opendir(path);
+	if (!dir)
+		return errno == ENOENT ? -ESRCH : -errno;
+	for (i = 0; !found && i < DESCRIPTORS_LIMIT && (entry = readdir(dir)); i++)
+		found = *entry->d_name != '.' && has_lock(dirfd(dir), entry->d_name, st);
+	closedir(dir);
+	return found ? 0 : -ESRCH;
 }
 
 int lock_holder(const char *directory, const char *name, pid_t *ret_holder)
 {
-	char path[PATH_MAX], line[256];
-	bool found = false;
+	char path[PATH_MAX];
 	struct stat st;
-	FILE *locks;
+	pid_t pid;
+	int fd, r;
 
 	if (snprintf(path, sizeof(path), "%s/%s", directory, name) >= (int)sizeof(path))
 		return -ENAMETOOLONG;
-	if (stat(path, &st))
+	fd = open(path, O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
 		return errno == ENOENT ? -ESRCH : -errno;
-	locks = fopen("/proc/locks", "re");
-	if (!locks)
-		return -errno;
-	while (!found && fgets(line, sizeof(line), locks))
-		found = names_file(line, &st, ret_holder);
-	fclose(locks);
-	return found ? 0 : -ESRCH;
+	r = fstat(fd, &st) ? -errno : 0;
+	pid = r ? 0 : read_holder(fd);
+	close(fd);
+	if (!r)
+		r = pid > 0 ? find_lock(pid, &st) : -ESRCH;
+	if (!r)
+		*ret_holder = pid;
+	return r;
 }
 
 int lock_wait(int fd, pid_t *ret_child)
