@@ -136,31 +136,39 @@ static void try(const struct job *job, struct attempt *attempt, struct keeper_re
 	}
 }
 
-/*
- * Never runs beside an older instance of itself, whoever has started that.
- * Returns the lock to be held, or -errno: without it, it runs all the same.
- */
-static int take_turn(const struct job *job)
+/* Returns a descriptor of a lock of the runtime directory, or -errno. */
+static int open_lock(const struct job *job, const char *name)
 {
-	const struct timespec pause = { .tv_nsec = TURN_INTERVAL_MS * 1000000 };
 	char directory[PATH_MAX];
-	pid_t holder = 0;
-	int fd, i, r;
+	int fd, r;
 
 	snprintf(directory, sizeof(directory), "%s/lock", job->config->runtime_dir);
-	r = lock_open(directory, job->hook->name, &fd);
-	if (r)
-		return r;
-	for (i = 0; (r = lock_take(fd, &holder)) && i < TURN_LIMIT_MS / TURN_INTERVAL_MS; i++) {
+	r = lock_open(directory, name, &fd);
+	return r ? r : fd;
+}
+
+/*
+ * Never runs beside an older instance of itself, whoever has started that. fd: of
+ * its lock; negative: there is none, and it runs all the same.
+ */
+static void take_turn(const struct job *job, int fd)
+{
+	const struct timespec pause = { .tv_nsec = TURN_INTERVAL_MS * 1000000 };
+	pid_t holder = 0;
+	int i;
+
+	if (fd < 0)
+		return;
+	for (i = 0; i < TURN_LIMIT_MS / TURN_INTERVAL_MS; i++) {
+		if (lock_take(fd, &holder) != -EWOULDBLOCK)
+			return;
 		/* Its keeper: who else holds a lock in that directory? */
 		if (holder > 1)
 			(void)kill(holder, SIGINT);
 		nanosleep(&pause, NULL);
 	}
-	if (r)
-		log_warning("%s: an older instance of it could not be ended; it begins all the same",
-			    job->hook->name);
-	return fd;
+	log_warning("%s: an older instance of it could not be ended; it begins all the same",
+		    job->hook->name);
 }
 
 static void record(const struct job *job, struct keeper_report *report)
@@ -197,11 +205,13 @@ report_guard(const struct job *job, struct keeper_report *report, int turn_fd)
 	_exit(0);
 }
 
-static void __attribute__((noreturn)) keep_guard(const struct job *job, struct attempt *attempt)
+/* turn_fd: of its lock, see take_turn(). */
+static void __attribute__((noreturn))
+keep_guard(const struct job *job, struct attempt *attempt, int turn_fd)
 {
 	struct keeper_report report = { .record_error = 0 };
-	int turn_fd = take_turn(job);
 
+	take_turn(job, turn_fd);
 	strcpy(report.result.name, job->hook->name);
 	try(job, attempt, &report);
 	/* A newer instance has begun, and that one's result counts. */
@@ -220,7 +230,7 @@ static void __attribute__((noreturn)) keep(const struct job *job)
 
 	log_context(&about);
 	if (event_is_guard(job->hook->band))
-		keep_guard(job, NULL);
+		keep_guard(job, NULL, open_lock(job, job->hook->name));
 	strcpy(report.result.name, job->hook->name);
 	if (job->settings->jitter_sec) {
 		log_info("%s: begins in %" PRIu64 " ms", job->hook->name, jitter / 1000000);
@@ -235,23 +245,13 @@ static void __attribute__((noreturn)) keep(const struct job *job)
 	report_and_end(&report);
 }
 
-/* Keeps a daemon that is started meanwhile waiting, as the lock of a run does. */
-static void share_lock(const struct job *job)
-{
-	char directory[PATH_MAX];
-	int fd;
-
-	snprintf(directory, sizeof(directory), "%s/lock", job->config->runtime_dir);
-	if (!lock_open(directory, "run", &fd))
-		(void)lock_share(fd);
-}
-
 static void __attribute__((noreturn)) keep_held(const struct job *job)
 {
 	struct keeper_report report = { .record_error = 0 };
 	struct attempt *attempt = NULL;
 	struct keeper_order order;
 	struct job known = *job;
+	int run_fd = open_lock(job, "run"), turn_fd = open_lock(job, job->hook->name);
 
 	(void)attempt_prepare(job, &attempt);
 	if (read(ORDER_FD, &order, sizeof(order)) != sizeof(order)) {
@@ -261,7 +261,8 @@ static void __attribute__((noreturn)) keep_held(const struct job *job)
 	/* From now on it is no matter whether the caller lives. */
 	(void)prctl(PR_SET_PDEATHSIG, 0);
 	known.run = &order.run;
-	share_lock(&known);
+	/* Keeps a daemon that is started meanwhile waiting, as the lock of a run does. */
+	(void)lock_share(run_fd);
 	if (order.resume && !state_result(known.config->state_dir, order.run.id_hash,
 					  known.hook->name, &report.result) &&
 	    outcome_settled(report.result.outcome)) {
@@ -270,7 +271,7 @@ static void __attribute__((noreturn)) keep_held(const struct job *job)
 		attempt_free(attempt);
 		report_and_end(&report);
 	}
-	keep_guard(&known, attempt);
+	keep_guard(&known, attempt, turn_fd);
 }
 
 /* Moves the descriptors to their places and closes all others. -1: there is none. */

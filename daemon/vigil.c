@@ -34,6 +34,12 @@ enum {
 	/* Until what could not be started is tried again; doubled each time. */
 	FIRST_PAUSE_MS = 1000,
 	LAST_PAUSE_MS = 64000,
+	/*
+	 * With one CPU whatever else is done after a release takes it from the guards,
+	 * which are about to be executed: so long nothing is.
+	 */
+	HEAD_START_MS = 10,
+	HOLD_PAUSE_MS = 500,
 	NEVER = -1,
 };
 
@@ -61,8 +67,10 @@ struct vigil {
 	bool asked;
 	/* CLOCK_BOOTTIME in milliseconds, or NEVER: no word from the daemon, ... */
 	int64_t patience_ends;
-	/* ... and what could not be got ready. */
+	/* ... what is to be got ready (again), ... */
 	int64_t hold_again;
+	/* ... and the daemon is to hear that guards have begun. */
+	int64_t tell_begun;
 	unsigned int pause_ms;
 };
 
@@ -187,7 +195,8 @@ static void release(struct vigil *vigil, const struct keeper_order *order)
 	struct answer *answer = vigil->held ?: answer_new(vigil->config);
 
 	vigil->held = NULL;
-	vigil->hold_again = 0;
+	vigil->hold_again = now_ms() + HOLD_PAUSE_MS;
+	vigil->tell_begun = now_ms() + HEAD_START_MS;
 	if (!answer) {
 		log_error("cannot run the guards: %s", strerror(ENOMEM));
 		return;
@@ -198,7 +207,6 @@ static void release(struct vigil *vigil, const struct keeper_order *order)
 	vigil->asked = false;
 	vigil->patience_ends = NEVER;
 	run_release(answer->run, order);
-	tell(vigil, GUARDIAN_BEGUN, NULL);
 	/* There may be none. */
 	advance(vigil);
 }
@@ -262,7 +270,7 @@ static void on_daemon(struct vigil *vigil)
 		return;
 	if (!has_begun(vigil, &order))
 		release(vigil, &order);
-	else
+	else if (vigil->tell_begun == NEVER)
 		tell(vigil, GUARDIAN_BEGUN, NULL);
 	vigil->asked = true;
 	if (vigil->begun && vigil->begun->over)
@@ -278,6 +286,11 @@ static void on_time(struct vigil *vigil, int64_t now)
 		if (vigil->seen.has_id)
 			release_for(vigil, EVENT_UNKNOWN);
 	}
+	if (vigil->tell_begun != NEVER && vigil->tell_begun <= now) {
+		vigil->tell_begun = NEVER;
+		if (vigil->begun)
+			tell(vigil, GUARDIAN_BEGUN, NULL);
+	}
 	if (vigil->hold_again != NEVER && vigil->hold_again <= now)
 		hold(vigil);
 }
@@ -285,7 +298,7 @@ static void on_time(struct vigil *vigil, int64_t now)
 /* Returns what poll(2) takes: how long nothing has to be done. */
 static int time_left(const struct vigil *vigil, bool looks)
 {
-	int64_t times[] = { vigil->patience_ends, vigil->hold_again };
+	int64_t times[] = { vigil->patience_ends, vigil->hold_again, vigil->tell_begun };
 	int64_t now = now_ms(), left = looks ? LOOK_INTERVAL_MS : NEVER;
 	size_t i;
 
@@ -331,7 +344,7 @@ void vigil_keep(const struct config *config, int daemon_fd)
 	struct vigil vigil = {
 		.config = config, .daemon_fd = daemon_fd, .hookwatch.fd = -1,
 		.patience_ends = now_ms() + GUARDIAN_PATIENCE_MS, .hold_again = NEVER,
-		.pause_ms = FIRST_PAUSE_MS,
+		.tell_begun = NEVER, .pause_ms = FIRST_PAUSE_MS,
 	};
 	sigset_t child;
 	int error, r;
