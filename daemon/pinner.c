@@ -54,10 +54,18 @@ static struct pins *pin_all(const struct config *config)
 {
 	struct pins *pins = NULL;
 	struct hook_list list;
+	char self[PATH_MAX];
+	ssize_t length;
 	size_t i;
 
+	/* Who executes them has to go on as well. */
+	length = readlink("/proc/self/exe", self, sizeof(self) - 1);
+	if (length > 0) {
+		self[length] = '\0';
+		(void)pin_file(self, &pins);
+	}
 	if (hook_list_read(config->hook_path, say_nothing, &list))
-		return NULL;
+		return pins;
 	for (i = 0; i < list.n_hooks; i++)
 		if (is_wanted(config, &list.hooks[i]))
 			pin_hook(&list.hooks[i], &pins);
