@@ -62,11 +62,20 @@ def lines_of_waiters(axes, rows):
 
 
 def bars_of_latencies(axes, rows):
-    axes.barh([f"{row['what']}\n{row['kernel']}" for row in rows],
-              [row["instructions"] for row in rows])
+    # What never came has no bar.
+    axes.barh([f"{row['what']}\n{row['condition']} {row['kernel']}" for row in rows],
+              [row["instructions"] or 0 for row in rows])
     axes.invert_yaxis()
     axes.set_xscale("log")
     axes.set_xlabel("instructions, clone's first to this")
+
+
+def bars_of_memory(axes, rows):
+    kinds = ("pss", "locked")
+    axes.barh([f"{kind}\n{row['kernel']}" for row in rows for kind in kinds],
+              [row[kind] for row in rows for kind in kinds])
+    axes.invert_yaxis()
+    axes.set_xlabel("KiB")
 
 
 def bars_of_ratios(axes, rows):
@@ -84,6 +93,7 @@ PANELS = {
               lambda axes, rows: bars_of_groups(axes, rows, "way", "rounds", "rounds (largest)")),
     "waiters": ("Wake-up from poll", lines_of_waiters),
     "latency": ("Answers to a change", bars_of_latencies),
+    "memory": ("Memory, idle", bars_of_memory),
     "randomness": ("Random numbers in common",
                    lambda axes, rows: bars_of_groups(axes, rows, "way", "common",
                                                      "in common (largest pair)")),

@@ -13,6 +13,7 @@ import sys
 
 import check
 import latency
+import memory
 import randomness
 import stale
 import tls
@@ -31,6 +32,7 @@ PARTS = {
                 waiters.measure, waiters.COLUMNS),
     "latency": ("Instructions from the first of a clone, 1 CPU",
                 latency.measure, latency.COLUMNS),
+    "memory": ("Memory of vmgend while nothing happens, in KiB", memory.measure, memory.COLUMNS),
     "randomness": ("Random numbers that pairs of siblings have in common",
                    randomness.measure, randomness.COLUMNS),
 }

@@ -5,18 +5,26 @@
  * When something happens in a clone, in nanoseconds of CLOCK_BOOTTIME.
  *
  * stamp: prints "now PHYSICAL-ADDRESS" and keeps the time there for ever, so
- * that the host can read when the snapshot was taken. stamp FILE: writes the
- * time to the file, and ends; as the interpreter of a hook it says when that
- * began.
+ * that the host can read when the snapshot was taken. From a change on it is for
+ * a while out of the way of what the change brings about; stamp spin is not.
+ * stamp FILE: writes the time to the file, and ends; as the interpreter of a hook
+ * it says when that began.
  */
+#include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <stdbool.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "libvmgen.h"
 #include "vm/pagemap.h"
+
+/* So long nobody else may have anything to do; with icount that takes no time. */
+enum { PAUSE_US = 200000 };
 
 static uint64_t now_ns(void)
 {
@@ -43,15 +51,23 @@ static int leave(const char *path)
 int main(int argc, char **argv)
 {
 	static volatile uint64_t now __attribute__((aligned(64))) = 1;
+	struct vmgen *v;
+	bool spins = argc > 1 && !strcmp(argv[1], "spin");
+	int r;
 
-	if (argc > 1)
+	if (argc > 1 && !spins)
 		return leave(argv[1]);
-	if (mlockall(MCL_CURRENT) || !physical(&now)) {
-		perror("stamp");
+	r = vmgen_open(NULL, 0, &v);
+	if (r < 0 || mlockall(MCL_CURRENT) || !physical(&now)) {
+		fprintf(stderr, "stamp: %s\n", strerror(r < 0 ? -r : errno));
 		return 1;
 	}
 	printf("now %#" PRIx64 "\n", physical(&now));
 	fflush(stdout);
+	while (spins || !vmgen_changed(v))
+		now = now_ns();
+	/* Even an idle program would get what is left of a tick whenever another one waits. */
+	usleep(PAUSE_US);
 	for (;;)
 		now = now_ns();
 }
