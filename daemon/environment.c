@@ -10,6 +10,7 @@
 #include <stdio.h>
 
 #include "environment.h"
+#include "event.h"
 #include "paths.h"
 
 /* Returns the text, which fits: the sizes of all parts are known. */
@@ -50,7 +51,8 @@ void environment_init(struct environment *environment, const struct record *run,
 	set(environment, "VMGEN_GENERATION", generation);
 	set(environment, "VMGEN_SOURCE", run->source);
 	set(environment, "VMGEN_HINT", run->hint);
-	set(environment, "VMGEN_INTENT", run->intent);
+	/* Guards begin before anybody has read it, so none of them ever gets it. */
+	set(environment, "VMGEN_INTENT", event_is_guard(hook->band) ? "" : run->intent);
 	set(environment, "VMGEN_ID_HASH", run->id_hash);
 	if (!account)
 		return;

@@ -102,8 +102,6 @@ bool repair_ask_guardian(const struct repair *repair, const struct record *run, 
 		order.run.event = EVENT_NONE;
 	order.run.results = NULL;
 	order.run.n_results = 0;
-	/* Guards do not wait for it to be taken, so none of them gets it. */
-	*order.run.intent = '\0';
 	return !guardian_request(repair->guardian, &order) && order.run.event != EVENT_NONE;
 }
 
