@@ -200,7 +200,9 @@ const char *view_explain(const struct view *view, enum ctl_exit verdict)
 		if (view->intent_unused && view->recorded && !view->n_failures && !view->incomplete &&
 		    !view_reseed_failed(view))
 			return "what the administrator said was not used: " INTENT_REMEDY;
-		return "a hook, the reseed or the record failed; see journalctl -u vmgend, mend it, then vmgenctl trigger --real";
+		if (view->incomplete || !view->recorded)
+			return "a directory of hooks or the record could not be used; see journalctl -u vmgend, fix it, then vmgenctl trigger --real";
+		return "a hook, the reseed or the seed file failed; see journalctl -u vmgend, fix it, then vmgenctl trigger --failed";
 	case CTL_OK:
 	case CTL_FAILED:
 	case CTL_USAGE:

@@ -218,6 +218,7 @@ static void test_check_vmgend(void)
 	write_status(LAST(BAD));
 	expect("check", CTL_DEGRADED, "problem  last-run  at the last change (changed) hook 80-bad: failed");
 	expect("status", CTL_DEGRADED, "80-bad: failed");
+	ok(says("then vmgenctl trigger --failed\n"), "with the remedy");
 	write_status(HANDLED ",\"lost\":[\"no ID\",\"no page\"]");
 	expect("check", CTL_OK, "warning  source    no page");
 	write_status(",\"handled\":false,\"recorded\":true");
@@ -225,6 +226,7 @@ static void test_check_vmgend(void)
 	write_status(",\"handled\":true,\"recorded\":false,\"record_errno\":28");
 	expect("check", CTL_DEGRADED, "cannot record what it did, so it is done again after a restart: No space left on device (df -h");
 	expect("status", CTL_DEGRADED, "recorded:    no: No space left on device (df -h");
+	ok(says("then vmgenctl trigger --real\n"), "with the remedy, for what failed is not all");
 	write_status(",\"handled\":true,\"recorded\":false");
 	expect("check", CTL_DEGRADED, "cannot record what it did, so it is done again after a restart: journalctl");
 	(void)mkdir(scratch_path("state"), 0700);
