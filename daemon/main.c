@@ -113,7 +113,7 @@ static enum exit_code open_witness(struct daemon *daemon)
 	return guest == GUEST_BROKEN || guest == GUEST_NO_NODE ? EXIT_FAILED : EXIT_NO_DEVICE;
 }
 
-/* What is there and cannot be used is to be mended, unlike a VM without any. */
+/* What is there and cannot be used is to be fixed, unlike a VM without any. */
 static enum exit_code check_device(struct daemon *daemon)
 {
 	enum exit_code code = open_witness(daemon);

@@ -188,7 +188,7 @@ static void finish(struct repair *repair)
 	keep_traces(repair, fd);
 	repair_save(repair, fd);
 	fields = report_fields(last);
-	log_event(LOG_NOTICE, &fields, "generation %" PRIu64 " is handled (%s): hooks: %zu, without success: %zu; random number generator %s",
+	log_event(LOG_NOTICE, &fields, "generation %" PRIu64 " is handled (%s): hooks: %zu, failed: %zu; random number generator %s",
 		   last->generation, event_name(last->event), last->n_results,
 		   record_failures(last), report_reseed(last->reseed_error));
 	/* Who waits for the generation may look at the status next. */
@@ -209,7 +209,7 @@ static bool is_guard_lost(const struct record *run)
 	return false;
 }
 
-void repair_amend(struct repair *repair)
+void repair_update(struct repair *repair)
 {
 	int fd = repair_open_state(repair);
 

@@ -84,7 +84,7 @@ void repair_take_over(struct repair *repair);
 void repair_retry(struct repair *repair);
 
 /* Records the run that finished last as it is now, and tells it. */
-void repair_amend(struct repair *repair);
+void repair_update(struct repair *repair);
 
 /* Begins the same answer once more, although nothing has changed. */
 void repair_again(struct repair *repair);

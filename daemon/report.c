@@ -45,7 +45,7 @@ static void tell_manager(const struct repair *repair)
 		notify_status("Generation %" PRIu64 ": %s, hooks are running", generation,
 			      event_name(repair->state.run.event));
 	else if (*last->id_hash)
-		notify_status("Generation %" PRIu64 "; last: %s, %zu without success; random number generator %s",
+		notify_status("Generation %" PRIu64 "; last: %s, hooks that failed: %zu; random number generator %s",
 			      generation, event_name(last->event), record_failures(last),
 			      report_reseed(last->reseed_error));
 	else

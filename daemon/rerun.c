@@ -139,7 +139,7 @@ void rerun_finish(struct repair *repair, enum rerun rerun, const struct record *
 		if (look_for_intent(repair, waiting) && !strcmp(waiting, intent))
 			repair->state.intent_spent = true;
 	}
-	repair_amend(repair);
+	repair_update(repair);
 	fields = report_fields(last);
 	log_event(LOG_NOTICE, &fields, "generation %" PRIu64 ": hooks run again: %zu, failed: %zu; failed in all: %zu",
 		  last->generation, record->n_results, record_failures(record),

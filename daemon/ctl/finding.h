@@ -12,11 +12,11 @@
 
 enum finding_state {
 	FINDING_OK,
-	/* What no one can mend, but who writes programs or hooks should know. */
+	/* What no one can fix, but who writes programs or hooks should know. */
 	FINDING_NOTE,
 	/* Something is missing, but nothing is broken. */
 	FINDING_WARNING,
-	/* To be mended; the exit status tells of it. */
+	/* To be fixed; the exit status tells of it. */
 	FINDING_PROBLEM,
 };
 

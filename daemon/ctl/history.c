@@ -50,7 +50,7 @@ static void print_words(const struct record *run)
 		   *run->intent ? run->intent : "nothing");
 	if (*run->intent_unused)
 		text_print(stdout, "    %s\n", run->intent_unused);
-	text_print(stdout, "    hooks: %zu, without success: %zu; random number generator %s\n", run->n_results,
+	text_print(stdout, "    hooks: %zu, failed: %zu; random number generator %s\n", run->n_results,
 		   record_failures(run), !run->reseed_error ? "reseeded" :
 		   run->reseed_error == -ENODATA ? "not seeded yet" : "NOT reseeded");
 	for (i = 0; i < run->n_results; i++)

@@ -110,7 +110,7 @@ static void print_last_run(FILE *out, const struct view *view)
 		gauge(out, "last_run_seconds", "How long that took.", duration / 1e6);
 	gauge(out, "last_run_reseeded", "Whether the kernel's generator was reseeded then.",
 	      !view->reseed_errno);
-	gauge(out, "last_run_failures", "How many hooks had no success.",
+	gauge(out, "last_run_failures", "How many hooks failed.",
 	      view->n_failures + view->incomplete);
 	if (view->hooks)
 		print_hooks(out, view->hooks);

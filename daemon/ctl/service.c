@@ -140,7 +140,7 @@ void check_service(const struct ctl *ctl, const struct view *view, struct findin
 	check_fences(ctl, findings);
 	if (inventory_read(ctl->config, &inventory, error)) {
 		finding_add(findings, "config", FINDING_PROBLEM,
-			    "mend it; vmgend --check-config checks it", "%s", error);
+			    "fix it; vmgend --check-config checks it", "%s", error);
 		return;
 	}
 	finding_add(findings, "config", FINDING_OK, "", "no mistake in %s", ctl->config);

@@ -39,7 +39,7 @@ enum ctl_exit sslchange_refuse_openssl(int error)
 {
 	if (error == -ENOENT)
 		return sslchange_refuse("openssl was not found, or it has no openssl.cnf: install the package openssl");
-	return sslchange_refuse("openssl does not take its configuration as it is (%s): mend that first",
+	return sslchange_refuse("openssl does not take its configuration as it is (%s): fix that first",
 				strerror(-error));
 }
 

@@ -60,7 +60,7 @@ static void print_words(const struct view *view, enum ctl_exit verdict)
 	if (view->running && !view->recorded)
 		text_print(stdout, "recorded:    no: %s\n", view_record_error(view));
 	if (view->last && !json_get_text(view->last, "event", &event))
-		text_print(stdout, "last run:    %s; hooks without success: %" PRIu64 "; random number generator %s\n",
+		text_print(stdout, "last run:    %s; hooks that failed: %" PRIu64 "; random number generator %s\n",
 			   event, view->n_failures, view_reseed_failed(view) ? "NOT reseeded" :
 			   view->reseed_errno ? "not seeded yet" : "reseeded");
 	if (view->seed_errno)

@@ -30,7 +30,7 @@ enum {
 };
 
 static const int64_t second = 1000000000;
-/* What is off by less, slewing mends. */
+/* What is off by less, slewing corrects. */
 static const int64_t tolerance = 500000000;
 /* A snapshot puts a clock back, never far ahead: then it is rather the host that is wrong. */
 static const int64_t most_back = 24 * 3600 * 1000000000LL;

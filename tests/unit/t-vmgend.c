@@ -72,7 +72,7 @@ static void test_life(void)
 	ok(is_told("READY=1"), "a start without a reader of the log");
 	played_change();
 	ok(is_told("STATUS=Generation 2: changed, hooks are running"), "a change is told");
-	ok(is_told("STATUS=Generation 2; last: changed, 0 without success"), "and its end");
+	ok(is_told("STATUS=Generation 2; last: changed, hooks that failed: 0"), "and its end");
 	equal(end_vmgend(pid, SIGTERM), EXIT_STOPPED, "the log's end is not that of vmgend");
 	close(saved);
 }
@@ -105,11 +105,11 @@ static void test_reload(void)
 	ok(strstr(scratch_read("log"), "stays as it is: ") && strstr(scratch_read("log"), "conf:3: unknown key"),
 	   "a mistake is named");
 	played_change();
-	ok(is_told("last: changed, 0 without success") && strstr(scratch_read("log"), "10-guard: succeeded"),
+	ok(is_told("last: changed, hooks that failed: 0") && strstr(scratch_read("log"), "10-guard: succeeded"),
 	   "and the good configuration holds");
 	reload(pid, other);
 	played_change();
-	ok(is_told("last: changed, 0 without success") && strstr(scratch_read("log"), "99-other: succeeded"),
+	ok(is_told("last: changed, hooks that failed: 0") && strstr(scratch_read("log"), "99-other: succeeded"),
 	   "without a mistake the new one does");
 	equal(end_vmgend(pid, SIGTERM), EXIT_STOPPED, "ended");
 	scratch_write("conf", good, 0644);
@@ -155,7 +155,7 @@ static void test_jitter(void)
 	equal(end_vmgend(pid, SIGTERM), EXIT_STOPPED, "it is stopped while a hook waits for its moment");
 	unlink(scratch_path("settings/50-late.conf"));
 	pid = start();
-	ok(is_told("; last: changed, 0 without success"), "the next start runs the hook");
+	ok(is_told("; last: changed, hooks that failed: 0"), "the next start runs the hook");
 	equal(end_vmgend(pid, SIGTERM), EXIT_STOPPED, "ended");
 	ok(strstr(scratch_read("log"), "50-late: left to the next run"), "that is told");
 	unlink(scratch_path("hooks/50-late"));

@@ -136,7 +136,7 @@ def check_unwritable(rig, t, what, break_it, mend_it, word):
     rig.guest.run(mend_it)
     rig.restart()
     t.equal((rig.lines("/tmp/last"), "run" in rig.record()), (before + 2, False),
-            f"{what}: when it is mended, the next start does what is not on record")
+            f"{what}: when it is fixed, the next start does what is not on record")
     rig.restart()
     t.equal(rig.lines("/tmp/last"), before + 2, f"{what}: once")
 

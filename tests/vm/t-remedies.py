@@ -67,7 +67,7 @@ def check_no_module(kernel, g, t):
         t.equal(g.run("vmgend --check-device 2>/dev/null"), "/dev/kmsg\n",
                 "no module: the kernel's log will do")
         return
-    refused(g, t, "vmgend --check-device", 1, ["modprobe vmgenc"], "no module: that is to be mended")
+    refused(g, t, "vmgend --check-device", 1, ["modprobe vmgenc"], "no module: that is to be fixed")
     refused(g, t, "vmgend", 5, ["modprobe vmgenc"], "no module: so does vmgend")
     t.equal(g.run("ls -d /var/lib/vmgen/* /run/vmgen/* 2>/dev/null || true"), "",
             "no module: nothing is left behind")

@@ -50,7 +50,7 @@ def open_database(lp):
     try:
         return path, SamDB(url=path, session_info=system_session(), lp=lp)
     except (ldb.LdbError, RuntimeError) as e:
-        raise Refusal(f"{path} cannot be opened ({message(e)}); mend it (samba-tool dbcheck), "
+        raise Refusal(f"{path} cannot be opened ({message(e)}); fix it (samba-tool dbcheck), "
                       "or restore it") from None
 
 

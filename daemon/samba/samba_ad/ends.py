@@ -37,7 +37,7 @@ class Refusal(Exception):
     """A person has to decide, and Samba is fenced until then. when: of what follows, the command
     to go on with, which main.py adds."""
 
-    def __init__(self, text, when="when that is mended"):
+    def __init__(self, text, when="when that is fixed"):
         super().__init__(f"{text}; {when}: ")
 
 

@@ -215,7 +215,7 @@ class Program:
     def mend(self, current, take_down):
         from samba_ad import repair
         take_down()
-        # Opened anew: what Samba wrote until now is part of what has to be mended.
+        # Opened anew: what Samba wrote until now is part of what has to be repaired.
         dc = self.controller()
         holders.require_none(dc.path)
         if self.change_noted(dc) or self.options.unit in self.state.taken_down():
@@ -289,7 +289,7 @@ class Program:
         fenced = self.fence.reason() is not None
         if not self.fence.lift_own():
             raise ends.Fenced(f"the database is in order, but {self.options.unit} is fenced: "
-                              f"{self.fence.reason()}; when that is mended: vmgenctl fence lift "
+                              f"{self.fence.reason()}; when that is fixed: vmgenctl fence lift "
                               f"{self.options.unit}, systemctl start {self.options.unit}")
         # Since a boot maybe, so that there was nothing to take down.
         if fenced and self.services.enabled:
@@ -360,7 +360,7 @@ class Program:
             return ends.FAILED
 
     def then(self):
-        """What is left to do when that is mended: nothing else starts what is down."""
+        """What is left to do when that is fixed: nothing else starts what is down."""
         units = []
         if self.options.command == "before-start":
             units = [self.options.unit]
