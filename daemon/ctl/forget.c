@@ -78,8 +78,8 @@ enum ctl_exit ctl_forget(const struct ctl *ctl, int argc, char **argv)
 		r = config_read(&config, ctl->config, false, error);
 		code = forget(ctl, fd, config.intent_file);
 		if (r)
-			fprintf(stderr, "vmgenctl: %s; if it names another intent-file than %s, that is not looked for\n",
-				error, config.intent_file);
+			text_print(stderr, "vmgenctl: %s; if it names another intent-file than %s, that is not looked for\n",
+				   error, config.intent_file);
 		if (r && !code)
 			code = CTL_FAILED;
 		config_clear(&config);

@@ -184,7 +184,7 @@ static enum ctl_exit finish(enum ctl_exit code)
 
 	if (!r || code == CTL_FAILED)
 		return code;
-	fprintf(stderr, "vmgenctl: cannot write the output: %s\n", file_strerror(r));
+	text_print(stderr, "vmgenctl: cannot write the output: %s\n", file_strerror(r));
 	return code ? code : CTL_FAILED;
 }
 
