@@ -14,34 +14,11 @@
 #include "file.h"
 #include "hook.h"
 #include "journal.h"
-#include "keeper.h"
-#include "run.h"
+#include "muster.h"
 #include "state.h"
 
 /* Of a hook whose keeper is killed again and again. */
 enum { MAX_STARTS = 3 };
-
-/* A hook that its keeper looks after now. */
-struct member {
-	const struct hook *hook;
-	struct keeper keeper;
-	unsigned int starts;
-};
-
-struct run {
-	const struct config *config;
-	struct record *record;
-	enum run_part part;
-	struct hook_list list;
-	/* The first hook that was not looked at yet. */
-	size_t next;
-	/* Room for all hooks of the list. */
-	struct member *members;
-	size_t n_members;
-	unsigned int limit_sec;
-	int lock_fd;
-	bool stopped;
-};
 
 int run_new(const struct config *config, struct record *record, enum run_part part, int lock_fd,
 	    struct run **ret_run)
@@ -84,6 +61,7 @@ struct run *run_free(struct run *run)
 		if (run->members[i].keeper.order_fd >= 0)
 			keeper_give_up(&run->members[i].keeper);
 	hook_list_clear(&run->list);
+	free(run->settings);
 	free(run->members);
 	free(run);
 	return NULL;
@@ -112,7 +90,7 @@ static bool has_ended(const struct run *run, const struct hook *hook)
 	return result && result->outcome != OUTCOME_LOST;
 }
 
-static bool is_part(const struct run *run, const struct hook *hook)
+bool run_includes(const struct run *run, const struct hook *hook)
 {
 	if (hook->masked)
 		return false;
@@ -127,14 +105,17 @@ static bool is_part(const struct run *run, const struct hook *hook)
 	return false;
 }
 
-/* Returns false if it cannot be run. */
-static bool read_settings(struct run *run, const struct hook *hook,
-			  struct hook_settings *ret_settings)
+bool run_read_settings(struct run *run, const struct hook *hook,
+		       struct hook_settings *ret_settings)
 {
 	struct hook_result unusable = { .outcome = OUTCOME_UNUSABLE };
 	struct log_fields fields = about(run, hook->name, OUTCOME_UNUSABLE);
 	char error[SETTINGS_ERROR_SIZE];
 
+	if (run->settings) {
+		*ret_settings = run->settings[hook - run->list.hooks];
+		return true;
+	}
 	if (config_read_hook(run->config, hook->name, ret_settings, error)) {
 		/* Perhaps they meant to say enabled=no, but nothing skips a guard. */
 		if (event_is_guard(hook->band)) {
@@ -158,13 +139,13 @@ static bool is_due(struct run *run, const struct hook *hook, struct hook_setting
 {
 	const struct hook_result *result = record_result(run->record, hook->name);
 
-	if (!is_part(run, hook) || !event_runs_band(run->record->event, hook->band))
+	if (!run_includes(run, hook) || !event_runs_band(run->record->event, hook->band))
 		return false;
 	if (result && outcome_settled(result->outcome)) {
 		log_info("%s: already done for this ID", hook->name);
 		return false;
 	}
-	if (!read_settings(run, hook, ret_settings))
+	if (!run_read_settings(run, hook, ret_settings))
 		return false;
 	if (!ret_settings->enabled)
 		log_info("%s: not run: %s/%s.conf says enabled=no", hook->name,
@@ -181,8 +162,8 @@ static unsigned int longest(const struct config *config, const struct hook_setti
 	       settings->retries * (once + config->retry_pause_ms / 1000);
 }
 
-static void add_member(struct run *run, const struct hook *hook, const struct keeper *keeper,
-		       const struct hook_settings *settings, unsigned int starts)
+void run_add_member(struct run *run, const struct hook *hook, const struct keeper *keeper,
+		    const struct hook_settings *settings, unsigned int starts)
 {
 	unsigned int limit_sec = longest(run->config, settings);
 
@@ -206,44 +187,13 @@ static void start_hook(struct run *run, const struct hook *hook,
 
 	r = keeper_start(&job, run->lock_fd, &keeper);
 	if (!r) {
-		add_member(run, hook, &keeper, settings, starts);
+		run_add_member(run, hook, &keeper, settings, starts);
 		return;
 	}
 	log_event(LOG_ERR, &fields, "%s: not run: cannot start a process: %s", hook->name,
 		  strerror(-r));
 	strcpy(lost.name, hook->name);
 	set_result(run, &lost);
-}
-
-static int hold_hook(struct run *run, const struct hook *hook,
-		     const struct hook_settings *settings)
-{
-	const struct job job = { .config = run->config, .hook = hook, .settings = settings };
-	struct keeper keeper;
-	int r;
-
-	r = keeper_hold(&job, &keeper);
-	if (r)
-		log_error("%s: cannot be got ready for a change: cannot start a process: %s",
-			  hook->name, strerror(-r));
-	else
-		add_member(run, hook, &keeper, settings, 1);
-	return r;
-}
-
-size_t run_hold(struct run *run)
-{
-	struct hook_settings settings;
-	const struct hook *hook;
-	size_t missing = 0, i;
-
-	for (i = 0; i < run->list.n_hooks; i++) {
-		hook = &run->list.hooks[i];
-		if (is_part(run, hook) && read_settings(run, hook, &settings) &&
-		    settings.enabled && hold_hook(run, hook, &settings))
-			missing++;
-	}
-	return missing;
 }
 
 static bool is_held(const struct run *run, const struct hook *hook)
@@ -256,8 +206,7 @@ static bool is_held(const struct run *run, const struct hook *hook)
 	return false;
 }
 
-/* What could not be held, or is gone, is started as any other hook. */
-static void start_missing(struct run *run)
+void run_start_missing(struct run *run)
 {
 	struct hook_settings settings;
 	const struct hook *hook;
@@ -269,31 +218,6 @@ static void start_missing(struct run *run)
 			start_hook(run, hook, &settings, 1);
 	}
 	run->next = run->list.n_hooks;
-}
-
-void run_release(struct run *run, const struct keeper_order *order)
-{
-	struct member *member;
-	bool incomplete = run->record->incomplete;
-	size_t i = 0;
-
-	record_clear(run->record);
-	*run->record = order->run;
-	run->record->incomplete = incomplete;
-	while (i < run->n_members) {
-		member = &run->members[i];
-		if (event_runs_band(order->run.event, member->hook->band)) {
-			if (!keeper_release(&member->keeper, order)) {
-				i++;
-				continue;
-			}
-			close(member->keeper.report_fd);
-		} else {
-			keeper_give_up(&member->keeper);
-		}
-		*member = run->members[--run->n_members];
-	}
-	start_missing(run);
 }
 
 /* Nothing waits for a guard, no other guard either. */

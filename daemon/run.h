@@ -41,6 +41,12 @@ int run_new(const struct config *config, struct record *record, enum run_part pa
  */
 size_t run_hold(struct run *run);
 
+/*
+ * Prepares a run of the same hooks with the same settings, without reading the
+ * disk, which may hang by now. Otherwise as run_new().
+ */
+int run_renew(const struct run *run, struct record *record, struct run **ret_run);
+
 /* Begins a run that is held. The order has what its record has. */
 void run_release(struct run *run, const struct keeper_order *order);
 

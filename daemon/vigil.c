@@ -61,6 +61,8 @@ struct vigil {
 	struct sighting seen;
 	/* NULL: not ready. */
 	struct answer *held;
+	/* The hooks may be others by now. */
+	bool outdated;
 	/* The latest that was begun; NULL: none yet. */
 	struct answer *begun;
 	/* The daemon waits for what became of it. */
@@ -92,11 +94,17 @@ static struct answer *answer_free(struct answer *answer)
 	return NULL;
 }
 
-static struct answer *answer_new(const struct config *config)
+/* like: the hooks are the same as of that; NULL: they are read. */
+static struct answer *answer_new(const struct config *config, const struct answer *like)
 {
 	struct answer *answer = calloc(1, sizeof(*answer));
+	int r;
 
-	if (answer && !run_new(config, &answer->record, RUN_GUARDS, -1, &answer->run))
+	if (!answer)
+		return NULL;
+	r = like ? run_renew(like->run, &answer->record, &answer->run) :
+		   run_new(config, &answer->record, RUN_GUARDS, -1, &answer->run);
+	if (!r)
 		return answer;
 	free(answer);
 	return NULL;
@@ -112,22 +120,33 @@ static void pin(struct vigil *vigil)
 			    strerror(-vigil->pinner));
 }
 
-/* Gets ready what the next change will need. */
-static void hold(struct vigil *vigil)
+/* What is watched is what has been read last, so that no change is missed. */
+static void watch_hooks(struct vigil *vigil)
 {
-	struct answer *next;
-	size_t missing;
 	int r;
 
-	/* First, so that nothing that changes from now on is missed. */
 	hookwatch_clear(&vigil->hookwatch);
 	r = hookwatch_init(&vigil->hookwatch, vigil->config);
 	if (r)
 		log_warning("cannot watch the directories of hooks: %s; a change to a guard counts when vmgend is reloaded",
 			    strerror(-r));
-	next = answer_new(vigil->config);
-	missing = next ? run_hold(next->run) : 1;
 	pin(vigil);
+}
+
+/*
+ * Gets ready what the next change will need. The disk is read only if something
+ * has changed on it: it may hang, and then the guardian would.
+ */
+static void hold(struct vigil *vigil)
+{
+	const struct answer *like = vigil->outdated ? NULL : vigil->begun;
+	struct answer *next;
+	size_t missing;
+
+	if (!like)
+		watch_hooks(vigil);
+	next = answer_new(vigil->config, like);
+	missing = next ? run_hold(next->run) : 1;
 	if (missing && vigil->held) {
 		/* Better those that were ready before than none. */
 		answer_free(next);
@@ -135,6 +154,7 @@ static void hold(struct vigil *vigil)
 		answer_free(vigil->held);
 		vigil->held = next;
 	}
+	vigil->outdated = missing;
 	vigil->hold_again = NEVER;
 	if (!missing) {
 		vigil->pause_ms = FIRST_PAUSE_MS;
@@ -192,7 +212,7 @@ static void advance(struct vigil *vigil)
 
 static void release(struct vigil *vigil, const struct keeper_order *order)
 {
-	struct answer *answer = vigil->held ?: answer_new(vigil->config);
+	struct answer *answer = vigil->held ?: answer_new(vigil->config, vigil->begun);
 
 	vigil->held = NULL;
 	vigil->hold_again = now_ms() + HOLD_PAUSE_MS;
@@ -333,8 +353,10 @@ static void __attribute__((noreturn)) watch(struct vigil *vigil)
 			(void)!read(vigil->child_fd, &ended, sizeof(ended));
 			advance(vigil);
 		}
-		if (fds[3].revents && hookwatch_read(&vigil->hookwatch))
+		if (fds[3].revents && hookwatch_read(&vigil->hookwatch)) {
+			vigil->outdated = true;
 			vigil->hold_again = 0;
+		}
 		on_time(vigil, now_ms());
 	}
 }
@@ -344,7 +366,7 @@ void vigil_keep(const struct config *config, int daemon_fd)
 	struct vigil vigil = {
 		.config = config, .daemon_fd = daemon_fd, .hookwatch.fd = -1,
 		.patience_ends = now_ms() + GUARDIAN_PATIENCE_MS, .hold_again = NEVER,
-		.tell_begun = NEVER, .pause_ms = FIRST_PAUSE_MS,
+		.tell_begun = NEVER, .pause_ms = FIRST_PAUSE_MS, .outdated = true,
 	};
 	sigset_t child;
 	int error, r;
