@@ -44,7 +44,7 @@ struct hook_settings {
 	unsigned int timeout_sec;
 	/* How often it is tried again when it fails. */
 	unsigned int retries;
-	/* It begins after a random time up to this one. */
+	/* It begins after a random time up to this one; a guard begins at once. */
 	unsigned int jitter_sec;
 	/* As whom it is run; empty: root. */
 	char user[SETTINGS_USER_SIZE];

@@ -13,7 +13,7 @@
 /*
  * At boot-changed services start fresh afterwards, so only what comes before
  * them runs. On unknown nothing may be repaired that perhaps is not broken;
- * the guards (10 to 19) only stop damage.
+ * hooks from 10 to 19 only stop damage.
  */
 static const struct {
 	const char *name;

@@ -3,7 +3,7 @@
  * Copyright (C) the vmgen authors
  *
  * What a change is taken for. The intent is used once: the state says so on disk
- * before any hook runs, and only then its files are removed. Where that was cut
+ * before any hook gets it, and only then its files are removed. Where that was cut
  * off, the state tells that they are left over.
  */
 #include <errno.h>

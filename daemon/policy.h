@@ -22,8 +22,8 @@ bool policy_start(const struct config *config, int state_fd, struct state *state
 
 /*
  * Fills in what the new run is taken for. replaced: the hint of an unfinished
- * one that it replaces, or empty. Logs. policy_save() has to follow before
- * anything is done, because the intent is used then.
+ * one that it replaces, or empty. Logs. policy_save() has to follow before a hook
+ * gets the intent, which guards do not, because it is used then.
  */
 void policy_describe(const struct config *config, int state_fd, struct state *state,
 		     const char *replaced);

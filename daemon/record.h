@@ -69,7 +69,7 @@ struct record {
 	enum event event;
 	/* "clone", "rollback" or "unknown": what the machine looks like. */
 	char hint[RECORD_WORD_SIZE];
-	/* "clone", "restore" or empty: what the administrator said. */
+	/* "clone", "restore" or empty: what the administrator said. Not for guards. */
 	char intent[RECORD_WORD_SIZE];
 	/* Why what the administrator said was not used; empty: it was, or nothing was said. */
 	char intent_unused[RECORD_TEXT_SIZE];

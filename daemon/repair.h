@@ -2,9 +2,9 @@
 /*
  * Copyright (C) the vmgen authors
  *
- * The answer to a change, in this order: reseed, run the hooks, record the ID
- * as handled, report. The guards among the hooks are the guardian's, and have
- * begun by then.
+ * The answer to a change, in this order: reseed, record that a run began, run the
+ * hooks, record the ID as handled, report. The guards among the hooks are the
+ * guardian's, and have begun by then.
  */
 #ifndef REPAIR_H
 #define REPAIR_H
