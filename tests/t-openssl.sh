@@ -4,7 +4,8 @@
 #
 # vmgenctl openssl and the provider as it is installed, with this machine's OpenSSL,
 # in an /etc that nobody else sees: on, off, and every way in which it must not be
-# switched on. Services are tested in tests/vm/t-openssl.py.
+# switched on. What services do with it is tested in tests/vm/t-openssl.py; here
+# systemctl is played, and says what their units have.
 #
 # functions are called through ok and empty
 # shellcheck disable=SC2317
@@ -132,6 +133,113 @@ print(sum("ossl-modules/vmgen.so" in line for line in open("/proc/self/maps")))'
 	ctl disable && [ "$(grep -c '^[1-9]' "$scratch/loaded")" = 10 ]
 }
 
+# Says of unit NAME what is in the file NAME beside it, else what its drop-ins have.
+play_systemctl() {
+	mkdir "$scratch/bin" && cat >"$scratch/bin/systemctl" <<'END' && chmod 755 "$scratch/bin/systemctl"
+#!/bin/sh
+[ "$1" = show ] || exit 0
+for unit; do :; done
+cat "${0%/*}/$unit" 2>/dev/null || sed -n s/^Environment=//p "/etc/systemd/system/$unit.d/"*.conf 2>/dev/null || :
+END
+	PATH=$scratch/bin:$PATH
+}
+
+# names UNIT WORDS: what the environment of a unit is.
+names() {
+	printf '%s\n' "$2" >"$scratch/bin/$1.service"
+}
+
+# A provider that leaves a mark wherever it is loaded, and a configuration that names it.
+make_strange() {
+	echo '#include <fcntl.h>
+	static void __attribute__((constructor)) mark(void) { open("'"$scratch/mark"'", O_CREAT, 0600); }' \
+		>"$scratch/strange.c" && mkdir "$home" && cc -shared -fPIC -o "$home/strange.so" "$scratch/strange.c" &&
+		cat >"$home/strange.cnf" <<END
+openssl_conf = start
+[start]
+providers = list
+[list]
+default = on
+strange = strange
+[on]
+activate = 1
+[strange]
+module = $home/strange.so
+activate = 1
+END
+}
+
+# The mark is left if anybody has OpenSSL read it.
+leaves_mark() {
+	OPENSSL_CONF=$1 openssl list -providers && rm "$scratch/mark"
+}
+
+# distrusts WORDS: status of the unit says why it does not ask, and nothing is loaded.
+distrusts() {
+	ctl status --service=strange 2>"$scratch/error"
+	[ $? = 1 ] && cat "$scratch/error" && grep -qF -e "$1" "$scratch/error" && [ ! -e "$scratch/mark" ]
+}
+
+stranger_file() {
+	chown 65534 "$home/strange.cnf" && names strange "A=b OPENSSL_CONF=$home/strange.cnf C=d" &&
+		distrusts "$home/strange.cnf belongs to user 65534, not to root (chown root:root $home/strange.cnf)"
+}
+
+stranger_directory() {
+	chown 0 "$home/strange.cnf" && chown 65534 "$home" && distrusts "$home belongs to user 65534"
+}
+
+stranger_link() {
+	ln -s "$home/strange.cnf" /etc/link.cnf && names strange OPENSSL_CONF=/etc/link.cnf &&
+		distrusts '/etc/link.cnf: is a symbolic link'
+}
+
+stranger_fifo() {
+	mkfifo /etc/stranger && chown 65534 /etc/stranger && names strange OPENSSL_CONF=/etc/stranger &&
+		distrusts '/etc/stranger: is not a regular file'
+}
+
+# Root's own, which waits for somebody to write all the same.
+root_fifo() {
+	mkfifo /etc/fifo && echo .include /etc/fifo >/etc/hangs.cnf && names strange OPENSSL_CONF=/etc/hangs.cnf &&
+		distrusts 'no answer within 15 s: see what this says: env OPENSSL_CONF=/etc/hangs.cnf openssl list'
+}
+
+# As systemctl quotes what is not plain.
+other_words() {
+	names strange "MY_OPENSSL_CONF=/no \"A=b OPENSSL_CONF=/no\" \$'A=\\' OPENSSL_CONF=/no'" &&
+		ctl status --service=strange | grep -F "OpenSSL's own" &&
+		names strange "\"A=b\\\" OPENSSL_CONF=/no\" OPENSSL_CONF=$home/strange.cnf" &&
+		distrusts "$home belongs to user"
+}
+
+shell_words() {
+	names strange "\"OPENSSL_CONF=/etc/\\\$(touch $scratch/mark)\"" && distrusts 'plain characters' &&
+		names strange "OPENSSL_CONF=/etc/\$(touch\${IFS}$scratch/mark)" && distrusts 'No such file' &&
+		names strange OPENSSL_CONF=relative.cnf && distrusts 'relative.cnf, which is no absolute path'
+}
+
+# What root has written and root alone can change is read, with what it names.
+root_file() {
+	chown 0 "$home" && names strange "OPENSSL_CONF=$home/strange.cnf" || return
+	ctl status --service=strange
+	[ $? = 1 ] && rm "$scratch/mark"
+}
+
+# cannot WORDS: status with another openssl, which is a line of shell.
+cannot() {
+	mkdir -p "$scratch/other" && printf '#!/bin/sh\n%s\n' "$2" >"$scratch/other/openssl" &&
+		chmod 755 "$scratch/other/openssl" && ! PATH=$scratch/other:$PATH ctl status 2>"$scratch/error" &&
+		cat "$scratch/error" && grep -qF -e "$1" "$scratch/error"
+}
+
+service() {
+	ctl enable --service other && exits 8 status --service other && theirs &&
+		ctl disable --service other && exits 1 status --service other &&
+		ctl enable --service other && names other '"OPENSSL_CONF=/a b"' && ctl disable --service other &&
+		exits 1 enable --service other && [ ! -e /etc/systemd/system/other.service.d ]
+}
+
 for_root() {
 	setpriv --reuid=65534 --clear-groups "$O/vmgenctl" openssl enable
 	[ $? = 4 ]
@@ -210,6 +318,22 @@ ok 'so is what is no text' refuses 'is no text'
 rm "$conf"
 ok 'and that there is none' exits 1 enable
 cp "$scratch/shipped" "$conf"
+
+home=/etc/home
+play_systemctl && make_strange || exit 1
+ok 'one service: on and off, also where it names another one meanwhile' service
+ok 'what a configuration names is loaded by those who read it' leaves_mark "$home/strange.cnf"
+ok 'one that a stranger can change is not read' stranger_file
+ok 'nor one in a directory that he can change' stranger_directory
+ok 'nor what a link leads to' stranger_link
+ok 'nor a FIFO' stranger_fifo
+ok 'one that never ends is not waited for' root_fifo
+ok 'only the word OPENSSL_CONF counts' other_words
+ok 'none of it is for a shell' shell_words
+ok "root's own is read, whatever it names" root_file
+ok 'no openssl' cannot 'install the package openssl' 'exit 127'
+ok 'one that fails' cannot 'failed with exit status 3: see what this says: openssl list' 'exit 3'
+ok 'one that never stops' cannot 'openssl says more than' 'exec yes'
 
 ok 'a word that is none' exits 2 start
 ok 'no word' exits 2

@@ -48,8 +48,8 @@ static enum ctl_exit enable_system(const char *unit)
 	code = find_lines(path, text, &lines);
 	if (!code)
 		code = sslchange_parse(path, text, &conf);
-	if (!code && (r = sslsystem_ask(NULL, &before)))
-		code = sslchange_refuse_openssl(r);
+	if (!code)
+		code = sslchange_ask(NULL, &before);
 	if (code)
 		goto out;
 	with = lines ? strdup(text) : sslconf_add(text);
@@ -69,7 +69,7 @@ out:
 
 static enum ctl_exit disable_system(const char *unit)
 {
-	char path[PATH_MAX], *text, *without = NULL;
+	char path[PATH_MAX], *text, *without = NULL, reason[SSLSYSTEM_REASON_SIZE];
 	struct sslsystem now;
 	const char *lines = NULL;
 	enum ctl_exit code;
@@ -92,9 +92,9 @@ static enum ctl_exit disable_system(const char *unit)
 		}
 	}
 	code = sslchange_put_own(SSLCONF_SYSTEM, NULL);
-	r = sslsystem_ask(NULL, &now);
+	r = sslsystem_ask(NULL, &now, reason);
 	if (!code && (r || now.ours))
-		code = r ? sslchange_refuse_openssl(r) :
+		code = r ? sslchange_refuse("%s", reason) :
 			   sslchange_refuse("another file than %s still names the provider vmgen", path);
 out:
 	free(without);
@@ -105,10 +105,10 @@ out:
 static enum ctl_exit show(const char *what, const char *configuration, const struct ctl *ctl)
 {
 	struct sslsystem now;
-	int r = sslsystem_ask(configuration, &now);
+	enum ctl_exit code = sslchange_ask(configuration, &now);
 
-	if (r)
-		return sslchange_refuse_openssl(r);
+	if (code)
+		return code;
 	if (!now.ours) {
 		text_print(stdout, "%s: OpenSSL's own random numbers, the same in every clone\n", what);
 		return CTL_FAILED;

@@ -20,7 +20,7 @@
 
 enum {
 	LIMIT = 1 << 20,
-	REASON_SIZE = 4096,
+	REASON_SIZE = SSLSYSTEM_REASON_SIZE + 64,
 };
 
 enum ctl_exit sslchange_refuse(const char *format, ...)
@@ -35,12 +35,11 @@ enum ctl_exit sslchange_refuse(const char *format, ...)
 	return CTL_FAILED;
 }
 
-enum ctl_exit sslchange_refuse_openssl(int error)
+enum ctl_exit sslchange_ask(const char *configuration, struct sslsystem *ret_system)
 {
-	if (error == -ENOENT)
-		return sslchange_refuse("openssl was not found, or it has no openssl.cnf: install the package openssl");
-	return sslchange_refuse("openssl does not take its configuration as it is (%s): fix that first",
-				strerror(-error));
+	char reason[SSLSYSTEM_REASON_SIZE];
+
+	return sslsystem_ask(configuration, ret_system, reason) ? sslchange_refuse("%s", reason) : CTL_OK;
 }
 
 int sslchange_put(const char *path, const char *text, mode_t mode)
@@ -86,11 +85,11 @@ enum ctl_exit sslchange_put_own(const char *path, const char *text)
 
 enum ctl_exit sslchange_base(char ret_path[PATH_MAX], char **ret_text, struct stat *ret_stat)
 {
-	char *text;
-	int r = sslsystem_path(ret_path);
+	char *text, reason[SSLSYSTEM_REASON_SIZE];
+	int r = sslsystem_path(ret_path, reason);
 
 	if (r)
-		return sslchange_refuse_openssl(r);
+		return sslchange_refuse("%s", reason);
 	r = file_read(AT_FDCWD, ret_path, LIMIT, &text, ret_stat);
 	if (r)
 		return sslchange_refuse("cannot read %s: %s", ret_path, strerror(-r));
@@ -122,8 +121,8 @@ static enum ctl_exit write_own(const char *own, const char *base, const struct s
 {
 	struct sslsystem after;
 	enum ctl_exit code;
+	char *text, reason[SSLSYSTEM_REASON_SIZE];
 	int usual, r = 0;
-	char *text;
 
 	for (usual = !*conf->providers; usual < 2; usual++) {
 		text = sslconf_compose(conf, base, usual);
@@ -131,12 +130,12 @@ static enum ctl_exit write_own(const char *own, const char *base, const struct s
 		free(text);
 		if (code)
 			return code;
-		r = sslsystem_ask(configuration, &after);
+		r = sslsystem_ask(configuration, &after, reason);
 		if (!r && after.ours && sslsystem_keeps(&after, before))
 			return CTL_OK;
 	}
 	if (r)
-		return sslchange_refuse_openssl(r);
+		return sslchange_refuse("%s", reason);
 	if (sslsystem_has(&after, "fips"))
 		return sslchange_refuse("the FIPS provider makes random numbers of its own, and has to: nothing was changed");
 	if (!sslsystem_has(&after, "vmgen"))

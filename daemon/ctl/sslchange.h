@@ -18,8 +18,8 @@
 /* Tells why not. Returns CTL_FAILED. */
 enum ctl_exit sslchange_refuse(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* The same for what sslsystem_ask() or sslsystem_path() returned. */
-enum ctl_exit sslchange_refuse_openssl(int error);
+/* sslsystem_ask(). */
+enum ctl_exit sslchange_ask(const char *configuration, struct sslsystem *ret_system);
 
 /* Replaces a file, makes it, or with NULL removes it. Returns 0 or -errno. */
 int sslchange_put(const char *path, const char *text, mode_t mode);

@@ -24,27 +24,65 @@
 #define UNITS		"/etc/systemd/system"
 #define DROP_IN		"vmgen-openssl.conf"
 #define DROP_INS	UNITS "/*.d/" DROP_IN
+#define VARIABLE	"OPENSSL_CONF="
 #define DROP_IN_TEXT \
 	"# Written by \"vmgenctl openssl enable --service\"; \"disable\" removes it.\n" \
-	"[Service]\nEnvironment=OPENSSL_CONF=" SSLCONF_SERVICE "\n"
+	"[Service]\nEnvironment=" VARIABLE SSLCONF_SERVICE "\n"
 
 /* Of a drop-in, and of what a unit has in its environment. */
-enum { LIMIT = 1 << 14 };
+enum { LIMIT = 1 << 16 };
 
 static void drop_in(const char *unit, char ret_path[PATH_MAX])
 {
 	snprintf(ret_path, PATH_MAX, UNITS "/%s.d/" DROP_IN, unit);
 }
 
-/* What a unit has in its environment. */
-static int environment(const char *unit, char *ret_line, int size)
+/* Of one word: plain, or "..." or $'...' with backslashes, as systemctl(1) quotes it. */
+static const char *end_of_word(const char *word, char quote)
+{
+	while (*word && *word != quote)
+		word += *word == '\\' && word[1] && quote != ' ' ? 2 : 1;
+	return word;
+}
+
+/* Returns 0, and the path, empty if there is none; -EINVAL: it is quoted; -ENAMETOOLONG. */
+static int find(const char *line, char ret_path[PATH_MAX])
+{
+	const char *word, *end;
+	char quote;
+
+	*ret_path = '\0';
+	for (word = line; *word; word = end + (*end != '\0')) {
+		quote = *word == '"' ? '"' : strncmp(word, "$'", 2) ? ' ' : '\'';
+		word += quote == '"' ? 1 : quote == ' ' ? 0 : 2;
+		end = end_of_word(word, quote);
+		if (strncmp(word, VARIABLE, strlen(VARIABLE)))
+			continue;
+		word += strlen(VARIABLE);
+		if (quote != ' ')
+			return -EINVAL;
+		if (end - word >= PATH_MAX)
+			return -ENAMETOOLONG;
+		snprintf(ret_path, PATH_MAX, "%.*s", (int)(end - word), word);
+		return 0;
+	}
+	return 0;
+}
+
+/* Returns 0; -EINVAL and -ENAMETOOLONG as find(); what manager_run() returns. */
+static int configuration(const char *unit, char ret_path[PATH_MAX])
 {
 	const char *const argv[] = { "systemctl", "show", "-P", "Environment", "--", unit, NULL };
-	int r = manager_run(argv, MANAGER_PATIENT_MS, ret_line, size);
+	char output[LIMIT], *end;
+	int r = manager_run(argv, MANAGER_PATIENT_MS, output, sizeof(output));
 
-	if (!r)
-		ret_line[strcspn(ret_line, "\n")] = '\0';
-	return r;
+	if (r)
+		return r;
+	/* Other newlines are of what it has quoted. */
+	end = strrchr(output, '\n');
+	if (end && !end[1])
+		*end = '\0';
+	return find(output, ret_path);
 }
 
 /* What all services share goes with the last of them. */
@@ -61,31 +99,50 @@ static void drop_unused(void)
 static enum ctl_exit reload(const char *unit, bool wanted)
 {
 	const char *const argv[] = { "systemctl", "daemon-reload", NULL };
-	char line[LIMIT] = "";
+	char path[PATH_MAX] = "";
 	int r = manager_run(argv, MANAGER_PATIENT_RELOAD_MS, NULL, 0);
 
 	if (!r)
-		r = environment(unit, line, sizeof(line));
-	if (r || !strstr(line, SSLCONF_SERVICE) == wanted)
+		r = configuration(unit, path);
+	/* Whatever that names, it is not ours. */
+	if (r == -EINVAL || r == -ENAMETOOLONG)
+		r = 0;
+	if (r || !strcmp(path, SSLCONF_SERVICE) != wanted)
 		return sslchange_refuse("systemd does not take the drop-in of %s as it is: systemctl status %s",
 					unit, unit);
 	text_print(stdout, "From its next start on: systemctl restart %s\n", unit);
 	return CTL_OK;
 }
 
+enum ctl_exit sslservice_configuration(const char *unit, char ret_path[PATH_MAX])
+{
+	int r = configuration(unit, ret_path);
+
+	if (r == -EINVAL || r == -ENAMETOOLONG)
+		return sslchange_refuse("%s has an OPENSSL_CONF that cannot be read: use plain characters, and fewer than %d",
+					unit, PATH_MAX);
+	if (r == -ETIMEDOUT)
+		return sslchange_refuse("%s: %s", unit, manager_error(r));
+	if (r)
+		return sslchange_refuse("systemd does not tell of %s: systemctl status %s", unit, unit);
+	if (*ret_path && *ret_path != '/')
+		return sslchange_refuse("%s has OPENSSL_CONF=%s, which is no absolute path: give one", unit, ret_path);
+	return CTL_OK;
+}
+
 enum ctl_exit sslservice_enable(const char *unit)
 {
-	char path[PATH_MAX], line[LIMIT], *text;
+	char path[PATH_MAX], *text;
 	struct sslsystem before;
 	struct sslconf conf;
 	enum ctl_exit code;
 	struct stat st;
 	int r;
 
-	r = environment(unit, line, sizeof(line));
-	if (r)
-		return sslchange_refuse("systemd does not tell of %s: only its units can be changed", unit);
-	if (strstr(line, "OPENSSL_CONF=") && !strstr(line, SSLCONF_SERVICE))
+	code = sslservice_configuration(unit, path);
+	if (code)
+		return code;
+	if (*path && strcmp(path, SSLCONF_SERVICE))
 		return sslchange_refuse("%s has an OPENSSL_CONF of its own: have that file .include " SSLCONF_SERVICE,
 					unit);
 	code = sslchange_base(path, &text, &st);
@@ -93,8 +150,8 @@ enum ctl_exit sslservice_enable(const char *unit)
 		return code;
 	code = sslchange_parse(path, text, &conf);
 	free(text);
-	if (!code && (r = sslsystem_ask(NULL, &before)))
-		code = sslchange_refuse_openssl(r);
+	if (!code)
+		code = sslchange_ask(NULL, &before);
 	if (!code)
 		code = sslchange_try(SSLCONF_SERVICE, path, &conf, SSLCONF_SERVICE, &before);
 	if (code)
@@ -150,16 +207,4 @@ enum ctl_exit sslservice_disable_all(void)
 	}
 	globfree(&found);
 	return failed;
-}
-
-enum ctl_exit sslservice_configuration(const char *unit, char ret_path[PATH_MAX])
-{
-	char line[LIMIT], *start;
-
-	if (environment(unit, line, sizeof(line)))
-		return sslchange_refuse("systemd does not tell of %s", unit);
-	start = strstr(line, "OPENSSL_CONF=");
-	snprintf(ret_path, PATH_MAX, "%s", start ? start + strlen("OPENSSL_CONF=") : "");
-	ret_path[strcspn(ret_path, " '\"\\$`;&|<>()")] = '\0';
-	return CTL_OK;
 }

@@ -5,22 +5,24 @@
  * Asks openssl(1), whose libcrypto is the system's; vmgenctl has none itself.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
+#include <unistd.h>
 
+#include "manager.h"
 #include "sslsystem.h"
+#include "trust.h"
 
 enum {
-	LINE_SIZE = 512,
-	/* Of the shell: no such command. */
+	OUTPUT_LIMIT_BYTES = 1 << 16,
+	LIMIT_SEC = 15,
+	/* Of whoever executes: no such program. */
 	NOT_FOUND = 127,
 	/* Primary, public, private. */
 	GENERATORS = 3,
 };
-
-#define ENVIRONMENT	"env -u OPENSSL_MODULES -u OPENSSL_CONF "
 
 /* What a line of openssl list says: a name stands behind two blanks. */
 static void take_line(const char *line, struct sslsystem *system, int *ours)
@@ -30,64 +32,99 @@ static void take_line(const char *line, struct sslsystem *system, int *ours)
 	if (strncmp(line, "  ", 2) || line[2] == ' ')
 		return;
 	if (strstr(line, " @ ")) {
-		*ours += !!strstr(line, " @ vmgen\n");
+		*ours += !strcmp(strstr(line, " @ "), " @ vmgen");
 		return;
 	}
 	if (!strchr(line, '=') && !strchr(line, ':'))
-		snprintf(system->providers + used, sizeof(system->providers) - used, "%s%.*s ",
-			 used ? "" : " ", (int)strcspn(line + 2, "\n"), line + 2);
+		snprintf(system->providers + used, sizeof(system->providers) - used, "%s%s ",
+			 used ? "" : " ", line + 2);
 }
 
-static int end_of(FILE *pipe)
+/* result: of manager_run(), not 0. */
+static int explain(int result, const char *const argv[], char *ret_reason)
 {
-	int status = pclose(pipe);
+	char what[128], command[PATH_MAX + 128] = "";
+	size_t used = 0;
 
-	if (status < 0)
-		return -errno;
-	return WIFEXITED(status) ? WEXITSTATUS(status) : -ENOTSUP;
+	switch (result) {
+	case NOT_FOUND:
+		snprintf(ret_reason, SSLSYSTEM_REASON_SIZE, "openssl was not found: install the package openssl");
+		return -ENOENT;
+	case -ETIMEDOUT:
+		snprintf(what, sizeof(what), "gives no answer within %d s", LIMIT_SEC);
+		break;
+	case -EFBIG:
+		snprintf(what, sizeof(what), "says more than %d bytes", OUTPUT_LIMIT_BYTES);
+		break;
+	default:
+		if (result < 0)
+			snprintf(what, sizeof(what), "cannot be run: %s", strerror(-result));
+		else
+			snprintf(what, sizeof(what), "failed with exit status %d", result);
+	}
+	for (; *argv; argv++)
+		used += snprintf(command + used, sizeof(command) - used, " %s", *argv);
+	snprintf(ret_reason, SSLSYSTEM_REASON_SIZE, "openssl %s: see what this says:%s", what, command);
+	return result < 0 ? result : -ENOTSUP;
 }
 
-int sslsystem_run(const char *command, char *ret_line, int size)
+/* output: OUTPUT_LIMIT_BYTES. */
+static int run(const char *const argv[], char *output, char *ret_reason)
 {
-	FILE *pipe = popen(command, "re");
-	char rest[LINE_SIZE];
+	int r = manager_run(argv, LIMIT_SEC * 1000, output, OUTPUT_LIMIT_BYTES);
 
-	if (!pipe)
-		return -errno;
-	if (!fgets(ret_line, size, pipe))
-		*ret_line = '\0';
-	ret_line[strcspn(ret_line, "\n")] = '\0';
-	while (fgets(rest, sizeof(rest), pipe))
-		;
-	return end_of(pipe);
+	return r ? explain(r, argv, ret_reason) : 0;
 }
 
-int sslsystem_ask(const char *configuration, struct sslsystem *ret_system)
+static int check(const char *configuration, char *ret_reason)
+{
+	char reason[SSLSYSTEM_REASON_SIZE / 2];
+	int fd, r = trust_open(configuration, O_RDONLY, &fd, reason, sizeof(reason));
+
+	if (!r)
+		close(fd);
+	else if (r == -EPERM)
+		snprintf(ret_reason, SSLSYSTEM_REASON_SIZE,
+			 "openssl is not started: it loads the code that its configuration names, so read that, "
+			 "then make it root's alone: %s", reason);
+	else
+		snprintf(ret_reason, SSLSYSTEM_REASON_SIZE, "openssl is not started: its configuration %s", reason);
+	return r;
+}
+
+static void parse(char *output, struct sslsystem *ret_system)
 {
 	struct sslsystem system = { .providers = "" };
-	char command[PATH_MAX + 128], line[LINE_SIZE];
-	int ours = 0, status;
-	FILE *pipe;
+	int ours = 0;
+	char *line, *rest;
 
-	snprintf(command, sizeof(command), ENVIRONMENT "%s%s openssl list -providers -random-instances",
-		 configuration ? "OPENSSL_CONF=" : "", configuration ? configuration : "");
-	pipe = popen(command, "re");
-	if (!pipe)
-		return -errno;
-	while (fgets(line, sizeof(line), pipe))
+	for (line = strtok_r(output, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest))
 		take_line(line, &system, &ours);
-	status = end_of(pipe);
-	if (status)
-		return status == NOT_FOUND ? -ENOENT : status < 0 ? status : -ENOTSUP;
 	/* From OpenSSL 3.4 on a FIPS provider answers requests instead of them. */
 	system.ours = ours == GENERATORS && !sslsystem_has(&system, "fips");
 	*ret_system = system;
-	return 0;
+}
+
+int sslsystem_ask(const char *configuration, struct sslsystem *ret_system, char *ret_reason)
+{
+	char output[OUTPUT_LIMIT_BYTES], assignment[PATH_MAX + 16];
+	const char *const argv[] = {
+		"env", assignment, "openssl", "list", "-providers", "-random-instances", NULL,
+	};
+	int r = configuration ? check(configuration, ret_reason) : 0;
+
+	if (r)
+		return r;
+	snprintf(assignment, sizeof(assignment), "OPENSSL_CONF=%s", configuration ?: "");
+	r = run(argv + (configuration ? 0 : 2), output, ret_reason);
+	if (!r)
+		parse(output, ret_system);
+	return r;
 }
 
 bool sslsystem_has(const struct sslsystem *system, const char *provider)
 {
-	char name[LINE_SIZE];
+	char name[SSLSYSTEM_NAMES_SIZE];
 
 	snprintf(name, sizeof(name), " %s ", provider);
 	return strstr(system->providers, name);
@@ -104,18 +141,27 @@ bool sslsystem_keeps(const struct sslsystem *system, const struct sslsystem *oth
 	return true;
 }
 
-int sslsystem_path(char ret_path[PATH_MAX])
+int sslsystem_path(char ret_path[PATH_MAX], char *ret_reason)
 {
-	char line[PATH_MAX], path[PATH_MAX + 16], *start, *end;
-	int r = sslsystem_run(ENVIRONMENT "openssl version -d", line, sizeof(line));
+	static const char *const argv[] = { "openssl", "version", "-d", NULL };
+	char output[OUTPUT_LIMIT_BYTES], path[PATH_MAX], *start, *end;
+	int r = run(argv, output, ret_reason);
 
 	if (r)
-		return r == NOT_FOUND ? -ENOENT : -ENOTSUP;
-	start = strchr(line, '"');
+		return r;
+	start = strchr(output, '"');
 	end = start ? strchr(start + 1, '"') : NULL;
-	if (!end)
-		return -ENOTSUP;
-	*end = '\0';
-	snprintf(path, sizeof(path), "%s/openssl.cnf", start + 1);
-	return realpath(path, ret_path) ? 0 : -errno;
+	if (end)
+		*end = '\0';
+	if (!end || snprintf(path, sizeof(path), "%s/openssl.cnf", start + 1) >= (int)sizeof(path)) {
+		snprintf(ret_reason, SSLSYSTEM_REASON_SIZE,
+			 "openssl version -d does not say where the configuration is: install OpenSSL 3");
+		return -EBADMSG;
+	}
+	if (realpath(path, ret_path))
+		return 0;
+	r = -errno;
+	snprintf(ret_reason, SSLSYSTEM_REASON_SIZE, "%s: %s (install the package openssl)", path,
+		 strerror(-r));
+	return r;
 }

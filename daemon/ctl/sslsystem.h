@@ -11,7 +11,10 @@
 #include <limits.h>
 #include <stdbool.h>
 
-enum { SSLSYSTEM_NAMES_SIZE = 512 };
+enum {
+	SSLSYSTEM_NAMES_SIZE = 512,
+	SSLSYSTEM_REASON_SIZE = 4 * PATH_MAX,
+};
 
 struct sslsystem {
 	/* The names of the active providers, each between two blanks. */
@@ -21,20 +24,18 @@ struct sslsystem {
 };
 
 /*
- * Starts openssl(1) and asks. configuration: a file; NULL: the system's. Returns 0;
- * -ENOENT: there is no openssl(1); -ENOTSUP: it failed, and has said why.
+ * Starts openssl(1) and asks. configuration: a file, whose words OpenSSL follows to
+ * whatever code they name, so it must be root's alone; NULL: the system's. Returns 0;
+ * -errno, and ret_reason, of SSLSYSTEM_REASON_SIZE bytes, says why, with the remedy.
  */
-int sslsystem_ask(const char *configuration, struct sslsystem *ret_system);
+int sslsystem_ask(const char *configuration, struct sslsystem *ret_system, char *ret_reason);
 
 bool sslsystem_has(const struct sslsystem *system, const char *provider);
 
 /* Has one all the providers of the other? */
 bool sslsystem_keeps(const struct sslsystem *system, const struct sslsystem *other);
 
-/* Where the system's configuration is, links resolved. Returns 0 or -errno. */
-int sslsystem_path(char ret_path[PATH_MAX]);
-
-/* Runs a command line of ours; its first line of output. Returns its exit status or -errno. */
-int sslsystem_run(const char *command, char *ret_line, int size);
+/* Where the system's configuration is, links resolved. Returns as sslsystem_ask(). */
+int sslsystem_path(char ret_path[PATH_MAX], char *ret_reason);
 
 #endif /* SSLSYSTEM_H */

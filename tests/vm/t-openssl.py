@@ -101,6 +101,21 @@ def check_service(g, t):
     t.equal(openssl(g, "enable --service no-such")[0], 1, "a service that is not there is refused")
 
 
+def check_strange(g, t):
+    """What the user of a service can change is not for root to load, as systemctl really quotes it."""
+    g.run("touch /etc/strange.cnf; chown nobody /etc/strange.cnf")
+    for name, words, said in (
+            ("owner", "OPENSSL_CONF=/etc/strange.cnf", "/etc/strange.cnf belongs to user 65534"),
+            ("later", r'"A=b\"\\ OPENSSL_CONF=/no" "B=\n" OPENSSL_CONF=/etc/strange.cnf', "belongs to user 65534"),
+            ("inside", '"A=b OPENSSL_CONF=/etc/strange.cnf"', "OpenSSL's own random numbers"),
+            ("blank", '"OPENSSL_CONF=/etc/a b"', "plain characters"),
+            ("shell", "OPENSSL_CONF=/etc/$(x)", "plain characters")):
+        unit = f"[Service]\nExecStart=/bin/true\nEnvironment={words}\n"
+        g.run(f"cat >/run/systemd/system/{name}.service <<'END'\n{unit}END")
+        status, output = openssl(g, f"status --service={name} 2>&1")
+        t.ok(status == 1 and said in output, f"{words}: {output}")
+
+
 def check_system(g, t):
     g.run(f"cp {CONF} /tmp/shipped")
     t.equal(openssl(g, "status")[0], 1, "at first the system has OpenSSL's own")
@@ -124,6 +139,7 @@ def start(g, t):
     start_python(g, WITHOUT["python"])
     streams = [start_stream(g, "without")]
     check_service(g, t)
+    check_strange(g, t)
     check_system(g, t)
     g.run("systemctl restart nginx", timeout=120)
     start_python(g, WITH["python"], NOBODY)
