@@ -9,9 +9,11 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <libgen.h>
+#include <linux/openat2.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "arguments.h"
@@ -151,15 +153,30 @@ static void print_all(FILE *out, const struct view *view)
 		print_last_run(out, view);
 }
 
+/*
+ * The directory may belong to whoever collects the metrics. Without links he chooses
+ * nothing but what lies in his own.
+ */
+static int open_directory(const char *path)
+{
+	struct open_how how = {
+		.flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC,
+		.resolve = RESOLVE_NO_SYMLINKS,
+	};
+	int fd = syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof(how));
+
+	return fd < 0 ? -errno : fd;
+}
+
 static int replace(const char *path, const char *text)
 {
 	char *directory = strdup(path), *name = strdup(path);
-	int fd = -1, r = -ENOMEM;
+	int fd, r = -ENOMEM;
 
 	if (!directory || !name)
 		goto out;
-	fd = open(dirname(directory), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	r = fd < 0 ? -errno : file_replace(fd, basename(name), text, 0644, FILE_ATOMIC);
+	fd = open_directory(dirname(directory));
+	r = fd < 0 ? fd : file_replace(fd, basename(name), text, 0644, FILE_ATOMIC);
 	if (fd >= 0)
 		close(fd);
 out:
@@ -189,7 +206,9 @@ static enum ctl_exit write_metrics(const struct view *view, const char *output)
 	free(text);
 	if (!r)
 		return CTL_OK;
-	text_print(stderr, "vmgenctl: cannot write %s: %s\n", output ?: "the metrics", file_strerror(r));
+	text_print(stderr, "vmgenctl: cannot write %s: %s\n", output ?: "the metrics", r == -ELOOP ?
+		   "a symbolic link in its path is not followed (give the path that realpath prints)" :
+		   file_strerror(r));
 	return CTL_FAILED;
 }
 
