@@ -22,6 +22,7 @@
 #include "file.h"
 #include "lock.h"
 #include "paths.h"
+#include "text.h"
 
 #define LETTERS		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 #define UNIT_CHARACTERS	LETTERS "0123456789:_.\\@-"
@@ -61,42 +62,13 @@ int fence_unit(const char *name, char ret_unit[NAME_MAX + 1])
 	return 0;
 }
 
-/* The bytes of the character that text begins with; 0: it cannot be printed. */
-static size_t character(const unsigned char *text)
-{
-	size_t n = *text < 0x80 ? 1 : *text >= 0xf0 ? 4 : *text >= 0xe0 ? 3 : 2, i;
-	unsigned long code = n == 1 ? *text : *text & (0x7f >> n);
-
-	for (i = 1; i < n; i++) {
-		if ((text[i] & 0xc0) != 0x80)
-			return 0;
-		code = code << 6 | (text[i] & 0x3f);
-	}
-	/* Control characters; then what is longer than it need be, or no character. */
-	if (code < ' ' || (code >= 0x7f && code < 0xa0) || (n > 1 && *text < 0xc2) || *text > 0xf4 ||
-	    (n == 3 && code < 0x800) || (n == 4 && (code < 0x10000 || code > 0x10ffff)) ||
-	    (code >= 0xd800 && code < 0xe000) || (code >= 0x2028 && code <= 0x202e) ||
-	    (code >= 0x2066 && code <= 0x2069))
-		return 0;
-	return n;
-}
-
 void fence_clean_reason(const char *reason, char ret_reason[FENCE_REASON_SIZE])
 {
-	const unsigned char *p = (const unsigned char *)reason;
-	size_t used = 0, n;
+	char *p = ret_reason;
 
-	for (; *p; p += n ? n : 1) {
-		n = character(p);
-		if (used + (n ? n : 1) >= FENCE_REASON_SIZE)
-			break;
-		if (n)
-			memcpy(ret_reason + used, p, n);
-		else
-			ret_reason[used] = *p == '\n' || *p == '\t' ? ' ' : '?';
-		used += n ? n : 1;
-	}
-	ret_reason[used] = '\0';
+	text_escape(TEXT_LINES, reason, strlen(reason), ret_reason, FENCE_REASON_SIZE, NULL);
+	while ((p = strpbrk(p, "\n\t")))
+		*p = ' ';
 }
 
 /* One that others may write is no place for what nobody else may take away. */
