@@ -57,7 +57,7 @@ only_faults  := 6.1-cloud
 only_hostile := 6.12
 # A whole system has a kernel of its own, and what ACPI tables can look like
 # takes a boot each.
-whole := clock debian fence lease openssl samba services
+whole := clock debian fence lease openssl samba services stranger
 $(foreach s,$(whole),$(eval only_$(s) := 6.1))
 only_shapes := 6.1-cloud
 # Nor where the machine matters more than the kernel: firmware, its memory that
@@ -380,7 +380,7 @@ endif
 
 vm_programs := $(O)/tests/vm/init $(guest:%=$(O)/asan/%) $(O)/asan/tests/vm/abi32 \
 	       $(examples:%=$(O)/asan/%) $(O)/tsan/tests/vm/crowd \
-	       $(addprefix $(O)/tests/vm/,chore flood first window) $(O)/asan/vmgend $(O)/asan/vmgenctl $(O)/asan/clock \
+	       $(addprefix $(O)/tests/vm/,chore first flood mute stranger window) $(O)/asan/vmgend $(O)/asan/vmgenctl $(O)/asan/clock \
 	       $(if $(filter %-arm64,$(KERNELS)),$(patsubst %,$(O)/aarch64/tests/vm/%,init abi info library))
 vm_tests    := $(foreach s,$(SCENARIOS),$(foreach k,$(call runs_on,$(s)),$(O)/check/$(k)/$(s).t))
 

@@ -40,7 +40,7 @@ WantedBy=multi-user.target
 # What mounts the disk, and the network card, which vmgend tells the machine by: Debian's has it
 # too. Then what the system itself may need.
 INITRD_MODULES = ("crc32c_generic", "virtio_pci", "virtio_blk", "ext4", "virtio_net")
-MODULES = ("veth", "autofs4")
+MODULES = ("veth", "autofs4", "fuse")
 INIT = """#!/bin/sh
 mount -t devtmpfs dev /dev
 for module in /modules/*; do insmod "$module"; done
