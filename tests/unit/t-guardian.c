@@ -120,13 +120,34 @@ static pid_t wait_for_guardian(pid_t vmgend, pid_t other_than)
 	return keeper ? guardian : 0;
 }
 
-static int lock_state(void)
+/* By another process: a vmgend that is started inherits what this one has open. */
+static pid_t lock_state(void)
 {
-	int fd = open(scratch_path("state"), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int fds[2], fd;
+	pid_t pid;
+	char c;
 
-	if (fd < 0 || flock(fd, LOCK_EX))
+	if (pipe(fds) || (pid = fork()) < 0)
 		scratch_give_up("state");
-	return fd;
+	if (!pid) {
+		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+		fd = open(scratch_path("state"), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		if (fd < 0 || flock(fd, LOCK_EX) || write(fds[1], "", 1) != 1)
+			_exit(1);
+		pause();
+		_exit(1);
+	}
+	close(fds[1]);
+	if (read(fds[0], &c, 1) != 1)
+		scratch_give_up("state");
+	close(fds[0]);
+	return pid;
+}
+
+static void unlock_state(pid_t holder)
+{
+	(void)kill(holder, SIGKILL);
+	(void)waitpid(holder, NULL, 0);
 }
 
 static void expect_guard(const char *text, const char *name)
@@ -138,16 +159,15 @@ static void expect_guard(const char *text, const char *name)
 
 static void test_locked_state(void)
 {
-	pid_t pid = begin();
-	int fd;
+	pid_t pid = begin(), holder;
 
 	ok(comes("run/generation", "1"), "vmgend watches");
 	ok(wait_for_guardian(pid, 0), "a guard stands by");
-	fd = lock_state();
+	holder = lock_state();
 	played_change();
 	expect_guard("changed 2", "a guard runs while the state is locked");
 	ok(!strstr(scratch_read("run/generation"), "2"), "which is not taken for handled yet");
-	close(fd);
+	unlock_state(holder);
 	ok(comes("run/generation", "2"), "the rest follows when the lock is free");
 	ok(strstr(scratch_read("state/state.json"), "\"10-guard\":{\n        \"outcome\":\"succeeded\""),
 	   "and tells that the guard ran");
@@ -226,12 +246,11 @@ static void test_list(void)
 
 static void test_unknown(void)
 {
-	int fd = lock_state();
-	pid_t pid = begin();
+	pid_t holder = lock_state(), pid = begin();
 
 	expect_guard("unknown 9", "guards run if the record cannot be read in time");
-	close(fd);
-	ok(comes("run/generation", "9"), "and nothing else when it can");
+	unlock_state(holder);
+	ok(comes("run/status.json", "\"activity\":\"watching\""), "and nothing else when it can");
 	end(pid);
 	ok(!strstr(scratch_read("guard"), "9"), "and not twice");
 }
@@ -278,6 +297,72 @@ static void test_killed_guardian(void)
 	end(pid);
 }
 
+static void test_together(void)
+{
+	pid_t pid;
+
+	hook("00-first", "touch first; until [ -e last ]; do sleep 0.01; done");
+	hook("19-last", "touch last; until [ -e first ]; do sleep 0.01; done; sleep 0.2; touch over");
+	hook("20-next", "[ -e over ]");
+	pid = begin();
+	ok(wait_for_guardian(pid, 0), "guards stand by");
+	played_change();
+	ok(comes("run/generation", "14"), "the guards begin at once, whatever their numbers");
+	ok(strstr(scratch_read("log"), "20-next: succeeded"), "and other hooks when all have ended");
+	end(pid);
+	remove_hook("00-first");
+	remove_hook("19-last");
+	remove_hook("20-next");
+	(void)unlink(scratch_path("guard"));
+}
+
+static void test_change_while_down(void)
+{
+	pid_t holder, pid;
+
+	played_change();
+	holder = lock_state();
+	pid = begin();
+	expect_guard("unknown 15", "guards run if the record cannot be read in time");
+	unlock_state(holder);
+	expect_guard("changed 15", "and again when it tells that there was a change");
+	ok(comes("run/generation", "15"), "which is handled");
+	end(pid);
+}
+
+static void test_drill(void)
+{
+	pid_t pid, drill;
+
+	hook("11-drill", "[ $VMGEN_EVENT = test ] || exit 0\necho $$ >new; mv new drill; exec sleep 1000");
+	pid = begin();
+	ok(comes("run/status.json", "\"activity\":\"watching\""), "vmgend watches");
+	ok(wait_for_guardian(pid, 0), "guards stand by");
+	scratch_write("run/trigger", "{\"id\":\"a-1\",\"real\":false}", 0600);
+	(void)kill(pid, SIGUSR1);
+	ok(appears("drill"), "a guard of a drill is at work");
+	drill = atoi(scratch_read("drill"));
+	played_change();
+	expect_guard("changed 16", "which holds none up");
+	ok(comes("run/generation", "16"), "and is ended for the change");
+	ok(kill(drill, 0) && errno == ESRCH, "so that it is gone");
+	end(pid);
+	remove_hook("11-drill");
+}
+
+static void test_reload(void)
+{
+	pid_t pid = begin(), guardian = wait_for_guardian(pid, 0);
+
+	ok(guardian && child_named(guardian, "vmgend-pinner"), "a process keeps the guards in memory");
+	(void)kill(pid, SIGHUP);
+	ok(wait_for_guardian(pid, guardian), "SIGHUP brings another guardian");
+	played_change();
+	expect_guard("changed 17", "which runs the guards");
+	ok(comes("run/generation", "17"), "and the change is handled");
+	end(pid);
+}
+
 int main(void)
 {
 	char text[4 * PATH_MAX];
@@ -301,5 +386,9 @@ int main(void)
 	test_unknown();
 	test_no_fork();
 	test_killed_guardian();
+	test_together();
+	test_change_while_down();
+	test_drill();
+	test_reload();
 	return tap_done();
 }
