@@ -11,6 +11,7 @@
 #include <linux/close_range.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <sys/pidfd.h>
 #include <sys/prctl.h>
@@ -23,13 +24,14 @@
 #include "cgroup.h"
 #include "process.h"
 
-/* EXEC_FD stands in a path below as well. */
 enum {
 	EXEC_FD = 3,
 	CONTROL_FD = 4,
 	/* For all that comes before the program's file is read. */
 	PREPARE_LIMIT_MS = 30000,
 };
+
+#define EXEC_PATH "/proc/self/fd/3"
 
 void process_reset_signals(int blocked)
 {
@@ -136,26 +138,42 @@ static void tell(int fd, int error)
 		_exit(127);
 }
 
+/* Looked at by a child that stands by: the disk may take long. */
+static bool is_script(void)
+{
+	int fd = open(EXEC_PATH, O_RDONLY | O_CLOEXEC);
+	char start[2] = "";
+
+	if (fd < 0)
+		return false;
+	(void)!read(fd, start, sizeof(start));
+	close(fd);
+	return start[0] == '#' && start[1] == '!';
+}
+
 static void __attribute__((noreturn))
 child(const struct program *program, pid_t parent, int output_fd, int control_fd)
 {
 	int error = -prepare(program, parent, output_fd, control_fd);
+	bool script;
 	char go;
 
 	if (error)
 		tell(control_fd, error);
 	tell(CONTROL_FD, 0);
+	script = is_script();
 	if (read(CONTROL_FD, &go, sizeof(go)) != sizeof(go))
 		_exit(127);
-	execveat(EXEC_FD, "", program->argv, program->envp, AT_EMPTY_PATH);
+	if (!script)
+		execveat(EXEC_FD, "", program->argv, program->envp, AT_EMPTY_PATH);
 	/*
 	 * A script's interpreter opens the script again, so the kernel refuses
 	 * one that is close-on-exec with ENOENT. Only a script gets to keep the
 	 * descriptor. execveat() would call it /dev/fd/3, which does not exist
 	 * before udev; this name leads to the same checked file.
 	 */
-	if (errno == ENOENT && !fcntl(EXEC_FD, F_SETFD, 0))
-		execve("/proc/self/fd/3", program->argv, program->envp);
+	if ((script || errno == ENOENT) && !fcntl(EXEC_FD, F_SETFD, 0))
+		execve(EXEC_PATH, program->argv, program->envp);
 	tell(CONTROL_FD, errno);
 	_exit(127);
 }
@@ -271,7 +289,6 @@ void process_abandon(struct process *process)
 {
 	close(process->control_fd);
 	(void)kill(process->pid, SIGKILL);
-	reap(process->pid);
 	close(process->pid_fd);
 	close(process->output_fd);
 }

@@ -53,7 +53,7 @@ int process_prepare(const struct program *program, struct process *ret_process);
  */
 int process_go(struct process *process, unsigned int limit_ms);
 
-/* Ends a child that stands by. */
+/* Ends a child that stands by; the caller reaps it with whatever else it has. */
 void process_abandon(struct process *process);
 
 /* Where a helper finds the descriptor that it was given. */
