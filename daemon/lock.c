@@ -37,8 +37,11 @@ static pid_t read_holder(int fd)
 /* Only a message needs it, so a full file system is no reason to give up. */
 static void note_holder(int fd)
 {
+	char text[16];
+	int n = snprintf(text, sizeof(text), "%d\n", (int)getpid());
+
 	if (!ftruncate(fd, 0))
-		(void)dprintf(fd, "%d\n", (int)getpid());
+		(void)!pwrite(fd, text, n, 0);
 }
 
 int lock_open(const char *directory, const char *name, int *ret_fd)
