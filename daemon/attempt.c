@@ -171,6 +171,9 @@ static int stand_by(const struct job *job, struct attempt *attempt)
 	if (r)
 		log_unusable(job, r);
 	attempt->stands_by = !r;
+	/* A rehearsal: what is done for the first time takes ten times as long. */
+	environment_init(environment, &(struct record){ .event = EVENT_NONE }, job->hook,
+			 attempt->account);
 	return r;
 }
 
