@@ -38,7 +38,7 @@ enum {
 	 * With one CPU whatever else is done after a release takes it from the guards,
 	 * which are about to be executed: so long nothing is.
 	 */
-	HEAD_START_MS = 10,
+	HEAD_START_MS = 25,
 	HOLD_PAUSE_MS = 500,
 	NEVER = -1,
 };
