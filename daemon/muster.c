@@ -61,6 +61,16 @@ size_t run_hold(struct run *run)
 	return missing;
 }
 
+bool run_holds(const struct run *run, pid_t pid)
+{
+	size_t i;
+
+	for (i = 0; i < run->n_members; i++)
+		if (run->members[i].keeper.pid == pid)
+			return true;
+	return false;
+}
+
 static int copy_list(const struct hook_list *list, struct hook_list *ret_list)
 {
 	struct hook_list copy = *list;

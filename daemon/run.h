@@ -47,6 +47,9 @@ size_t run_hold(struct run *run);
  */
 int run_renew(const struct run *run, struct record *record, struct run **ret_run);
 
+/* Is this the process of a guard that is ready? */
+bool run_holds(const struct run *run, pid_t pid);
+
 /* Begins a run that is held. The order has what its record has. */
 void run_release(struct run *run, const struct keeper_order *order);
 

@@ -73,6 +73,8 @@ struct vigil {
 	int64_t hold_again;
 	/* ... and the daemon is to hear that guards have begun. */
 	int64_t tell_begun;
+	/* When that was tried last. */
+	int64_t held_ms;
 	unsigned int pause_ms;
 };
 
@@ -113,11 +115,22 @@ static struct answer *answer_new(const struct config *config, const struct answe
 static void pin(struct vigil *vigil)
 {
 	if (vigil->pinner > 0)
-		(void)kill(vigil->pinner, SIGKILL);
+		return;
 	vigil->pinner = pinner_start(vigil->config);
 	if (vigil->pinner < 0)
 		log_warning("cannot keep the guards in memory: %s; if the disk hangs, they may not start",
 			    strerror(-vigil->pinner));
+}
+
+static void hold_later(struct vigil *vigil)
+{
+	int64_t now = now_ms();
+
+	if (now - vigil->held_ms > LAST_PAUSE_MS)
+		vigil->pause_ms = FIRST_PAUSE_MS;
+	vigil->hold_again = now + vigil->pause_ms;
+	if (vigil->pause_ms < LAST_PAUSE_MS)
+		vigil->pause_ms *= 2;
 }
 
 /* What is watched is what has been read last, so that no change is missed. */
@@ -130,7 +143,10 @@ static void watch_hooks(struct vigil *vigil)
 	if (r)
 		log_warning("cannot watch the directories of hooks: %s; a change to a guard counts when vmgend is reloaded",
 			    strerror(-r));
-	pin(vigil);
+	/* It may be another set of files now. */
+	if (vigil->pinner > 0)
+		(void)kill(vigil->pinner, SIGKILL);
+	vigil->pinner = 0;
 }
 
 /*
@@ -139,7 +155,7 @@ static void watch_hooks(struct vigil *vigil)
  */
 static void hold(struct vigil *vigil)
 {
-	const struct answer *like = vigil->outdated ? NULL : vigil->begun;
+	const struct answer *like = vigil->outdated ? NULL : vigil->held ?: vigil->begun;
 	struct answer *next;
 	size_t missing;
 
@@ -147,6 +163,7 @@ static void hold(struct vigil *vigil)
 		watch_hooks(vigil);
 	next = answer_new(vigil->config, like);
 	missing = next ? run_hold(next->run) : 1;
+	pin(vigil);
 	if (missing && vigil->held) {
 		/* Better those that were ready before than none. */
 		answer_free(next);
@@ -156,14 +173,11 @@ static void hold(struct vigil *vigil)
 	}
 	vigil->outdated = missing;
 	vigil->hold_again = NEVER;
-	if (!missing) {
-		vigil->pause_ms = FIRST_PAUSE_MS;
+	vigil->held_ms = now_ms();
+	if (!missing)
 		return;
-	}
 	log_error("not all guards could be got ready; this is tried again");
-	vigil->hold_again = now_ms() + vigil->pause_ms;
-	if (vigil->pause_ms < LAST_PAUSE_MS)
-		vigil->pause_ms *= 2;
+	hold_later(vigil);
 }
 
 /* The daemon finds out by itself what it did not get. */
@@ -194,6 +208,19 @@ static void tell_results(const struct vigil *vigil)
 	tell(vigil, GUARDIAN_OVER, NULL);
 }
 
+/* Of a process that stood by for the next change. */
+static void lose(struct vigil *vigil, pid_t pid)
+{
+	if (pid == vigil->pinner)
+		vigil->pinner = 0;
+	else if (!vigil->held || !run_holds(vigil->held->run, pid))
+		return;
+	if (vigil->hold_again != NEVER)
+		return;
+	log_warning("a process that had a guard ready for the next change is gone; all are got ready anew");
+	hold_later(vigil);
+}
+
 static void advance(struct vigil *vigil)
 {
 	struct answer *answer = vigil->begun;
@@ -201,8 +228,7 @@ static void advance(struct vigil *vigil)
 
 	/* Those that were given up have nothing to tell. */
 	while ((pid = waitpid(-1, NULL, WNOHANG)) > 0)
-		if (pid == vigil->pinner)
-			vigil->pinner = 0;
+		lose(vigil, pid);
 	if (!answer || answer->over || run_advance(answer->run))
 		return;
 	answer->over = true;

@@ -360,6 +360,31 @@ static void test_reload(void)
 	played_change();
 	expect_guard("changed 17", "which runs the guards");
 	ok(comes("run/generation", "17"), "and the change is handled");
+}
+
+static pid_t wait_for_child(pid_t parent, const char *name, pid_t other_than)
+{
+	pid_t pid = 0;
+	int i;
+
+	for (i = 0; i < 3000 && (!pid || pid == other_than); i++) {
+		pid = child_named(parent, name);
+		usleep(10000);
+	}
+	return pid == other_than ? 0 : pid;
+}
+
+static void test_killed_helpers(void)
+{
+	static const char *const names[] = { "vmgend-keeper", "vmgend-pinner" };
+	pid_t pid = begin(), guardian = wait_for_guardian(pid, 0), helper;
+	size_t i;
+
+	for (i = 0; i < 2; i++) {
+		helper = wait_for_child(guardian, names[i], 0);
+		ok(helper && !kill(helper, SIGKILL), "%s is killed while nothing happens", names[i]);
+		ok(wait_for_child(guardian, names[i], helper), "another one takes its place");
+	}
 	end(pid);
 }
 
@@ -390,5 +415,6 @@ int main(void)
 	test_change_while_down();
 	test_drill();
 	test_reload();
+	test_killed_helpers();
 	return tap_done();
 }
