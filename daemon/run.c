@@ -281,7 +281,8 @@ static void collect(struct run *run)
 			i++;
 			continue;
 		}
-		if (report.result.outcome == OUTCOME_LOST)
+		/* The guardian waits for no disk, and guards may run again. */
+		if (report.result.outcome == OUTCOME_LOST && run->part != RUN_GUARDS)
 			recall(run, &report.result);
 		fields = about(run, report.result.name, report.result.outcome);
 		if (report.result.outcome == OUTCOME_LOST)

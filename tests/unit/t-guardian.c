@@ -10,11 +10,13 @@
 
 #include <dirent.h>
 #include <sys/file.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
 
 #include "tap.h"
 
 /* In memory that all processes share. */
-static struct { bool no_fork; } *shared;
+static struct { bool no_fork, guardian_locks; } *shared;
 
 pid_t _Fork(void);
 
@@ -26,6 +28,16 @@ pid_t fork(void)
 		return -1;
 	}
 	return _Fork();
+}
+
+/* Instead of libc's: the guardian may have to wait for a lock. */
+int flock(int fd, int operation)
+{
+	char name[16] = "";
+
+	if (shared && !prctl(PR_GET_NAME, name) && !strcmp(name, "vmgend-guardian"))
+		shared->guardian_locks = true;
+	return syscall(SYS_flock, fd, operation);
 }
 
 static bool comes(const char *file, const char *text)
@@ -360,6 +372,26 @@ static void test_reload(void)
 	played_change();
 	expect_guard("changed 17", "which runs the guards");
 	ok(comes("run/generation", "17"), "and the change is handled");
+	end(pid);
+}
+
+static void test_killed_keeper(void)
+{
+	pid_t pid;
+
+	hook("14-orphan", "echo $VMGEN_GENERATION >>began; echo $PPID >new-keeper; mv new-keeper keeper\n"
+	     "until [ -e finish ]; do sleep 0.01; done");
+	pid = begin();
+	ok(wait_for_guardian(pid, 0), "a guard stands by");
+	played_change();
+	ok(appears("keeper"), "a guard runs");
+	(void)kill(atoi(scratch_read("keeper")), SIGKILL);
+	ok(comes("began", "18\n18"), "it runs again if its keeper is killed");
+	scratch_write("finish", "", 0600);
+	ok(comes("run/generation", "18"), "and the change is handled");
+	ok(!shared->guardian_locks, "the guardian has waited for no lock, not here and not before");
+	end(pid);
+	remove_hook("14-orphan");
 }
 
 static pid_t wait_for_child(pid_t parent, const char *name, pid_t other_than)
@@ -415,6 +447,7 @@ int main(void)
 	test_change_while_down();
 	test_drill();
 	test_reload();
+	test_killed_keeper();
 	test_killed_helpers();
 	return tap_done();
 }
