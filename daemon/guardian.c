@@ -48,13 +48,19 @@ int guardian_request(struct guardian *guardian, const struct keeper_order *order
 
 int guardian_read(struct guardian *guardian, int timeout_ms, struct guardian_message *ret_message)
 {
+	const struct timespec limit = {
+		.tv_sec = timeout_ms / 1000, .tv_nsec = timeout_ms % 1000 * 1000000,
+	};
 	struct pollfd wanted = { .fd = guardian->fd, .events = POLLIN };
 	struct guardian_message message;
+	sigset_t all;
 	ssize_t n;
 
 	if (!guardian->pid)
 		return -ESRCH;
-	if (timeout_ms && poll(&wanted, 1, timeout_ms) <= 0)
+	/* A child that ends meanwhile is no reason to give up. */
+	sigfillset(&all);
+	if (timeout_ms && ppoll(&wanted, 1, &limit, &all) <= 0)
 		return -EAGAIN;
 	n = recv(guardian->fd, &message, sizeof(message), 0);
 	if (n < 0)
