@@ -8,27 +8,19 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <limits.h>
-#include <poll.h>
 #include <pwd.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/pidfd.h>
-#include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "account.h"
+#include "deadline.h"
 #include "process.h"
 
-enum {
-	FIRST_GROUPS = 32,
-	/* For a child that was killed, so that none is left over. */
-	END_LIMIT_MS = 1000,
-};
+enum { FIRST_GROUPS = 32 };
 
 /* What the child writes; the groups, the name and the home follow. */
 struct answer {
@@ -116,31 +108,18 @@ static void __attribute__((noreturn)) be_child(const char *name)
 	      (!answer.error && !put(account.groups, answer.n_groups * sizeof(gid_t))));
 }
 
-static int64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * INT64_C(1000) + now.tv_nsec / 1000000;
-}
-
 /* Returns 0; -ETIMEDOUT; -EPIPE: there is no more; -errno. */
 static int get(int fd, void *data, size_t size, int64_t deadline)
 {
-	struct pollfd poll_fd = { .fd = fd, .events = POLLIN };
 	char *next = data;
-	int64_t left;
 	ssize_t n;
 	int r;
 
 	while (size) {
-		left = deadline - now_ms();
-		r = poll(&poll_fd, 1, left < 0 ? 0 : left > INT_MAX ? INT_MAX : left);
-		if (!r)
-			return -ETIMEDOUT;
-		n = r < 0 ? r : read(fd, next, size);
-		if (n < 0 && errno == EINTR)
-			continue;
+		r = deadline_wait(fd, deadline);
+		if (r)
+			return r;
+		n = read(fd, next, size);
 		if (n <= 0)
 			return n ? -errno : -EPIPE;
 		next += n;
@@ -174,22 +153,10 @@ static int read_account(int fd, int64_t deadline, struct account *ret_account)
 	return 0;
 }
 
-/* What hangs in the kernel is left to who takes the ends of all children. */
-static void end_child(pid_t pid)
-{
-	struct pollfd fd = { .fd = pidfd_open(pid, 0), .events = POLLIN };
-
-	(void)kill(pid, SIGKILL);
-	(void)poll(&fd, 1, END_LIMIT_MS);
-	(void)waitpid(pid, NULL, WNOHANG);
-	if (fd.fd >= 0)
-		close(fd.fd);
-}
-
 int account_find(const char *name, unsigned int limit_ms, struct account *ret_account)
 {
-	int64_t deadline = now_ms() + limit_ms;
-	int fds[2], r;
+	int64_t deadline = deadline_in(limit_ms);
+	int fds[2], r, status;
 	pid_t pid;
 
 	if (pipe2(fds, O_CLOEXEC))
@@ -200,7 +167,7 @@ int account_find(const char *name, unsigned int limit_ms, struct account *ret_ac
 	close(fds[1]);
 	r = pid < 0 ? pid : read_account(fds[0], deadline, ret_account);
 	if (pid > 0)
-		end_child(pid);
+		(void)process_end(pid, 0, &status);
 	close(fds[0]);
 	return r;
 }

@@ -9,24 +9,16 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <link.h>
-#include <poll.h>
-#include <signal.h>
-#include <stdint.h>
 #include <string.h>
-#include <sys/pidfd.h>
-#include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "capture.h"
 #include "interpreter.h"
-#include "process.h"
 
 enum {
 	/* Of a page, which is as many as the kernel reads. */
 	MAX_SEGMENTS = 4096 / sizeof(ElfW(Phdr)),
 	LIBRARIES_TIMEOUT_MS = 2000,
-	/* A process that was killed and does not end hangs in the kernel. */
-	END_TIMEOUT_MS = 200,
 	LIBRARIES_SIZE = 1 << 16,
 };
 
@@ -120,74 +112,6 @@ char *interpreter_env_program(char *argument)
 	return word;
 }
 
-static void __attribute__((noreturn)) run_loader(const char *loader, const char *program)
-{
-	char *argv[] = { (char *)loader, (char *)"--list", (char *)program, NULL };
-	int null_fd = open("/dev/null", O_RDWR);
-
-	process_reset_signals(0);
-	if (null_fd >= 0 && dup2(null_fd, STDIN_FILENO) >= 0 &&
-	    dup2(PROCESS_KEPT_FD, STDOUT_FILENO) >= 0 && dup2(null_fd, STDERR_FILENO) >= 0 &&
-	    !close_range(PROCESS_KEPT_FD, ~0U, 0))
-		execve(loader, argv, argv + 3);
-	_exit(127);
-}
-
-static int64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * INT64_C(1000) + now.tv_nsec / 1000000;
-}
-
-/* Waits for either of these: POLLIN, the end of a process. Returns 0 or -ETIMEDOUT. */
-static int wait_until(int fd, int64_t deadline_ms)
-{
-	struct pollfd wanted = { .fd = fd, .events = POLLIN };
-	int64_t left;
-
-	while ((left = deadline_ms - now_ms()) > 0)
-		if (poll(&wanted, 1, left) == 1)
-			return 0;
-	return -ETIMEDOUT;
-}
-
-/* Reads to the end. ret_size is set in each case. */
-static int read_list(int fd, char text[LIBRARIES_SIZE], size_t *ret_size)
-{
-	int64_t deadline_ms = now_ms() + LIBRARIES_TIMEOUT_MS;
-	ssize_t n;
-	int r;
-
-	for (*ret_size = 0; *ret_size < LIBRARIES_SIZE; *ret_size += n) {
-		r = wait_until(fd, deadline_ms);
-		if (r)
-			return r;
-		n = read(fd, text + *ret_size, LIBRARIES_SIZE - *ret_size);
-		if (n <= 0)
-			return n ? -errno : 0;
-	}
-	return -EFBIG;
-}
-
-static int end_loader(pid_t pid)
-{
-	int fd = pidfd_open(pid, 0), status = 0, r = -ETIMEDOUT;
-
-	/* Who said all may just be about to end. */
-	if (fd >= 0 && wait_until(fd, now_ms() + END_TIMEOUT_MS)) {
-		(void)kill(pid, SIGKILL);
-		if (!wait_until(fd, now_ms() + END_TIMEOUT_MS))
-			(void)waitpid(pid, NULL, WNOHANG);
-	} else if (waitpid(pid, &status, fd < 0 ? 0 : WNOHANG) == pid) {
-		r = status ? -ELIBACC : 0;
-	}
-	if (fd >= 0)
-		close(fd);
-	return r;
-}
-
 /*
  * "\tNAME => PATH (0xADDRESS)", or "\tPATH (0xADDRESS)" of what is named by its
  * path; what has no path is the kernel's or missing.
@@ -215,27 +139,10 @@ static void parse_list(char *text, interpreter_library tell, void *data)
 int interpreter_libraries(const char *loader, const char *program, interpreter_library tell,
 			  void *data)
 {
-	char text[LIBRARIES_SIZE + 1];
-	int fds[2], r, r2;
-	size_t size;
-	pid_t pid;
+	const char *const argv[] = { loader, "--list", program, NULL };
+	char text[LIBRARIES_SIZE], *environment[] = { NULL };
+	int r = capture_output(argv, environment, LIBRARIES_TIMEOUT_MS, text, sizeof(text));
 
-	if (pipe2(fds, O_CLOEXEC))
-		return -errno;
-	pid = process_fork_helper(fds[1]);
-	if (!pid)
-		run_loader(loader, program);
-	close(fds[1]);
-	if (pid < 0) {
-		close(fds[0]);
-		return pid;
-	}
-	r = read_list(fds[0], text, &size);
-	close(fds[0]);
-	if (r)
-		(void)kill(pid, SIGKILL);
-	r2 = end_loader(pid);
-	text[size] = '\0';
 	parse_list(text, tell, data);
-	return r ? r : r2;
+	return r > 0 || r == -EIO ? -ELIBACC : r;
 }

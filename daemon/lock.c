@@ -20,6 +20,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "deadline.h"
 #include "lock.h"
 #include "process.h"
 
@@ -86,22 +87,14 @@ int lock_share(int fd)
 	return 0;
 }
 
-static int64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * INT64_C(1000) + now.tv_nsec / 1000000;
-}
-
 int lock_take_within(int fd, int timeout_ms)
 {
 	const struct timespec pause = { .tv_nsec = 5000000 };
-	int64_t deadline = now_ms() + timeout_ms;
+	int64_t deadline = deadline_in(timeout_ms);
 	int r;
 
 	/* flock(2) knows no time-out, and a signal for one would be the whole process's. */
-	while ((r = lock_take(fd, NULL)) == -EWOULDBLOCK && now_ms() < deadline)
+	while ((r = lock_take(fd, NULL)) == -EWOULDBLOCK && deadline_left(deadline))
 		(void)nanosleep(&pause, NULL);
 	return r;
 }

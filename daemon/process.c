@@ -19,9 +19,11 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "cgroup.h"
+#include "deadline.h"
 #include "process.h"
 
 enum {
@@ -29,6 +31,8 @@ enum {
 	CONTROL_FD = 4,
 	/* For all that comes before the program's file is read. */
 	PREPARE_LIMIT_MS = 30000,
+	/* For a process that was killed, and ends late where others keep it from running. */
+	KILLED_LIMIT_MS = 1000,
 };
 
 #define EXEC_PATH "/proc/self/fd/3"
@@ -67,6 +71,29 @@ pid_t process_fork_helper(int fd)
 	error = errno;
 	sigprocmask(SIG_SETMASK, &before, NULL);
 	return pid < 0 ? -error : pid;
+}
+
+/* Without a pidfd, which there may be no descriptor left for. */
+static pid_t take_end(pid_t pid, int64_t deadline, int *ret_status)
+{
+	const struct timespec pause = { .tv_nsec = 1000000 };
+	pid_t ended;
+
+	while (!(ended = waitpid(pid, ret_status, WNOHANG)) && deadline_left(deadline))
+		(void)nanosleep(&pause, NULL);
+	return ended;
+}
+
+int process_end(pid_t pid, int64_t deadline, int *ret_status)
+{
+	pid_t ended = take_end(pid, deadline, ret_status);
+	int status;
+
+	if (ended)
+		return ended < 0 ? -errno : 0;
+	(void)kill(pid, SIGKILL);
+	(void)take_end(pid, deadline_in(KILLED_LIMIT_MS), &status);
+	return -ETIMEDOUT;
 }
 
 /* Puts the three descriptors in their places and closes all others. */

@@ -9,6 +9,7 @@
 #ifndef PROCESS_H
 #define PROCESS_H
 
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "account.h"
@@ -66,6 +67,14 @@ enum { PROCESS_KEPT_FD = 3 };
  * its process ID or -errno.
  */
 pid_t process_fork_helper(int fd);
+
+/*
+ * Has a child end by itself until a deadline (deadline.h), and kills it then; 0: at
+ * once. One that hangs in the kernel stays, for whoever takes the ends of all
+ * children. Returns 0 and its status as of waitpid(2); -ETIMEDOUT: it was killed;
+ * -ECHILD: somebody else took its end.
+ */
+int process_end(pid_t pid, int64_t deadline, int *ret_status);
 
 /*
  * Puts every signal back to its default and unblocks all but one; 0: all. For

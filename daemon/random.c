@@ -8,16 +8,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/random.h>
-#include <poll.h>
-#include <signal.h>
-#include <stdbool.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/pidfd.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "deadline.h"
 #include "process.h"
 #include "random.h"
 
@@ -39,34 +35,13 @@ static void __attribute__((noreturn)) pass_hardware_on(const char *path)
 	_exit(n <= 0 || write(PROCESS_KEPT_FD, seed, n) != n);
 }
 
-/* Waits for either of these: POLLIN, the end of a process, a second. */
-static bool wait_a_second(int fd)
-{
-	struct pollfd wanted = { .fd = fd, .events = POLLIN };
-
-	return poll(&wanted, 1, HARDWARE_TIMEOUT_MS) == 1;
-}
-
-static void end_child(pid_t pid)
-{
-	int fd = pidfd_open(pid, 0);
-
-	(void)kill(pid, SIGKILL);
-	/* One that hangs in a driver is left alone; it holds nothing of ours. */
-	if (fd < 0 || wait_a_second(fd))
-		(void)waitpid(pid, NULL, fd < 0 ? 0 : WNOHANG);
-	if (fd >= 0)
-		close(fd);
-}
-
 /*
  * A read of the hardware generator may sleep for as long as the host likes,
  * and cannot be polled. A child does it, which can be killed.
  */
 static size_t read_hardware(const char *path, uint8_t seed[SEED_SIZE])
 {
-	sigset_t all, before;
-	int fds[2];
+	int fds[2], status;
 	ssize_t n = 0;
 	pid_t pid;
 
@@ -78,13 +53,10 @@ static size_t read_hardware(const char *path, uint8_t seed[SEED_SIZE])
 		pass_hardware_on(path);
 	close(fds[1]);
 	if (pid > 0) {
-		/* The end of the child itself would interrupt the waiting. */
-		sigfillset(&all);
-		sigprocmask(SIG_SETMASK, &all, &before);
-		if (wait_a_second(fds[0]))
+		if (!deadline_wait(fds[0], deadline_in(HARDWARE_TIMEOUT_MS)))
 			n = read(fds[0], seed, SEED_SIZE);
-		end_child(pid);
-		sigprocmask(SIG_SETMASK, &before, NULL);
+		/* One that hangs in a driver is left alone; it holds nothing of ours. */
+		(void)process_end(pid, 0, &status);
 	}
 	close(fds[0]);
 	return n > 0 ? n : 0;

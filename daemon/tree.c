@@ -16,9 +16,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/pidfd.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "deadline.h"
 #include "tree.h"
 
 struct entry {
@@ -225,17 +225,9 @@ int tree_signal(int signal, struct tree *ret_tree)
 	return r;
 }
 
-static int64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * INT64_C(1000) + now.tv_nsec / 1000000;
-}
-
 int tree_stop(unsigned int limit_ms, struct tree *ret_tree)
 {
-	int64_t deadline = now_ms() + limit_ms;
+	int64_t deadline = deadline_in(limit_ms);
 	struct tree tree = { .n_processes = 0 };
 	size_t known;
 	int r;
@@ -249,7 +241,7 @@ int tree_stop(unsigned int limit_ms, struct tree *ret_tree)
 		r = tree_signal(SIGSTOP, &tree);
 		if (r)
 			return r;
-	} while ((tree.running || tree.n_processes != known) && now_ms() < deadline);
+	} while ((tree.running || tree.n_processes != known) && deadline_left(deadline));
 	*ret_tree = tree;
 	return 0;
 }

@@ -6,142 +6,26 @@
  * manager has loaded: a unit file that it has not read yet does nothing.
  */
 #include <errno.h>
-#include <fcntl.h>
-#include <poll.h>
-#include <signal.h>
-#include <stdint.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/pidfd.h>
-#include <sys/wait.h>
 #include <systemd/sd-daemon.h>
-#include <time.h>
-#include <unistd.h>
 
+#include "capture.h"
 #include "manager.h"
 #include "paths.h"
-#include "process.h"
 
-enum {
-	OUTPUT_LIMIT_BYTES = 1 << 16,
-	/* For a process that was killed; one in the kernel's hands stays behind. */
-	REAP_MS = 200,
-};
+enum { OUTPUT_LIMIT_BYTES = 1 << 16 };
 
-static int64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * INT64_C(1000) + now.tv_nsec / 1000000;
-}
-
-/* Returns 0; -ETIMEDOUT; -errno. */
-static int wait_readable(int fd, int64_t deadline)
-{
-	struct pollfd pollfd = { .fd = fd, .events = POLLIN };
-	int64_t left;
-	int n;
-
-	for (;;) {
-		left = deadline - now_ms();
-		n = poll(&pollfd, 1, left > 0 ? (int)left : 0);
-		if (n > 0)
-			return 0;
-		if (!n)
-			return -ETIMEDOUT;
-		if (errno != EINTR)
-			return -errno;
-	}
-}
-
-/* Reads to the end. */
-static int read_output(int fd, int64_t deadline, char *output, size_t size)
-{
-	char rest[512];
-	size_t used = 0;
-	ssize_t n;
-	int r;
-
-	for (;;) {
-		r = wait_readable(fd, deadline);
-		if (r)
-			return r;
-		n = output ? read(fd, output + used, size - used) : read(fd, rest, sizeof(rest));
-		if (n < 0 && errno != EINTR)
-			return -errno;
-		if (!n)
-			break;
-		if (output && n > 0 && (used += n) == size)
-			return -EFBIG;
-	}
-	if (output)
-		output[used] = '\0';
-	return 0;
-}
-
-static void __attribute__((noreturn)) child(const char *const argv[], int output_fd)
+int manager_run(const char *const argv[], int timeout_ms, char *output, size_t size)
 {
 	/* Nothing of a hook's or a user's: not his bus, pager or language. */
 	char path[PATH_MAX], *envp[] = { path, (char *)"LC_ALL=C", NULL };
 	const char *own = getenv("PATH");
-	int null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
 
-	process_reset_signals(0);
 	snprintf(path, sizeof(path), "PATH=%s", own ? own : PATH_PROGRAMS);
-	if (null_fd < 0 || dup2(null_fd, STDIN_FILENO) < 0 || dup2(null_fd, STDERR_FILENO) < 0 ||
-	    dup2(output_fd, STDOUT_FILENO) < 0)
-		_exit(127);
-	(void)execvpe(argv[0], (char *const *)argv, envp);
-	_exit(127);
-}
-
-/* Returns the exit status; -ETIMEDOUT: it still runs, or the kernel does not let go of it. */
-static int reap(pid_t pid, int pid_fd, int64_t deadline)
-{
-	int status, r = wait_readable(pid_fd, deadline);
-
-	if (r) {
-		(void)kill(pid, SIGKILL);
-		if (!wait_readable(pid_fd, now_ms() + REAP_MS))
-			(void)waitpid(pid, NULL, 0);
-		return r;
-	}
-	if (waitpid(pid, &status, 0) != pid)
-		return -errno;
-	return WIFEXITED(status) ? WEXITSTATUS(status) : -EIO;
-}
-
-int manager_run(const char *const argv[], int timeout_ms, char *output, size_t size)
-{
-	int64_t deadline = now_ms() + timeout_ms;
-	int fds[2], pid_fd, r, status;
-	pid_t pid;
-
-	if (pipe2(fds, O_CLOEXEC))
-		return -errno;
-	pid = fork();
-	if (!pid)
-		child(argv, fds[1]);
-	r = pid < 0 ? -errno : 0;
-	close(fds[1]);
-	pid_fd = r ? -1 : pidfd_open(pid, 0);
-	if (!r && pid_fd < 0) {
-		r = -errno;
-		(void)kill(pid, SIGKILL);
-		(void)waitpid(pid, NULL, 0);
-	}
-	if (pid_fd >= 0) {
-		r = read_output(fds[0], deadline, output, size);
-		/* What failed is not waited for. */
-		status = reap(pid, pid_fd, r ? now_ms() : deadline);
-		if (!r)
-			r = status;
-		close(pid_fd);
-	}
-	close(fds[0]);
-	return r;
+	return capture_output(argv, envp, timeout_ms, output, size);
 }
 
 const char *manager_error(int error)
