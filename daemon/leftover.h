@@ -3,13 +3,15 @@
  * Copyright (C) the vmgen authors
  *
  * Processes that a hook leaves behind, to be named. Their names are what they
- * say of themselves, so a number has to do.
+ * say of themselves, so the number comes with each.
  */
 #ifndef LEFTOVER_H
 #define LEFTOVER_H
 
 #include <stddef.h>
 #include <sys/types.h>
+
+#include "comm.h"
 
 enum { LEFTOVER_NAMED = 8 };
 
@@ -21,8 +23,8 @@ struct leftover {
 
 void leftover_add(struct leftover *leftover, pid_t pid);
 
-/* Numbers with ", " between them, and "..." for the rest. */
-enum { LEFTOVER_TEXT_SIZE = LEFTOVER_NAMED * 14 + 8 };
+/* "NAME (NUMBER), NAME (NUMBER), ..." as they are called now; "?": it has ended meanwhile. */
+enum { LEFTOVER_TEXT_SIZE = LEFTOVER_NAMED * (COMM_SIZE + 16) + 8 };
 const char *leftover_text(const struct leftover *leftover, char ret_text[LEFTOVER_TEXT_SIZE]);
 
 #endif /* LEFTOVER_H */

@@ -22,6 +22,7 @@
 #include <unistd.h>
 
 #include "census.h"
+#include "comm.h"
 #include "paths.h"
 #include "program.h"
 #include "text.h"
@@ -32,7 +33,6 @@ enum {
 	/* The kernel lets a process have 65530 mappings, with short names mostly. */
 	MAPS_LIMIT = 8 << 20,
 	MOUNTS_LIMIT = 8 << 20,
-	NAME_SIZE = 64,
 	MAX_PROCESSES = 1 << 16,
 	/* Between looks at the worker, and for its end. */
 	POLL_MS = 20,
@@ -73,35 +73,16 @@ static int64_t now_ns(void)
 	return now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
 }
 
-/* Gives a name as it can stand in a list; one that looks like more than one in quotes. */
-static void read_name(int proc_fd, char ret_name[5 * NAME_SIZE])
-{
-	int fd = openat(proc_fd, "comm", O_RDONLY | O_CLOEXEC);
-	char name[NAME_SIZE], safe[4 * NAME_SIZE];
-	ssize_t n = fd < 0 ? 0 : read(fd, name, sizeof(name) - 1);
-	bool quoted;
-
-	if (fd >= 0)
-		close(fd);
-	if (n > 0 && name[n - 1] == '\n')
-		n--;
-	name[n > 0 ? n : 0] = '\0';
-	quoted = name[strcspn(name, " ,()\"")];
-	text_escape(quoted ? TEXT_LABEL : TEXT_LINE, *name ? name : "?", *name ? n : 1, safe,
-		    sizeof(safe), NULL);
-	sprintf(ret_name, quoted ? "\"%s\"" : "%s", safe);
-}
-
 static void count(struct shared *shared, enum census_kind kind, int pid, int proc_fd)
 {
-	char name[5 * NAME_SIZE], *names = shared->census.kinds[kind].names;
+	char name[COMM_SIZE], *names = shared->census.kinds[kind].names;
 	size_t used = strlen(names);
 
 	shared->census.kinds[kind].count++;
 	if (kind == CENSUS_WITHOUT || kind == CENSUS_FORBIDDEN ||
 	    (used && names[used - 1] == '.'))
 		return;
-	read_name(proc_fd, name);
+	comm_read(proc_fd, name);
 	if (used + strlen(name) + 32 < CENSUS_NAMES_SIZE)
 		sprintf(names + used, "%s%s (%d)", used ? ", " : "", name, pid);
 	else

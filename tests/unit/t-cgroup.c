@@ -122,7 +122,7 @@ static void test_leftover(void)
 	scratch_write("conf/10-hook.conf", "[hook]\ntimeout=1\n", 0644);
 	begin_record(EVENT_CHANGED);
 	run_hooks();
-	snprintf(text, sizeof(text), "10-hook: of an earlier run 1 processes still go on: %d\n", first);
+	snprintf(text, sizeof(text), "10-hook: of an earlier run 1 processes still go on: sleep (%d)\n", first);
 	expect("10-hook", OUTCOME_TIMED_OUT, 0, text);
 	ok(strstr(scratch_read("out-cgroup"), "/10-hook.1\n"), "the next run has a cgroup all the same");
 	ok(is_dead("out-left"), "that is ended with it");

@@ -193,7 +193,7 @@ static void test_timeout(void)
 	close(fd);
 	ok(is_dead("out-deeper"), "and what that had left behind");
 	ok(!strstr(scratch_read("log"), "10-quick: killed"), "10-quick was left alone");
-	snprintf(text, sizeof(text), "10-daemon: has ended, and 1 of its processes go on: %d\n",
+	snprintf(text, sizeof(text), "10-daemon: has ended, and 1 of its processes go on: sleep (%d)\n",
 		 atoi(scratch_read("out-daemon")));
 	ok(strstr(scratch_read("log"), text), "what 10-daemon left is told");
 	ok(!strstr(scratch_read("log"), "10-quick: has ended, and"), "what left nothing is not");
