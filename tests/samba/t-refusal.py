@@ -28,8 +28,9 @@ invocationId: 5a5a5a5a-0000-4000-8000-000000000009
 CHANGED = {"VMGEN_EVENT": "changed", "VMGEN_HINT": "unknown", "VMGEN_INTENT": ""}
 
 
-def vmgenctl(dc, *arguments):
-    return installation.execute("vmgenctl", f"--state-dir={dc.directory}/vmgen", *arguments)
+def vmgenctl(dc, *arguments, **environment):
+    return installation.execute("vmgenctl", f"--state-dir={dc.directory}/vmgen", *arguments,
+                                environment=environment)
 
 
 def refused(dc, t, name, words, *options, **environment):
@@ -117,6 +118,41 @@ def fences(dc, t):
     status, output = dc.safeguard("repair", "--force")
     t.ok(status == 10 and dc.fence.exists() and dc.facts()["generation"] == dc.id,
          "--force repairs, but leaves a fence of somebody else")
+
+
+def generations(dc, t):
+    """A hook's fence says which change it answers, and one that is set by hand keeps that."""
+    clone = {**CHANGED, "VMGEN_INTENT": "clone"}
+    dc.restore("adopted")
+    dc.safeguard("repair", **clone, VMGEN_GENERATION="7")
+    t.ok("generation: 7 of this boot" in vmgenctl(dc, "fence", "show", FENCE)[1],
+         "vmgenctl tells the generation of a fence")
+    status, output = dc.safeguard("before-start")
+    t.ok(status == 10 and "generation 7" not in output, "which is no part of its reason")
+    status, output = vmgenctl(dc, "fence", "lift", FENCE, VMGEN_GENERATION="6")
+    t.equal(status, 11, "a hook of an older one does not lift it") or t.note(output)
+    t.equal(vmgenctl(dc, "fence", "lift", FENCE, VMGEN_GENERATION="7")[0], 0,
+            "a hook of the same one lifts it")
+    # As between the look for a fence and the end of a decision.
+    fence = ("import sys; from samba_ad.fence import Fence;"
+             f"Fence('{dc.directory}/vmgen', '{FENCE}').set(sys.argv[1], 'go on')")
+    for generation, reason, shown, what in (
+            ("7", "seven", "7 of this boot", "one that was set meanwhile"),
+            ("6", "six", "7 of this boot", "an older hook leaves it"),
+            ("", "by hand", "7 of this boot", "by hand another reason comes, and it stays as new"),
+            ("8", "eight", "8 of this boot", "a newer hook replaces it")):
+        installation.run("python3", "-c", fence, reason, environment={
+            "PYTHONPATH": f"{installation.SOURCE}/daemon/samba", "VMGEN_GENERATION": generation})
+        output = vmgenctl(dc, "fence", "show", FENCE)[1]
+        t.ok(f"generation: {shown}" in output and
+             ("seven" if reason == "six" else reason) in output, what) or t.note(output)
+    dc.fence.unlink()
+    dc.safeguard("repair", "--intent=clone")
+    t.ok("generation: not known" in vmgenctl(dc, "fence", "show", FENCE)[1],
+         "by hand, where there is none: no generation")
+    t.equal(vmgenctl(dc, "fence", "lift", FENCE, VMGEN_GENERATION="7")[0], 11,
+            "no hook lifts that")
+    dc.fence.unlink()
 
 
 def too_many(dc, t):
@@ -254,8 +290,8 @@ def scenario(_suite, t):
     dc.must("repair")
     dc.snapshot("adopted")
     dc.new_id()
-    for test in (clones, on_record, fences, too_many, too_old, too_few, not_applicable, in_the_way,
-                 no_room, damaged):
+    for test in (clones, on_record, fences, generations, too_many, too_old, too_few, not_applicable,
+                 in_the_way, no_room, damaged):
         test(dc, t)
     lmdb(t)
 
