@@ -220,16 +220,21 @@ def seen_by_vmgend(dc, t):
     program.write_text("#!/bin/sh\n[ $2 != history ] || cat /srv/history\n", "ascii")
     program.chmod(0o755)
     now = time.time()
-    for when, intent, status, word in (
-            (now - DAY, "clone", 0, "adopted"), (now, "clone", 10, "said that this is a clone"),
-            (now, "restore", 0, "1109")):
+    for when, corrected, intent, status, word in (
+            (now - DAY, None, "clone", 0, "adopted"), (now, now - DAY, "clone", 0, "adopted"),
+            (now, None, "clone", 10, "said that this is a clone"),
+            # The clock was set after the machine went back.
+            (now - DAY, now, "clone", 10, "said that this is a clone"),
+            (now, None, "restore", 0, "1109")):
         dc.restore("fresh")
         run = {"id_hash": hashlib.sha256(HASHED + uuid.UUID(dc.id).bytes_le).hexdigest(),
                "event": "boot-changed", "hint": "unknown", "intent": intent,
                "detected_usec": int(when * 1_000_000)}
+        if corrected:
+            run["detected_corrected_usec"] = int(corrected * 1_000_000)
         installation.path("/srv/history").write_text(json.dumps(run) + "\n", "ascii")
         got, output = dc.safeguard("before-start")
-        age = "before the controller was made" if when < now else "since then"
+        age = "before the controller was made" if (corrected or when) < now else "since then"
         t.ok(got == status and word in output,
              f"no ID on record, but vmgend knows a {intent} of {age}: {word}") or t.note(output)
     program.unlink()

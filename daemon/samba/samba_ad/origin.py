@@ -29,12 +29,18 @@ def runs(options):
     return [run for run in found if isinstance(run, dict)]
 
 
+def detected(run):
+    """In microseconds since 1970. A clock that goes back with a machine is set only later, so what it
+    showed at first may be older than what was written after that."""
+    return int(run.get("detected_corrected_usec") or run.get("detected_usec") or 0)
+
+
 def changed(generation, since, options):
     """Whether a change to this ID is on record that data of that age, in seconds since 1970, has
     been through."""
     try:
         return any(run.get("id_hash") == generation.hash and run.get("event") in CHANGES and
-                   int(run.get("detected_usec", 0)) >= since * 1_000_000 for run in runs(options))
+                   detected(run) >= since * 1_000_000 for run in runs(options))
     except (OSError, subprocess.SubprocessError, ValueError, TypeError, AttributeError) as e:
         say(f"vmgenctl does not tell what this machine has been through: {e}")
         return False
