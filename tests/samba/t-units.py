@@ -7,8 +7,10 @@ was asked of it, and a directory stands in for the cgroup.
 
 import contextlib
 import json
+import os
 import pathlib
 import subprocess
+import threading
 import time
 
 import installation
@@ -195,6 +197,12 @@ def fenced(dc, t):
     dc.must("repair", "--force", units=True)
 
 
+def wait_for(process, name):
+    """Until it executes this program."""
+    while pathlib.Path(f"/proc/{process.pid}/comm").read_text("ascii") != f"{name}\n":
+        time.sleep(0.05)
+
+
 def strangers(dc, t):
     """Of processes that cannot have opened the database nothing is looked at, however long it takes:
     a descriptor that one has been given tells."""
@@ -205,13 +213,70 @@ def strangers(dc, t):
                                      "sleep", "600"], pass_fds=[database.fileno()])
     try:
         # setpriv itself is root's at first.
-        while pathlib.Path(f"/proc/{stranger.pid}/comm").read_text("ascii") != "sleep\n":
-            time.sleep(0.05)
+        wait_for(stranger, "sleep")
         dc.must("repair", units=True, **CHANGED)
         t.ok(running(), "a stranger's open files are nobody's business")
     finally:
         stranger.kill()
         stranger.wait()
+
+
+def elsewhere(dc, t):
+    """A process with mounts of its own has another one of the same files."""
+    resume(dc)
+    dc.must("stop", units=True, **CHANGED)
+    holder = subprocess.Popen(["unshare", "--mount", "sh", "-c", 'exec sleep 600 <"$0"',
+                               installation.path(dc.database)])
+    try:
+        wait_for(holder, "sleep")
+        status, output = dc.safeguard("repair", units=True, **CHANGED)
+        t.ok(status == 1 and f"is in use by sleep (process {holder.pid})" in output,
+             "a holder in another mount namespace is found") or t.note(output)
+    finally:
+        holder.kill()
+        holder.wait()
+
+
+@contextlib.contextmanager
+def silent_mount():
+    """A directory named like a database, in a file system whose program never answers."""
+    place = installation.path("/srv/silent.ldb")
+    place.mkdir()
+    device = os.open("/dev/fuse", os.O_RDWR)
+    subprocess.run(["mount", "-i", "-t", "fuse", "-o", f"fd={device},rootmode=40000,user_id=0,"
+                    "group_id=0,allow_other", "silent", place], pass_fds=[device], check=True)
+    # Whoever has asked gets an error then.
+    late = threading.Timer(60, os.close, [device])
+    late.start()
+    try:
+        yield place, late
+    finally:
+        subprocess.run(["umount", "--lazy", place], check=True)
+        place.rmdir()
+        if late.is_alive():
+            late.cancel()
+            os.close(device)
+
+
+def silent(dc, t):
+    """sudo hands a stranger's open files on to a program of root, and su has them while it asks for
+    a password."""
+    for words, who in (([], "root"), (["setpriv", "--ruid=65534"], "a stranger")):
+        resume(dc)
+        dc.must("stop", units=True, **CHANGED)
+        with silent_mount() as (place, late):
+            fd = os.open(place, os.O_PATH)
+            holder = subprocess.Popen([*words, "sleep", "600"], stdin=fd)
+            os.close(fd)
+            try:
+                wait_for(holder, "sleep")
+                status, output = dc.safeguard("repair", units=True, **CHANGED)
+                t.ok(status == 0 and late.is_alive(),
+                     f"a file system that never answers is not asked: open in a process of {who}"
+                     ) or t.note(output)
+            finally:
+                holder.kill()
+                holder.wait()
 
 
 def hidden_id(dc, t):
@@ -241,7 +306,8 @@ def scenario(_suite, t):
     dc = Alone()
     dc.must("repair")
     dc.snapshot("adopted")
-    for test in (usual, reboot, in_the_way, superseded, overtaken, fenced, strangers, hidden_id):
+    for test in (usual, reboot, in_the_way, superseded, overtaken, fenced, strangers, elsewhere,
+                 silent, hidden_id):
         test(dc, t)
 
 

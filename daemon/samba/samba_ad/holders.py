@@ -36,20 +36,55 @@ def command(pid):
         return "?"
 
 
+def lines_of(path):
+    """A name in it may have a carriage return, which ends no line."""
+    return open(path, encoding="utf-8", errors="replace", newline="\n")
+
+
 def identity(pid):
-    """({user IDs}, {group IDs}) of a process: real, effective, saved, and other groups."""
-    users, groups = set(), set()
+    """(real user ID, {real group ID and other groups}) of a process: of whoever has started it,
+    also where the program itself is set-uid and has more."""
+    user, groups = None, set()
     try:
-        with open(f"/proc/{pid}/status", encoding="utf-8", errors="replace") as f:
+        with lines_of(f"/proc/{pid}/status") as f:
             for line in f:
                 name, _, numbers = line.partition(":")
                 if name == "Uid":
-                    users.update(map(int, numbers.split()))
-                elif name in ("Gid", "Groups"):
+                    user = int(numbers.split()[0])
+                elif name == "Gid":
+                    groups.add(int(numbers.split()[0]))
+                elif name == "Groups":
                     groups.update(map(int, numbers.split()))
     except OSError:
         pass
-    return users, groups
+    return user, groups
+
+
+def position(pid, number):
+    """(mount ID, inode number) of an open file as the kernel remembers them, for which no file
+    system is asked: one that is a program may never answer. None: not known; inode numbers are
+    told since Linux 5.14."""
+    mount, inode = None, None
+    try:
+        with lines_of(f"/proc/{pid}/fdinfo/{number}") as f:
+            for line in f:
+                name, _, value = line.partition(":")
+                if name == "mnt_id":
+                    mount = int(value)
+                elif name == "ino":
+                    inode = int(value)
+    except OSError:
+        pass
+    return mount, inode
+
+
+def mounts(pid):
+    """{mount ID: device} of those that a process sees."""
+    try:
+        with lines_of(f"/proc/{pid}/mountinfo") as f:
+            return {int(words[0]): words[2] for words in (line.split(" ") for line in f)}
+    except OSError:
+        return {}
 
 
 def has_database(pid):
@@ -59,37 +94,66 @@ def has_database(pid):
                for _, target in links(pid))
 
 
-def status(path):
-    """The status of sam.ldb at path and of its partitions."""
-    names = [path]
-    if os.path.isdir(f"{path}.d"):
-        names += [os.path.join(f"{path}.d", name) for name in os.listdir(f"{path}.d")]
-    return [os.stat(name) for name in names]
+class Database:
+    """sam.ldb at path and its partitions."""
+
+    def __init__(self, path):
+        names = [path]
+        if os.path.isdir(f"{path}.d"):
+            names += [os.path.join(f"{path}.d", name) for name in os.listdir(f"{path}.d")]
+        known = [os.stat(name) for name in names]
+        self.files = {(st.st_dev, st.st_ino) for st in known}
+        self.users = {0} | {st.st_uid for st in known}
+        self.groups = {st.st_gid for st in known if st.st_mode & 0o060}
+        positions = [self.position(name) for name in names]
+        self.mounts = mounts("self")
+        self.devices = {self.mounts.get(mount, mount) for mount, _ in positions}
+        self.inodes = {inode for _, inode in positions}
+
+    @staticmethod
+    def position(name):
+        fd = os.open(name, os.O_PATH | os.O_CLOEXEC)
+        try:
+            return position("self", fd)
+        finally:
+            os.close(fd)
+
+    def may_be(self, pid, number, theirs):
+        """Whether this open file lies where the database does. theirs: the mounts of the process;
+        a mount has one ID, whoever sees it."""
+        mount, inode = position(pid, number)
+        device = self.mounts.get(mount) or theirs.get(mount) or mount
+        return device in self.devices and inode in self.inodes
+
+    def is_open_in(self, pid):
+        theirs = None
+        for link, target in links(pid):
+            if ".ldb" not in target and ".tdb" not in target:
+                continue
+            if theirs is None:
+                theirs = mounts(pid)
+            try:
+                if self.may_be(pid, os.path.basename(link), theirs):
+                    # Snapshots of btrfs have the device and the inode numbers in common.
+                    st = os.stat(link)
+                    if (st.st_dev, st.st_ino) in self.files:
+                        return True
+            except OSError:
+                continue
+        return False
 
 
 def holders(path):
-    """The processes, but for this one, that have the database at path open. Those of users who may
-    not open it are not looked at: they can keep one busy, or wait for ever, with files of their
+    """The processes, but for this one, that have the database at path open. Those that somebody has
+    started who may not open it are not looked at: they can keep one busy with files of their
     own."""
+    database = Database(path)
     found = []
-    known = status(path)
-    wanted = {(st.st_dev, st.st_ino) for st in known}
-    users = {0} | {st.st_uid for st in known}
-    groups = {st.st_gid for st in known if st.st_mode & 0o060}
     for pid in processes():
-        own_users, own_groups = identity(pid)
-        if pid == os.getpid() or not (own_users & users or own_groups & groups):
-            continue
-        for number, target in links(pid):
-            if ".ldb" not in target and ".tdb" not in target:
-                continue
-            try:
-                st = os.stat(number)
-            except OSError:
-                continue
-            if (st.st_dev, st.st_ino) in wanted:
-                found.append(pid)
-                break
+        user, groups = identity(pid)
+        if pid != os.getpid() and (user in database.users or groups & database.groups) and \
+                database.is_open_in(pid):
+            found.append(pid)
     return found
 
 
