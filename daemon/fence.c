@@ -71,40 +71,19 @@ void fence_clean_reason(const char *reason, char ret_reason[FENCE_REASON_SIZE])
 		*p = ' ';
 }
 
-/* One that others may write is no place for what nobody else may take away. */
-static int open_own(int dir_fd, const char *name, int flags, int *ret_fd)
-{
-	int fd = openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | flags), r = 0;
-	struct stat st;
-
-	if (fd < 0)
-		return -errno;
-	if (fstat(fd, &st))
-		r = -errno;
-	else if (st.st_uid != geteuid())
-		r = -EPERM;
-	else if ((st.st_mode & 077) && fchmod(fd, 0700))
-		r = -errno;
-	if (r)
-		close(fd);
-	else
-		*ret_fd = fd;
-	return r;
-}
-
 int fence_open(const char *state_dir, bool create, int *ret_fd)
 {
 	int state_fd, r;
 
 	if (create && mkdir(state_dir, 0700) && errno != EEXIST)
 		return -errno;
-	r = open_own(AT_FDCWD, state_dir, 0, &state_fd);
+	r = file_open_own(AT_FDCWD, state_dir, 0, &state_fd);
 	if (r)
 		return r;
 	if (create && mkdirat(state_fd, NAME_FENCE, 0700) && errno != EEXIST)
 		r = -errno;
 	if (!r)
-		r = open_own(state_fd, NAME_FENCE, O_NOFOLLOW, ret_fd);
+		r = file_open_own(state_fd, NAME_FENCE, O_NOFOLLOW, ret_fd);
 	close(state_fd);
 	return r;
 }

@@ -59,6 +59,27 @@ int file_read(int dir_fd, const char *name, size_t limit, char **ret_text, struc
 	return r;
 }
 
+int file_open_own(int dir_fd, const char *name, int flags, int *ret_fd)
+{
+	int fd = openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | flags), r = 0;
+	struct stat st;
+
+	if (fd < 0)
+		return -errno;
+	if (fstat(fd, &st))
+		r = -errno;
+	else if (st.st_uid != geteuid())
+		r = -EPERM;
+	/* One that was made by hand may be open. */
+	else if ((st.st_mode & 077) && fchmod(fd, 0700))
+		r = -errno;
+	if (r)
+		close(fd);
+	else
+		*ret_fd = fd;
+	return r;
+}
+
 static int write_all(int fd, const void *data, size_t size)
 {
 	const char *p = data;

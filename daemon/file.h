@@ -32,6 +32,13 @@ enum file_durability {
 int file_replace(int dir_fd, const char *name, const char *text, mode_t mode,
 		 enum file_durability durability);
 
+/*
+ * Opens a directory of this user, and closes it to all others: one that they may write
+ * is no place for what nobody else may change. flags: O_NOFOLLOW or 0. Returns 0;
+ * -EPERM: it is another user's; or -errno.
+ */
+int file_open_own(int dir_fd, const char *name, int flags, int *ret_fd);
+
 /* As strerror(3) of -r, with the remedy where the file system is in the way. */
 const char *file_strerror(int r);
 

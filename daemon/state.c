@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "file.h"
 #include "json.h"
 #include "lock.h"
 #include "state.h"
@@ -36,24 +37,15 @@ void state_clear(struct state *state)
 
 int state_open(const char *directory, int *ret_fd)
 {
-	struct stat st;
-	int fd, r = 0;
+	int fd, r;
 
 	if (mkdir(directory, 0700) && errno != EEXIST)
 		return -errno;
-	fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	if (fstat(fd, &st))
-		r = -errno;
-	else if (st.st_uid != geteuid())
-		r = -EPERM;
-	/* A directory made by hand may be open to others. */
-	else if ((st.st_mode & 077) && fchmod(fd, 0700))
-		r = -errno;
+	r = file_open_own(AT_FDCWD, directory, 0, &fd);
+	if (r)
+		return r;
 	/* Whoever holds it only writes a file, but its disk may hang. */
-	if (!r)
-		r = lock_take_within(fd, LOCK_LIMIT_MS);
+	r = lock_take_within(fd, LOCK_LIMIT_MS);
 	if (r == -EWOULDBLOCK)
 		r = -ETIMEDOUT;
 	if (r) {
