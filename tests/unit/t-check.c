@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Copyright (C) the vmgen authors
+ *
+ * What is wrong with a machine, as vmgenctl check and status tell it, and what to
+ * do about that.
+ */
+#include "asked.h"
+
+#include <signal.h>
+
+static void test_check(void)
+{
+	expect("check", CTL_DEGRADED, "problem  hooks     40-open:");
+	ok(says("ok       device    QEMU\"VGID, generation 5"), "the device");
+	ok(says("ok       notify") && says("ok       driver") && says("ok       vmgend"), "and what is well");
+	ok(says("\n                   -> "), "remedies");
+	ok(!says("\033"), "no colours in a file");
+	ok(says("hooks that run: 1; disabled: 1; masked: 1"), "hooks are counted");
+	ok(says("programs with generators"), "programs that no hook restarts");
+	expect("check --json", CTL_DEGRADED, "\"name\":\"hooks\",\n      \"state\":\"problem\"");
+	unlink(scratch_path("first/40-open"));
+	unlink(scratch_path("settings/50-settings.conf"));
+	expect("check", CTL_OK, "This machine is protected.");
+	expect("hooks list", CTL_OK, "50-settings");
+	scratch_write("first/80-app", "#!/bin/sh\n", 0755);
+	expect("check", CTL_OK, "hooks that run: 3");
+	ok(!says("programs with generators"), "a hook restarts programs");
+}
+
+static void test_check_vmgend(void)
+{
+	write_status(LAST(BAD));
+	expect("check", CTL_DEGRADED, "problem  last-run  at the last change (changed) hook 80-bad: failed");
+	expect("status", CTL_DEGRADED, "80-bad: failed");
+	ok(says("then vmgenctl trigger --failed\n"), "with the remedy");
+	write_status(HANDLED ",\"lost\":[\"no ID\",\"no page\"]");
+	expect("check", CTL_OK, "warning  source    no page");
+	write_status(",\"handled\":false,\"recorded\":true");
+	expect("check", CTL_NOT_HANDLED, "not handled yet");
+	write_status(",\"handled\":true,\"recorded\":false,\"record_errno\":28");
+	expect("check", CTL_DEGRADED, "cannot record what it did, so it is done again after a restart: No space left on device (df -h");
+	expect("status", CTL_DEGRADED, "recorded:    no: No space left on device (df -h");
+	ok(says("then vmgenctl trigger --real\n"), "with the remedy, for what failed is not all");
+	write_status(",\"handled\":true,\"recorded\":false");
+	expect("check", CTL_DEGRADED, "cannot record what it did, so it is done again after a restart: journalctl");
+	(void)mkdir(scratch_path("state"), 0700);
+	scratch_write("state/history", "{}\n", 0600);
+	expect("check", CTL_DEGRADED, "problem  history ");
+	ok(says("state/history cannot be used, so no run is added to it: it is damaged") && says("-> mv "), "with the way out");
+	unlink(scratch_path("state/history"));
+}
+
+static bool has_uid(const char *path)
+{
+	char text[4096] = "";
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0 || read(fd, text, sizeof(text) - 1) < 0)
+		scratch_give_up(path);
+	close(fd);
+	return strstr(text, "Name:\tvmgend\n") && strstr(text, "\nUid:\t65534\t");
+}
+
+/* Its process ID is another's by now, who can have any name. */
+static void test_impostor(void)
+{
+	char text[256];
+	pid_t pid = fork();
+
+	if (!pid) {
+		if (setresuid(65534, 65534, 65534) || prctl(PR_SET_NAME, "vmgend"))
+			_exit(1);
+		pause();
+		_exit(1);
+	}
+	snprintf(text, sizeof(text), "/proc/%d/status", (int)pid);
+	while (!has_uid(text))
+		usleep(1000);
+	snprintf(text, sizeof(text), "{\"pid\":%d,\"activity\":\"watching\",\"generation\":5" HANDLED "}",
+		 (int)pid);
+	scratch_write("status.json", text, 0644);
+	expect("check", CTL_NOT_RUNNING, "vmgend is not running");
+	write_status(",\"handled\":true,\"recorded\":false");
+	(void)kill(pid, SIGKILL);
+	(void)end(pid);
+}
+
+static void test_seed(void)
+{
+	write_status(HANDLED ",\"last\":{\"event\":\"changed\",\"generation\":5,\"reseed_errno\":0,\"hooks\":{},"
+		     "\"seed_errno\":22}");
+	expect("status", CTL_DEGRADED, "the seed file of the next boot was not renewed");
+	expect("check", CTL_DEGRADED, "problem  seed      at the last change (changed) the seed file was not renewed");
+}
+
+/* What was said and not used is no state of things that is well. */
+static void test_unused_intent(void)
+{
+	write_status(HANDLED ",\"last\":{\"event\":\"changed\",\"generation\":5,\"reseed_errno\":0,\"hooks\":{},"
+		     "\"intent_unused\":\"the intent is kept: No space left on device\"}");
+	expect("status", CTL_DEGRADED, "what the administrator said was not used: put that right");
+	ok(says("the intent is kept: No space left on device\n"), "and why");
+	expect("status --json", CTL_DEGRADED, "\"intent_unused\":\"the intent is kept");
+	expect("check", CTL_DEGRADED, "problem  intent    the intent is kept: No space left on device");
+	ok(says("-> put that right, say it again if vmgenctl intent show says none, then: vmgenctl trigger --real"),
+	   "with the remedy");
+}
+
+static void test_check_device(void)
+{
+	info.flags &= ~(VMGEN_INFO_NOTIFIES | VMGEN_INFO_INTREE);
+	expect("check", CTL_DEGRADED, "warning  notify    this host does not notify");
+	info.flags &= ~VMGEN_INFO_ID_VALID;
+	expect("check", CTL_NO_ID, "give the device of this VM a GUID");
+	info.flags |= VMGEN_INFO_ID_VALID | VMGEN_INFO_NOTIFIES;
+	event.flags = VMGEN_RNG_STALE;
+	write_status(HANDLED);
+	expect("check", CTL_DEGRADED, "problem  random");
+	event.flags = 0;
+	open_result = -EACCES;
+	expect("check", CTL_NO_RIGHTS, "This machine is NOT protected.");
+	write_status(HANDLED ",\"source\":\"kmsg\",\"lost\":[\"no ID\"]");
+	expect("status", CTL_DEGRADED, "vmgend has to do without the kernel module");
+	expect("check", CTL_DEGRADED, "warning  source    no ID");
+	expect("wait --settled", CTL_OK, "5\n");
+	expect("wait --settled --timeout=0 5", CTL_TIMEOUT, "");
+	expect("wait --timeout=0.2", CTL_TIMEOUT, "");
+	expect("wait 4", CTL_OK, "5\n");
+	write_status(",\"handled\":false,\"recorded\":true,\"source\":\"kmsg\"");
+	expect("wait --settled --timeout=0.2", CTL_TIMEOUT, "");
+	write_status(HANDLED);
+	expect("wait --settled", CTL_NO_RIGHTS, "cannot use /dev/vmgenid");
+	open_result = 0;
+	scratch_write("conf", "[vmgend]\nhook-pth=/x\n", 0644);
+	expect("check", CTL_DEGRADED, "unknown key \"hook-pth\"");
+	expect("hooks list", CTL_FAILED, "conf:2: unknown key");
+}
+
+int main(void)
+{
+	asked_create();
+	test_check();
+	test_check_vmgend();
+	test_impostor();
+	test_unused_intent();
+	test_seed();
+	write_status(",\"handled\":true,\"recorded\":false");
+	test_check_device();
+	return tap_done();
+}
