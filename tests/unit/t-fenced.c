@@ -359,7 +359,7 @@ static void test_bounds(void)
 	ok(i < 2000, "and who asked it is ended");
 	ok(FENCED("h.service"), "a manager that hangs keeps no guard from fencing");
 	expect(RUN("lift", "h"), CTL_OK, "");
-	expect(run((const char *[]){ "openssl", "status", "--service=h", NULL }), CTL_FAILED, "systemd does not tell of");
+	expect(run((const char *[]){ "openssl", "status", "--service=h", NULL }), CTL_FAILED, "h.service: systemd does not answer");
 	DROP("hang");
 	PUT("stuck", "");
 	expect(RUN("set", "h", "why"), CTL_DEGRADED, "systemd does not answer");
