@@ -13,6 +13,7 @@
 #include <ftw.h>
 #include <limits.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -99,6 +100,16 @@ static inline const char *scratch_read(const char *name)
 		close(fd);
 	text[n < 0 ? 0 : n] = '\0';
 	return text;
+}
+
+/* Until a file has this text, or for half a minute. */
+static inline bool scratch_comes(const char *name, const char *text)
+{
+	int i;
+
+	for (i = 0; i < 3000 && !strstr(scratch_read(name), text); i++)
+		usleep(10000);
+	return i < 3000;
 }
 
 #endif /* SCRATCH_H */

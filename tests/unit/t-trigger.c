@@ -13,16 +13,6 @@
 
 static struct ctl ctl = { .device = "/dev/none" };
 
-/* Returns false if it does not come. */
-static bool comes(const char *file, const char *text)
-{
-	int i;
-
-	for (i = 0; i < 2000 && !strstr(scratch_read(file), text); i++)
-		usleep(10000);
-	return i < 2000;
-}
-
 /* Runs it, or this command line, with what it prints in "out". Returns its exit status. */
 static int run_either(const struct trigger *trigger, const char *line)
 {
@@ -166,7 +156,7 @@ static void test_time(pid_t vmgend)
 	pid = fork();
 	if (!pid)
 		_exit(run_trigger(&good));
-	ok(comes("out", "waiting for hooks") && !waitpid(pid, &status, WNOHANG), "the next one waits");
+	ok(scratch_comes("out", "waiting for hooks") && !waitpid(pid, &status, WNOHANG), "the next one waits");
 	scratch_write("go", "", 0600);
 	ok(waitpid(pid, &status, 0) == pid && !status, "until that has ended");
 	unlink(scratch_path("go"));
@@ -177,13 +167,13 @@ static void test_time(pid_t vmgend)
 	hang.deadline_ns = -1;
 	if (!pid)
 		_exit(run_trigger(&hang));
-	ok(comes("begun", "yes"), "a third is under way");
+	ok(scratch_comes("begun", "yes"), "a third is under way");
 	expect(run_trigger(&good), CTL_FAILED, "waits for a drill already", "a second one at a time");
 	(void)end_vmgend(vmgend, SIGKILL);
 	ok(waitpid(pid, &status, 0) == pid && WEXITSTATUS(status) == CTL_NOT_RUNNING,
 	   "a vmgend that dies is not waited for");
 	scratch_write("go", "", 0600);
-	ok(comes("ended", "end"), "its hook goes on to its end");
+	ok(scratch_comes("ended", "end"), "its hook goes on to its end");
 }
 
 static void test_others(void)
@@ -220,7 +210,7 @@ int main(void)
 	scratch_write("settings/70-off.conf", "[hook]\nenabled=no\n", 0644);
 	test_without_vmgend("before the first start");
 	vmgend = start_vmgend();
-	ok(comes("run/generation", "1\n"), "vmgend is there");
+	ok(scratch_comes("run/generation", "1\n"), "vmgend is there");
 	test_answers();
 	test_failed();
 	test_now();

@@ -138,7 +138,7 @@ static void test_boot(void)
 /* What only waits for its moment must not outlive a daemon that is stopped. */
 static void test_jitter(void)
 {
-	int saved = dup(STDERR_FILENO), i;
+	int saved = dup(STDERR_FILENO);
 	pid_t pid;
 
 	scratch_mkdir("settings", 0755);
@@ -150,8 +150,7 @@ static void test_jitter(void)
 	close(saved);
 	(void)is_told("READY=1");
 	played_change();
-	for (i = 0; i < 1000 && !strstr(scratch_read("log"), "50-late: begins in"); i++)
-		usleep(10000);
+	(void)scratch_comes("log", "50-late: begins in");
 	equal(end_vmgend(pid, SIGTERM), EXIT_STOPPED, "it is stopped while a hook waits for its moment");
 	unlink(scratch_path("settings/50-late.conf"));
 	pid = start();
