@@ -203,6 +203,9 @@ int loop_retry(struct loop *loop, unsigned int seconds)
 
 	if (!event)
 		event = event_new(loop->base, -1, 0, on_retry, loop);
+	/* Put off whenever something happens, it might never come. */
+	if (event && event_pending(event, EV_TIMEOUT, NULL))
+		return 0;
 	return add(loop, RETRY, event, &interval);
 }
 

@@ -58,7 +58,10 @@ int loop_watch_once(struct loop *loop, int fd);
 /* Calls handlers->guardian from now on, instead of for an earlier fd. -1: no more. */
 int loop_watch_guardian(struct loop *loop, int fd);
 
-/* Calls handlers->retry once, after so many seconds. Returns 0 or -ENOMEM. */
+/*
+ * Calls handlers->retry once, after so many seconds, or when that was asked for
+ * before. Returns 0 or -ENOMEM.
+ */
 int loop_retry(struct loop *loop, unsigned int seconds);
 
 /* Runs until loop_stop(). Returns 0 or -EIO. */

@@ -21,7 +21,7 @@ int vmgend_main(int argc, char **argv);
 
 #include "scratch.h"
 
-static struct { uint64_t generation; } *device;
+static struct { uint64_t generation; bool no_poll; } *device;
 /* Of this process: each has its own, as of the real device. */
 static int device_fd = -1;
 
@@ -54,7 +54,7 @@ int vmgen_info(struct vmgen *v, struct vmgen_info *ret_info, size_t size)
 int vmgen_fd(const struct vmgen *v)
 {
 	(void)v;
-	return device_fd;
+	return device->no_poll ? -ENOSYS : device_fd;
 }
 
 int vmgen_event(struct vmgen *v, struct vmgen_event *ret_event)
@@ -68,7 +68,7 @@ int vmgen_read(struct vmgen *v, struct vmgen_event *ret_event)
 {
 	char events[4096];
 
-	if (read(device_fd, events, sizeof(events)) < 0)
+	if (read(device_fd, events, sizeof(events)) < 0 && !device->no_poll)
 		return -errno;
 	return vmgen_event(v, ret_event);
 }
