@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "account.h"
@@ -166,6 +167,7 @@ int account_find(const char *name, unsigned int limit_ms, struct account *ret_ac
 		be_child(name);
 	close(fds[1]);
 	r = pid < 0 ? pid : read_account(fds[0], deadline, ret_account);
+	/* If it hangs in the kernel, it is left to who takes the ends of all children. */
 	if (pid > 0)
 		(void)process_end(pid, 0, &status);
 	close(fds[0]);

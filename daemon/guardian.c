@@ -18,11 +18,13 @@
 #include "process.h"
 #include "vigil.h"
 
-int guardian_start(const struct config *config, struct guardian *ret_guardian)
+int guardian_start(const struct config *config, struct guardian *guardian)
 {
 	int fds[2];
 	pid_t pid;
 
+	if (guardian->hung && !waitpid(guardian->hung, NULL, WNOHANG))
+		return -EBUSY;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds))
 		return -errno;
 	pid = process_fork_helper(fds[1]);
@@ -35,7 +37,7 @@ int guardian_start(const struct config *config, struct guardian *ret_guardian)
 		close(fds[0]);
 		return pid;
 	}
-	*ret_guardian = (struct guardian){ .pid = pid, .fd = fds[0] };
+	*guardian = (struct guardian){ .pid = pid, .fd = fds[0] };
 	return 0;
 }
 
@@ -75,11 +77,13 @@ int guardian_read(struct guardian *guardian, int timeout_ms, struct guardian_mes
 
 void guardian_stop(struct guardian *guardian)
 {
+	int status;
+
 	if (!guardian->pid)
 		return;
-	(void)kill(guardian->pid, SIGKILL);
-	while (waitpid(guardian->pid, NULL, 0) < 0 && errno == EINTR)
-		;
 	close(guardian->fd);
-	*guardian = (struct guardian){ .fd = -1 };
+	(void)process_end(guardian->pid, 0, &status);
+	*guardian = (struct guardian){
+		.fd = -1, .hung = waitpid(guardian->pid, NULL, WNOHANG) ? 0 : guardian->pid,
+	};
 }

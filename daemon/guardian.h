@@ -18,6 +18,8 @@ struct guardian {
 	pid_t pid;
 	/* A socket; readable when the guardian has something to tell, or is gone. */
 	int fd;
+	/* One before it that was killed and has not ended; 0: none. */
+	pid_t hung;
 };
 
 enum guardian_word {
@@ -45,9 +47,10 @@ struct guardian_message {
 /*
  * Forks a guardian, which gets the guards ready. If it gets no request within
  * GUARDIAN_PATIENCE_MS, the guards run with the event unknown: then the record
- * cannot be read in time. Returns 0 or -errno.
+ * cannot be read in time. Returns 0; -EBUSY: the one before has not ended, and
+ * another one would hang beside it; -errno.
  */
-int guardian_start(const struct config *config, struct guardian *ret_guardian);
+int guardian_start(const struct config *config, struct guardian *guardian);
 
 enum { GUARDIAN_PATIENCE_MS = 5000 };
 

@@ -168,7 +168,7 @@ static int start_guardian(struct daemon *daemon)
 		r = loop_watch_guardian(daemon->loop, daemon->guardian.fd);
 	if (r)
 		log_error("cannot start the guardian: %s; guards begin later than they could",
-			  strerror(-r));
+			  r == -EBUSY ? "the one before hangs in the kernel" : strerror(-r));
 	return r;
 }
 
@@ -199,9 +199,9 @@ static void settle(struct daemon *daemon)
 		stop(daemon, EXIT_FAILED);
 		return;
 	}
-	if (repair_idle(repair))
+	if (repair->finished)
 		daemon->retry_sec = FIRST_RETRY_SEC;
-	if (repair->guard_lost || (repair->guards_pending && !repair->guards_begun))
+	if (repair->guard_lost || repair->guards_pending)
 		(void)loop_retry(daemon->loop, daemon->retry_sec);
 	if (daemon->guardian_outdated && repair_idle(repair))
 		renew_guardian(daemon);
@@ -285,6 +285,8 @@ static void on_guardian(void *context)
 	int r;
 
 	while (!(r = guardian_read(&daemon->guardian, 0, &message))) {
+		/* One that works is not to be waited for so long. */
+		daemon->retry_sec = FIRST_RETRY_SEC;
 		repair_hear(&daemon->repair, &message);
 		begun |= message.word == GUARDIAN_BEGUN;
 	}
@@ -303,7 +305,7 @@ static void on_retry(void *context)
 
 	if (daemon->retry_sec < LAST_RETRY_SEC)
 		daemon->retry_sec *= 2;
-	if (daemon->repair.guards_pending && !daemon->repair.guards_begun)
+	if (repair_misses_guards(&daemon->repair))
 		lose_guardian(daemon, "does not answer");
 	else if (!daemon->guardian.pid)
 		renew_guardian(daemon);

@@ -26,6 +26,10 @@
 #include "repair.h"
 #include "report.h"
 #include "seed.h"
+#include "supervision.h"
+
+/* For the guardian, which has nothing else to do, to begin. */
+enum { BEGIN_LIMIT_MS = 1000 };
 
 void repair_init(struct repair *repair, const struct config *config)
 {
@@ -123,8 +127,8 @@ void repair_prepare(struct repair *repair, int fd, enum event event, bool resume
 	record->reseed_error = repair->reseed_error;
 	if (!resume)
 		policy_describe(repair->config, fd, &repair->state, replaced);
-	repair->guards_begun = false;
 	repair->guards_pending = repair_ask_guardian(repair, record, resume);
+	repair->guards_deadline_ms = supervision_now_ms() + BEGIN_LIMIT_MS;
 	repair_save(repair, fd);
 }
 
@@ -243,8 +247,10 @@ void repair_hear(struct repair *repair, const struct guardian_message *message)
 
 	if (!repair->run || strcmp(message->id_hash, run->id_hash) || message->event != run->event)
 		return;
+	/* They are not always ready, so what they may take at most is doubled. */
 	if (message->word == GUARDIAN_BEGUN)
-		repair->guards_begun = true;
+		repair->guards_deadline_ms = supervision_now_ms() +
+			(2 * INT64_C(1000) * message->limit_sec) + EXTEND_MARGIN_SEC * 1000;
 	if (message->word == GUARDIAN_BEGUN && repair_holds_start(repair))
 		notify_extend_start(message->limit_sec + EXTEND_MARGIN_SEC);
 	if (message->word == GUARDIAN_RESULT &&
@@ -257,6 +263,11 @@ void repair_hear(struct repair *repair, const struct guardian_message *message)
 	/* Their keepers may have been faster than the record of this run. */
 	repair_save(repair, repair_open_state(repair));
 	repair_advance(repair);
+}
+
+bool repair_misses_guards(const struct repair *repair)
+{
+	return repair->guards_pending && supervision_now_ms() >= repair->guards_deadline_ms;
 }
 
 /* Guards may run twice, so all that have not succeeded begin again. */

@@ -30,8 +30,8 @@ struct repair {
 	struct guardian *guardian;
 	/* What the run below waits for: the guards that the guardian has. */
 	bool guards_pending;
-	/* The guardian has said that they have begun. */
-	bool guards_begun;
+	/* CLOCK_MONOTONIC in milliseconds: by then it has told what comes next of them. */
+	int64_t guards_deadline_ms;
 	/* All is over but a guard that could not be started, or whose end nobody knows. */
 	bool guard_lost;
 	/* NULL: no hook is to be run at the moment. */
@@ -76,6 +76,9 @@ void repair_advance(struct repair *repair);
 
 /* What the guardian tells. */
 void repair_hear(struct repair *repair, const struct guardian_message *message);
+
+/* Has the guardian told nothing of the guards for too long? */
+bool repair_misses_guards(const struct repair *repair);
 
 /* To be called when there is no guardian any more. */
 void repair_take_over(struct repair *repair);

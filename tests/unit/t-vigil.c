@@ -7,6 +7,11 @@
  */
 #include "guarded.h"
 
+#include <sys/ptrace.h>
+#include <sys/socket.h>
+
+#include "supervision.h"
+
 static bool comes_often(const char *file, const char *text)
 {
 	const char *found;
@@ -40,9 +45,102 @@ static void test_no_poll(void)
 	device->no_poll = false;
 }
 
+static void on_signal(int signal)
+{
+	(void)signal;
+	shared->interrupted = true;
+}
+
+static void test_interruption(void)
+{
+	const struct guardian_message message = { .word = GUARDIAN_BEGUN };
+	const struct sigaction action = { .sa_handler = on_signal };
+	struct guardian guardian = { .pid = 1 };
+	struct guardian_message heard;
+	int fds[2], i;
+	pid_t pid;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET, 0, fds) || sigaction(SIGUSR2, &action, NULL))
+		scratch_give_up("socketpair");
+	pid = fork();
+	if (!pid) {
+		wait_for_state(getppid(), 'S');
+		(void)kill(getppid(), SIGUSR2);
+		for (i = 0; i < 50 && !shared->interrupted; i++)
+			usleep(10000);
+		_exit(send(fds[1], &message, sizeof(message), 0) < 0);
+	}
+	guardian.fd = fds[0];
+	equal(guardian_read(&guardian, 30000, &heard), 0, "a signal does not cut short a look at the guardian");
+	(void)waitpid(pid, NULL, 0);
+	close(fds[0]);
+	close(fds[1]);
+}
+
+static void test_dying_guardian(void)
+{
+	pid_t pid = begin(), guardian = 0;
+	int64_t start;
+	int i;
+
+	for (i = 0; i < 2; i++) {
+		guardian = wait_for_guardian(pid, guardian);
+		(void)kill(guardian, SIGKILL);
+	}
+	start = supervision_now_ms();
+	ok(wait_for_guardian(pid, guardian), "a guardian that dies again and again is replaced");
+	ok(supervision_now_ms() - start > 1500, "with longer and longer pauses");
+	end(pid);
+}
+
+/* It does not end before the tracer has seen that, as if it hung in the kernel. */
+static void test_hung_guardian(void)
+{
+	pid_t pid = begin(), guardian = wait_for_guardian(pid, 0);
+	const char *generation = next("");
+
+	ok(!ptrace(PTRACE_SEIZE, guardian, 0, 0), "a guardian that not even SIGKILL ends");
+	(void)kill(guardian, SIGSTOP);
+	played_change();
+	expect_guard(generation, "holds no guard up");
+	ok(comes("run/generation", generation), "and the change is handled");
+	ok(comes("log", "the one before hangs in the kernel"), "and it gets no company");
+	ok(waitpid(guardian, NULL, __WALL) == guardian || waitpid(guardian, NULL, __WALL) == guardian,
+	   "it ends");
+	ok(wait_for_guardian(pid, guardian), "and there is another one");
+	end(pid);
+}
+
+static void test_silent_guardian(void)
+{
+	const char *generation = next("");
+	pid_t pid, guardian;
+
+	hook("14-long", "echo $VMGEN_GENERATION >>long; until [ -e go ]; do sleep 0.01; done");
+	(void)unlink(scratch_path("go"));
+	pid = begin();
+	guardian = wait_for_guardian(pid, 0);
+	played_change();
+	ok(comes("long", generation), "guards run");
+	ok(comes("state/state.json", "\"run\""), "and vmgend waits for them");
+	/* For the guardian to tell that they have begun; otherwise it is lost earlier. */
+	usleep(500000);
+	(void)kill(guardian, SIGSTOP);
+	scratch_write("go", "", 0600);
+	shared->later_sec += 1000;
+	ok(comes("run/generation", generation), "a guardian that tells no end is not waited for");
+	end(pid);
+	remove_hook("14-long");
+	(void)unlink(scratch_path("guard"));
+}
+
 int main(void)
 {
 	guarded_create();
+	test_interruption();
+	test_dying_guardian();
 	test_no_poll();
+	test_hung_guardian();
+	test_silent_guardian();
 	return tap_done();
 }
