@@ -211,8 +211,8 @@ keep_guard(const struct job *job, struct attempt *attempt, int turn_fd)
 {
 	struct keeper_report report = { .record_error = 0 };
 
-	take_turn(job, turn_fd);
 	strcpy(report.result.name, job->hook->name);
+	take_turn(job, turn_fd);
 	try(job, attempt, &report);
 	/* A newer instance has begun, and that one's result counts. */
 	report.called_off = report.result.outcome == OUTCOME_LOST;
@@ -245,6 +245,21 @@ static void __attribute__((noreturn)) keep(const struct job *job)
 	report_and_end(&report);
 }
 
+/*
+ * One that was held up, and is late: a newer instance may have run. Only of the
+ * process that has started it, because nobody else keeps a guard from running.
+ */
+static bool is_called_off(void)
+{
+	const struct timespec now = { .tv_sec = 0 };
+	sigset_t signals;
+	siginfo_t info;
+
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGTERM);
+	return sigtimedwait(&signals, &info, &now) == SIGTERM && info.si_pid == getppid();
+}
+
 static void __attribute__((noreturn)) keep_held(const struct job *job)
 {
 	struct keeper_report report = { .record_error = 0 };
@@ -263,6 +278,12 @@ static void __attribute__((noreturn)) keep_held(const struct job *job)
 	known.run = &order.run;
 	/* Keeps a daemon that is started meanwhile waiting, as the lock of a run does. */
 	(void)lock_share(run_fd);
+	report.called_off = is_called_off();
+	if (report.called_off) {
+		strcpy(report.result.name, known.hook->name);
+		attempt_free(attempt);
+		report_and_end(&report);
+	}
 	if (order.resume && !state_result(known.config->state_dir, order.run.id_hash,
 					  known.hook->name, &report.result) &&
 	    outcome_settled(report.result.outcome)) {

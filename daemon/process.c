@@ -296,6 +296,8 @@ int process_go(struct process *process, unsigned int limit_ms)
 	/* It may have been killed while it stood by. */
 	int r = -ESRCH;
 
+	/* Who stopped it while it did nothing shall not have it not run, and nobody know. */
+	(void)kill(process->pid, SIGCONT);
 	if (send(process->control_fd, "", 1, MSG_NOSIGNAL) == 1)
 		r = hear(process->control_fd, limit_ms);
 	close(process->control_fd);

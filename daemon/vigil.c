@@ -65,8 +65,9 @@ struct vigil {
 	bool outdated;
 	/* The latest that was begun; NULL: none yet. */
 	struct answer *begun;
-	/* The daemon waits for what became of it. */
+	/* The daemon waits for what became of it, and has heard of so many guards. */
 	bool asked;
+	size_t n_told;
 	/* CLOCK_BOOTTIME in milliseconds, or NEVER: no word from the daemon, ... */
 	int64_t patience_ends;
 	/* ... what is to be got ready (again), ... */
@@ -180,8 +181,8 @@ static void hold(struct vigil *vigil)
 	hold_later(vigil);
 }
 
-/* The daemon finds out by itself what it did not get. */
-static void tell(const struct vigil *vigil, enum guardian_word word,
+/* Returns false if the daemon has not taken earlier ones yet. */
+static bool tell(const struct vigil *vigil, enum guardian_word word,
 		 const struct hook_result *result)
 {
 	struct guardian_message message = {
@@ -195,17 +196,24 @@ static void tell(const struct vigil *vigil, enum guardian_word word,
 		message.report.result = *result;
 	if (result && result->output)
 		snprintf(message.report.output, sizeof(message.report.output), "%s", result->output);
-	(void)!send(vigil->daemon_fd, &message, sizeof(message), MSG_NOSIGNAL | MSG_DONTWAIT);
+	return send(vigil->daemon_fd, &message, sizeof(message),
+		    MSG_NOSIGNAL | MSG_DONTWAIT) == sizeof(message);
 }
 
-static void tell_results(const struct vigil *vigil)
+static bool has_results(const struct vigil *vigil)
+{
+	return vigil->asked && vigil->begun && vigil->begun->over;
+}
+
+/* As many as the daemon takes; the rest when it takes more. */
+static void tell_results(struct vigil *vigil)
 {
 	const struct record *record = &vigil->begun->record;
-	size_t i;
 
-	for (i = 0; i < record->n_results; i++)
-		tell(vigil, GUARDIAN_RESULT, &record->results[i]);
-	tell(vigil, GUARDIAN_OVER, NULL);
+	for (; vigil->n_told < record->n_results; vigil->n_told++)
+		if (!tell(vigil, GUARDIAN_RESULT, &record->results[vigil->n_told]))
+			return;
+	vigil->asked = !tell(vigil, GUARDIAN_OVER, NULL);
 }
 
 /* Of a process that stood by for the next change. */
@@ -229,11 +237,8 @@ static void advance(struct vigil *vigil)
 	/* Those that were given up have nothing to tell. */
 	while ((pid = waitpid(-1, NULL, WNOHANG)) > 0)
 		lose(vigil, pid);
-	if (!answer || answer->over || run_advance(answer->run))
-		return;
-	answer->over = true;
-	if (vigil->asked)
-		tell_results(vigil);
+	if (answer && !answer->over)
+		answer->over = !run_advance(answer->run);
 }
 
 static void release(struct vigil *vigil, const struct keeper_order *order)
@@ -247,7 +252,12 @@ static void release(struct vigil *vigil, const struct keeper_order *order)
 		log_error("cannot run the guards: %s", strerror(ENOMEM));
 		return;
 	}
-	/* Older ones that still run are ended by those that begin now. */
+	/*
+	 * Older ones that still run are ended by those that begin now, and older ones
+	 * that were held up do not begin after them.
+	 */
+	if (vigil->begun)
+		run_stop(vigil->begun->run);
 	answer_free(vigil->begun);
 	vigil->begun = answer;
 	vigil->asked = false;
@@ -301,6 +311,12 @@ static bool has_begun(const struct vigil *vigil, const struct keeper_order *orde
 	       !strcmp(begun->record.id_hash, order->run.id_hash);
 }
 
+/* The daemon has not seen the latest change yet, and is going to ask for that. */
+static bool is_outdated(const struct vigil *vigil, const struct keeper_order *order)
+{
+	return vigil->begun && vigil->begun->record.generation > order->run.generation;
+}
+
 static void on_daemon(struct vigil *vigil)
 {
 	struct keeper_order order;
@@ -314,13 +330,14 @@ static void on_daemon(struct vigil *vigil)
 	vigil->patience_ends = NEVER;
 	if (order.run.event == EVENT_NONE)
 		return;
+	if (is_outdated(vigil, &order))
+		return;
 	if (!has_begun(vigil, &order))
 		release(vigil, &order);
 	else if (vigil->tell_begun == NEVER)
-		tell(vigil, GUARDIAN_BEGUN, NULL);
+		(void)tell(vigil, GUARDIAN_BEGUN, NULL);
 	vigil->asked = true;
-	if (vigil->begun && vigil->begun->over)
-		tell_results(vigil);
+	vigil->n_told = 0;
 }
 
 static void on_time(struct vigil *vigil, int64_t now)
@@ -335,7 +352,7 @@ static void on_time(struct vigil *vigil, int64_t now)
 	if (vigil->tell_begun != NEVER && vigil->tell_begun <= now) {
 		vigil->tell_begun = NEVER;
 		if (vigil->begun)
-			tell(vigil, GUARDIAN_BEGUN, NULL);
+			(void)tell(vigil, GUARDIAN_BEGUN, NULL);
 	}
 	if (vigil->hold_again != NEVER && vigil->hold_again <= now)
 		hold(vigil);
@@ -367,6 +384,7 @@ static void __attribute__((noreturn)) watch(struct vigil *vigil)
 	int n;
 
 	for (;;) {
+		fds[1].events = POLLIN | (has_results(vigil) ? POLLOUT : 0);
 		fds[3].fd = vigil->hookwatch.fd;
 		n = poll(fds, 4, time_left(vigil, witness < 0));
 		if (n < 0)
@@ -384,6 +402,8 @@ static void __attribute__((noreturn)) watch(struct vigil *vigil)
 			vigil->hold_again = 0;
 		}
 		on_time(vigil, now_ms());
+		if (has_results(vigil))
+			tell_results(vigil);
 	}
 }
 

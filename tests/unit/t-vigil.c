@@ -134,6 +134,92 @@ static void test_silent_guardian(void)
 	(void)unlink(scratch_path("guard"));
 }
 
+static void test_late_vmgend(void)
+{
+	const char *first, *second;
+	pid_t pid = begin(), lock;
+
+	ok(wait_for_guardian(pid, 0), "a guard stands by");
+	lock = lock_state();
+	first = next("changed ");
+	played_change();
+	expect_guard(first, "a guard runs while vmgend cannot go on");
+	second = next("changed ");
+	played_change();
+	expect_guard(second, "and for the next change");
+	unlock_state(lock);
+	ok(comes("run/generation", second + strlen("changed ")), "vmgend can go on");
+	ok(access(scratch_path("guard"), F_OK), "and asks for no older guard after a newer one");
+	end(pid);
+}
+
+static void test_late_guard(void)
+{
+	const char *first, *second;
+	pid_t pid = begin(), keeper;
+
+	keeper = child_named(wait_for_guardian(pid, 0), "vmgend-keeper");
+	(void)kill(keeper, SIGSTOP);
+	wait_for_state(keeper, 'T');
+	first = next("");
+	played_change();
+	ok(comes("state/state.json", "\"run\""), "a guard that is held up does not run");
+	second = next("changed ");
+	played_change();
+	expect_guard(second, "it does at the next change");
+	ok(comes("run/generation", second + strlen("changed ")), "which is handled");
+	(void)kill(keeper, SIGCONT);
+	for (int i = 0; i < 3000 && !kill(keeper, 0); i++)
+		usleep(10000);
+	ok(!strstr(scratch_read("guard"), first), "and afterwards not for the older change");
+	end(pid);
+	(void)unlink(scratch_path("guard"));
+}
+
+static void test_stopped_standby(void)
+{
+	pid_t pid = begin(), standby;
+	const char *text = next("changed ");
+
+	standby = child_named(child_named(wait_for_guardian(pid, 0), "vmgend-keeper"), "vmgend-keeper");
+	ok(standby, "a guard stands by");
+	(void)kill(standby, SIGSTOP);
+	wait_for_state(standby, 'T');
+	played_change();
+	expect_guard(text, "and runs although somebody has stopped it");
+	end(pid);
+}
+
+/* More than a socket takes. */
+enum { MANY = 160 };
+
+static void test_many(void)
+{
+	char name[32];
+	const char *generation = next("");
+	pid_t pid;
+	int i;
+
+	for (i = 0; i < MANY; i++) {
+		snprintf(name, sizeof(name), "15-many%d", i);
+		hook(name, "echo >>many");
+	}
+	pid = begin();
+	ok(wait_for_guardian(pid, 0), "many guards stand by");
+	(void)kill(pid, SIGSTOP);
+	played_change();
+	for (i = 0; i < 6000 && strlen(scratch_read("many")) < MANY; i++)
+		usleep(10000);
+	(void)kill(pid, SIGCONT);
+	ok(comes("run/generation", generation), "the ends of many guards are heard of late");
+	end(pid);
+	for (i = 0; i < MANY; i++) {
+		snprintf(name, sizeof(name), "15-many%d", i);
+		remove_hook(name);
+	}
+	(void)unlink(scratch_path("guard"));
+}
+
 int main(void)
 {
 	guarded_create();
@@ -142,5 +228,9 @@ int main(void)
 	test_no_poll();
 	test_hung_guardian();
 	test_silent_guardian();
+	test_late_vmgend();
+	test_late_guard();
+	test_stopped_standby();
+	test_many();
 	return tap_done();
 }
