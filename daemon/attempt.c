@@ -39,6 +39,13 @@ enum { EXIT_NOT_APPLICABLE = 77 };
 static const struct log_fields unusable = {
 	.message = MESSAGE_HOOK_FAILED, .outcome = "unusable",
 };
+static const struct log_fields not_ready;
+
+/* Nothing runs before the change, and until then it may be put right. */
+#define log_problem(job, format, ...) \
+	log_event((job)->run ? LOG_ERR : LOG_NOTICE, (job)->run ? &unusable : &not_ready, \
+		  "%s: %s: " format, (job)->hook->name, \
+		  (job)->run ? "not run" : "not ready for a change", __VA_ARGS__)
 
 static void set_outcome(struct hook_result *result, enum supervision_end how, const siginfo_t *end)
 {
@@ -120,8 +127,8 @@ static void log_unusable(const struct job *job, int error)
 		remedy = "; tried again while its time lasts";
 	else if (error == -EACCES)
 		remedy = "; it or its interpreter may not be executed, by that user at any rate, or the file system is mounted noexec";
-	log_event(LOG_ERR, &unusable, "%s: not run: cannot execute %s/%s: %s%s", hook->name,
-		  hook->directory, hook->name, strerror(-error), remedy);
+	log_problem(job, "cannot execute %s/%s: %s%s", hook->directory, hook->name,
+		    strerror(-error), remedy);
 }
 
 /* Opens the hook, and finds out as whom it is run. */
@@ -139,16 +146,16 @@ static int check(const struct job *job, struct attempt *attempt)
 		snprintf(reason, sizeof(reason), "%s", strerror(-r));
 	}
 	if (r) {
-		log_event(LOG_ERR, &unusable, "%s: not run: %s", job->hook->name, reason);
+		log_problem(job, "%s", reason);
 		return r;
 	}
 	if (!*user)
 		return 0;
 	r = account_find(user, limit_ms, &attempt->found);
 	if (r)
-		log_event(LOG_ERR, &unusable, "%s: not run: user \"%s\" of %s/%s.conf: %s",
-			  job->hook->name, user, job->config->hook_settings_dir, job->hook->name,
-			  account_strerror(r, limit_ms, text));
+		log_problem(job, "user \"%s\" of %s/%s.conf: %s", user,
+			    job->config->hook_settings_dir, job->hook->name,
+			    account_strerror(r, limit_ms, text));
 	else
 		attempt->account = &attempt->found;
 	return r;

@@ -16,6 +16,7 @@
 /* What is to be executed, how, and in answer to what. */
 struct job {
 	const struct config *config;
+	/* NULL: not known yet, and nothing is to be executed. */
 	const struct record *run;
 	const struct hook *hook;
 	const struct hook_settings *settings;

@@ -148,6 +148,21 @@ static void test_killed_guardian(void)
 	end(pid);
 }
 
+static void test_unusable(void)
+{
+	pid_t pid = begin();
+
+	ok(wait_for_guardian(pid, 0), "a guard stands by");
+	scratch_write("hooks/16-later", "#!/bin/sh\n", 0644);
+	ok(comes("log", "16-later: not ready for a change: "), "a guard comes that is not executable");
+	ok(!strstr(scratch_read("log"), "16-later: not run"), "and nobody says that it did not run");
+	played_change();
+	ok(comes("run/generation", "19"), "until there is a change");
+	ok(strstr(scratch_read("log"), "16-later: not run: "), "then it is told");
+	end(pid);
+	remove_hook("16-later");
+}
+
 static void test_together(void)
 {
 	pid_t pid;
@@ -274,6 +289,7 @@ int main(void)
 	test_drill();
 	test_reload();
 	test_killed_keeper();
+	test_unusable();
 	test_killed_helpers();
 	return tap_done();
 }
