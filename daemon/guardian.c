@@ -69,6 +69,8 @@ int guardian_read(struct guardian *guardian, int timeout_ms, struct guardian_mes
 		return errno == EINTR ? -EAGAIN : -errno;
 	if (n != sizeof(message))
 		return -EPIPE;
+	if (message.word == GUARDIAN_BEGUN)
+		guardian->begun = message.generation;
 	*ret_message = message;
 	/* It was the guardian's address. */
 	ret_message->report.result.output = *message.report.output ? ret_message->report.output : NULL;

@@ -18,6 +18,8 @@ struct guardian {
 	pid_t pid;
 	/* A socket; readable when the guardian has something to tell, or is gone. */
 	int fd;
+	/* The latest generation for which it has said that guards have begun. */
+	uint64_t begun;
 	/* One before it that was killed and has not ended; 0: none. */
 	pid_t hung;
 };
@@ -34,6 +36,7 @@ enum guardian_word {
 struct guardian_message {
 	enum guardian_word word;
 	/* Of the run that it is about. */
+	uint64_t generation;
 	char id_hash[HASH_SIZE];
 	enum event event;
 	/* With BEGUN: how long they may take, in seconds. */

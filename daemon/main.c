@@ -227,11 +227,15 @@ static void lose_guardian(struct daemon *daemon, const char *reason)
 }
 
 /* The guards come first: whatever is done here may take their time or their CPU. */
-static void let_guardian_begin(struct daemon *daemon)
+static void let_guardian_begin(struct daemon *daemon, uint64_t generation)
 {
 	struct guardian_message message;
-	int r = guardian_read(&daemon->guardian, GUARDIAN_LIMIT_MS, &message);
+	int r;
 
+	/* It says so once where changes follow each other at once. */
+	if (daemon->guardian.begun == generation)
+		return;
+	r = guardian_read(&daemon->guardian, GUARDIAN_LIMIT_MS, &message);
 	if (!r)
 		repair_hear(&daemon->repair, &message);
 	else if (r == -EAGAIN)
@@ -266,7 +270,7 @@ static void look(struct daemon *daemon, bool guards_begun)
 	/* The first read tells what was seen at the start. */
 	if (sighting.generation != known) {
 		if (!guards_begun)
-			let_guardian_begin(daemon);
+			let_guardian_begin(daemon, sighting.generation);
 		repair_change(&daemon->repair, &sighting);
 	}
 	settle(daemon);

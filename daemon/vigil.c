@@ -187,6 +187,7 @@ static bool tell(const struct vigil *vigil, enum guardian_word word,
 {
 	struct guardian_message message = {
 		.word = word, .event = vigil->begun->record.event,
+		.generation = vigil->begun->record.generation,
 		.incomplete = vigil->begun->record.incomplete,
 		.limit_sec = run_limit(vigil->begun->run),
 	};
