@@ -258,19 +258,32 @@ bool attempt_is_fresh(const struct attempt *attempt)
 	       now.st_ctim.tv_nsec == then->st_ctim.tv_nsec;
 }
 
-int attempt_run(const struct job *job, struct attempt *attempt, int end_fd,
-		struct hook_result *ret_result, char ret_output[static OUTPUT_EXCERPT_SIZE])
+/* Not before it is executed: room is made for much output. */
+static void supervise(const struct job *job, const struct attempt *attempt, int64_t start,
+		      int end_fd, struct hook_result *ret_result,
+		      char ret_output[static OUTPUT_EXCERPT_SIZE])
 {
-	int64_t start = supervision_now_ms();
 	struct supervision hook = {
 		.hook = job->hook->name,
+		.process = attempt->process,
 		.cgroup_fd = attempt->cgroup.fd,
 		.end_fd = end_fd,
 		.deadline_ms = start + job->settings->timeout_sec * INT64_C(1000),
 		.grace_ms = job->config->kill_grace_ms,
 		.output.name = job->hook->name,
 	};
-	enum supervision_end how;
+	enum supervision_end how = supervision_run(&hook);
+
+	output_tail(&hook.output, ret_output);
+	ret_result->duration_ms = supervision_now_ms() - start;
+	set_outcome(ret_result, how, &hook.end);
+	log_result(job, ret_result);
+}
+
+int attempt_run(const struct job *job, struct attempt *attempt, int end_fd,
+		struct hook_result *ret_result, char ret_output[static OUTPUT_EXCERPT_SIZE])
+{
+	int64_t start = supervision_now_ms();
 	int r;
 
 	environment_init(attempt->environment, job->run, job->hook, attempt->account);
@@ -280,17 +293,12 @@ int attempt_run(const struct job *job, struct attempt *attempt, int end_fd,
 		return r;
 	ret_result->outcome = OUTCOME_UNUSABLE;
 	ret_result->status = 0;
-	if (r) {
-		log_unusable(job, r);
-		if (r == -ETIMEDOUT)
-			ret_result->outcome = OUTCOME_TIMED_OUT;
+	if (!r) {
+		supervise(job, attempt, start, end_fd, ret_result, ret_output);
 		return 0;
 	}
-	hook.process = attempt->process;
-	how = supervision_run(&hook);
-	output_tail(&hook.output, ret_output);
-	ret_result->duration_ms = supervision_now_ms() - start;
-	set_outcome(ret_result, how, &hook.end);
-	log_result(job, ret_result);
+	log_unusable(job, r);
+	if (r == -ETIMEDOUT)
+		ret_result->outcome = OUTCOME_TIMED_OUT;
 	return 0;
 }
