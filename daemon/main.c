@@ -7,20 +7,14 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
-#include <limits.h>
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "drill.h"
-#include "file.h"
 #include "guardian.h"
-#include "guest.h"
-#include "lock.h"
 #include "log.h"
 #include "loop.h"
 #include "notify.h"
@@ -28,6 +22,7 @@
 #include "paths.h"
 #include "repair.h"
 #include "report.h"
+#include "setup.h"
 #include "target.h"
 #include "watcher.h"
 
@@ -56,101 +51,6 @@ struct daemon {
 	bool ready;
 	enum exit_code exit_code;
 };
-
-static enum exit_code read_config(const struct options *options, struct config *config)
-{
-	static const struct sighting nothing = { .has_id = false };
-	char error[SETTINGS_ERROR_SIZE] = "the path of the configuration is too long";
-
-	if (config_read(config, options->config_path, options->config_required, error)) {
-		log_error("%s", error);
-		/* Whatever else is wrong, nothing ever skips this. */
-		if (!options->check_config)
-			(void)repair_reseed(&nothing);
-		return EXIT_CONFIG;
-	}
-	/* In daily use a mistake in a hook's file stops that hook alone. */
-	if (options->check_config &&
-	    (config_check_hooks(config, error) || config_check_users(config, error))) {
-		log_error("%s", error);
-		return EXIT_CONFIG;
-	}
-	return EXIT_STOPPED;
-}
-
-/* What is lost is said once, and in status.json. */
-static void log_losses(enum witness_kind kind)
-{
-	const char *text;
-	unsigned int i, loss;
-
-	for (i = 0; (loss = witness_loss(i, &text)); i++)
-		if (witness_losses(kind) & loss)
-			log_warning("without it %s", text);
-}
-
-static enum exit_code open_witness(struct daemon *daemon)
-{
-	const char *node = daemon->config.device;
-	enum witness_kind kind;
-	enum guest guest;
-	int r, error;
-
-	r = witness_open(node, GUEST_SYSFS, &daemon->witness, &error);
-	kind = daemon->witness.kind;
-	if (!error)
-		return EXIT_STOPPED;
-	guest = guest_diagnose(error, node, GUEST_SYSFS);
-	if (!r) {
-		log_warning("cannot use %s: %s; %s", node, strerror(-error), guest_explain(guest));
-		log_warning("changes are noticed by %s instead", witness_node(kind));
-		log_losses(kind);
-		return EXIT_STOPPED;
-	}
-	log_error("cannot use %s: %s; %s", node, strerror(-error), guest_explain(guest));
-	if (guest == GUEST_NO_RIGHTS)
-		return EXIT_NO_RIGHTS;
-	return guest == GUEST_BROKEN || guest == GUEST_NO_NODE ? EXIT_FAILED : EXIT_NO_DEVICE;
-}
-
-/* What is there and cannot be used is to be fixed, unlike a VM without any. */
-static enum exit_code check_device(struct daemon *daemon)
-{
-	enum exit_code code = open_witness(daemon);
-
-	if (!code)
-		puts(witness_node(daemon->witness.kind));
-	if (code == EXIT_NO_DEVICE &&
-	    guest_diagnose(-ENOENT, daemon->config.device, GUEST_SYSFS) != GUEST_NO_DEVICE)
-		return EXIT_FAILED;
-	return code;
-}
-
-/* Keeps a second daemon out until this process ends. */
-static enum exit_code take_lock(const struct config *config)
-{
-	char directory[PATH_MAX];
-	pid_t holder = 0;
-	int fd, r;
-
-	if (mkdir(config->runtime_dir, 0755) && errno != EEXIST) {
-		r = -errno;
-		log_error("cannot create %s: %s", config->runtime_dir, file_strerror(r));
-		return r == -EACCES || r == -EPERM ? EXIT_NO_RIGHTS : EXIT_FAILED;
-	}
-	snprintf(directory, sizeof(directory), "%s/lock", config->runtime_dir);
-	r = lock_open(directory, "vmgend", &fd);
-	if (!r)
-		r = lock_take(fd, &holder);
-	if (!r)
-		return EXIT_STOPPED;
-	if (r == -EWOULDBLOCK) {
-		log_error("vmgend is already running as process %d", (int)holder);
-		return EXIT_RUNNING;
-	}
-	log_error("cannot lock %s/vmgend: %s", directory, file_strerror(r));
-	return r == -EACCES || r == -EPERM ? EXIT_NO_RIGHTS : EXIT_FAILED;
-}
 
 static void stop(struct daemon *daemon, enum exit_code exit_code)
 {
@@ -442,13 +342,13 @@ static enum exit_code run(const struct options *options, struct daemon *daemon)
 	int r;
 
 	if (options->check_device)
-		return check_device(daemon);
-	code = read_config(options, &daemon->config);
+		return setup_check_device(daemon->config.device);
+	code = setup_config(options, &daemon->config);
 	if (options->check_config || code)
 		return code;
-	code = open_witness(daemon);
+	code = setup_witness(daemon->config.device, &daemon->witness);
 	if (!code)
-		code = take_lock(&daemon->config);
+		code = setup_lock(&daemon->config);
 	if (code)
 		return code;
 	/* Before anything that may hang. */
