@@ -82,8 +82,7 @@ static int prepare(const struct job *job, struct attempt **ret_attempt)
 	unsigned int limit_ms = job->settings->timeout_sec * 1000, pause_ms, waited_ms;
 	int r;
 
-	pause_ms = FIRST_PAUSE_MS;
-	for (waited_ms = 0; ; waited_ms += pause_ms) {
+	for (waited_ms = 0, pause_ms = FIRST_PAUSE_MS; ; waited_ms += pause_ms) {
 		r = attempt_prepare(job, ret_attempt);
 		if (!attempt_is_shortage(r))
 			return r;
@@ -219,16 +218,24 @@ keep_guard(const struct job *job, struct attempt *attempt, int turn_fd)
 	report_guard(job, &report, turn_fd);
 }
 
+/* As long as this process lives. */
+static void tell_journal(const struct job *job)
+{
+	static struct log_fields about;
+
+	about = (struct log_fields){
+		.event = event_name(job->run->event), .hook = job->hook->name,
+		.generation = job->run->generation,
+	};
+	log_context(&about);
+}
+
 static void __attribute__((noreturn)) keep(const struct job *job)
 {
 	struct keeper_report report = { .record_error = 0 };
 	uint64_t jitter = jitter_draw(job->settings->jitter_sec);
-	const struct log_fields about = {
-		.event = event_name(job->run->event), .hook = job->hook->name,
-		.generation = job->run->generation,
-	};
 
-	log_context(&about);
+	tell_journal(job);
 	if (event_is_guard(job->hook->band))
 		keep_guard(job, NULL, open_lock(job, job->hook->name));
 	strcpy(report.result.name, job->hook->name);
@@ -276,6 +283,7 @@ static void __attribute__((noreturn)) keep_held(const struct job *job)
 	/* From now on it is no matter whether the caller lives. */
 	(void)prctl(PR_SET_PDEATHSIG, 0);
 	known.run = &order.run;
+	tell_journal(&known);
 	/* Keeps a daemon that is started meanwhile waiting, as the lock of a run does. */
 	(void)lock_share(run_fd);
 	report.called_off = is_called_off();
