@@ -27,6 +27,7 @@
 #include "log.h"
 #include "process.h"
 #include "state.h"
+#include "turn.h"
 
 enum {
 	REPORT_FD = 3,
@@ -37,9 +38,6 @@ enum {
 	/* Between attempts to start it where processes or memory are short. */
 	FIRST_PAUSE_MS = 50,
 	LAST_PAUSE_MS = 800,
-	/* For an older instance of a guard to be gone. */
-	TURN_LIMIT_MS = 2000,
-	TURN_INTERVAL_MS = 5,
 };
 
 /* It is written as a whole, or a daemon that looks too early would find a part. */
@@ -135,41 +133,6 @@ static void try(const struct job *job, struct attempt *attempt, struct keeper_re
 	}
 }
 
-/* Returns a descriptor of a lock of the runtime directory, or -errno. */
-static int open_lock(const struct job *job, const char *name)
-{
-	char directory[PATH_MAX];
-	int fd, r;
-
-	snprintf(directory, sizeof(directory), "%s/lock", job->config->runtime_dir);
-	r = lock_open(directory, name, &fd);
-	return r ? r : fd;
-}
-
-/*
- * Never runs beside an older instance of itself, whoever has started that. fd: of
- * its lock; negative: there is none, and it runs all the same.
- */
-static void take_turn(const struct job *job, int fd)
-{
-	const struct timespec pause = { .tv_nsec = TURN_INTERVAL_MS * 1000000 };
-	pid_t holder = 0;
-	int i;
-
-	if (fd < 0)
-		return;
-	for (i = 0; i < TURN_LIMIT_MS / TURN_INTERVAL_MS; i++) {
-		if (lock_take(fd, &holder) != -EWOULDBLOCK)
-			return;
-		/* Its keeper: who else holds a lock in that directory? */
-		if (holder > 1)
-			(void)kill(holder, SIGINT);
-		nanosleep(&pause, NULL);
-	}
-	log_warning("%s: an older instance of it could not be ended; it begins all the same",
-		    job->hook->name);
-}
-
 static void record(const struct job *job, struct keeper_report *report)
 {
 	report->record_error = state_add_result(job->config->state_dir, job->run->id_hash,
@@ -204,14 +167,14 @@ report_guard(const struct job *job, struct keeper_report *report, int turn_fd)
 	_exit(0);
 }
 
-/* turn_fd: of its lock, see take_turn(). */
+/* turn_fd: of its lock, see turn_take(). */
 static void __attribute__((noreturn))
 keep_guard(const struct job *job, struct attempt *attempt, int turn_fd)
 {
 	struct keeper_report report = { .record_error = 0 };
 
 	strcpy(report.result.name, job->hook->name);
-	take_turn(job, turn_fd);
+	turn_take(job, turn_fd);
 	try(job, attempt, &report);
 	/* A newer instance has begun, and that one's result counts. */
 	report.called_off = report.result.outcome == OUTCOME_LOST;
@@ -237,7 +200,7 @@ static void __attribute__((noreturn)) keep(const struct job *job)
 
 	tell_journal(job);
 	if (event_is_guard(job->hook->band))
-		keep_guard(job, NULL, open_lock(job, job->hook->name));
+		keep_guard(job, NULL, turn_open(job, job->hook->name));
 	strcpy(report.result.name, job->hook->name);
 	if (job->settings->jitter_sec) {
 		log_info("%s: begins in %" PRIu64 " ms", job->hook->name, jitter / 1000000);
@@ -273,7 +236,7 @@ static void __attribute__((noreturn)) keep_held(const struct job *job)
 	struct attempt *attempt = NULL;
 	struct keeper_order order;
 	struct job known = *job;
-	int run_fd = open_lock(job, "run"), turn_fd = open_lock(job, job->hook->name);
+	int run_fd = turn_open(job, "run"), turn_fd = turn_open(job, job->hook->name);
 
 	(void)attempt_prepare(job, &attempt);
 	if (read(ORDER_FD, &order, sizeof(order)) != sizeof(order)) {

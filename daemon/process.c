@@ -141,7 +141,7 @@ static int die_with(pid_t parent)
 
 static int prepare(const struct program *program, pid_t parent, int output_fd, int control_fd)
 {
-	int r = 0;
+	int r;
 
 	process_reset_signals(0);
 	process_become_ordinary();
@@ -150,12 +150,20 @@ static int prepare(const struct program *program, pid_t parent, int output_fd, i
 		return -errno;
 	if (program->cgroup_fd >= 0)
 		(void)cgroup_enter(program->cgroup_fd);
-	if (program->account)
-		r = account_become(program->account);
-	/* Another user would lose this setting. */
-	if (!r)
-		r = die_with(parent);
+	r = die_with(parent);
 	return r ? r : arrange_descriptors(program->fd, output_fd, control_fd);
+}
+
+/*
+ * Not before it goes: that user could stop a process that stands by, or take its
+ * limits away, and nobody would know before the hook does not run.
+ */
+static int become(const struct account *account, pid_t parent)
+{
+	int r = account ? account_become(account) : 0;
+
+	/* Another user loses this setting. */
+	return r ? r : die_with(parent);
 }
 
 /* Tells the parent and ends, unless there is no error to tell. */
@@ -191,6 +199,9 @@ child(const struct program *program, pid_t parent, int output_fd, int control_fd
 	script = is_script();
 	if (read(CONTROL_FD, &go, sizeof(go)) != sizeof(go))
 		_exit(127);
+	error = -become(program->account, parent);
+	if (error)
+		tell(CONTROL_FD, error);
 	if (!script)
 		execveat(EXEC_FD, "", program->argv, program->envp, AT_EMPTY_PATH);
 	/*
@@ -296,8 +307,6 @@ int process_go(struct process *process, unsigned int limit_ms)
 	/* It may have been killed while it stood by. */
 	int r = -ESRCH;
 
-	/* Who stopped it while it did nothing shall not have it not run, and nobody know. */
-	(void)kill(process->pid, SIGCONT);
 	if (send(process->control_fd, "", 1, MSG_NOSIGNAL) == 1)
 		r = hear(process->control_fd, limit_ms);
 	close(process->control_fd);

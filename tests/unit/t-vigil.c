@@ -176,6 +176,31 @@ static void test_late_guard(void)
 	(void)unlink(scratch_path("guard"));
 }
 
+static void test_user(void)
+{
+	pid_t pid, keeper, standby = 0;
+	struct stat st;
+	char path[32];
+	int i;
+
+	scratch_write("settings/16-user.conf", "[hook]\nuser=nobody\n", 0644);
+	hook("16-user", "id -un");
+	remove_hook("10-guard");
+	pid = begin();
+	keeper = child_named(wait_for_guardian(pid, 0), "vmgend-keeper");
+	for (i = 0; i < 3000 && !standby; i++, usleep(10000))
+		standby = child_named(keeper, "vmgend-keeper");
+	snprintf(path, sizeof(path), "/proc/%d", (int)standby);
+	/* For it to become another user, if it did so early. */
+	usleep(100000);
+	ok(standby && !stat(path, &st) && !st.st_uid, "what stands by for a user is none of that user's");
+	played_change();
+	ok(comes("log", "16-user| nobody"), "and becomes that user when it goes");
+	end(pid);
+	remove_hook("16-user");
+	hook("10-guard", "echo $VMGEN_EVENT $VMGEN_GENERATION >>guard");
+}
+
 static void test_stopped_standby(void)
 {
 	pid_t pid = begin(), standby;
@@ -230,6 +255,7 @@ int main(void)
 	test_silent_guardian();
 	test_late_vmgend();
 	test_late_guard();
+	test_user();
 	test_stopped_standby();
 	test_many();
 	return tap_done();
