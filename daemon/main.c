@@ -169,7 +169,7 @@ static void look(struct daemon *daemon, bool guards_begun)
 	}
 	/* The first read tells what was seen at the start. */
 	if (sighting.generation != known) {
-		if (!guards_begun)
+		if (!guards_begun && sighting.has_id)
 			let_guardian_begin(daemon, sighting.generation);
 		repair_change(&daemon->repair, &sighting);
 	}

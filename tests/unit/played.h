@@ -21,7 +21,7 @@ int vmgend_main(int argc, char **argv);
 
 #include "scratch.h"
 
-static struct { uint64_t generation; bool no_poll; } *device;
+static struct { uint64_t generation; bool no_poll, no_id; } *device;
 /* Of this process: each has its own, as of the real device. */
 static int device_fd = -1;
 
@@ -76,6 +76,8 @@ int vmgen_read(struct vmgen *v, struct vmgen_event *ret_event)
 int vmgen_id(struct vmgen *v, uint8_t ret_id[VMGEN_ID_SIZE])
 {
 	(void)v;
+	if (device->no_id)
+		return -ENODATA;
 	memset(ret_id, 'A' + device->generation, VMGEN_ID_SIZE);
 	return 0;
 }
