@@ -168,7 +168,9 @@ static void test_timeout(void)
 	hook("10-chatty", "while :; do echo on and on; done");
 	hook("10-quick", "exit 0");
 	/* Leaves a child behind that holds the output open. */
-	hook("10-daemon", "sleep 1000 & echo $! >out-daemon");
+	/* Its name is the shell's until it is executed. */
+	hook("10-daemon", "sleep 1000 & echo $! >out-daemon\n"
+	     "until [ $(cat /proc/$!/comm) = sleep ]; do :; done");
 	scratch_write("conf/10-meek.conf", "[hook]\ntimeout=3\n", 0644);
 	scratch_write("conf/10-stubborn.conf", "[hook]\ntimeout=3\n", 0644);
 	scratch_write("conf/10-leader.conf", "[hook]\ntimeout=3\n", 0644);
