@@ -298,7 +298,5 @@ int attempt_run(const struct job *job, struct attempt *attempt, int end_fd,
 		return 0;
 	}
 	log_unusable(job, r);
-	if (r == -ETIMEDOUT)
-		ret_result->outcome = OUTCOME_TIMED_OUT;
-	return 0;
+	return r == -ETIMEDOUT ? r : 0;
 }

@@ -44,7 +44,8 @@ bool attempt_is_fresh(const struct attempt *attempt);
  * Executes the hook, passes its output on, ends it when its time is over or
  * when end_fd becomes readable (-1: nothing else ends it), and logs how it
  * ended. ret_result: all but the name and the output, which is in ret_output, or
- * empty. Returns 0; -ESRCH: what stood by was gone, and nothing has happened.
+ * empty. Returns 0; -ESRCH: what stood by was gone, and nothing has happened;
+ * -ETIMEDOUT: its disk did not answer.
  */
 int attempt_run(const struct job *job, struct attempt *attempt, int end_fd,
 		struct hook_result *ret_result, char ret_output[static OUTPUT_EXCERPT_SIZE]);

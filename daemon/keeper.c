@@ -74,7 +74,11 @@ static bool may_try_again(enum outcome outcome)
 	return false;
 }
 
-/* What is short for a while is waited for, as long as the hook may take. */
+/*
+ * What is short for a while is waited for, as long as the hook may take. Returns
+ * 0; -ECANCELED: it was called off; -EAGAIN: there was too little all the time;
+ * otherwise as attempt_prepare().
+ */
 static int prepare(const struct job *job, struct attempt **ret_attempt)
 {
 	unsigned int limit_ms = job->settings->timeout_sec * 1000, pause_ms, waited_ms;
@@ -85,7 +89,7 @@ static int prepare(const struct job *job, struct attempt **ret_attempt)
 		if (!attempt_is_shortage(r))
 			return r;
 		if (waited_ms >= limit_ms)
-			return -ETIMEDOUT;
+			return -EAGAIN;
 		if (pause_for(pause_ms * UINT64_C(1000000)))
 			return -ECANCELED;
 		if (pause_ms < LAST_PAUSE_MS)
@@ -97,23 +101,26 @@ static int prepare(const struct job *job, struct attempt **ret_attempt)
 static void try_once(const struct job *job, struct attempt *attempt, struct keeper_report *report)
 {
 	struct hook_result *result = &report->result;
-	int r = 0;
+	int r = -ESRCH;
 
 	result->outcome = OUTCOME_UNUSABLE;
 	result->status = 0;
 	result->output = report->output;
 	report->output[0] = '\0';
-	if (attempt && (!attempt_is_fresh(attempt) ||
-			attempt_run(job, attempt, END_FD, result, report->output) == -ESRCH))
+	if (attempt && attempt_is_fresh(attempt))
+		r = attempt_run(job, attempt, END_FD, result, report->output);
+	if (r == -ESRCH) {
 		attempt = attempt_free(attempt);
-	if (!attempt) {
 		r = prepare(job, &attempt);
 		if (!r)
-			(void)attempt_run(job, attempt, END_FD, result, report->output);
+			r = attempt_run(job, attempt, END_FD, result, report->output);
 	}
-	if (r == -ETIMEDOUT)
-		result->outcome = OUTCOME_TIMED_OUT;
 	attempt_free(attempt);
+	/* A newer instance has begun, and that one's result counts. */
+	report->called_off = r == -ECANCELED || result->outcome == OUTCOME_LOST;
+	/* Nothing was wrong with it, so a guard has to run whenever that can be. */
+	if (r == -ETIMEDOUT || r == -EAGAIN)
+		result->outcome = event_is_guard(job->hook->band) ? OUTCOME_LOST : OUTCOME_TIMED_OUT;
 }
 
 static void try(const struct job *job, struct attempt *attempt, struct keeper_report *report)
@@ -157,7 +164,8 @@ report_guard(const struct job *job, struct keeper_report *report, int turn_fd)
 	if (turn_fd >= 0)
 		close(turn_fd);
 	(void)!write(REPORT_FD, report, sizeof(*report));
-	if (!report->called_off && !job->run->drill && fork() <= 0) {
+	if (!report->called_off && !job->run->drill && report->result.outcome != OUTCOME_LOST &&
+	    fork() <= 0) {
 		record(job, report);
 		if (report->record_error && report->record_error != -ESTALE)
 			log_error("%s: its end cannot be recorded in %s (it may run again): %s",
@@ -176,8 +184,6 @@ keep_guard(const struct job *job, struct attempt *attempt, int turn_fd)
 	strcpy(report.result.name, job->hook->name);
 	turn_take(job, turn_fd);
 	try(job, attempt, &report);
-	/* A newer instance has begun, and that one's result counts. */
-	report.called_off = report.result.outcome == OUTCOME_LOST;
 	report_guard(job, &report, turn_fd);
 }
 
@@ -406,7 +412,9 @@ int keeper_collect(struct keeper *keeper, const char *name, struct keeper_report
 		return -EAGAIN;
 	/* The pipe holds a whole report, or the keeper died before it wrote one. */
 	if (read(keeper->report_fd, &report, sizeof(report)) != sizeof(report)) {
-		report = (struct keeper_report){ .result.outcome = OUTCOME_LOST };
+		report = (struct keeper_report){
+			.result.outcome = OUTCOME_LOST, .record_error = -EPIPE,
+		};
 		snprintf(report.result.name, sizeof(report.result.name), "%s", name);
 	}
 	close(keeper->report_fd);

@@ -33,7 +33,7 @@ struct keeper_order {
 struct keeper_report {
 	/* Its output is below. */
 	struct hook_result result;
-	/* 0: the result is on disk; otherwise the negative errno. */
+	/* 0: the result is on disk; -EPIPE: the keeper ended without a word; -errno. */
 	int record_error;
 	/* It never began, so there is no result. */
 	bool called_off;

@@ -237,7 +237,9 @@ static void advance_run(struct repair *repair)
 	}
 	/* It may do damage all the time, so this is not handled before it has run. */
 	repair->guard_lost = is_guard_lost(&repair->state.run);
-	if (!repair->guard_lost)
+	if (repair->guard_lost)
+		report_activity(repair, "running");
+	else
 		finish(repair);
 }
 

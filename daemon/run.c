@@ -281,23 +281,24 @@ static void collect(struct run *run)
 			i++;
 			continue;
 		}
+		ended = *member;
+		*member = run->members[--run->n_members];
+		if (report.called_off)
+			continue;
 		/* The guardian waits for no disk, and guards may run again. */
-		if (report.result.outcome == OUTCOME_LOST && run->part != RUN_GUARDS)
+		if (report.record_error == -EPIPE && run->part != RUN_GUARDS)
 			recall(run, &report.result);
 		fields = about(run, report.result.name, report.result.outcome);
-		if (report.result.outcome == OUTCOME_LOST)
+		if (report.result.outcome == OUTCOME_LOST && report.record_error == -EPIPE)
 			log_event(LOG_ERR, &fields,
 				  "%s: the process that looked after it is gone; nobody knows how it ended",
 				  report.result.name);
-		else if (report.record_error)
+		else if (report.record_error && report.record_error != -EPIPE)
 			log_error("%s: its end cannot be recorded in %s (it would run again after a restart): %s",
 				  report.result.name, run->config->state_dir,
 				  report.record_error == -ESTALE ? "neither was that the run began" :
 				  file_strerror(report.record_error));
-		if (!report.called_off)
-			set_result(run, &report.result);
-		ended = *member;
-		*member = run->members[--run->n_members];
+		set_result(run, &report.result);
 		if (report.result.outcome == OUTCOME_LOST)
 			restart(run, &ended);
 	}

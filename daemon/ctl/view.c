@@ -8,6 +8,8 @@
 #include <string.h>
 #include <vmgen/vmgenid.h>
 
+#include "event.h"
+#include "hook.h"
 #include "intent.h"
 #include "json.h"
 #include "view.h"
@@ -59,6 +61,21 @@ static uint64_t count_failures(struct json_object *hooks)
 	return failures;
 }
 
+static bool has_lost_guard(struct json_object *run)
+{
+	struct json_object *hooks;
+	const char *outcome;
+
+	if (!json_object_object_get_ex(run, "hooks", &hooks) ||
+	    !json_object_is_type(hooks, json_type_object))
+		return false;
+	json_object_object_foreach(hooks, name, hook)
+		if (hook_name_valid(name) && event_is_guard(hook_band(name)) &&
+		    !json_get_text(hook, "outcome", &outcome) && !strcmp(outcome, "lost"))
+			return true;
+	return false;
+}
+
 bool view_is_true(struct json_object *object, const char *key)
 {
 	struct json_object *value;
@@ -70,6 +87,7 @@ static void view_vmgend(const struct ctl *ctl, struct view *view)
 {
 	uint64_t generation, error;
 	const char *source, *text;
+	struct json_object *run;
 
 	if (vmgend_status(ctl->runtime_dir, &view->vmgend, &view->running))
 		return;
@@ -81,6 +99,8 @@ static void view_vmgend(const struct ctl *ctl, struct view *view)
 	view->handled = view_is_true(view->vmgend, "handled") &&
 			!json_get_number(view->vmgend, "generation", &generation) &&
 			(view->fallback || generation == view->event.generation);
+	if (json_object_object_get_ex(view->vmgend, "run", &run))
+		view->guard_lost = has_lost_guard(run);
 	if (!json_object_object_get_ex(view->vmgend, "last", &view->last))
 		return;
 	view->reseed_errno = json_get_number(view->last, "reseed_errno", &error) ? EBADMSG : error;
@@ -193,6 +213,8 @@ const char *view_explain(const struct view *view, enum ctl_exit verdict)
 	case CTL_NOT_RUNNING:
 		return "vmgend is not running, so no hook runs: systemctl enable --now vmgend";
 	case CTL_NOT_HANDLED:
+		if (view->guard_lost)
+			return "a guard could not be started, so the last change is not handled; it is tried again: journalctl -u vmgend names it, and what is short";
 		return "the last change is being handled: vmgenctl wait --settled";
 	case CTL_DEGRADED:
 		if (view_id_untrusted(view))

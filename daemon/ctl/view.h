@@ -20,6 +20,8 @@ struct view {
 	bool running, handled, recorded;
 	/* vmgend notices changes by something else than the device. */
 	bool fallback;
+	/* A guard of the run that is not finished could not be started. */
+	bool guard_lost;
 	/* The run that finished last, and its hooks; part of vmgend; NULL: none. */
 	struct json_object *last, *hooks;
 	uint64_t reseed_errno, seed_errno, n_failures;

@@ -38,6 +38,10 @@ static void test_check_vmgend(void)
 	expect("check", CTL_OK, "warning  source    no page");
 	write_status(",\"handled\":false,\"recorded\":true");
 	expect("check", CTL_NOT_HANDLED, "not handled yet");
+	write_status(",\"handled\":false,\"recorded\":true,\"run\":{\"hooks\":{\"10-x\":{\"outcome\":\"lost\"}}}");
+	expect("status", CTL_NOT_HANDLED, "a guard could not be started, so the last change is not handled");
+	write_status(",\"handled\":false,\"recorded\":true,\"run\":{\"hooks\":{\"50-x\":{\"outcome\":\"lost\"}}}");
+	expect("status", CTL_NOT_HANDLED, "the last change is being handled");
 	write_status(",\"handled\":true,\"recorded\":false,\"record_errno\":28");
 	expect("check", CTL_DEGRADED, "cannot record what it did, so it is done again after a restart: No space left on device (df -h");
 	expect("status", CTL_DEGRADED, "recorded:    no: No space left on device (df -h");

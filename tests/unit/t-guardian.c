@@ -117,6 +117,7 @@ static void test_no_fork(void)
 	played_change();
 	expect_guard("changed 10", "what stands by needs no fork");
 	ok(comes("log", "13-late: not run: cannot start a process"), "what does not cannot begin");
+	ok(comes("run/status.json", "\"outcome\":\"lost\""), "which the status tells");
 	ok(strstr(scratch_read("run/status.json"), "\"handled\":false"), "and the change is not handled");
 	ok(!strstr(scratch_read("run/generation"), "10"), "and nobody is told that it were");
 	shared->no_fork = false;

@@ -78,14 +78,14 @@ static void test_user(void)
 static void test_name_service(void)
 {
 	clean_hooks();
-	hook("10-ldap", "touch out-ldap");
-	settings("10-ldap", "user = hangs\ntimeout = 1\nretries = 1");
+	hook("30-ldap", "touch out-ldap");
+	settings("30-ldap", "user = hangs\ntimeout = 1\nretries = 1");
 	hook("20-next", "exit 0");
 	begin_record(EVENT_CHANGED);
 	run_hooks();
-	expect("10-ldap", OUTCOME_TIMED_OUT, 0,
-	       "10-ldap.conf: the name service did not answer within 1 s");
-	told("10-ldap: tried again", "it is tried again");
+	expect("30-ldap", OUTCOME_TIMED_OUT, 0,
+	       "30-ldap.conf: the name service did not answer within 1 s");
+	told("30-ldap: tried again", "it is tried again");
 	ok(access(scratch_path("out-ldap"), F_OK), "but not run as anybody else");
 	expect("20-next", OUTCOME_SUCCEEDED, 0, NULL);
 }
@@ -118,27 +118,36 @@ static void test_shortage(void)
 	int fd;
 
 	clean_hooks();
-	hook("10-late", "exit 0");
+	hook("30-late", "exit 0");
 	begin_record(EVENT_CHANGED);
 	*refusals = 3;
 	run_hooks();
-	expect("10-late", OUTCOME_SUCCEEDED, 0, "10-late: not run: cannot execute");
+	expect("30-late", OUTCOME_SUCCEEDED, 0, "30-late: not run: cannot execute");
 	equal(*refusals, 0, "it was tried again until it could begin");
-	settings("10-late", "timeout = 1");
+	settings("30-late", "timeout = 1");
 	begin_record(EVENT_CHANGED);
 	*refusals = 1000000;
 	run_hooks();
 	*refusals = 0;
-	expect("10-late", OUTCOME_TIMED_OUT, 0, NULL);
+	expect("30-late", OUTCOME_TIMED_OUT, 0, NULL);
 	/* Who opens the file waits until this lease is given back. */
-	fd = open(scratch_path("hooks/10-late"), O_RDWR | O_CLOEXEC);
+	fd = open(scratch_path("hooks/30-late"), O_RDWR | O_CLOEXEC);
 	(void)signal(SIGIO, SIG_IGN);
 	if (fd < 0 || fcntl(fd, F_SETLEASE, F_WRLCK))
 		scratch_give_up("lease");
 	begin_record(EVENT_CHANGED);
 	run_hooks();
-	expect("10-late", OUTCOME_TIMED_OUT, 0, "does not answer");
+	expect("30-late", OUTCOME_TIMED_OUT, 0, "does not answer");
 	close(fd);
+	/* Nobody takes a guard for done that never began. */
+	clean_hooks();
+	hook("10-late", "exit 0");
+	settings("10-late", "timeout = 1");
+	begin_record(EVENT_CHANGED);
+	*refusals = 1000000;
+	run_hooks();
+	*refusals = 0;
+	expect("10-late", OUTCOME_LOST, 0, NULL);
 }
 
 /* The unit gives vmgend more than it gives to whatever its hooks start. */
