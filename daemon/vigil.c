@@ -268,6 +268,14 @@ static void release(struct vigil *vigil, const struct keeper_order *order)
 	advance(vigil);
 }
 
+static bool has_begun(const struct vigil *vigil, const struct keeper_order *order)
+{
+	const struct answer *begun = vigil->begun;
+
+	return begun && begun->record.event == order->run.event &&
+	       !strcmp(begun->record.id_hash, order->run.id_hash);
+}
+
 static void release_for(struct vigil *vigil, enum event event)
 {
 	const struct sighting *seen = &vigil->seen;
@@ -277,7 +285,9 @@ static void release_for(struct vigil *vigil, enum event event)
 
 	strcpy(order.run.id_hash, seen->id_hash);
 	strcpy(order.run.source, witness_name(seen->source));
-	release(vigil, &order);
+	/* The daemon may have seen it first, and asked. */
+	if (!has_begun(vigil, &order))
+		release(vigil, &order);
 }
 
 static void on_witness(struct vigil *vigil)
@@ -302,14 +312,6 @@ static void on_witness(struct vigil *vigil)
 			    &hardware);
 	if (vigil->seen.has_id)
 		release_for(vigil, EVENT_CHANGED);
-}
-
-static bool has_begun(const struct vigil *vigil, const struct keeper_order *order)
-{
-	const struct answer *begun = vigil->begun;
-
-	return begun && begun->record.event == order->run.event &&
-	       !strcmp(begun->record.id_hash, order->run.id_hash);
 }
 
 /* The daemon has not seen the latest change yet, and is going to ask for that. */
