@@ -380,7 +380,7 @@ endif
 
 vm_programs := $(O)/tests/vm/init $(guest:%=$(O)/asan/%) $(O)/asan/tests/vm/abi32 \
 	       $(examples:%=$(O)/asan/%) $(O)/tsan/tests/vm/crowd \
-	       $(addprefix $(O)/tests/vm/,chore first flood mute stranger window) $(O)/asan/vmgend $(O)/asan/vmgenctl $(O)/asan/clock \
+	       $(addprefix $(O)/tests/vm/,chore first flood mute stranger strike window) $(O)/asan/vmgend $(O)/asan/vmgenctl $(O)/asan/clock \
 	       $(if $(filter %-arm64,$(KERNELS)),$(patsubst %,$(O)/aarch64/tests/vm/%,init abi info library))
 vm_tests    := $(foreach s,$(SCENARIOS),$(foreach k,$(call runs_on,$(s)),$(O)/check/$(k)/$(s).t))
 

@@ -8,11 +8,14 @@
  *
  * Leaves "start NAME HASH EVENT" in a log, takes a while, leaves "end NAME
  * HASH EVENT", and each line is on disk before it goes on. So what the log says
- * of a hook is true whoever was killed and whenever the power failed.
+ * of a hook is true whoever was killed and whenever the power failed. It leaves
+ * "beside NAME HASH EVENT" if an older one of that name is not gone.
  */
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/file.h>
 #include <sys/random.h>
 #include <unistd.h>
 
@@ -36,6 +39,17 @@ static void leave(const char *what, const char *name, const char *event)
 	close(fd);
 }
 
+/* The lock goes with the process. */
+static bool is_alone(const char *name)
+{
+	char path[64];
+	int fd;
+
+	snprintf(path, sizeof(path), "/run/chore-%s", name);
+	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	return fd >= 0 && !flock(fd, LOCK_EX | LOCK_NB);
+}
+
 int main(int argc, char **argv)
 {
 	unsigned int draw;
@@ -45,6 +59,8 @@ int main(int argc, char **argv)
 		return 2;
 	if (getrandom(&draw, sizeof(draw), 0) != sizeof(draw))
 		return 1;
+	if (!is_alone(argv[1]))
+		leave("beside", argv[1], argv[3]);
 	leave("start", argv[1], argv[3]);
 	usleep(draw % LONGEST_US);
 	leave("end", argv[1], argv[3]);

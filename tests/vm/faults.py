@@ -25,30 +25,18 @@ HOOKS = (*GUARDS, "20-f", "40-g", "40-h", "50-i", "80-j")
 PARTITION_MIB = 32
 SECTOR = 512
 STATE = "/var/lib/vmgen"
-SETTLED = "until vmgenctl wait --settled >/dev/null; do usleep 50000; done"
+# It is another vmgend each time that is asked.
+SETTLED = """for i in $(seq 200); do
+	vmgenctl wait --settled --timeout 1 >/dev/null && exit; usleep 50000
+done; ps -o pid,ppid,stat,comm; tail -n 30 /log/vmgend; cat /run/vmgen/status.json; exit 1"""
 # As systemd would, only sooner.
 SUPERVISE = "while :; do vmgend >>/log/vmgend 2>&1; usleep 50000; done"
-# strike MICROSECONDS WHO: kills somebody after a while, and logs whose keeper it was.
-STRIKE = r"""#!/bin/sh
-usleep $1
-find() { grep -lx $1 /proc/[0-9]*/comm 2>/dev/null | sed 's|[^0-9]||g'; }
-keepers=
-test $2 = vmgend || keepers=$(find vmgend-keeper)
-test $2 = keeper && keepers=${keepers%%
-*}
-daemon=
-test $2 = keeper || daemon=$(find vmgend)
-for p in $keepers; do
-	child=$(cat /proc/$p/task/$p/children 2>/dev/null)
-	name=$(tr '\0' '\n' 2>/dev/null </proc/${child:-none }/cmdline | sed -n 's/^..-.$/&/p')
-	echo kill ${name:-unknown} - keeper >>/log/hooks
-	kill -9 $p
+# The guardian is there and has a keeper ready for each guard.
+READY = r"""#!/bin/sh
+until test "$(for p in $(grep -lx vmgend-guardian /proc/[0-9]*/comm | sed 's|[^0-9]||g'); do
+	cat /proc/$p/task/$p/children; done 2>/dev/null | wc -w)" = $1; do
+	usleep 50000
 done
-for p in $daemon; do
-	echo kill vmgend - vmgend >>/log/hooks
-	kill -9 $p
-done
-exit 0
 """
 FILES = {f"/etc/vmgen/hooks.d/{name}": (f"#!/bin/chore {name}\n", 0o755) for name in HOOKS}
 FILES["/etc/vmgen/vmgend.conf"] = "[vmgend]\njitter = 0\n"
@@ -96,9 +84,9 @@ class Rig:
 
     def __init__(self, kernel, guid, disk):
         self.guid = guid
-        files = {**FILES, "/bin/strike": (STRIKE, 0o755),
+        files = {**FILES, "/bin/ready": (READY, 0o755),
                  **drivers.files(kernels.load(kernel), drivers.EXT4)}
-        self.guest = boot(kernel, ["vmgend", "vmgenctl", "chore"], sanitized=False, memory=256,
+        self.guest = boot(kernel, ["vmgend", "vmgenctl", "chore", "strike"], sanitized=False, memory=256,
                           guid=guid, files=files, disk=disk.image, shared=True)
         try:
             seed(self.guest)    # or vmgend says that it cannot reseed
@@ -125,14 +113,19 @@ class Rig:
     def digest(self):
         return hash_of(self.guid)
 
-    def change(self):
-        """A new ID, which vmgend will notice."""
+    def change(self, wait=True):
+        """A new ID, which vmgend will notice, or has noticed; without a wait the guest is lost."""
         self.guid = self.host.change()
         # Whoever asks the module makes it look.
-        self.guest.run("sysctl -n dev.vmgenc.0.generation")
+        ask = self.guest.run if wait else self.guest.send
+        ask("sysctl -n dev.vmgenc.0.generation")
 
     def settle(self):
-        self.guest.run(SETTLED, timeout=120)
+        self.guest.run(SETTLED, timeout=300)
+
+    def ready(self):
+        """Wait until the guardian has all guards ready, and the pinner has them in memory."""
+        self.guest.run(f"ready {len(GUARDS) + 1}", timeout=120)
 
     def state(self):
         """vmgend's record, or None; raises ValueError if it is damaged."""
@@ -160,15 +153,22 @@ def recorded(state, digest):
 
 
 class Journal:
-    """The log of the hooks, line by line, and whatever in it should not be."""
+    """The log of the hooks, line by line, and whatever in it should not be.
+
+    Guards may repeat, but only if somebody was killed; all other hooks only if their own keeper
+    was. None ever runs beside an older instance of itself.
+    """
 
     def __init__(self, hashes):
         self.hashes = hashes    # of all IDs in the order of their appearance; it may grow
         self.running = {}       # hook: ID
         self.ended = {}         # ID: [hooks]
         self.excuses = {}       # hook whose keeper was killed: how often
-        self.newest = 0
-        self.kills = {"vmgend": 0, "keeper": 0}
+        self.struck = []        # who was killed since all was settled, or slow
+        self.newest = {True: 0, False: 0}   # of the guards, and of the others
+        self.overtaken = 0      # others that began when guards had for a newer change
+        self.kills = collections.Counter()
+        self.guards_again = collections.Counter()   # by who was killed last
         self.repeats = 0
         self.recent = collections.deque(maxlen=40)
         self.wrong = []
@@ -180,9 +180,11 @@ class Journal:
             getattr(self, what)(hook, digest, event)
             self.recent.append(f"{what} {hook}")
         self.excuses.clear()
+        self.struck.clear()
 
     def kill(self, hook, _, who):
         self.kills[who] += 1
+        self.struck.append(who)
         if who == "keeper":
             self.excuses[hook] = self.excuses.get(hook, 0) + 1
             self.running.pop(hook, None)
@@ -195,22 +197,48 @@ class Journal:
                 return True
         return False
 
+    def fail(self, text):
+        self.wrong.append(f"{text}, after {', '.join(self.recent)}")
+
+    def beside(self, hook, digest, event):
+        """It has found an older instance; one that was killed may take a while to be gone."""
+        if hook not in self.excuses:
+            self.fail(f"{hook} ({event}, change {self.index(digest)}) runs beside itself")
+
     def start(self, hook, digest, event):
         where = f"{hook} ({event}, change {self.index(digest)})"
-        ended = self.ended.setdefault(digest, [])
-        if self.index(digest) < self.newest:
-            self.wrong.append(f"{where} runs for an ID that is past")
-        self.newest = max(self.newest, self.index(digest))
+        guard, index = hook in GUARDS, self.index(digest)
+        if index < self.newest[guard]:
+            self.fail(f"{where} runs for an ID that is past")
+        self.newest[guard] = max(self.newest[guard], index)
+        # Nobody can keep it from that, if vmgend sees the change later than the guardian.
+        self.overtaken += index < self.newest[True]
+        check = self.start_guard if guard else self.start_other
+        check(hook, self.ended.setdefault(digest, []), where)
+        self.running[hook] = digest
+
+    def start_guard(self, hook, ended, where):
+        """It ends an older instance of itself, so one may be running."""
+        if hook not in ended:
+            return
+        if not self.struck:
+            self.fail(f"{where} runs again although nobody was killed")
+            return
+        self.guards_again[self.struck[-1]] += 1
+
+    def start_other(self, hook, ended, where):
         # It may have written while its keeper was being killed.
         again = "is running" if hook in self.running else "has succeeded" if hook in ended else ""
         self.repeats += hook in ended
         # One kill may leave both behind: an end before it, and a start that it cut short.
         if again and not self.excused(hook, "unknown"):
-            self.wrong.append(f"{where} runs although it {again}, after {', '.join(self.recent)}")
+            self.fail(f"{where} runs although it {again}")
         before = [h for h in HOOKS if number(h) < number(hook) and h not in ended]
         if before:
-            self.wrong.append(f"{where} runs before {' '.join(before)}")
-        self.running[hook] = digest
+            self.fail(f"{where} runs before {' '.join(before)}")
+        beside = [h for h in GUARDS if self.running.get(h) == self.hashes[self.newest[False]]]
+        if beside:
+            self.fail(f"{where} runs beside {' '.join(beside)}")
 
     def end(self, hook, digest, _):
         self.running.pop(hook, None)
