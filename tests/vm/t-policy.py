@@ -103,6 +103,8 @@ def check_rollback(kernel, disk, guid, t):
         g.run("touch /run/hang")
         g.spawn("exec vmgend >>/run/vmgend.log 2>&1")
         g.wait_for("test -s /run/10-guard")
+        # The guard waits for no record.
+        g.wait_for(f"grep -q '\"run\"' {STATE}/state.json && ! test -e {STATE}/intent")
         run = json.loads(g.run(f"cat {STATE}/state.json"))["run"]
         t.equal((run["event"], run["hint"], run["intent"]), ("boot-changed", "rollback", "clone"),
                 "rolled back on the same machine: the guard runs, and the hint says rollback")
