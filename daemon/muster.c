@@ -102,12 +102,15 @@ int run_renew(const struct run *run, struct record *record, struct run **ret_run
 	next->part = run->part;
 	next->lock_fd = run->lock_fd;
 	next->members = calloc(n_hooks + 1, sizeof(*next->members));
-	next->settings = calloc(n_hooks + 1, sizeof(*next->settings));
-	if (!next->members || !next->settings || copy_list(&run->list, &next->list)) {
+	/* If they were not read yet, they still have to be. */
+	if (run->settings)
+		next->settings = calloc(n_hooks + 1, sizeof(*next->settings));
+	if (!next->members || (run->settings && !next->settings) ||
+	    copy_list(&run->list, &next->list)) {
 		run_free(next);
 		return -ENOMEM;
 	}
-	if (run->settings)
+	if (next->settings)
 		memcpy(next->settings, run->settings, n_hooks * sizeof(*next->settings));
 	record->incomplete = next->list.incomplete;
 	*ret_run = next;
