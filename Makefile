@@ -194,7 +194,7 @@ lib_unit   := $(addprefix tests/unit/,t-source.t t-generation.t t-guard.t t-devi
 ssl_obj    := $(patsubst %.c,%.o,$(wildcard libvmgen/openssl/*.c))
 ssl_unit   := tests/unit/t-openssl.t tests/unit/t-confined.t
 fuzzers    := $(patsubst %.c,%,$(wildcard tests/fuzz/*.c))
-guest      := $(patsubst %.c,%,$(filter-out tests/vm/init.c,$(wildcard tests/vm/*.c)))
+guest      := $(patsubst %.c,%,$(filter-out tests/vm/guest/init.c,$(wildcard tests/vm/guest/*.c)))
 examples   := $(patsubst %.c,%,$(wildcard libvmgen/examples/*.c))
 bench      := $(patsubst %.c,%,$(filter-out tests/bench/u32.c,$(wildcard tests/bench/*.c)))
 man        := $(patsubst %.scd,%,$(wildcard kmod/*.scd libvmgen/*.scd libvmgen/openssl/*.scd daemon/*.scd daemon/samba/*.scd))
@@ -296,19 +296,19 @@ $(bench:%=$(O)/%): %: %.o $(bench_lib)
 		$(libraries)
 
 # PID 1 of the guests has nothing to load libraries with yet.
-$(O)/tests/vm/init: tests/vm/init.c $(O)/.flags
+$(O)/tests/vm/guest/init: tests/vm/guest/init.c $(O)/.flags
 	$(call say,CC)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -static -o $@ $<
 
 # The guests have no 32-bit libraries, of the sanitizers neither.
-$(O)/asan/tests/vm/abi32: tests/vm/abi.c $(O)/.flags
+$(O)/asan/tests/vm/guest/abi32: tests/vm/guest/abi.c $(O)/.flags
 	$(call say,CC)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -m32 -static -o $@ $<
 
 # The programs of ARM guests; CFLAGS may be this machine's.
-$(O)/aarch64/tests/vm/%: tests/vm/%.c $(wildcard libvmgen/*.c) $(O)/.flags
+$(O)/aarch64/tests/vm/guest/%: tests/vm/guest/%.c $(wildcard libvmgen/*.c) $(O)/.flags
 	$(call say,CC)
 	$(Q)mkdir -p $(@D)
 	$(Q)clang --target=aarch64-linux-gnu $(CPPFLAGS) -std=gnu11 -O2 $(WARN) -static \
@@ -378,10 +378,10 @@ ifneq ($(filter abi check% deb rpm demo bench fuzz,$(MAKECMDGOALS)),)
 $(O)/.flags: | need-deps
 endif
 
-vm_programs := $(O)/tests/vm/init $(guest:%=$(O)/asan/%) $(O)/asan/tests/vm/abi32 \
-	       $(examples:%=$(O)/asan/%) $(O)/tsan/tests/vm/crowd \
-	       $(addprefix $(O)/tests/vm/,chore first flood mute stranger strike window) $(O)/asan/vmgend $(O)/asan/vmgenctl $(O)/asan/clock \
-	       $(if $(filter %-arm64,$(KERNELS)),$(patsubst %,$(O)/aarch64/tests/vm/%,init abi info library))
+vm_programs := $(O)/tests/vm/guest/init $(guest:%=$(O)/asan/%) $(O)/asan/tests/vm/guest/abi32 \
+	       $(examples:%=$(O)/asan/%) $(O)/tsan/tests/vm/guest/crowd \
+	       $(addprefix $(O)/tests/vm/guest/,chore first flood mute stranger strike window) $(O)/asan/vmgend $(O)/asan/vmgenctl $(O)/asan/clock \
+	       $(if $(filter %-arm64,$(KERNELS)),$(patsubst %,$(O)/aarch64/tests/vm/guest/%,init abi info library))
 vm_tests    := $(foreach s,$(SCENARIOS),$(foreach k,$(call runs_on,$(s)),$(O)/check/$(k)/$(s).t))
 
 debug_tests := $(patsubst %,$(O)/check/debug/%.t,$(filter-out $(not_debug),$(SCENARIOS)))
@@ -454,7 +454,7 @@ check-kernels: export KCFLAGS := -Werror
 check-kernels: | need-deps
 	@$(PYTHON) tests/vm/headers.py
 
-demo: all module-6.1-cloud $(O)/tests/vm/init $(O)/tests/vm/draw
+demo: all module-6.1-cloud $(O)/tests/vm/guest/init $(O)/tests/vm/guest/draw
 	@$(PYTHON) tests/vm/demo.py
 
 # New inputs are kept beside the build; those worth it belong into tests/fuzz/seeds.
@@ -466,7 +466,7 @@ fuzz: $(fuzzers:%=$(O)/%)
 			-artifact_prefix=$(O)/corpus/$$f- $(O)/corpus/$$f tests/fuzz/seeds/$$f || exit 1; \
 	done
 
-bench: all $(bench_kernels:%=module-%) $(addprefix $(O)/tests/vm/,init draw stamp) $(bench:%=$(O)/%)
+bench: all $(bench_kernels:%=module-%) $(addprefix $(O)/tests/vm/guest/,init draw stamp) $(bench:%=$(O)/%)
 	@PYTHONPATH=tests/vm $(PYTHON) tests/bench/report.py --kernels $(bench_kernels) -- $(PARTS)
 
 # --- Installation -------------------------------------------------------------

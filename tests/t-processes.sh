@@ -24,7 +24,7 @@ fi
 . tests/tap.sh
 
 O=$(realpath "${O:-build}")
-cp "$O/tests/vm/stranger" "$scratch/stranger" || exit 1
+cp "$O/tests/vm/guest/stranger" "$scratch/stranger" || exit 1
 export PATH="$scratch:$PATH"
 
 are_there() {

@@ -23,7 +23,7 @@
 
 #include "bench/u32.h"
 #include "libvmgen.h"
-#include "vm/pagemap.h"
+#include "vm/guest/pagemap.h"
 
 static void fail(const char *what)
 {

@@ -16,7 +16,7 @@ from machine import Machine, build_directory, scratch
 
 # Where QEMU's virt has its memory.
 RAM = 0x40000000
-PROGRAMS = "aarch64/tests/vm"
+PROGRAMS = "aarch64/tests/vm/guest"
 
 
 @dataclasses.dataclass(frozen=True)

@@ -148,7 +148,7 @@ class Debian:
             chroot(root, "/usr/src/vmgen", command)
 
     def add_agent(self, root):
-        shutil.copy(machine.build_directory() / "tests/vm/init", root / "sbin/vmgen-agent")
+        shutil.copy(machine.build_directory() / "tests/vm/guest/init", root / "sbin/vmgen-agent")
         (root / "etc/systemd/system/vmgen-agent.service").write_text(AGENT, "ascii")
         chroot(root, "/", "systemctl enable vmgen-agent")
 
@@ -190,7 +190,7 @@ def find_modules(kernel, names):
 
 def write_initrd(path, kernel):
     """One with no more than that: unpacking Debian's takes longer than all the rest."""
-    archive = initramfs.base(machine.build_directory() / "tests/vm/init")
+    archive = initramfs.base(machine.build_directory() / "tests/vm/guest/init")
     archive.file("/init", INIT, 0o755)
     for number, file in enumerate(find_modules(kernel, INITRD_MODULES)):
         content = file.read_bytes()

@@ -101,8 +101,8 @@ class Machine:
             object.__setattr__(self, "qemu", chosen)
 
     def write_initramfs(self, image):
-        initramfs.write(image, build_directory() / "tests/vm/init", self.programs, self.modules,
-                        self.files)
+        initramfs.write(image, build_directory() / "tests/vm/guest/init", self.programs,
+                        self.modules, self.files)
 
     def arguments(self, directory, accelerator):
         """QEMU's arguments; makes the files that they name."""

@@ -11,6 +11,8 @@ import module
 from guest import Guest
 from machine import build_directory
 
+# Where the programs of the guests are, in the build too.
+GUEST = "tests/vm/guest"
 # Debian built these without CONFIG_VMGENID: nothing but vmgen reseeds there.
 WITHOUT_INTREE = ("5.10", "6.1-cloud")
 SYSTEM_PROGRAMS = {"/bin/chrt": "/usr/bin/chrt", "/bin/setpriv": "/usr/bin/setpriv",
@@ -26,7 +28,8 @@ def new_guid():
 def program(name, sanitized):
     """Where the build has put a program of a guest."""
     build = build_directory() / ("asan" if sanitized else "")
-    for path in (build / "tests/vm" / name, build / "libvmgen/examples" / name, build / name):
+    for directory in (GUEST, "libvmgen/examples", ""):
+        path = build / directory / name
         if path.exists():
             return path
     raise FileNotFoundError(f"{name} is not built in {build}: make check does that")
@@ -34,7 +37,7 @@ def program(name, sanitized):
 
 def test_module(kernel, name):
     """{path in the guest: content} of a kernel module that only a scenario needs."""
-    source = pathlib.Path(__file__).parent / name
+    source = pathlib.Path(__file__).parent / "guest" / name
     built = module.build(kernels.load(kernel), source, build_directory() / "modules" / name / kernel)
     return {f"/{name}.ko": built.read_bytes()}
 
@@ -46,7 +49,7 @@ def boot(kernel, programs=(), load=True, sanitized=True, tsan=(), files=None, **
     NAME-tsan, with ThreadSanitizer.
     """
     found = {f"/bin/{pathlib.Path(name).name}": program(name, sanitized) for name in programs}
-    found |= {f"/bin/{name}-tsan": build_directory() / "tsan/tests/vm" / name for name in tsan}
+    found |= {f"/bin/{name}-tsan": build_directory() / "tsan" / GUEST / name for name in tsan}
     machine.setdefault("memory", 512)   # sanitizers need room
     guest = Guest(kernels.load(kernel), programs={**SYSTEM_PROGRAMS, **found}, files=files,
                   modules=[build_directory() / "modules" / kernel / "vmgenc.ko"], **machine)

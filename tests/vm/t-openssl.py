@@ -41,7 +41,7 @@ SKIPPED, TAKEN = 1 << 18, 1 << 16
 def prepare(root):
     for name in PROGRAMS:
         target = root / "usr/local/bin" / name
-        shutil.copy(pathlib.Path(__file__).parent / name, target)
+        shutil.copy(pathlib.Path(__file__).parent / "guest" / name, target)
         target.chmod(0o755)
     chroot(root, "/etc/nginx", "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 "
            "-nodes -subj /CN=test -keyout key -out certificate 2>&1; chmod 644 key")

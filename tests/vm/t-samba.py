@@ -45,7 +45,7 @@ OTHER_NETWORK = "virtio-net-pci,mac=52:54:00:00:00:0b,romfile="
 def provision(root):
     chroot(root, "/", PROVISION)
     writer = root / "usr/local/sbin/writer"
-    shutil.copy(pathlib.Path(__file__).with_name("writer.py"), writer)
+    shutil.copy(pathlib.Path(__file__).parent / "guest/writer.py", writer)
     writer.chmod(0o755)
 
 

@@ -23,7 +23,7 @@
 #include <unistd.h>
 #include <vmgen/vmgenid.h>
 
-#include "vm/pagemap.h"
+#include "vm/guest/pagemap.h"
 
 static void fail(const char *what)
 {

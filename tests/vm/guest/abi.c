@@ -22,7 +22,7 @@
 #include "tap.h"
 
 static const char node[] = "/dev/vmgenid";
-#include "vm/node.h"
+#include "vm/guest/node.h"
 
 static long page;
 

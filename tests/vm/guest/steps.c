@@ -19,7 +19,7 @@
 #include <unistd.h>
 #include <vmgen/vmgenid.h>
 
-#include "vm/pagemap.h"
+#include "vm/guest/pagemap.h"
 
 enum {
 	LOOK_NS = 100000,

@@ -32,7 +32,7 @@
 enum { NOBODY = 65534, I386_IOCTL = 54 };
 
 static const char node[] = "/dev/sysgenid";
-#include "vm/node.h"
+#include "vm/guest/node.h"
 
 static long page;
 static const volatile uint32_t *generation;

@@ -21,7 +21,7 @@
 #include <unistd.h>
 
 #include "libvmgen.h"
-#include "vm/pagemap.h"
+#include "vm/guest/pagemap.h"
 
 /* So long nobody else may have anything to do; with icount that takes no time. */
 enum { PAUSE_US = 200000 };

@@ -25,7 +25,7 @@
 #include <unistd.h>
 
 #include "libvmgen.h"
-#include "vm/pagemap.h"
+#include "vm/guest/pagemap.h"
 
 enum {
 	MAX_CPUS = 16,

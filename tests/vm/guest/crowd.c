@@ -28,7 +28,7 @@
 
 #include "broken.h"
 #include "libvmgen.h"
-#include "vm/pagemap.h"
+#include "vm/guest/pagemap.h"
 
 enum {
 	PAUSE_US = 1000,
