@@ -362,6 +362,10 @@ kmod:
 
 # --- Tests --------------------------------------------------------------------
 
+# What scenarios import is a package, which tests/samba and tests/bench add to; some of it are
+# programs.
+harness = PYTHONPATH=tests/vm $(PYTHON) -m harness
+
 missing = $(shell dpkg-query -W -f='$${db:Status-Status} $${Package}\n' $(deps) 2>/dev/null | \
 	awk '$$1 == "installed" { have[$$2] } \
 	     END { split("$(deps)", want); for (i in want) if (!(want[i] in have)) print want[i] }')
@@ -413,7 +417,7 @@ $(samba_tests): Makefile
 
 modules: $(KERNELS:%=module-%)
 module-%: force | need-deps
-	$(Q)$(PYTHON) tests/vm/module.py $* --source kmod --out $(O)/modules/$*
+	$(Q)$(harness).module $* --source kmod --out $(O)/modules/$*
 
 # The result is a file's: prove is content with no tests, and with skipped ones.
 define prove
@@ -452,10 +456,10 @@ check-static: all
 # Without prove, which would keep the list of kernels to itself.
 check-kernels: export KCFLAGS := -Werror
 check-kernels: | need-deps
-	@$(PYTHON) tests/vm/headers.py
+	@$(harness).headers
 
 demo: all module-6.1-cloud $(O)/tests/vm/guest/init $(O)/tests/vm/guest/draw
-	@$(PYTHON) tests/vm/demo.py
+	@$(harness).demo
 
 # New inputs are kept beside the build; those worth it belong into tests/fuzz/seeds.
 FUZZ_SECONDS ?= 600

@@ -12,7 +12,7 @@ cd "$(dirname "$0")/.." || exit 1
 
 scratch=$(mktemp -d) || exit 1
 trap 'rm -rf "$scratch"' EXIT
-kernel=$(python3 tests/vm/kernel.py headers 6.1) || exit 1
+kernel=$(PYTHONPATH=tests/vm python3 -m harness.kernel headers 6.1) || exit 1
 
 sparse_findings() {
 	cp -r kmod "$scratch/sparse"
@@ -21,7 +21,7 @@ sparse_findings() {
 }
 
 checkpatch() {
-	python3 tests/vm/checkpatch.py --terse -f kmod/*.[ch] kmod/uapi/vmgen/*.h
+	PYTHONPATH=tests/vm python3 -m harness.checkpatch --terse -f kmod/*.[ch] kmod/uapi/vmgen/*.h
 }
 
 empty 'sparse finds nothing' sparse_findings

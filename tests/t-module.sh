@@ -12,7 +12,7 @@ cd "$(dirname "$0")/.." || exit 1
 
 scratch=$(mktemp -d) || exit 1
 trap 'rm -rf "$scratch"' EXIT
-kernel=$(python3 tests/vm/kernel.py headers 6.1) || exit 1
+kernel=$(PYTHONPATH=tests/vm python3 -m harness.kernel headers 6.1) || exit 1
 release=${kernel##*/linux-headers-}
 version=$(sed -n 's/^VERSION *:= *//p' Makefile)
 

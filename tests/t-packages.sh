@@ -16,7 +16,7 @@ trap 'rm -rf "$scratch"' EXIT
 suite=$(sed -n "s/^VERSION_CODENAME=//p" /etc/os-release)
 
 # Those that other tests install; built when something has changed since.
-one=$(umask 022 && TZ=UTC python3 tests/vm/repository.py "$suite")
+one=$(umask 022 && TZ=UTC PYTHONPATH=tests/vm python3 -m harness.repository "$suite")
 
 build_elsewhere() {
 	umask 027

@@ -20,9 +20,9 @@ table() {
 	cat <<-'END'
 		vmgen 1|make demo|tests/t-demo.sh|make demo
 		vmgen 2|make check|.ci/run|make check
-		Install 1|*|tests/vm/debian.py|## Install
+		Install 1|*|tests/vm/harness/debian.py|## Install
 		Install 2|make deb|tests/t-packages.sh|make -s deb
-		Install 2|apt-get install ./build/deb/vmgend_*.deb ./build/deb/vmgen-dkms_*.deb|tests/vm/installed.py|readme.blocks("README.md", "## Install")
+		Install 2|apt-get install ./build/deb/vmgend_*.deb ./build/deb/vmgen-dkms_*.deb|tests/vm/harness/installed.py|readme.blocks("README.md", "## Install")
 		Hooks 1|*|tests/vm/t-debian.py|readme.blocks("README.md", "## Hooks")
 		Hooks 2|*|tests/vm/t-debian.py|readme.blocks("README.md", "## Hooks")
 		Monitoring 1|*|tests/vm/t-debian.py|readme.blocks("README.md", "## Monitoring")

@@ -39,7 +39,7 @@ long_files() {
 }
 
 skipped_tests() {
-	sources tests ':!tests/vm/tap.py' ':!tests/t-style.sh' | xargs grep -niE '# *(skip|todo)\b'
+	sources tests ':!tests/vm/harness/tap.py' ':!tests/t-style.sh' | xargs grep -niE '# *(skip|todo)\b'
 }
 
 # Text of others goes to a terminal, a log or a metric by way of daemon/text.c; main.c has

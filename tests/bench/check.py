@@ -7,8 +7,8 @@ import re
 import statistics
 import subprocess
 
-from machine import build_directory, scratch
-from scenario import boot, new_guid, seed
+from harness.machine import build_directory, scratch
+from harness.scenario import boot, new_guid, seed
 
 WAYS = {
     "empty": "nothing (the loop itself)",

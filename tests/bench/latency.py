@@ -13,9 +13,9 @@ import re
 import statistics
 import time
 
-import rootdisk
+from harness import rootdisk
 from check import NS_PER_INSTRUCTION
-from scenario import WITHOUT_INTREE, boot, new_guid, program, seed
+from harness.scenario import WITHOUT_INTREE, boot, new_guid, program, seed
 
 FORK = "crng reseeded due to virtual machine fork"
 PROGRAMS = {"/usr/sbin/vmgend": "vmgend", "/usr/bin/stamp": "stamp"}

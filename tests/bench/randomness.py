@@ -9,12 +9,11 @@ import os
 import sys
 import threading
 
-import draws
-import kernel as kernels
+from harness import draws, kernel as kernels
 from check import programs
-from machine import scratch
-from scenario import boot, new_guid, seed
-from siblings import UPTIME, first_draws
+from harness.machine import scratch
+from harness.scenario import boot, new_guid, seed
+from harness.siblings import UPTIME, first_draws
 from stale import spread
 
 CPUS = (1, 2, 4)

@@ -18,7 +18,7 @@ import randomness
 import stale
 import tls
 import waiters
-from machine import build_directory
+from harness.machine import build_directory
 
 # {part: (title, what measures it, columns)}; a column is a heading, its width and its text.
 PARTS = {

@@ -3,7 +3,7 @@
 """How often each way to ask still says "no" after a clone was resumed."""
 
 from check import programs
-from scenario import boot, new_guid
+from harness.scenario import boot, new_guid
 
 WAYS = {
     "raw": "raw page",

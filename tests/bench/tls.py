@@ -7,7 +7,7 @@ import statistics
 import subprocess
 
 from check import ratio
-from machine import build_directory
+from harness.machine import build_directory
 
 WORKS = {"16": "requests of 16 bytes", "8192": "requests of 8 KiB",
          "handshake": "TLS 1.3 handshakes, P-256"}

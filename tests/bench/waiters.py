@@ -6,7 +6,7 @@ import itertools
 import statistics
 
 from check import NS_PER_INSTRUCTION, programs
-from scenario import boot, new_guid
+from harness.scenario import boot, new_guid
 
 COUNTS = (1, 100, 1000, 10000)
 

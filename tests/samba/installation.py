@@ -12,9 +12,7 @@ import pathlib
 import subprocess
 import sys
 
-import cache
-import kernel as kernels
-import tap
+from harness import cache, kernel as kernels, tap
 
 # samba-ad-dc brings the server and python3-samba.
 PACKAGES = ("samba-ad-dc", "samba-ad-provision", "ldb-tools")

@@ -5,10 +5,8 @@
 each an ID of its own, but its event is lost while ACPI is off: the in-tree driver stays silent for
 ever, and siblings draw the same numbers until something else reseeds them."""
 
-import draws
-import qemu
-import tap
-from scenario import boot, info, new_guid, say, seed
+from harness import draws, qemu, tap
+from harness.scenario import boot, info, new_guid, say, seed
 
 DRAWS = 1000
 SIBLINGS = 2

@@ -4,8 +4,8 @@
 """A program that detects clones as AWS-LC does needs nothing but the module: it reseeds once, from
 a generator that has reseeded before."""
 
-import tap
-from scenario import NOBODY, boot, generation, new_guid, seed, test_module
+from harness import tap
+from harness.scenario import NOBODY, boot, generation, new_guid, seed, test_module
 
 WAYS = ("read", "poll", "map")
 DRAWS = 1000

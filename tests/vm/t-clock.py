@@ -15,11 +15,11 @@ import pathlib
 import subprocess
 import time
 
-import tap
-from debian import Prebuilt
-from machine import scratch
-from ntp import Ntp
-from scenario import boot, new_guid, say, test_module
+from harness import tap
+from harness.debian import Prebuilt
+from harness.machine import scratch
+from harness.ntp import Ntp
+from harness.scenario import boot, new_guid, say, test_module
 
 HOURS = 3 * 3600
 DAY = 24 * 3600
@@ -138,7 +138,7 @@ def isolate():
 def later(snapshot, seconds):
     """The snapshot, on a host whose clock has gone on for so long."""
     library = scratch() / "later.so"
-    source = pathlib.Path(__file__).parent / "later/later.c"
+    source = pathlib.Path(__file__).parent / "harness/later.c"
     subprocess.run([os.environ.get("CC", "cc"), "-shared", "-fPIC", "-O2", "-o", library, source],
                    check=True)
     qemu = snapshot.machine.qemu

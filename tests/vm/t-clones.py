@@ -3,8 +3,8 @@
 # Copyright (C) the vmgen authors
 """Ten clones of one snapshot are told, each in its own right, and draw ten different values."""
 
-import tap
-from scenario import boot, new_guid, seed
+from harness import tap
+from harness.scenario import boot, new_guid, seed
 
 CLONES = 10
 

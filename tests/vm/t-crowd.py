@@ -7,9 +7,9 @@ and renews once, and neither ThreadSanitizer nor AddressSanitizer finds anything
 import struct
 import time
 
-import tap
-from host import Host
-from scenario import boot, new_guid, say
+from harness import tap
+from harness.host import Host
+from harness.scenario import boot, new_guid, say
 
 CHANGES = 12
 SECONDS = 100

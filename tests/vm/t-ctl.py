@@ -6,8 +6,8 @@ goes first."""
 
 import json
 
-import tap
-from scenario import NOBODY, boot, generation, new_guid, seed
+from harness import tap
+from harness.scenario import NOBODY, boot, generation, new_guid, seed
 
 PROGRAMS = ["vmgend", "vmgenctl"]
 D = "/etc/vmgen/hooks.d"

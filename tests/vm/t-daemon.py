@@ -7,8 +7,8 @@ after the machine was off."""
 import json
 import uuid
 
-import tap
-from scenario import boot, new_guid, seed
+from harness import tap
+from harness.scenario import boot, new_guid, seed
 
 PROGRAMS = ["vmgend", "vmgenctl"]
 STATE = "/var/lib/vmgen/state.json"

@@ -7,10 +7,9 @@ import json
 import re
 import shlex
 
-import readme
-import tap
-from debian import Debian, chroot
-from scenario import new_guid
+from harness import readme, tap
+from harness.debian import Debian, chroot
+from harness.scenario import new_guid
 
 SEED = "sha256sum </var/lib/systemd/random-seed"
 FENCED = """[Service]

@@ -7,11 +7,11 @@ where it has none, and every malformed node refused with a sentence."""
 import fnmatch
 import subprocess
 
-import tap
-from board import RAM, Board
-from host import Host
-from machine import build_directory
-from scenario import generation, info, say, seed
+from harness import tap
+from harness.board import RAM, Board
+from harness.host import Host
+from harness.machine import build_directory
+from harness.scenario import generation, info, say, seed
 
 # The kernel leaves this alone, as it does what Firecracker keeps out of its memory node.
 RESERVED = RAM + (511 << 20)

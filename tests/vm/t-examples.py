@@ -3,8 +3,8 @@
 # Copyright (C) the vmgen authors
 """The examples of libvmgen(3) run in a guest; in its clones each starts anew, once, and apart."""
 
-import tap
-from scenario import NOBODY, boot, generation, new_guid, seed
+from harness import tap
+from harness.scenario import NOBODY, boot, generation, new_guid, seed
 
 EXAMPLES = ("prng", "event-loop", "pre-fork")
 PORT = 8080

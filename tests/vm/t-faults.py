@@ -14,9 +14,9 @@ import os
 import random
 import time
 
-import tap
-from faults import GUARDS, HOOKS, Disk, Journal, Rig, hash_of, number, recorded
-from scenario import new_guid, say
+from harness import tap
+from harness.faults import GUARDS, HOOKS, Disk, Journal, Rig, hash_of, number, recorded
+from harness.scenario import new_guid, say
 
 KILLS = int(os.environ.get("VMGEN_KILLS") or 20)
 CUTS = int(os.environ.get("VMGEN_CUTS") or 3)

@@ -6,9 +6,9 @@ they run, across a power cut, and while the service manager does not answer."""
 
 import time
 
-import tap
-from debian import Prebuilt
-from scenario import new_guid, say
+from harness import tap
+from harness.debian import Prebuilt
+from harness.scenario import new_guid, say
 
 UNITS = "/etc/systemd/system"
 DROP_IN = "zz-vmgen-fence.conf"

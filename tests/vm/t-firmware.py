@@ -6,9 +6,9 @@ one after a suspend to RAM, in which the firmware must tell QEMU the ID's addres
 
 import itertools
 
-import tap
-from machine import FIRMWARES
-from scenario import boot, generation, info, new_guid, say
+from harness import tap
+from harness.machine import FIRMWARES
+from harness.scenario import boot, generation, info, new_guid, say
 
 TYPES = ("pc", "q35")
 # enum vmgenid_source: SCI, NOTIFY and VMFORK, all of them the host's doing; TIMER.

@@ -6,9 +6,9 @@ them goes one round on the old generation, and none draws a number that a siblin
 
 import collections
 
-import tap
-from first import First
-from scenario import boot, new_guid, say, seed
+from harness import tap
+from harness.first import First
+from harness.scenario import boot, new_guid, say, seed
 
 CPUS = (4, 2, 1)
 DRAWS = 100

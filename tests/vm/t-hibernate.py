@@ -4,10 +4,8 @@
 """A guest hibernates, and two machines with IDs of their own go on from its image. No Notify comes;
 with the module the change is found, as SeaBIOS keeps the ID where hibernation leaves it alone."""
 
-import draws
-import hibernation
-import tap
-from scenario import info, new_guid, say, seed
+from harness import draws, hibernation, tap
+from harness.scenario import info, new_guid, say, seed
 
 DRAWS = 1000
 SIBLINGS = 2

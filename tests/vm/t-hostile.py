@@ -6,12 +6,10 @@ do, and makes up for it when it can."""
 
 import json
 
-import drivers
-import kernel as kernels
-import tap
-from faults import Disk
-from host import Host
-from scenario import boot, new_guid, say, seed
+from harness import drivers, kernel as kernels, tap
+from harness.faults import Disk
+from harness.host import Host
+from harness.scenario import boot, new_guid, say, seed
 
 D = "/etc/vmgen/hooks.d"
 STATE = "/var/lib/vmgen"

@@ -3,8 +3,8 @@
 # Copyright (C) the vmgen authors
 """The guest knows the ID that the host shows, tells it to root alone, and keeps its interface."""
 
-import tap
-from scenario import NOBODY, boot, generation, new_guid
+from harness import tap
+from harness.scenario import NOBODY, boot, generation, new_guid
 
 
 def scenario(kernel, t):

@@ -9,9 +9,9 @@ import json
 import re
 import time
 
-import tap
-from installed import OWN, TOO_OLD, Installed
-from scenario import new_guid, say
+from harness import tap
+from harness.installed import OWN, TOO_OLD, Installed
+from harness.scenario import new_guid, say
 
 APT = "DEBIAN_FRONTEND=noninteractive apt-get -q -y"
 HOOK = "#!/bin/sh\necho $1 $2 >>/var/tmp/hook\n"

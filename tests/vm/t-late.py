@@ -3,8 +3,8 @@
 # Copyright (C) the vmgen authors
 """The module separates siblings also when it is loaded only after they were cloned."""
 
-import tap
-from scenario import WITHOUT_INTREE, boot, new_guid, seed
+from harness import tap
+from harness.scenario import WITHOUT_INTREE, boot, new_guid, seed
 
 SIBLINGS = 3
 DRAW = "head -c 8 /dev/urandom | hexdump -e '8/1 \"%02x\"'"

@@ -10,9 +10,9 @@ counts what it was asked and has answered.
 import json
 import re
 
-import tap
-from debian import Prebuilt
-from scenario import new_guid, say
+from harness import tap
+from harness.debian import Prebuilt
+from harness.scenario import new_guid, say
 
 PACKAGES = ("dnsmasq-base", "iproute2", "network-manager", "ifupdown", "isc-dhcp-client",
             "dhcpcd-base")

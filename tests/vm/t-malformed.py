@@ -6,9 +6,8 @@ and leaves nothing behind."""
 
 import pathlib
 
-import sanitizer
-import tap
-from scenario import boot, matrix, new_guid
+from harness import sanitizer, tap
+from harness.scenario import boot, matrix, new_guid
 
 TABLE = pathlib.Path(__file__).parent.parent / "tables/malformed.asl"
 # The in-tree driver reads at any address, and KASAN ends the guest for it.

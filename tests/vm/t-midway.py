@@ -6,9 +6,9 @@ its instructions: each of those clones settles with its own ID and draws numbers
 
 import mmap
 
-import tap
-from gdb import PC, Gdb
-from scenario import boot, generation, info, new_guid, say, seed
+from harness import tap
+from harness.gdb import PC, Gdb
+from harness.scenario import boot, generation, info, new_guid, say, seed
 
 INSTANTS = 16
 DRAWS = 50

@@ -7,12 +7,10 @@ import dataclasses
 import pathlib
 import shutil
 
-import kernel as kernels
-import module
-import tap
-from guest import GuestError
-from machine import build_directory, scratch
-from scenario import boot, new_guid
+from harness import kernel as kernels, module, tap
+from harness.guest import GuestError
+from harness.machine import build_directory, scratch
+from harness.scenario import boot, new_guid
 
 SOURCE = pathlib.Path(__file__).parent.parent.parent / "kmod"
 FREE = "\tkfree(file->private_data);\n"

@@ -5,10 +5,8 @@
 hibernated image: the module reseeds all the same and says that the ID is not to be trusted. With
 acpi_sleep=nonvs on the command line the change is seen."""
 
-import draws
-import hibernation
-import tap
-from scenario import info, new_guid, seed
+from harness import draws, hibernation, tap
+from harness.scenario import info, new_guid, seed
 
 DRAWS = 1000
 SIBLINGS = 2

@@ -8,9 +8,9 @@ import json
 import pathlib
 import shutil
 
-import tap
-from debian import Prebuilt, chroot
-from scenario import new_guid, say, seed
+from harness import tap
+from harness.debian import Prebuilt, chroot
+from harness.scenario import new_guid, say, seed
 
 CLONES = 4
 PROGRAMS = ("tls_server.py", "tls_probe.py")

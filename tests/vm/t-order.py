@@ -4,8 +4,8 @@
 """Nobody wakes, and nobody sees the generation move, before the kernel's generator was reseeded:
 what two siblings draw from that moment on has nothing in common, on one CPU or many."""
 
-import tap
-from scenario import boot, new_guid, say, seed
+from harness import tap
+from harness.scenario import boot, new_guid, say, seed
 
 WAYS = ("read", "poll", "wait", "map", "sysctl", "uevent", "changed", "vmgen_wait")
 CPUS = (1, 2, 4)

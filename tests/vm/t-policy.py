@@ -10,11 +10,9 @@ power is cut rather than switched off.
 import json
 import subprocess
 
-import drivers
-import kernel as kernels
-import tap
-from machine import scratch
-from scenario import boot, new_guid, seed
+from harness import drivers, kernel as kernels, tap
+from harness.machine import scratch
+from harness.scenario import boot, new_guid, seed
 
 DRIVERS = (*drivers.DISK, "crc32c_generic", "ext4", "virtio_net")
 # (UUID of the firmware, address of the network)

@@ -8,11 +8,11 @@ import contextlib
 import pathlib
 import time
 
-import tap
-from guest import GuestTimeout
-from host import Host
-from machine import compile_table, scratch
-from scenario import boot, info, test_module
+from harness import tap
+from harness.guest import GuestTimeout
+from harness.host import Host
+from harness.machine import compile_table, scratch
+from harness.scenario import boot, info, test_module
 
 TABLES = pathlib.Path(__file__).parent.parent / "tables"
 # Where reduced.asl says; the kernel is told to leave it alone, as firmware would tell it.

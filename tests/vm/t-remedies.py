@@ -4,8 +4,8 @@
 """What vmgend, vmgenctl and bad hooks say when something is wrong: each names the thing and the
 remedy, and nothing is left half-done."""
 
-import tap
-from scenario import NOBODY, WITHOUT_INTREE, boot, new_guid
+from harness import tap
+from harness.scenario import NOBODY, WITHOUT_INTREE, boot, new_guid
 
 PROGRAMS = ["vmgend", "vmgenctl"]
 GOOD = "#!/bin/sh\necho >>/run/good\n"

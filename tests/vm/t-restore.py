@@ -3,8 +3,8 @@
 # Copyright (C) the vmgen authors
 """A restore with a new ID is one change, seen by everybody who waits; with the same ID it is none."""
 
-import tap
-from scenario import boot, generation, info, new_guid, seed
+from harness import tap
+from harness.scenario import boot, generation, info, new_guid, seed
 
 WAYS = ("read", "poll", "wait", "map", "changed", "vmgen_wait")
 

@@ -11,9 +11,9 @@ import pathlib
 import re
 import shutil
 
-import tap
-from debian import Prebuilt, chroot
-from scenario import new_guid, say
+from harness import tap
+from harness.debian import Prebuilt, chroot
+from harness.scenario import new_guid, say
 
 PACKAGES = ("samba-ad-dc", "samba-ad-provision", "ldb-tools")
 UNIT = "samba-ad-dc.service"

@@ -9,9 +9,9 @@ import os
 import re
 import time
 
-import tap
-from debian import Prebuilt, chroot
-from scenario import new_guid, say, seed
+from harness import tap
+from harness.debian import Prebuilt, chroot
+from harness.scenario import new_guid, say, seed
 
 LONG = os.environ.get("VMGEN_LONG")     # make check-hooks
 HOOKS = "/usr/lib/vmgen/hooks.d"

@@ -8,8 +8,8 @@ import pathlib
 import struct
 import uuid
 
-import tap
-from scenario import boot, generation, matrix
+from harness import tap
+from harness.scenario import boot, generation, matrix
 
 TABLES = pathlib.Path(__file__).parent.parent / "tables"
 GIB = 1 << 30

@@ -4,10 +4,9 @@
 """How many random numbers, drawn one after the other from the first instruction on, two clones of
 one snapshot have in common: none with the module and one CPU, whatever the kernel."""
 
-import draws
-import tap
-from scenario import WITHOUT_INTREE, boot, new_guid, say, seed
-from siblings import SIBLINGS, UPTIME, first_draws, in_common
+from harness import draws, tap
+from harness.scenario import WITHOUT_INTREE, boot, new_guid, say, seed
+from harness.siblings import SIBLINGS, UPTIME, first_draws, in_common
 
 DRAWS = 1000
 

@@ -6,9 +6,9 @@ and no change is made up. Also IDs that are none, and a module that goes while t
 
 import time
 
-import tap
-from host import Host
-from scenario import boot, generation, info, new_guid
+from harness import tap
+from harness.host import Host
+from harness.scenario import boot, generation, info, new_guid
 
 CHANGES = 200
 # Flags of a record, as in <vmgen/vmgenid.h>.

@@ -6,10 +6,9 @@ module the change is settled before user space runs again, without it nobody eve
 
 import re
 
-import draws
-import tap
-from host import Host
-from scenario import boot, generation, info, new_guid, say, seed
+from harness import draws, tap
+from harness.host import Host
+from harness.scenario import boot, generation, info, new_guid, say, seed
 
 DRAWS = 1000
 # What each program or driver writes to the kernel's log when it is its turn.

@@ -4,11 +4,11 @@
 """The library on nodes that it is told to take, or finds: of a kernel that has only /dev/sysgenid,
 as root and as nobody; and on one whose descriptor is closed, or whose module wants to go."""
 
-import tap
-from handle import (EVENTS, EXACT, ID, POLLIN, RAW, SETTLES, SYSGENID, UNPRIVILEGED, VMCLOCK,
-                    VMGENID, Handle, failed)
-from host import Host
-from scenario import NOBODY, boot, generation, new_guid
+from harness import tap
+from harness.handle import (EVENTS, EXACT, ID, POLLIN, RAW, SETTLES, SYSGENID, UNPRIVILEGED,
+                            VMCLOCK, VMGENID, Handle, failed)
+from harness.host import Host
+from harness.scenario import NOBODY, boot, generation, new_guid
 
 
 def check_paths(h, t):

@@ -5,8 +5,8 @@
 
 import statistics
 
-import tap
-from scenario import NOBODY, boot, new_guid, say
+from harness import tap
+from harness.scenario import NOBODY, boot, new_guid, say
 
 PROGRAMS = ["window", "flood", "/usr/bin/chrt"]
 SPINNERS = 64

@@ -4,8 +4,8 @@
 """The kernel's generator cannot be reseeded: the change is told all the same, with a flag, and
 vmgen_getrandom() refuses."""
 
-import tap
-from scenario import boot, generation, info, new_guid
+from harness import tap
+from harness.scenario import boot, generation, info, new_guid
 
 # Flags of a record, as in <vmgen/vmgenid.h>.
 RNG_STALE = 1

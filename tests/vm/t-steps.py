@@ -6,9 +6,9 @@
 import struct
 import time
 
-import tap
-from host import Host
-from scenario import boot, generation, info, new_guid, say
+from harness import tap
+from harness.host import Host
+from harness.scenario import boot, generation, info, new_guid, say
 
 CHANGES = 1000
 # Of one change; longer than any may take.

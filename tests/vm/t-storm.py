@@ -6,10 +6,9 @@ goes: no answer is impossible, no call hangs, and the kernel finds nothing wrong
 
 import time
 
-import sanitizer
-import tap
-from host import Host
-from scenario import boot, generation, new_guid, say
+from harness import sanitizer, tap
+from harness.host import Host
+from harness.scenario import boot, generation, new_guid, say
 
 NODES = ("/dev/vmgenid", "/dev/sysgenid")
 LOADS = 3

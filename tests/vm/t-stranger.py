@@ -11,10 +11,10 @@ import re
 import time
 import unicodedata
 
-import tap
-from debian import Prebuilt, chroot
-from guest import GuestTimeout
-from scenario import new_guid, program, say
+from harness import tap
+from harness.debian import Prebuilt, chroot
+from harness.guest import GuestTimeout
+from harness.scenario import new_guid, program, say
 
 PACKAGES = ("chrony", "openssh-server", "openssl", "iproute2", "network-manager", "ifupdown",
             "isc-dhcp-client", "dhcpcd-base", "fuse3", "python3")

@@ -4,8 +4,8 @@
 """/dev/sysgenid keeps the interface that programs were written for, has the generator
 reseed when it is told to move, and leaves alone one that is there already."""
 
-import tap
-from scenario import boot, new_guid, test_module
+from harness import tap
+from harness.scenario import boot, new_guid, test_module
 
 TRACE = "/sys/kernel/tracing"
 RNDRESEEDCRNG = 0x5207

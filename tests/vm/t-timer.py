@@ -3,9 +3,9 @@
 # Copyright (C) the vmgen authors
 """The timer for hosts that do not notify: off on QEMU, which does; on by parameter and sysctl."""
 
-import tap
-from host import Host
-from scenario import NOBODY, boot, info, new_guid
+from harness import tap
+from harness.host import Host
+from harness.scenario import NOBODY, boot, info, new_guid
 
 # enum vmgenid_source
 CALL, TIMER = "4", "7"

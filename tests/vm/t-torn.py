@@ -8,10 +8,10 @@ import re
 import struct
 import uuid
 
-import tap
-from gdb import Gdb
-from host import Host
-from scenario import boot, generation, info, new_guid, seed
+from harness import tap
+from harness.gdb import Gdb
+from harness.host import Host
+from harness.scenario import boot, generation, info, new_guid, seed
 
 TRACE = "/sys/kernel/tracing"
 # The ID is two words that are passed by value, in the second and third register.

@@ -7,8 +7,8 @@ A warning of the kernel is a panic in these guests, so each command is also a te
 none.
 """
 
-import tap
-from scenario import boot, generation, new_guid
+from harness import tap
+from harness.scenario import boot, generation, new_guid
 
 ROUNDS = 10
 LOAD = ("while :; do cat /proc/sys/dev/vmgenc/0/* >/dev/null 2>&1;"

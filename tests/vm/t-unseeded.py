@@ -4,8 +4,8 @@
 """A guest that is cloned before its generator was ever seeded: there is nothing to reseed, so the
 change is settled at once, and the generator takes the ID in when it is seeded."""
 
-import tap
-from scenario import boot, generation, info, new_guid
+from harness import tap
+from harness.scenario import boot, generation, info, new_guid
 
 # Of what the loader and the CPU give, no bit is credited. The shell and the module draw nothing.
 UNTRUSTED = "random.trust_cpu=off random.trust_bootloader=off"

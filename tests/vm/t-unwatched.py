@@ -5,8 +5,8 @@
 
 import struct
 
-import tap
-from scenario import boot, generation, info, new_guid
+from harness import tap
+from harness.scenario import boot, generation, info, new_guid
 
 READ = "dd if=/dev/vmgenid bs=24 count=1 2>/dev/null >/tmp/record"
 

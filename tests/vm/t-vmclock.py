@@ -4,12 +4,11 @@
 """The library on Linux's own /dev/vmclock0: it is taken where there is no /dev/vmgenid, tells of
 restores and of nothing else, has no window, and says of QEMU's that it counts no generations."""
 
-import qemu as qemus
-import tap
-from first import First
-from handle import (EVENTS, EXACT, NOTIFIES, POLLIN, RAW, VMCLOCK, Handle, failed)
-from scenario import NOBODY, boot, say
-from vmclock import COUNTER, NOTIFICATION_PRESENT, Clock, boot_with_page, driver
+from harness import qemu as qemus, tap
+from harness.first import First
+from harness.handle import (EVENTS, EXACT, NOTIFIES, POLLIN, RAW, VMCLOCK, Handle, failed)
+from harness.scenario import NOBODY, boot, say
+from harness.vmclock import COUNTER, NOTIFICATION_PRESENT, Clock, boot_with_page, driver
 
 SECOND = 1000000000
 

@@ -4,8 +4,8 @@
 """With one CPU no program runs an instruction on the old generation: not on the raw page, nor on
 the counter page."""
 
-import tap
-from scenario import boot, new_guid, say
+from harness import tap
+from harness.scenario import boot, new_guid, say
 
 
 def read_word(vm, address):

@@ -6,9 +6,9 @@ does, that watchers of /dev/sysgenid wait for the repair, and that it sleeps whi
 
 import json
 
-import tap
-from scenario import boot, new_guid, say, seed
-from vmclock import NOTIFICATION_PRESENT, Clock, boot_with_page
+from harness import tap
+from harness.scenario import boot, new_guid, say, seed
+from harness.vmclock import NOTIFICATION_PRESENT, Clock, boot_with_page
 
 PROGRAMS = ["vmgend", "vmgenctl"]
 LINE = "random: crng reseeded due to virtual machine fork"

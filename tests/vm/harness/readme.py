@@ -5,7 +5,7 @@
 import pathlib
 import re
 
-TOP = pathlib.Path(__file__).parents[2]
+TOP = pathlib.Path(__file__).parents[3]
 
 
 def blocks(name, heading):

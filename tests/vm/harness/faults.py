@@ -14,11 +14,10 @@ import struct
 import subprocess
 import uuid
 
-import drivers
-import kernel as kernels
-from host import Host
-from machine import scratch
-from scenario import boot, seed
+from harness import drivers, kernel as kernels
+from harness.host import Host
+from harness.machine import scratch
+from harness.scenario import boot, seed
 
 GUARDS = ("10-a", "10-b", "12-c", "15-d", "18-e")
 HOOKS = (*GUARDS, "20-f", "40-g", "40-h", "50-i", "80-j")

@@ -17,10 +17,8 @@ import pathlib
 import subprocess
 import tempfile
 
-import drivers as modules
-import initramfs
-import kernel as kernels
-from machine import scratch
+from harness import drivers as modules, initramfs, kernel as kernels
+from harness.machine import scratch
 
 ROOT = "/disk"
 ENTER = f"chroot {ROOT} /usr/bin/env -i PATH=/usr/sbin:/usr/bin"

@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
 # Copyright (C) the vmgen authors
 """Builds a kernel module against a kernel from the cache, as Debian would build it there.
@@ -16,9 +15,8 @@ import pathlib
 import shutil
 import sys
 
-import cache
-import kernel as kernels
-from kernel import KernelError, run
+from harness import cache, kernel as kernels
+from harness.kernel import KernelError, run
 
 # What the machine's own compiler is called, for kernels without a chroot.
 COMPILER = "gcc-12"

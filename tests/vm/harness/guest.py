@@ -25,13 +25,9 @@ import subprocess
 import tempfile
 import time
 
-import cache
-import kernel as kernels
-import qemu as qemus
-import sanitizer
-import tap
-from machine import Machine, add_layer, scratch
-from qmp import Qmp, QmpError
+from harness import cache, kernel as kernels, qemu as qemus, sanitizer, tap
+from harness.machine import Machine, add_layer, scratch
+from harness.qmp import Qmp, QmpError
 
 READY = b"vmgen-init\n"
 BOOT_TIMEOUT = 120

@@ -9,8 +9,7 @@ import json
 import os
 import re
 
-import kernel as kernels
-import module
+from harness import kernel as kernels, module
 
 KEPT = (".config", "Makefile", "Module.symvers", "arch/x86", "include", "scripts",
         "tools/objtool/objtool")

@@ -9,11 +9,8 @@ system's own files, as compilers are slow in an emulated machine.
 import os
 import shutil
 
-import kernel as kernels
-import machine
-import readme
-import repository
-from debian import Debian
+from harness import kernel as kernels, machine, readme, repository
+from harness.debian import Debian
 
 # Where apt gets vmgen's packages, and all else.
 OWN = "srv/vmgen"

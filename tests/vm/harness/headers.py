@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
 # Copyright (C) the vmgen authors
 """Builds the module against every kernel whose headers Debian offers today, and says for which
@@ -11,12 +10,10 @@ import pathlib
 import re
 import sys
 
-import cache
-import kernel as kernels
-import module
-from kernel import KernelError, Source
-from machine import build_directory
-from tap import Tap
+from harness import cache, kernel as kernels, module
+from harness.kernel import KernelError, Source
+from harness.machine import build_directory
+from harness.tap import Tap
 
 # Meta packages have two numbers or none.
 RELEASE = r"\d+\.\d+\.\d+\S*-amd64"
@@ -28,7 +25,7 @@ OFFERS = (Source(kernels.BULLSEYE, RELEASE),
 # What kmod/compat.h is to refuse, and how.
 OLDEST = (5, 10, 119)
 REFUSAL = "vmgenc needs Linux 5.10.119 or newer"
-SOURCE = pathlib.Path(__file__).parents[2] / "kmod"
+SOURCE = pathlib.Path(__file__).parents[3] / "kmod"
 
 
 def fetch(offer):

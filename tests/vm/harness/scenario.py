@@ -6,10 +6,9 @@ import pathlib
 import sys
 import uuid
 
-import kernel as kernels
-import module
-from guest import Guest
-from machine import build_directory
+from harness import kernel as kernels, module
+from harness.guest import Guest
+from harness.machine import build_directory
 
 # Where the programs of the guests are, in the build too.
 GUEST = "tests/vm/guest"
@@ -37,7 +36,7 @@ def program(name, sanitized):
 
 def test_module(kernel, name):
     """{path in the guest: content} of a kernel module that only a scenario needs."""
-    source = pathlib.Path(__file__).parent / "guest" / name
+    source = pathlib.Path(__file__).parents[3] / GUEST / name
     built = module.build(kernels.load(kernel), source, build_directory() / "modules" / name / kernel)
     return {f"/{name}.ko": built.read_bytes()}
 

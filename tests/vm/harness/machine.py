@@ -11,9 +11,7 @@ import pathlib
 import subprocess
 import tempfile
 
-import initramfs
-import kernel as kernels
-import qemu as qemus
+from harness import initramfs, kernel as kernels, qemu as qemus
 
 TYPES = {
     "pc": "pc",

@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
 # Copyright (C) the vmgen authors
 """Two clones of one snapshot side by side, without vmgen and with it."""
@@ -7,8 +6,8 @@ import shlex
 import struct
 import time
 
-from debian import install_commands
-from scenario import boot, new_guid
+from harness.debian import install_commands
+from harness.scenario import boot, new_guid
 
 KERNEL = "6.1-cloud"
 DRAWS = 100

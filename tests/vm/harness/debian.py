@@ -14,14 +14,9 @@ import shlex
 import shutil
 import subprocess
 
-import cache
-import guest
-import initramfs
-import kernel as kernels
-import machine
-import module
+from harness import cache, guest, initramfs, kernel as kernels, machine, module
 
-README = pathlib.Path(__file__).parents[2] / "README.md"
+README = pathlib.Path(__file__).parents[3] / "README.md"
 # What a virtual machine has anyway; the README need not ask for it.
 SYSTEM = ("systemd-sysv", "udev", "kmod", "procps")
 KERNEL = ("linux-image-amd64", "initramfs-tools", "zstd")

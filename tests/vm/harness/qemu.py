@@ -13,8 +13,7 @@ import os
 import pathlib
 import subprocess
 
-import cache
-import kernel as kernels
+from harness import cache, kernel as kernels
 
 NEWER_SUITES = ("trixie", "trixie-security")
 PACKAGE = "qemu-system-x86"

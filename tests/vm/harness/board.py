@@ -8,11 +8,10 @@ import pathlib
 import socket
 import tempfile
 
-import initramfs
-import qemu as qemus
-from guest import Booted
-from kernel import load, run
-from machine import Machine, build_directory, scratch
+from harness import initramfs, qemu as qemus
+from harness.guest import Booted
+from harness.kernel import load, run
+from harness.machine import Machine, build_directory, scratch
 
 # Where QEMU's virt has its memory.
 RAM = 0x40000000

@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
 # Copyright (C) the vmgen authors
 """vmgen's Debian packages as apt gets them: built for a release of Debian, in a directory with an
@@ -22,12 +21,11 @@ import subprocess
 import sys
 import tempfile
 
-import cache
-import kernel as kernels
-from kernel import KernelError, run
-from machine import build_directory, scratch
+from harness import cache, kernel as kernels
+from harness.kernel import KernelError, run
+from harness.machine import build_directory, scratch
 
-TOP = pathlib.Path(__file__).resolve().parents[2]
+TOP = pathlib.Path(__file__).resolve().parents[3]
 # What a virtual machine in a cloud has anyway.
 SYSTEM = ("systemd-sysv", "udev", "kmod", "procps", "initramfs-tools", "zstd", "apt", "dbus")
 # Not needed without Active Directory, and Samba is large.

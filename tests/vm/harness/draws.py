@@ -5,7 +5,7 @@
 import itertools
 import time
 
-from guest import GuestTimeout
+from harness.guest import GuestTimeout
 
 TIMEOUT = 60
 DONE = "all drawn"

@@ -4,8 +4,8 @@
 
 import itertools
 
-import draws
-from scenario import new_guid
+from harness import draws
+from harness.scenario import new_guid
 
 SIBLINGS = 3
 # Younger kernels reseed often of their own accord, which would flatter them.

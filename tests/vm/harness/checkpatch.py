@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
 # Copyright (C) the vmgen authors
 """Runs the kernel's own checkpatch, which no package has but the kernel's whole source."""
@@ -6,8 +5,7 @@
 import os
 import sys
 
-import cache
-import kernel
+from harness import cache, kernel
 
 FILES = ("checkpatch.pl", "spelling.txt", "const_structs.checkpatch")
 

@@ -12,11 +12,9 @@ import dataclasses
 import pathlib
 import subprocess
 
-import drivers
-import kernel as kernels
-import scenario
-from guest import Booted
-from machine import Machine, scratch
+from harness import drivers, kernel as kernels, scenario
+from harness.guest import Booted
+from harness.machine import Machine, scratch
 
 DISK_MIB = 512
 SWAP = "/dev/vda"

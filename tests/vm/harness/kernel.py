@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
 # Copyright (C) the vmgen authors
 """Debian's own kernels for the tests: fetched with apt and unpacked.
@@ -19,7 +18,7 @@ import re
 import subprocess
 import sys
 
-import cache
+from harness import cache
 
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 
@@ -313,7 +312,7 @@ def build_one(name, refresh, say):
             return
         say(f"{name}: building {source.release}, which takes some minutes")
         # Imports this module, which has to be complete by then.
-        release = importlib.import_module("debug").build(source, new)
+        release = importlib.import_module("harness.debug").build(source, new)
         place(new, name, release)
 
 
@@ -374,7 +373,7 @@ def main():
 
 if __name__ == "__main__":
     # As the module that others import, so that there is only one of it.
-    kernel = importlib.import_module("kernel")
+    kernel = importlib.import_module("harness.kernel")
     try:
         kernel.main()
     except (kernel.KernelError, OSError) as error:

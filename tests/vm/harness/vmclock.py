@@ -6,11 +6,10 @@ guest with shared=True. QEMU's own counts no generations."""
 import pathlib
 import struct
 
-import drivers
-import kernel as kernels
-from scenario import boot, test_module
+from harness import drivers, kernel as kernels
+from harness.scenario import boot, test_module
 
-TABLE = pathlib.Path(__file__).parent.parent / "tables/vmclock.asl"
+TABLE = pathlib.Path(__file__).parents[2] / "tables/vmclock.asl"
 ADDRESS = 0x0FFE0000
 # The kernel is told to leave the page alone, as firmware would tell it.
 RESERVED = "memmap=64K$0x0FFE0000"
