@@ -5,8 +5,8 @@
 that its original is gone.
 """
 
-import installation
-from domain import Domain
+from harness import installation
+from harness.domain import Domain
 
 FENCED = 10
 FENCE = "samba-ad-dc.service"

@@ -6,11 +6,11 @@
 
 import os
 
-import installation
-from domain import Domain
+from harness import installation
+from harness.domain import Domain
 
 LOST = ("lost1", "lost2")
-KILLED = f"{installation.SOURCE}/tests/samba/killed.py"
+KILLED = f"{installation.GUEST}/killed.py"
 WRITES = ("modify", "allocate_rid", "set_attribute_replmetadata_version", "transaction_commit")
 
 

@@ -7,9 +7,9 @@ what is left to the administrator, with the commands that mend that.
 
 import re
 
-import installation
-from controller import BASE, REALM
-from domain import Domain, retry
+from harness import installation
+from harness.controller import BASE, REALM
+from harness.domain import Domain, retry
 
 LOST = ("lost1", "lost2")
 

@@ -3,9 +3,9 @@
 # Copyright (C) the vmgen authors
 """The RID master goes back: it would give RIDs again that it or a partner had given."""
 
-import installation
-from alone import MANAGER
-from domain import Domain
+from harness import installation
+from harness.alone import MANAGER
+from harness.domain import Domain
 
 LOST = ("lost1", "lost2")
 NEW = ("new1", "new2")
@@ -61,7 +61,7 @@ def without(d, t, lost, skipped):
     t.ok(go_on(d) <= lost, "without: the master gives RIDs of lost users again")
     d.restore("back")
     repair(d.dc1, t, "control: a repair that lifts no version",
-           (f"{installation.SOURCE}/tests/samba/crippled.py",))
+           (f"{installation.GUEST}/crippled.py",))
     go_on(d)
     t.equal(d.dc1.facts()["available"][0], skipped, "replication undoes its jump")
 

@@ -6,8 +6,8 @@ identity and its pool of RIDs, is newer by count than what the last repair write
 the version.
 """
 
-import installation
-from domain import Domain
+from harness import installation
+from harness.domain import Domain
 
 
 def repair(dc, t, name, program=()):
@@ -42,7 +42,7 @@ def scenario(_suite, t):
     d.snapshot("back")
 
     repair(d.dc2, t, "control: a repair that lifts no version",
-           program=(f"{installation.SOURCE}/tests/samba/crippled.py",))
+           program=(f"{installation.GUEST}/crippled.py",))
     d.start()
     d.converge()
     back = d.dc2.facts()

@@ -11,9 +11,9 @@ import subprocess
 import time
 import uuid
 
-import installation
-from alone import FENCE, MANAGER, SERVER, Alone, install_vmgenctl
-from controller import BASE
+from harness import installation
+from harness.alone import FENCE, MANAGER, SERVER, Alone, install_vmgenctl
+from harness.controller import BASE
 
 PARTNER = f"""dn: CN=DC9,{SERVER},{BASE}
 changetype: add
@@ -189,7 +189,7 @@ def too_few(dc, t):
 def not_applicable(dc, t):
     dc.restore("adopted")
     before = dc.facts()
-    rodc = (f"{installation.SOURCE}/tests/samba/readonly.py",)
+    rodc = (f"{installation.GUEST}/readonly.py",)
     for command, status in (("repair", 77), ("before-start", 0)):
         got, output = dc.safeguard(command, program=rodc)
         t.equal((got, "read-only" in output), (status, True), f"{command}: read-only controller")

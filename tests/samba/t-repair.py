@@ -12,9 +12,9 @@ import subprocess
 import time
 import uuid
 
-import installation
-from alone import MANAGER, SERVER, Alone
-from controller import BASE
+from harness import installation
+from harness.alone import MANAGER, SERVER, Alone
+from harness.controller import BASE
 
 POOL = 500
 DAY = 86400
@@ -176,7 +176,7 @@ def kill(dc, t, method, when):
         before = dc.facts()
         dc.new_id()
         status, output = dc.safeguard(
-            "repair", program=(f"{installation.SOURCE}/tests/samba/killed.py", method, str(number),
+            "repair", program=(f"{installation.GUEST}/killed.py", method, str(number),
                                when))
         if status == 0:
             break

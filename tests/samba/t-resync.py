@@ -5,8 +5,8 @@
 repair, has the partner take it, also if the partner is down at first.
 """
 
-import installation
-from domain import Domain
+from harness import installation
+from harness.domain import Domain
 
 
 def scenario(_suite, t):

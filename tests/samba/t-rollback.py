@@ -5,8 +5,8 @@
 
 import time
 
-import installation
-from domain import Domain
+from harness import installation
+from harness.domain import Domain
 
 LOST = ("lost1", "lost2")
 NEW = ("new1", "new2")

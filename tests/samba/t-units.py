@@ -13,8 +13,8 @@ import subprocess
 import threading
 import time
 
-import installation
-from alone import Alone
+from harness import installation
+from harness.alone import Alone
 
 UNIT = "samba-ad-dc.service"
 GROUP = "/sys/fs/cgroup/samba"

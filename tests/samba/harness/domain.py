@@ -8,9 +8,9 @@ The second one is that which goes back in most tests; the first one holds all ro
 import re
 import time
 
-import installation
-from controller import ADMINISTRATOR, BASE, DOMAIN, PASSWORD, REALM, SECONDS, Controller
-from installation import SambaError
+from harness import installation
+from harness.controller import ADMINISTRATOR, BASE, DOMAIN, PASSWORD, REALM, SECONDS, Controller
+from harness.installation import SambaError
 
 HOSTS = "127.0.0.1 localhost\n" + "".join(f"10.99.0.{n} dc{n}.{REALM} dc{n}\n" for n in (1, 2))
 KERBEROS = f"[libdefaults]\ndefault_realm = {REALM.upper()}\ndns_lookup_kdc = true\n"

@@ -16,9 +16,11 @@ from harness import cache, kernel as kernels, tap
 
 # samba-ad-dc brings the server and python3-samba.
 PACKAGES = ("samba-ad-dc", "samba-ad-provision", "ldb-tools")
-CHECKOUT = pathlib.Path(__file__).parents[2]
+CHECKOUT = pathlib.Path(__file__).parents[3]
 # Where the checkout is in the root.
 SOURCE = "/usr/src/vmgen"
+# What runs there with its Python.
+GUEST = f"{SOURCE}/tests/samba/guest"
 # Set in the namespaces: the directory with root and scratch.
 PLACE = "VMGEN_SAMBA"
 NAMESPACES = ("--net", "--mount", "--uts", "--ipc", "--pid", "--fork", "--kill-child",

@@ -9,9 +9,9 @@ import pathlib
 import re
 import subprocess
 
-import installation
-from controller import BASE, PASSWORD, REALM, Controller
-from installation import SambaError
+from harness import installation
+from harness.controller import BASE, PASSWORD, REALM, Controller
+from harness.installation import SambaError
 
 SERVER = "CN=Servers,CN=Default-First-Site-Name,CN=Sites,CN=Configuration"
 FENCE = "samba-ad-dc.service"

@@ -12,8 +12,8 @@ import subprocess
 import time
 import uuid
 
-import installation
-from installation import SambaError
+from harness import installation
+from harness.installation import SambaError
 
 REALM = "vmgen.test"
 DOMAIN = "VMGEN"
@@ -66,7 +66,7 @@ class Controller:
             f.write(SETTINGS.format(address=self.address, directory=self.directory))
 
     def facts(self):
-        return json.loads(installation.run("python3", f"{installation.SOURCE}/tests/samba/facts.py",
+        return json.loads(installation.run("python3", f"{installation.GUEST}/facts.py",
                                            self.configuration))
 
     def has(self, names):
