@@ -196,7 +196,7 @@ ssl_unit   := tests/unit/t-openssl.t tests/unit/t-confined.t
 fuzzers    := $(patsubst %.c,%,$(wildcard tests/fuzz/*.c))
 guest      := $(patsubst %.c,%,$(filter-out tests/vm/guest/init.c,$(wildcard tests/vm/guest/*.c)))
 examples   := $(patsubst %.c,%,$(wildcard libvmgen/examples/*.c))
-bench      := $(patsubst %.c,%,$(filter-out tests/bench/u32.c,$(wildcard tests/bench/*.c)))
+bench      := $(patsubst %.c,%,$(filter-out tests/bench/guest/u32.c,$(wildcard tests/bench/guest/*.c)))
 man        := $(patsubst %.scd,%,$(wildcard kmod/*.scd libvmgen/*.scd libvmgen/openssl/*.scd daemon/*.scd daemon/samba/*.scd))
 # Functions that share a page with the first of them.
 also_open    := close info
@@ -283,13 +283,13 @@ abi: $(O)/libvmgen.abi
 	cp $< libvmgen/libvmgen.abi
 
 # What make bench measures with finds its libraries beside itself, also in a guest.
-bench_lib := $(addprefix $(O)/tests/bench/,$(soname) libu32.so)
-$(O)/tests/bench/$(soname): $(O)/$(so)
+bench_lib := $(addprefix $(O)/tests/bench/guest/,$(soname) libu32.so)
+$(O)/tests/bench/guest/$(soname): $(O)/$(so)
 	$(Q)mkdir -p $(@D) && cp -p $< $@
-$(O)/tests/bench/libu32.so: $(O)/tests/bench/u32.o
+$(O)/tests/bench/guest/libu32.so: $(O)/tests/bench/guest/u32.o
 	$(call say,LD)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -shared -Wl,-soname,$(@F) -o $@ $<
-$(O)/tests/bench/tls: private libraries := -lssl -lcrypto
+$(O)/tests/bench/guest/tls: private libraries := -lssl -lcrypto
 $(bench:%=$(O)/%): %: %.o $(bench_lib)
 	$(call say,LD)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -Wl,--as-needed,-z,now,-rpath,'$$ORIGIN' -o $@ $< $(bench_lib) \
@@ -362,8 +362,7 @@ kmod:
 
 # --- Tests --------------------------------------------------------------------
 
-# What scenarios import is a package, which tests/samba and tests/bench add to; some of it are
-# programs.
+# The package of what scenarios import, of which some modules are programs.
 harness = PYTHONPATH=tests/vm $(PYTHON) -m harness
 
 missing = $(shell dpkg-query -W -f='$${db:Status-Status} $${Package}\n' $(deps) 2>/dev/null | \

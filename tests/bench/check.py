@@ -7,7 +7,8 @@ import re
 import statistics
 import subprocess
 
-from harness.machine import build_directory, scratch
+from harness.figures import NS_PER_INSTRUCTION, directory, programs, ratio
+from harness.machine import scratch
 from harness.scenario import boot, new_guid, seed
 
 WAYS = {
@@ -29,29 +30,12 @@ COUNTED_CALLS, COUNTED_SAMPLES = 2000, 10
 # As in check.c: one call of these for so many of the others.
 SLOW = 100
 SLOW_WAYS = ("changed_now", "read", "getrandom", "vmgen_getrandom")
-# Nanoseconds of a guest whose time counts instructions: machine.py has shift=3.
-NS_PER_INSTRUCTION = 8
-
-
-def directory():
-    return build_directory() / "tests/bench"
-
-
-def programs(name):
-    """For a guest: a program of the benchmark, and the libraries that it looks for beside itself."""
-    return [f"tests/bench/{name}", *(f"tests/bench/{library.name}"
-                                     for library in sorted(directory().glob("lib*.so*")))]
 
 
 def parse(text):
     """{(way, mode): nanoseconds of each sample} of what the program prints."""
     lines = [line.split() for line in text.splitlines()]
     return {(way, mode): [float(ns) for ns in samples] for way, mode, *samples in lines}
-
-
-def ratio(samples, others):
-    """Sample by sample, so that what slowed both down is not in it."""
-    return statistics.median(a / b for a, b in zip(samples, others, strict=True))
 
 
 def summary(samples, found, mode):

@@ -14,7 +14,7 @@ import statistics
 import time
 
 from harness import rootdisk
-from check import NS_PER_INSTRUCTION
+from harness.figures import NS_PER_INSTRUCTION
 from harness.scenario import WITHOUT_INTREE, boot, new_guid, program, seed
 
 FORK = "crng reseeded due to virtual machine fork"

@@ -10,11 +10,10 @@ import sys
 import threading
 
 from harness import draws, kernel as kernels
-from check import programs
+from harness.figures import programs, spread
 from harness.machine import scratch
 from harness.scenario import boot, new_guid, seed
 from harness.siblings import UPTIME, first_draws
-from stale import spread
 
 CPUS = (1, 2, 4)
 DRAWS = 4000

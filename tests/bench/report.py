@@ -48,7 +48,7 @@ def show(title, columns, rows):
 
 
 def draw(figures, picture):
-    program = pathlib.Path(__file__).parent / "plot.py"
+    program = pathlib.Path(__file__).parent / "harness/plot.py"
     subprocess.run([SYSTEM_PYTHON, program, figures, picture], check=True,
                    env={**os.environ, "MPLCONFIGDIR": str(build_directory() / "matplotlib")})
 

@@ -2,7 +2,7 @@
 # Copyright (C) the vmgen authors
 """How often each way to ask still says "no" after a clone was resumed."""
 
-from check import programs
+from harness.figures import programs, spread
 from harness.scenario import boot, new_guid
 
 WAYS = {
@@ -58,11 +58,6 @@ def measure_kernel(kernel, cpus, options):
 def measure(options):
     return [row for kernel in options.kernels for cpus in CPUS
             for row in measure_kernel(kernel, cpus, options)]
-
-
-def spread(values):
-    low, high = min(values), max(values)
-    return str(low) if low == high else f"{low} to {high}"
 
 
 COLUMNS = (

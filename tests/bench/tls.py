@@ -6,7 +6,7 @@ it, in turns."""
 import statistics
 import subprocess
 
-from check import ratio
+from harness.figures import directory, ratio
 from harness.machine import build_directory
 
 WORKS = {"16": "requests of 16 bytes", "8192": "requests of 8 KiB",
@@ -15,7 +15,7 @@ MILLISECONDS = 20
 
 
 def measure(options):
-    program = build_directory() / "tests/bench/tls"
+    program = directory() / "tls"
     text = subprocess.run([program, build_directory(), str(options.samples), str(MILLISECONDS)],
                           check=True, capture_output=True, text=True).stdout
     found = {}

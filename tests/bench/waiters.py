@@ -5,7 +5,7 @@
 import itertools
 import statistics
 
-from check import NS_PER_INSTRUCTION, programs
+from harness.figures import NS_PER_INSTRUCTION, programs
 from harness.scenario import boot, new_guid
 
 COUNTS = (1, 100, 1000, 10000)

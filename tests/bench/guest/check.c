@@ -25,7 +25,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "bench/u32.h"
+#include "bench/guest/u32.h"
 #include "libvmgen.h"
 #include "vmclock.h"
 #include "vmgen.h"

@@ -9,7 +9,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "bench/u32.h"
+#include "bench/guest/u32.h"
 
 #define EXPORT __attribute__((visibility("default")))
 

@@ -21,7 +21,7 @@
 #include <unistd.h>
 #include <vmgen/vmgenid.h>
 
-#include "bench/u32.h"
+#include "bench/guest/u32.h"
 #include "libvmgen.h"
 #include "vm/guest/pagemap.h"
 
