@@ -38,65 +38,6 @@ PKG_CONFIG ?= pkg-config
 INSTALL    ?= install
 PYTHON     ?= python3
 
-# What make check boots and which scenarios it runs there: those that show most
-# on every kernel, the others on the usual ones; KERNELS= runs all on its own.
-SCENARIOS  ?= $(filter-out install,$(patsubst tests/vm/t-%.py,%,$(wildcard tests/vm/t-*.py)))
-# make bench has one; what it measures is much the same on all.
-bench_kernels := $(or $(KERNELS),6.12)
-ifndef KERNELS
-usual      := 5.10 6.1 6.1-cloud 6.12
-two        := 5.10 6.12
-KERNELS    := $(usual) 6.12-rt 7.2 newest newest-rt 6.12-arm64
-endif
-everywhere := restore siblings sleep
-# What differs little from kernel to kernel: the oldest and a new one.
-on_two     := clones ctl daemon identity late malformed remedies silent stale steps storm sysgenid \
-	      timer torn unload unseeded
-# vmgend is the same on all.
-only_faults  := 6.1-cloud
-only_hostile := 6.12
-# A whole system has a kernel of its own, and what ACPI tables can look like
-# takes a boot each.
-whole := clock debian fence lease openssl samba services stranger
-$(foreach s,$(whole),$(eval only_$(s) := 6.1))
-only_shapes := 6.1-cloud
-# Nor where the machine matters more than the kernel: firmware, its memory that
-# hibernation writes back, ACPI without an SCI.
-only_firmware := 6.12
-only_hibernate := 6.12
-only_nvs := 6.12
-only_policy := 6.12
-only_reduced := 5.10 6.12
-# These take many clones.
-only_asleep := 6.12
-only_awslc  := 6.12
-only_first  := 5.10 6.1-cloud 6.12 newest-rt
-only_order  := 6.12
-only_midway := 6.1-cloud
-only_spinners := 6.1
-# The library is the same on all; only these have Linux's VMClock.
-only_crowd  := 6.1 6.12
-only_sources := 6.1-cloud 6.12
-only_vmclock := 7.2 newest
-# Without the module there is the kernel's log, and there VMClock as well.
-only_witness := 6.1 7.2
-# This is about what only the kernel with sanitizers does.
-only_mutants := debug
-# What make check-debug leaves out: what comes with kernels of its own, or talks
-# over a network, which that kernel has not; what is about user space or about
-# speed, which on that kernel takes minutes and finds nothing more; and what
-# counts instructions, of which there are so many there that ACPI gives up
-# (hibernate), that programs ahead of all others leave no time to the rest
-# (order), or that one by one they take half an hour (midway).
-not_debug   := $(whole) devicetree examples awslc clones crowd ctl daemon faults first hibernate \
-	       hostile midway order policy remedies sources spinners vmclock witness
-# The machine has a device tree, and nothing that the others look for.
-only_devicetree := 6.12-arm64
-# Programs as their authors write them.
-only_examples := 6.1-cloud
-some    = $(if $(filter $(1),$(everywhere)),,$(if $(filter $(1),$(on_two)),$(two),$(usual)))
-runs_on = $(filter $(KERNELS),$(or $(only_$(1)),$(call some,$(1)),$(filter-out %-arm64,$(KERNELS))))
-
 # --- Debian packages, each with its reason ------------------------------------
 
 deps := gcc libc6-dev make   # the programs
@@ -138,6 +79,22 @@ deps += gcc-multilib         # a 32-bit program for 64-bit kernels
 deps += debhelper dh-dkms dh-python lintian   # make deb, and what checks its packages
 deps += rpm rpmlint         # make rpm, and what checks its packages
 deps += flex bison bc libelf-dev xz-utils   # what building a kernel calls
+
+missing = $(shell dpkg-query -W -f='$${db:Status-Status} $${Package}\n' $(deps) 2>/dev/null | \
+	awk '$$1 == "installed" { have[$$2] } \
+	     END { split("$(deps)", want); for (i in want) if (!(want[i] in have)) print want[i] }')
+sudo    = $(if $(filter 0,$(shell id -u)),,sudo)
+
+deps:
+	$(sudo) apt-get update -q
+	$(sudo) env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $(deps)
+
+need-deps:
+	@$(if $(strip $(missing)),echo 'Installing: $(strip $(missing))' && $(MAKE) --no-print-directory deps)
+
+ifneq ($(filter abi check% deb rpm demo bench fuzz,$(MAKECMDGOALS)),)
+$(O)/.flags: | need-deps
+endif
 
 # --- Flags --------------------------------------------------------------------
 
@@ -360,117 +317,21 @@ kmod:
 	$(Q)mkdir -p $(kdir) && cp -pur kmod/. $(kdir)
 	$(Q)env -u MAKEFLAGS $(MAKE) -C $(KDIR) M=$(kdir) $(if $(KCC),CC=$(KCC)) $(if $(V),V=$(V)) modules
 
-# --- Tests --------------------------------------------------------------------
+clean:
+	rm -rf build
 
-# The package of what scenarios import, of which some modules are programs.
-harness = PYTHONPATH=tests/vm $(PYTHON) -m harness
+# --- What the rest of the tree adds -------------------------------------------
 
-missing = $(shell dpkg-query -W -f='$${db:Status-Status} $${Package}\n' $(deps) 2>/dev/null | \
-	awk '$$1 == "installed" { have[$$2] } \
-	     END { split("$(deps)", want); for (i in want) if (!(want[i] in have)) print want[i] }')
-sudo    = $(if $(filter 0,$(shell id -u)),,sudo)
+help::
+	@echo 'make            library, daemon, manual pages, into O=build'
+	@echo 'make kmod       the kernel module, for KREL=$(KREL)'
+	@echo 'make abi        records the ABI of the library; a release does'
+	@echo 'make deps       install the Debian packages that all targets need'
+	@echo 'Variables: O= V=1 CC= CFLAGS= SAN=address,undefined WERROR=1'
 
-deps:
-	$(sudo) apt-get update -q
-	$(sudo) env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $(deps)
+.PHONY: all abi kmod deps need-deps clean help force
 
-need-deps:
-	@$(if $(strip $(missing)),echo 'Installing: $(strip $(missing))' && $(MAKE) --no-print-directory deps)
-
-ifneq ($(filter abi check% deb rpm demo bench fuzz,$(MAKECMDGOALS)),)
-$(O)/.flags: | need-deps
-endif
-
-vm_programs := $(O)/tests/vm/guest/init $(guest:%=$(O)/asan/%) $(O)/asan/tests/vm/guest/abi32 \
-	       $(examples:%=$(O)/asan/%) $(O)/tsan/tests/vm/guest/crowd \
-	       $(addprefix $(O)/tests/vm/guest/,chore first flood mute stranger strike window) $(O)/asan/vmgend $(O)/asan/vmgenctl $(O)/asan/clock \
-	       $(if $(filter %-arm64,$(KERNELS)),$(patsubst %,$(O)/aarch64/tests/vm/guest/%,init abi info library))
-vm_tests    := $(foreach s,$(SCENARIOS),$(foreach k,$(call runs_on,$(s)),$(O)/check/$(k)/$(s).t))
-
-debug_tests := $(patsubst %,$(O)/check/debug/%.t,$(filter-out $(not_debug),$(SCENARIOS)))
-
-# What check-hooks runs to its end, and in Debian 13.
-long_tests  := $(patsubst %,$(O)/check/6.1/%.t,samba services) $(O)/check/6.12-trixie/samba.t
-
-# A whole Debian of each of these releases: with the packages, and the newer OpenSSL.
-release_tests := $(patsubst %,$(O)/check/%/install.t,bookworm trixie) $(O)/check/6.12-trixie/openssl.t
-
-# One file for each scenario and kernel, so that prove has a line for each.
-$(sort $(vm_tests) $(debug_tests) $(long_tests) $(release_tests)): Makefile
-	@mkdir -p $(@D)
-	@printf '#!/bin/sh\nexec $(PYTHON) %s/tests/vm/t-%s.py %s\n' \
-		'$(CURDIR)' '$(basename $(notdir $@))' '$(notdir $(@D))' >$@ && chmod +x $@
-
-# Domain controllers with the Samba of these suites; make check has what shows most,
-# with the first.
-samba_suites  := bookworm trixie
-samba_names   := $(patsubst tests/samba/t-%.py,%,$(wildcard tests/samba/t-*.py))
-samba_tests   := $(foreach s,$(samba_suites),$(samba_names:%=$(O)/check/$(s)/samba-%.t))
-samba_checked := $(patsubst %,$(O)/check/bookworm/samba-%.t,clone crash late master nested rollback units)
-
-$(samba_tests): Makefile
-	@mkdir -p $(@D)
-	@printf '#!/bin/sh\nPYTHONPATH=%s/tests/vm exec $(PYTHON) %s/tests/samba/t-%s.py %s\n' \
-		'$(CURDIR)' '$(CURDIR)' '$(patsubst samba-%,%,$(basename $(notdir $@)))' \
-		'$(notdir $(@D))' >$@ && chmod +x $@
-
-modules: $(KERNELS:%=module-%)
-module-%: force | need-deps
-	$(Q)$(harness).module $* --source kmod --out $(O)/modules/$*
-
-# The result is a file's: prove is content with no tests, and with skipped ones.
-define prove
-	@prove -j $$(($$(nproc) + 1)) --timer --failures --comments $(1) | tee $(O)/$@.log
-	@tail -n 1 $(O)/$@.log | grep -qx 'Result: PASS' && ! grep -q skipped $(O)/$@.log
-endef
-
-export O
-unit_tests := $(unit:%=$(O)/asan/%) $(lib_unit:%=$(O)/tsan/%) $(ssl_unit:%=$(O)/tsan/%)
-# What tests/t-valgrind.sh and tests/t-fuzz.sh run.
-tried      := $(lib_unit:%=$(O)/%) $(fuzzers:%=$(O)/%)
-host_tests := $(wildcard tests/t-*.sh)
-check: all modules module-6.12-trixie $(vm_programs) $(unit_tests) $(tried) $(bench:%=$(O)/%) $(vm_tests) $(samba_checked) \
-       $(release_tests)
-	$(call prove,$(release_tests) $(vm_tests) $(samba_checked) $(host_tests) $(unit_tests))
-
-# The hooks, also where that takes longer.
-check-hooks: export VMGEN_LONG := 1
-check-hooks: all module-6.1 module-6.12-trixie $(vm_programs) $(samba_tests) $(long_tests)
-	$(call prove,$(long_tests) $(samba_tests))
-
-check-debug: all module-debug $(vm_programs) $(debug_tests)
-	$(call prove,$(debug_tests))
-
-# The long form; VMGEN_SEED= repeats the moments of a run before.
-KILLS ?= 500
-CUTS  ?= 100
-check-faults: export VMGEN_KILLS := $(KILLS)
-check-faults: export VMGEN_CUTS  := $(CUTS)
-check-faults: all $(only_faults:%=module-%) $(vm_programs) $(filter %/faults.t,$(vm_tests))
-	$(call prove,$(filter %/faults.t,$(vm_tests)))
-
-check-static: all
-	$(call prove,tests/t-checkers.sh tests/t-compilers.sh tests/t-style.sh)
-
-# Without prove, which would keep the list of kernels to itself.
-check-kernels: export KCFLAGS := -Werror
-check-kernels: | need-deps
-	@$(harness).headers
-
-demo: all module-6.1-cloud $(O)/tests/vm/guest/init $(O)/tests/vm/guest/draw
-	@$(harness).demo
-
-# New inputs are kept beside the build; those worth it belong into tests/fuzz/seeds.
-FUZZ_SECONDS ?= 600
-fuzz: $(fuzzers:%=$(O)/%)
-	@for f in $(notdir $(fuzzers)); do \
-		mkdir -p $(O)/corpus/$$f && \
-		$(O)/tests/fuzz/$$f -max_total_time=$(FUZZ_SECONDS) -max_len=4200 \
-			-artifact_prefix=$(O)/corpus/$$f- $(O)/corpus/$$f tests/fuzz/seeds/$$f || exit 1; \
-	done
-
-bench: all $(bench_kernels:%=module-%) $(addprefix $(O)/tests/vm/guest/,init draw stamp) $(bench:%=$(O)/%)
-	@PYTHONPATH=tests/vm $(PYTHON) tests/bench/report.py --kernels $(bench_kernels) -- $(PARTS)
+include tests/matrix.mk
 
 # --- Installation -------------------------------------------------------------
 
@@ -564,28 +425,12 @@ rpm: | $(if $(debian),need-deps)
 	env -u MAKEFLAGS -u MAKELEVEL -u O rpmbuild -ba --define '_topdir $(rpm_tree)' \
 		$(if $(debian),--nodeps) packaging/rpm/vmgen.spec
 
-clean:
-	rm -rf build
-
-help:
-	@echo 'make            library, daemon, manual pages, into O=build'
-	@echo 'make kmod       the kernel module, for KREL=$(KREL)'
-	@echo 'make demo       two clones of one snapshot side by side, without and with vmgen'
-	@echo 'make check      all tests; KERNELS= and SCENARIOS= choose among them'
-	@echo 'make check-static   of those, the checks of the source alone'
-	@echo 'make check-kernels  builds the module for every kernel that Debian has'
-	@echo 'make check-hooks  what ships as hooks: domain controllers of $(samba_suites)'
-	@echo 'make check-faults  vmgend: KILLS=$(KILLS), CUTS=$(CUTS) of the power'
-	@echo 'make fuzz       fuzzes the library, for FUZZ_SECONDS=$(FUZZ_SECONDS) a fuzzer'
-	@echo 'make bench      what a check costs and misses; KERNELS= and PARTS= choose'
-	@echo 'make check-debug  the scenarios on a kernel with sanitizers, built at first'
-	@echo 'make abi        records the ABI of the library; a release does'
+help::
+	@printf '\nInstallation and packages:\n'
+	@echo 'make install    DESTDIR= PREFIX=$(PREFIX); make uninstall takes it away'
 	@echo 'make deb        Debian packages, into O=build/deb'
 	@echo 'make rpm        RPM packages, into O=build/rpm'
-	@echo 'make deps       install the Debian packages that the above need'
-	@echo 'make install    DESTDIR= PREFIX=$(PREFIX); make uninstall takes it away'
-	@echo 'Variables: O= V=1 CC= CFLAGS= SAN=address,undefined WERROR=1'
 
-.PHONY: all abi kmod modules deps need-deps check check-debug check-faults check-hooks check-static check-kernels deb deb-tree rpm demo bench fuzz install uninstall clean help force
+.PHONY: install uninstall deb deb-tree rpm
 
 -include $(shell find $(O) -type f -name '*.d' 2>/dev/null)
