@@ -74,7 +74,7 @@ same_abi() {
 # mutant FILE SED-EXPRESSION: another library, which must not pass for this one.
 mutant() {
 	mkdir -p "$root/mutant/kmod" && cp -r Makefile libvmgen "$root/mutant" &&
-		cp --parents tests/matrix.mk "$root/mutant" &&
+		cp --parents tests/matrix.mk packaging/packages.mk "$root/mutant" &&
 		cp -r kmod/uapi "$root/mutant/kmod" && sed -i "$2" "$root/mutant/$1" &&
 		! cmp -s "$1" "$root/mutant/$1" &&
 		make -s -C "$root/mutant" O="$root/mutant/build" "$root/mutant/build/libvmgen.abi" &&

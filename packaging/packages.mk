@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# Copyright (C) the vmgen authors
+#
+# What is installed, and what packages are made of it. Part of the Makefile, which builds it.
+
+# --- Installation -------------------------------------------------------------
+
+# mode:source:directory, read by install and by uninstall.
+files := 755:$(O)/vmgend:$(SBINDIR) \
+	 755:$(O)/vmgenctl:$(BINDIR) \
+	 755:$(O)/clock:$(LIBEXECDIR) \
+	 755:$(O)/client:$(LIBEXECDIR) \
+	 644:$(O)/libvmgen.a:$(LIBDIR) \
+	 755:$(O)/$(so):$(LIBDIR) \
+	 644:$(O)/vmgen.so:$(PROVIDERDIR) \
+	 644:$(O)/libvmgen.pc:$(LIBDIR)/pkgconfig \
+	 644:libvmgen/libvmgen.h:$(INCLUDEDIR) \
+	 $(foreach h,$(wildcard kmod/uapi/vmgen/*.h),\
+		644:$(h):$(INCLUDEDIR)/vmgen 644:$(h):$(DKMSDIR)/uapi/vmgen) \
+	 644:$(O)/vmgend.service:$(UNITDIR) \
+	 644:packaging/bash-completion/vmgenctl:$(COMPLETIONDIR) \
+	 755:$(O)/80-vmgen:$(CLEANDIR) \
+	 644:packaging/systemd/vmgen-changed.target:$(UNITDIR) \
+	 644:packaging/systemd/vmgen.catalog:$(CATALOGDIR) \
+	 644:packaging/modules-load.d/vmgenc.conf:$(MODULESLOADDIR) \
+	 755:daemon/samba/vmgend-samba-ad:$(SBINDIR) \
+	 $(foreach m,$(wildcard daemon/samba/samba_ad/*.py),644:$(m):$(PREFIX)/lib/vmgen/samba_ad) \
+	 644:$(O)/vmgen.conf:$(UNITDIR)/samba-ad-dc.service.d \
+	 644:$(O)/dkms.conf:$(DKMSDIR) \
+	 $(foreach f,$(wildcard kmod/*.[ch] kmod/Kbuild),644:$(f):$(DKMSDIR)) \
+	 $(foreach m,$(man) $(man_links),644:$(O)/$(m):$(MANDIR)/man$(patsubst .%,%,$(suffix $(m))))
+hooks := $(wildcard daemon/hooks/[0-9][0-9]-*)
+files += $(patsubst %,755:%:$(HOOKSDIR),$(filter-out %.conf,$(hooks)))
+# What an administrator may have changed stays, in both.
+settings := $(patsubst %,644:%:$(CONFDIR)/hooks.conf.d,$(filter %.conf,$(hooks))) \
+	    644:daemon/hooks/restart-units:$(CONFDIR)
+part   = $(word $(1),$(subst :, ,$(2)))
+target = $(DESTDIR)$(call part,3,$(1))/$(notdir $(call part,2,$(1)))
+# The directories that install made, so that uninstall leaves those of others.
+made   := $(O)/made-directories
+# And those that are nobody else's, should that file be lost.
+own    := $(DKMSDIR) $(DKMSDIR)/uapi $(DKMSDIR)/uapi/vmgen $(INCLUDEDIR)/vmgen $(LIBEXECDIR) \
+	  $(PREFIX)/lib/vmgen $(PREFIX)/lib/vmgen/samba_ad $(UNITDIR)/samba-ad-dc.service.d \
+	  $(HOOKSDIR) $(patsubst %/,%,$(dir $(HOOKSDIR))) $(CONFDIR) $(CONFDIR)/hooks.conf.d
+# A program finds a new library by the cache, and journalctl -x its texts by another; those
+# of another root are not ours.
+cache   = $(if $(DESTDIR),,ldconfig 2>/dev/null; journalctl --update-catalog 2>/dev/null || true)
+
+install: all
+	@for d in $(sort $(foreach f,$(files) $(settings),$(DESTDIR)$(call part,3,$(f)))); do \
+		while ! test -d "$$d"; do echo "$$d"; d=$$(dirname "$$d"); done; \
+	done | sort -u >>$(made)
+	$(foreach f,$(files),$(INSTALL) -D -m $(call part,1,$(f)) $(call part,2,$(f)) $(call target,$(f)) &&) \
+	$(foreach f,$(settings),{ test -e $(call target,$(f)) || \
+		$(INSTALL) -D -m $(call part,1,$(f)) $(call part,2,$(f)) $(call target,$(f)); } &&) \
+	ln -sf $(so) $(DESTDIR)$(LIBDIR)/$(soname) && \
+	ln -sf $(soname) $(DESTDIR)$(LIBDIR)/libvmgen.so
+	$(cache)
+
+uninstall:
+	$(foreach f,$(settings),! cmp -s $(call part,2,$(f)) $(call target,$(f)) || rm $(call target,$(f));)
+	rm -f $(foreach f,$(files),$(call target,$(f))) \
+		$(DESTDIR)$(LIBDIR)/$(soname) $(DESTDIR)$(LIBDIR)/libvmgen.so
+	@{ cat $(made) 2>/dev/null; printf '%s\n' $(own:%=$(DESTDIR)%); } | sort -ru | \
+	while read -r d; do rmdir "$$d" 2>/dev/null || true; done; rm -f $(made)
+	$(cache)
+
+# --- Packages -----------------------------------------------------------------
+
+# As git has them; another build of the same commit gives the same bytes.
+changed := $(shell git log -1 --format=%ct 2>/dev/null)
+export SOURCE_DATE_EPOCH ?= $(or $(changed),$(shell date -r NEWS.md +%s))
+deb_tree := $(O)/deb/vmgen-$(VERSION)
+deb: deb-tree | need-deps
+	cd $(deb_tree) && env -u MAKEFLAGS -u MAKELEVEL -u O dpkg-buildpackage -us -uc -b
+
+# What dpkg-buildpackage takes, also in a chroot of another release of Debian.
+deb-tree:
+	rm -rf $(O)/deb && mkdir -p $(deb_tree)
+	git ls-files -z | xargs -0 cp -P --parents -t $(deb_tree)
+	cp -r packaging/debian $(deb_tree)/debian
+	mkdir $(deb_tree)/debian/source && echo '3.0 (native)' >$(deb_tree)/debian/source/format
+	printf 'vmgen (%s) unstable; urgency=medium\n\n  * See NEWS.md.\n\n -- %s  %s\n' \
+		'$(VERSION)' "$$(sed -n 's/^Maintainer: //p' packaging/debian/control)" \
+		"$$(LC_ALL=C date -u -R -d @$(SOURCE_DATE_EPOCH))" >$(deb_tree)/debian/changelog
+
+# On Debian what the spec file asks for goes by other names, and deps has it.
+debian   := $(wildcard /etc/debian_version)
+rpm_tree := $(abspath $(O))/rpm
+rpm: | $(if $(debian),need-deps)
+	rm -rf $(rpm_tree) && mkdir -p $(rpm_tree)/SOURCES
+	git ls-files -z | tar -c --null -T - --transform 's,^,vmgen-$(VERSION)/,' --sort=name \
+		--mtime=@$(SOURCE_DATE_EPOCH) --owner=0 --group=0 --numeric-owner | \
+		gzip -n >$(rpm_tree)/SOURCES/vmgen-$(VERSION).tar.gz
+	env -u MAKEFLAGS -u MAKELEVEL -u O rpmbuild -ba --define '_topdir $(rpm_tree)' \
+		$(if $(debian),--nodeps) packaging/rpm/vmgen.spec
+
+help::
+	@printf '\nInstallation and packages, in packaging/packages.mk:\n'
+	@echo 'make install    DESTDIR= PREFIX=$(PREFIX); make uninstall takes it away'
+	@echo 'make deb        Debian packages, into O=build/deb'
+	@echo 'make rpm        RPM packages, into O=build/rpm'
+
+.PHONY: install uninstall deb deb-tree rpm
