@@ -18,8 +18,8 @@
 #include <unistd.h>
 
 #include "account.h"
+#include "child.h"
 #include "deadline.h"
-#include "process.h"
 
 enum { FIRST_GROUPS = 32 };
 
@@ -93,7 +93,7 @@ static int look_up(const char *name, struct answer *answer, struct account *ret_
 
 static bool put(const void *data, size_t size)
 {
-	ssize_t n = write(PROCESS_KEPT_FD, data, size);
+	ssize_t n = write(CHILD_KEPT_FD, data, size);
 
 	/* It blocks, so it takes all, unless nobody reads. */
 	return n >= 0 && (size_t)n == size;
@@ -162,14 +162,14 @@ int account_find(const char *name, unsigned int limit_ms, struct account *ret_ac
 
 	if (pipe2(fds, O_CLOEXEC))
 		return -errno;
-	pid = process_fork_helper(fds[1]);
+	pid = child_fork(fds[1]);
 	if (!pid)
 		be_child(name);
 	close(fds[1]);
 	r = pid < 0 ? pid : read_account(fds[0], deadline, ret_account);
 	/* If it hangs in the kernel, it is left to who takes the ends of all children. */
 	if (pid > 0)
-		(void)process_end(pid, 0, &status);
+		(void)child_end(pid, 0, &status);
 	close(fds[0]);
 	return r;
 }

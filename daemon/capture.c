@@ -13,17 +13,17 @@
 #include <unistd.h>
 
 #include "capture.h"
+#include "child.h"
 #include "deadline.h"
-#include "process.h"
 
 static void __attribute__((noreturn)) run(const char *const argv[], char *const envp[], bool heard)
 {
 	int null_fd = open("/dev/null", O_RDWR);
 
-	process_reset_signals(0);
+	child_reset_signals(0);
 	if (null_fd < 0 || dup2(null_fd, STDIN_FILENO) < 0 ||
-	    dup2(heard ? PROCESS_KEPT_FD : null_fd, STDOUT_FILENO) < 0 ||
-	    dup2(null_fd, STDERR_FILENO) < 0 || close_range(PROCESS_KEPT_FD, ~0U, 0))
+	    dup2(heard ? CHILD_KEPT_FD : null_fd, STDOUT_FILENO) < 0 ||
+	    dup2(null_fd, STDERR_FILENO) < 0 || close_range(CHILD_KEPT_FD, ~0U, 0))
 		_exit(127);
 	/* execvpe(3) takes what is no program for a script. */
 	if (strchr(argv[0], '/'))
@@ -62,7 +62,7 @@ int capture_output(const char *const argv[], char *const envp[], int timeout_ms,
 		*output = '\0';
 	if (pipe2(fds, O_CLOEXEC))
 		return -errno;
-	pid = process_fork_helper(fds[1]);
+	pid = child_fork(fds[1]);
 	if (!pid)
 		run(argv, envp, output);
 	close(fds[1]);
@@ -74,7 +74,7 @@ int capture_output(const char *const argv[], char *const envp[], int timeout_ms,
 	if (pid < 0)
 		return r;
 	/* What failed is not waited for. */
-	ended = process_end(pid, r ? 0 : deadline, &status);
+	ended = child_end(pid, r ? 0 : deadline, &status);
 	if (r || ended)
 		return r ? r : ended;
 	return WIFEXITED(status) ? WEXITSTATUS(status) : -EIO;

@@ -14,8 +14,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "child.h"
 #include "guardian.h"
-#include "process.h"
 #include "vigil.h"
 
 int guardian_start(const struct config *config, struct guardian *guardian)
@@ -27,10 +27,10 @@ int guardian_start(const struct config *config, struct guardian *guardian)
 		return -EBUSY;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds))
 		return -errno;
-	pid = process_fork_helper(fds[1]);
+	pid = child_fork(fds[1]);
 	if (!pid) {
 		(void)prctl(PR_SET_NAME, "vmgend-guardian");
-		vigil_keep(config, PROCESS_KEPT_FD);
+		vigil_keep(config, CHILD_KEPT_FD);
 	}
 	close(fds[1]);
 	if (pid < 0) {
@@ -84,7 +84,7 @@ void guardian_stop(struct guardian *guardian)
 	if (!guardian->pid)
 		return;
 	close(guardian->fd);
-	(void)process_end(guardian->pid, 0, &status);
+	(void)child_end(guardian->pid, 0, &status);
 	*guardian = (struct guardian){
 		.fd = -1, .hung = waitpid(guardian->pid, NULL, WNOHANG) ? 0 : guardian->pid,
 	};

@@ -20,12 +20,12 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "child.h"
 #include "jitter.h"
 #include "journal.h"
 #include "keeper.h"
 #include "lock.h"
 #include "log.h"
-#include "process.h"
 #include "state.h"
 #include "turn.h"
 
@@ -296,7 +296,7 @@ static int become_keeper(int report_fd, int lock_fd, int order_fd)
 	sigset_t end;
 	int end_fd;
 
-	process_reset_signals(SIGTERM);
+	child_reset_signals(SIGTERM);
 	sigemptyset(&end);
 	sigaddset(&end, SIGINT);
 	sigprocmask(SIG_BLOCK, &end, NULL);

@@ -20,9 +20,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "child.h"
 #include "deadline.h"
 #include "lock.h"
-#include "process.h"
 
 /* Of one process: vmgend has a dozen. */
 enum { DESCRIPTORS_LIMIT = 256 };
@@ -174,13 +174,13 @@ int lock_holder(const char *directory, const char *name, pid_t *ret_holder)
 
 int lock_wait(int fd, pid_t *ret_child)
 {
-	pid_t pid = process_fork_helper(fd);
+	pid_t pid = child_fork(fd);
 
 	if (pid < 0)
 		return pid;
 	if (!pid) {
 		(void)prctl(PR_SET_NAME, "vmgend-waiter");
-		_exit(flock(PROCESS_KEPT_FD, LOCK_EX) != 0);
+		_exit(flock(CHILD_KEPT_FD, LOCK_EX) != 0);
 	}
 	*ret_child = pid;
 	return 0;

@@ -9,12 +9,12 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#include "child.h"
 #include "event.h"
 #include "hook.h"
 #include "log.h"
 #include "pin.h"
 #include "pinner.h"
-#include "process.h"
 
 /* Linux writes the time of access of a file that is a day old, which reads the disk. */
 enum { REFRESH_INTERVAL_SEC = 12 * 3600 };
@@ -76,7 +76,7 @@ static struct pins *pin_all(const struct config *config)
 pid_t pinner_start(const struct config *config)
 {
 	/* It needs no descriptor, so it gets one that everybody has. */
-	pid_t pid = process_fork_helper(STDERR_FILENO);
+	pid_t pid = child_fork(STDERR_FILENO);
 	struct pins *pins;
 
 	if (pid)

@@ -12,18 +12,16 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
-#include <stdlib.h>
 #include <sys/pidfd.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "account.h"
 #include "cgroup.h"
-#include "deadline.h"
+#include "child.h"
 #include "process.h"
 
 enum {
@@ -31,70 +29,9 @@ enum {
 	CONTROL_FD = 4,
 	/* For all that comes before the program's file is read. */
 	PREPARE_LIMIT_MS = 30000,
-	/* For a process that was killed, and ends late where others keep it from running. */
-	KILLED_LIMIT_MS = 1000,
 };
 
 #define EXEC_PATH "/proc/self/fd/3"
-
-void process_reset_signals(int blocked)
-{
-	sigset_t mask;
-	int i;
-
-	/* Fails for those that cannot be caught, and for those libc keeps. */
-	for (i = 1; i < NSIG; i++)
-		(void)signal(i, SIG_DFL);
-	sigemptyset(&mask);
-	if (blocked)
-		sigaddset(&mask, blocked);
-	sigprocmask(SIG_SETMASK, &mask, NULL);
-}
-
-pid_t process_fork_helper(int fd)
-{
-	pid_t parent = getpid(), pid;
-	sigset_t all, before;
-	int error;
-
-	/* A handler of the daemon must not run in the child. */
-	sigfillset(&all);
-	sigprocmask(SIG_SETMASK, &all, &before);
-	pid = fork();
-	if (!pid) {
-		if (prctl(PR_SET_PDEATHSIG, SIGKILL) || getppid() != parent ||
-		    (fd != PROCESS_KEPT_FD && dup2(fd, PROCESS_KEPT_FD) < 0) ||
-		    close_range(PROCESS_KEPT_FD + 1, ~0U, 0))
-			_exit(1);
-		return 0;
-	}
-	error = errno;
-	sigprocmask(SIG_SETMASK, &before, NULL);
-	return pid < 0 ? -error : pid;
-}
-
-/* Without a pidfd, which there may be no descriptor left for. */
-static pid_t take_end(pid_t pid, int64_t deadline, int *ret_status)
-{
-	const struct timespec pause = { .tv_nsec = 1000000 };
-	pid_t ended;
-
-	while (!(ended = waitpid(pid, ret_status, WNOHANG)) && deadline_left(deadline))
-		(void)nanosleep(&pause, NULL);
-	return ended;
-}
-
-int process_end(pid_t pid, int64_t deadline, int *ret_status)
-{
-	pid_t ended = take_end(pid, deadline, ret_status);
-	int status;
-
-	if (ended)
-		return ended < 0 ? -errno : 0;
-	(void)kill(pid, SIGKILL);
-	(void)take_end(pid, deadline_in(KILLED_LIMIT_MS), &status);
-	return -ETIMEDOUT;
-}
 
 /* Puts the three descriptors in their places and closes all others. */
 static int arrange_descriptors(int exec_fd, int output_fd, int control_fd)
@@ -115,22 +52,6 @@ static int arrange_descriptors(int exec_fd, int output_fd, int control_fd)
 	return 0;
 }
 
-/* What the unit gives to the daemon alone. Who was started with less keeps that. */
-void process_become_ordinary(void)
-{
-	static const char file[] = "/proc/self/oom_score_adj";
-	int fd = open(file, O_RDWR | O_CLOEXEC);
-	char text[16] = "";
-
-	if (fd >= 0) {
-		if (read(fd, text, sizeof(text) - 1) > 0 && *text == '-')
-			(void)!pwrite(fd, "0", 1, 0);
-		close(fd);
-	}
-	if (getpriority(PRIO_PROCESS, 0) < 0)
-		(void)setpriority(PRIO_PROCESS, 0, 0);
-}
-
 /* A hook that nobody looks after any more would run beside the next attempt. */
 static int die_with(pid_t parent)
 {
@@ -143,8 +64,8 @@ static int prepare(const struct program *program, pid_t parent, int output_fd, i
 {
 	int r;
 
-	process_reset_signals(0);
-	process_become_ordinary();
+	child_reset_signals(0);
+	child_become_ordinary();
 	umask(022);
 	if (setsid() < 0 || chdir("/"))
 		return -errno;

@@ -13,7 +13,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "account.h"
+struct account;
 
 struct process {
 	/* Also the ID of its session and process group. */
@@ -57,33 +57,5 @@ int process_go(struct process *process, unsigned int limit_ms);
 
 /* Ends a child that stands by; the caller reaps it with whatever else it has. */
 void process_abandon(struct process *process);
-
-/* Where a helper finds the descriptor that it was given. */
-enum { PROCESS_KEPT_FD = 3 };
-
-/*
- * Forks a child that does one thing which may take long. It has this and the
- * standard descriptors alone, so that it keeps no lock alive, blocks all
- * signals, and is killed when the caller ends. Returns 0 in the child, else
- * its process ID or -errno.
- */
-pid_t process_fork_helper(int fd);
-
-/*
- * Has a child end by itself until a deadline (deadline.h), and kills it then; 0: at
- * once. One that hangs in the kernel stays, for whoever takes the ends of all
- * children. Returns 0 and its status as of waitpid(2); -ETIMEDOUT: it was killed;
- * -ECHILD: somebody else took its end.
- */
-int process_end(pid_t pid, int64_t deadline, int *ret_status);
-
-/*
- * Puts every signal back to its default and unblocks all but one; 0: all. For
- * a child after fork(2).
- */
-void process_reset_signals(int blocked);
-
-/* Gives up a nice value and an OOM score below the usual; for a child, too. */
-void process_become_ordinary(void);
 
 #endif /* PROCESS_H */

@@ -13,8 +13,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "child.h"
 #include "deadline.h"
-#include "process.h"
 #include "random.h"
 
 enum {
@@ -32,7 +32,7 @@ static void __attribute__((noreturn)) pass_hardware_on(const char *path)
 	uint8_t seed[SEED_SIZE];
 	ssize_t n = fd < 0 ? -1 : read(fd, seed, sizeof(seed));
 
-	_exit(n <= 0 || write(PROCESS_KEPT_FD, seed, n) != n);
+	_exit(n <= 0 || write(CHILD_KEPT_FD, seed, n) != n);
 }
 
 /*
@@ -48,7 +48,7 @@ static size_t read_hardware(const char *path, uint8_t seed[SEED_SIZE])
 	/* Most machines have none; that is no failure. */
 	if (!path || access(path, R_OK) || pipe2(fds, O_CLOEXEC))
 		return 0;
-	pid = process_fork_helper(fds[1]);
+	pid = child_fork(fds[1]);
 	if (!pid)
 		pass_hardware_on(path);
 	close(fds[1]);
@@ -56,7 +56,7 @@ static size_t read_hardware(const char *path, uint8_t seed[SEED_SIZE])
 		if (!deadline_wait(fds[0], deadline_in(HARDWARE_TIMEOUT_MS)))
 			n = read(fds[0], seed, SEED_SIZE);
 		/* One that hangs in a driver is left alone; it holds nothing of ours. */
-		(void)process_end(pid, 0, &status);
+		(void)child_end(pid, 0, &status);
 	}
 	close(fds[0]);
 	return n > 0 ? n : 0;

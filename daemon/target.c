@@ -13,8 +13,8 @@
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
+#include "child.h"
 #include "log.h"
-#include "process.h"
 #include "target.h"
 
 #define TARGET	"vmgen-changed.target"
@@ -28,8 +28,8 @@ static void __attribute__((noreturn)) ask(unsigned int limit_sec)
 		"systemctl", "--no-block", "--no-ask-password", "start", TARGET, NULL,
 	};
 
-	process_reset_signals(0);
-	process_become_ordinary();
+	child_reset_signals(0);
+	child_become_ordinary();
 	/* Goes on after exec. */
 	alarm(limit_sec);
 	execvp(argv[0], (char *const *)argv);

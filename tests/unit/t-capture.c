@@ -10,8 +10,8 @@
 #include <sys/wait.h>
 
 #include "capture.h"
+#include "child.h"
 #include "deadline.h"
-#include "process.h"
 #include "scratch.h"
 #include "tap.h"
 
@@ -105,14 +105,14 @@ static void test_ends(void)
 
 	if (!pid)
 		_exit(7);
-	ok(!process_end(pid, deadline_in(PATIENT_MS), &status) && WEXITSTATUS(status) == 7, "a child ends by itself");
+	ok(!child_end(pid, deadline_in(PATIENT_MS), &status) && WEXITSTATUS(status) == 7, "a child ends by itself");
 	pid = fork();
 	if (!pid)
 		for (;;)
 			pause();
 	status = 4711;
-	ok(process_end(pid, 0, &status) == -ETIMEDOUT && status == 4711, "or is killed");
-	equal(process_end(pid, 0, &status), -ECHILD, "and is reaped");
+	ok(child_end(pid, 0, &status) == -ETIMEDOUT && status == 4711, "or is killed");
+	equal(child_end(pid, 0, &status), -ECHILD, "and is reaped");
 }
 
 int main(void)
