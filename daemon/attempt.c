@@ -17,7 +17,7 @@
 #include "attempt.h"
 #include "cgroup.h"
 #include "environment.h"
-#include "journal.h"
+#include "log.h"
 #include "process.h"
 #include "supervision.h"
 

@@ -7,9 +7,9 @@
  * descriptor, which the keepers of hooks have closed.
  */
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <syslog.h>
 #include <unistd.h>
 
 #include "journal.h"
@@ -38,23 +38,10 @@ static const char *const ids[] = {
 };
 
 static const struct log_fields *context;
-/* Of the line that is being logged. */
-static const struct log_fields *own;
 
-void log_context(const struct log_fields *fields)
+void journal_context(const struct log_fields *fields)
 {
 	context = fields;
-}
-
-void log_event(int priority, const struct log_fields *fields, const char *format, ...)
-{
-	va_list args;
-
-	own = fields;
-	va_start(args, format);
-	log_vline(priority, format, args);
-	va_end(args);
-	own = NULL;
 }
 
 static void add(struct entry *entry, const char *name, const char *value)
@@ -88,7 +75,7 @@ static void add_origin(struct entry *entry)
 		add_number(entry, "OBJECT_PID", getppid());
 }
 
-bool journal_send(int priority, const char *line)
+bool journal_send(int priority, const struct log_fields *own, const char *line)
 {
 	static const struct log_fields nothing = { .message = MESSAGE_NONE };
 	const struct log_fields *fields = own ?: &nothing, *more = context ?: &nothing;

@@ -13,8 +13,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "log.h"
-
 enum message {
 	MESSAGE_NONE,
 	/* This machine was cloned or restored. */
@@ -40,20 +38,16 @@ struct log_fields {
 	uint64_t generation;
 };
 
-/* As log_line(), with fields. */
-void log_event(int priority, const struct log_fields *fields, const char *format, ...)
-	__attribute__((format(printf, 3, 4)));
-
 /*
  * Adds these fields to each line of this process from now on, where the line has none
  * of its own. NULL: none. It must outlive that.
  */
-void log_context(const struct log_fields *fields);
+void journal_context(const struct log_fields *fields);
 
 /*
- * For the log: sends a line, made safe, with the fields that apply to it. Returns false
- * if none do, or the journal did not take it at once.
+ * For the log: sends a line, made safe, with the fields that apply to it. fields: of this
+ * line; NULL: none. Returns false if none apply, or the journal did not take it at once.
  */
-bool journal_send(int priority, const char *line);
+bool journal_send(int priority, const struct log_fields *fields, const char *line);
 
 #endif /* JOURNAL_H */

@@ -22,7 +22,6 @@
 
 #include "child.h"
 #include "jitter.h"
-#include "journal.h"
 #include "keeper.h"
 #include "lock.h"
 #include "log.h"
@@ -196,7 +195,7 @@ static void tell_journal(const struct job *job)
 		.event = event_name(job->run->event), .hook = job->hook->name,
 		.generation = job->run->generation,
 	};
-	log_context(&about);
+	journal_context(&about);
 }
 
 static void __attribute__((noreturn)) keep(const struct job *job)

@@ -7,13 +7,13 @@
  */
 #include <errno.h>
 #include <limits.h>
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "journal.h"
 #include "log.h"
 #include "sink.h"
 #include "text.h"
@@ -87,7 +87,8 @@ static void tell_lost(void)
 	lost = 0;
 }
 
-void log_vline(int priority, const char *format, va_list args)
+static void __attribute__((format(printf, 3, 0)))
+write_log(int priority, const struct log_fields *fields, const char *format, va_list args)
 {
 	char line[LINE_SIZE], safe[SAFE_SIZE];
 	int saved = errno, length;
@@ -99,7 +100,8 @@ void log_vline(int priority, const char *format, va_list args)
 		length = text_whole(line, LINE_SIZE - 1);
 	text_escape(TEXT_LINE, line, length, safe, sizeof(safe), NULL);
 	tell_lost();
-	if ((journal && !use_syslog && journal_send(priority, safe)) || !write_line(priority, safe))
+	if ((journal && !use_syslog && journal_send(priority, fields, safe)) ||
+	    !write_line(priority, safe))
 		goto out;
 	lost++;
 	lost_by = getpid();
@@ -112,6 +114,15 @@ void log_line(int priority, const char *format, ...)
 	va_list args;
 
 	va_start(args, format);
-	log_vline(priority, format, args);
+	write_log(priority, NULL, format, args);
+	va_end(args);
+}
+
+void log_event(int priority, const struct log_fields *fields, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	write_log(priority, fields, format, args);
 	va_end(args);
 }

@@ -8,8 +8,9 @@
 #ifndef LOG_H
 #define LOG_H
 
-#include <stdarg.h>
 #include <syslog.h>
+
+#include "journal.h"
 
 /* From now on lines go to syslog, by /dev/log. */
 void log_to_syslog(void);
@@ -22,7 +23,10 @@ void log_init(void);
  * is not taken at once is lost, which the next line that is taken tells.
  */
 void log_line(int priority, const char *format, ...) __attribute__((format(printf, 2, 3)));
-void log_vline(int priority, const char *format, va_list args) __attribute__((format(printf, 2, 0)));
+
+/* The same, with fields for the journal. */
+void log_event(int priority, const struct log_fields *fields, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
 
 #define log_error(...)		log_line(LOG_ERR, __VA_ARGS__)
 #define log_warning(...)	log_line(LOG_WARNING, __VA_ARGS__)

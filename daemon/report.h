@@ -9,7 +9,7 @@
 
 #include <stdint.h>
 
-#include "journal.h"
+#include "log.h"
 #include "repair.h"
 
 /* Writes status.json and tells the service manager. activity: a word. */

@@ -13,7 +13,7 @@
 #include "cgroup.h"
 #include "file.h"
 #include "hook.h"
-#include "journal.h"
+#include "log.h"
 #include "muster.h"
 #include "state.h"
 

@@ -13,8 +13,8 @@
 
 #include "file.h"
 #include "guardian.h"
-#include "journal.h"
 #include "lock.h"
+#include "log.h"
 #include "notify.h"
 #include "policy.h"
 #include "repair.h"

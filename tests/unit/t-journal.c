@@ -9,7 +9,7 @@
 #include <pty.h>
 #include <signal.h>
 
-#include "journal.h"
+#include "log.h"
 #include "socket.h"
 #include "tap.h"
 
@@ -80,7 +80,7 @@ static void test_context(int journal)
 	char want[512];
 
 	use_file(true);
-	log_context(&about);
+	journal_context(&about);
 	log_info("any");
 	snprintf(want, sizeof(want), "MESSAGE=any\n" HEAD("6")
 		 "VMGEN_EVENT=test\nVMGEN_HOOK=50-x\nVMGEN_GENERATION=3\nOBJECT_PID=%d\n", getppid());
@@ -94,7 +94,7 @@ static void test_context(int journal)
 	log_event(LOG_INFO, &changed, "own");
 	ok(strstr(socket_read(journal), "VMGEN_EVENT=changed\nVMGEN_HOOK=50-x\nVMGEN_GENERATION=7\n"),
 	   "which come first");
-	log_context(NULL);
+	journal_context(NULL);
 	unlink(scratch_path("socket"));
 	log_event(LOG_WARNING, &changed, "gone");
 	ok(!strcmp(scratch_read("log"), "<4>gone\n"), "without journald it goes to standard error");
