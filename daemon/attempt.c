@@ -16,6 +16,7 @@
 
 #include "attempt.h"
 #include "cgroup.h"
+#include "deadline.h"
 #include "environment.h"
 #include "log.h"
 #include "process.h"
@@ -275,7 +276,7 @@ static void supervise(const struct job *job, const struct attempt *attempt, int6
 	enum supervision_end how = supervision_run(&hook);
 
 	output_tail(&hook.output, ret_output);
-	ret_result->duration_ms = supervision_now_ms() - start;
+	ret_result->duration_ms = deadline_in(0) - start;
 	set_outcome(ret_result, how, &hook.end);
 	log_result(job, ret_result);
 }
@@ -283,7 +284,7 @@ static void supervise(const struct job *job, const struct attempt *attempt, int6
 int attempt_run(const struct job *job, struct attempt *attempt, int end_fd,
 		struct hook_result *ret_result, char ret_output[static OUTPUT_EXCERPT_SIZE])
 {
-	int64_t start = supervision_now_ms();
+	int64_t start = deadline_in(0);
 	int r;
 
 	environment_init(attempt->environment, job->run, job->hook, attempt->account);

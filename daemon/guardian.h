@@ -11,7 +11,7 @@
 #define GUARDIAN_H
 
 #include "config.h"
-#include "keeper.h"
+#include "message.h"
 
 struct guardian {
 	/* 0: there is none. */
@@ -24,29 +24,6 @@ struct guardian {
 	pid_t hung;
 };
 
-enum guardian_word {
-	/* The guards have begun, by the guardian's own look or by a request. */
-	GUARDIAN_BEGUN,
-	/* How one of them ended. */
-	GUARDIAN_RESULT,
-	/* All have ended, or are lost. */
-	GUARDIAN_OVER,
-};
-
-struct guardian_message {
-	enum guardian_word word;
-	/* Of the run that it is about. */
-	uint64_t generation;
-	char id_hash[HASH_SIZE];
-	enum event event;
-	/* With BEGUN: how long they may take, in seconds. */
-	unsigned int limit_sec;
-	/* With OVER: a directory of hooks could not be used. */
-	bool incomplete;
-	/* With RESULT. */
-	struct keeper_report report;
-};
-
 /*
  * Forks a guardian, which gets the guards ready. If it gets no request within
  * GUARDIAN_PATIENCE_MS, the guards run with the event unknown: then the record
@@ -54,8 +31,6 @@ struct guardian_message {
  * another one would hang beside it; -errno.
  */
 int guardian_start(const struct config *config, struct guardian *guardian);
-
-enum { GUARDIAN_PATIENCE_MS = 5000 };
 
 /*
  * Has the guards run, unless they have begun for this ID and event already, and

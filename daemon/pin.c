@@ -12,6 +12,7 @@
 
 #include "interpreter.h"
 #include "paths.h"
+#include "pin.h"
 #include "pinset.h"
 
 /* As many as the kernel follows. */

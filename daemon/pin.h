@@ -12,16 +12,6 @@
 #ifndef PIN_H
 #define PIN_H
 
-#include <stddef.h>
-
-enum {
-	/* Of all files of one set. */
-	PINS_MAX_BYTES = 32 << 20,
-	PINS_MAX_FILES = 128,
-	/* Directories, symbolic links and files; each takes a descriptor. */
-	PINS_MAX_NODES = 384,
-};
-
 struct pins;
 
 /*
@@ -39,26 +29,5 @@ int pin_program(int fd, const char *path, struct pins **pins);
  * program what that needs. Otherwise as pin_program().
  */
 int pin_file(const char *path, struct pins **pins);
-
-/*
- * Does each path still lead to the file that is kept? And reads of each file,
- * so that its time of access is younger than a day, after which the start of
- * a program would write to the disk; so call it twice a day.
- *
- * Returns 0; -ESTALE: no, make another set and free this one; or -errno.
- */
-int pins_refresh(const struct pins *pins);
-
-/* Returns how much memory is locked by a set; NULL has none. */
-size_t pins_bytes(const struct pins *pins);
-
-/*
- * Returns what could not be kept first of a set, and why, without an end of
- * line; "": nothing. The text is the set's.
- */
-const char *pins_problem(const struct pins *pins);
-
-/* Frees a set. NULL is allowed. Returns NULL. */
-struct pins *pins_free(struct pins *pins);
 
 #endif /* PIN_H */

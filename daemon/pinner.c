@@ -15,6 +15,7 @@
 #include "log.h"
 #include "pin.h"
 #include "pinner.h"
+#include "pinset.h"
 
 /* Linux writes the time of access of a file that is a day old, which reads the disk. */
 enum { REFRESH_INTERVAL_SEC = 12 * 3600 };

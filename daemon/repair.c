@@ -12,6 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "deadline.h"
 #include "drill.h"
 #include "file.h"
 #include "guardian.h"
@@ -26,7 +27,6 @@
 #include "repair.h"
 #include "report.h"
 #include "seed.h"
-#include "supervision.h"
 
 /* For the guardian, which has nothing else to do, to begin. */
 enum { BEGIN_LIMIT_MS = 1000 };
@@ -128,7 +128,7 @@ void repair_prepare(struct repair *repair, int fd, enum event event, bool resume
 	if (!resume)
 		policy_describe(repair->config, fd, &repair->state, replaced);
 	repair->guards_pending = repair_ask_guardian(repair, record, resume);
-	repair->guards_deadline_ms = supervision_now_ms() + BEGIN_LIMIT_MS;
+	repair->guards_deadline_ms = deadline_in(BEGIN_LIMIT_MS);
 	repair_save(repair, fd);
 }
 
@@ -251,8 +251,8 @@ void repair_hear(struct repair *repair, const struct guardian_message *message)
 		return;
 	/* They are not always ready, so what they may take at most is doubled. */
 	if (message->word == GUARDIAN_BEGUN)
-		repair->guards_deadline_ms = supervision_now_ms() +
-			(2 * INT64_C(1000) * message->limit_sec) + EXTEND_MARGIN_SEC * 1000;
+		repair->guards_deadline_ms = deadline_in(2 * INT64_C(1000) * message->limit_sec +
+							EXTEND_MARGIN_SEC * 1000);
 	if (message->word == GUARDIAN_BEGUN && repair_holds_start(repair))
 		notify_extend_start(message->limit_sec + EXTEND_MARGIN_SEC);
 	if (message->word == GUARDIAN_RESULT &&
@@ -269,7 +269,7 @@ void repair_hear(struct repair *repair, const struct guardian_message *message)
 
 bool repair_misses_guards(const struct repair *repair)
 {
-	return repair->guards_pending && supervision_now_ms() >= repair->guards_deadline_ms;
+	return repair->guards_pending && !deadline_left(repair->guards_deadline_ms);
 }
 
 /* Guards may run twice, so all that have not succeeded begin again. */

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "cgroup.h"
+#include "deadline.h"
 #include "log.h"
 #include "supervision.h"
 #include "tree.h"
@@ -26,14 +27,6 @@ enum {
 	/* For stopping it, which is done when it is sure that nothing runs. */
 	STOP_LIMIT_MS = 10000,
 };
-
-int64_t supervision_now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * INT64_C(1000) + now.tv_nsec / 1000000;
-}
 
 /*
  * Takes the ends of children, which includes what others of the hook's processes
@@ -91,8 +84,8 @@ static enum supervision_end wait_for_end(struct supervision *hook)
 		more = reap(hook);
 		if (hook->ended)
 			return SUPERVISION_ENDED;
-		left = hook->deadline_ms - supervision_now_ms();
-		if (left <= 0)
+		left = deadline_left(hook->deadline_ms);
+		if (!left)
 			return SUPERVISION_TIMED_OUT;
 		if (more)
 			left = 0;
@@ -117,7 +110,7 @@ static void signal_group(const struct supervision *hook, int signal)
 static void end_with(struct supervision *hook, int signal, struct leftover *ret_left)
 {
 	const struct timespec pause = { .tv_nsec = LOOK_INTERVAL_MS * 1000000 };
-	int64_t deadline = supervision_now_ms() + hook->grace_ms;
+	int64_t deadline = deadline_in(hook->grace_ms);
 	struct tree tree;
 	int next = signal;
 
@@ -128,7 +121,7 @@ static void end_with(struct supervision *hook, int signal, struct leftover *ret_
 			tree = (struct tree){ .alive.n_processes = 1 };
 		}
 		*ret_left = tree.alive;
-		if (!tree.alive.n_processes || supervision_now_ms() >= deadline)
+		if (!tree.alive.n_processes || !deadline_left(deadline))
 			return;
 		nanosleep(&pause, NULL);
 		/* It may print before it ends. */

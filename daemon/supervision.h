@@ -40,8 +40,6 @@ enum supervision_end {
 	SUPERVISION_SUPERSEDED,
 };
 
-int64_t supervision_now_ms(void);
-
 /*
  * Passes the output on until the hook has ended, or ends it. All children of the
  * caller must be the hook's. Closes the descriptors of the process.

@@ -17,10 +17,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "guardian.h"
 #include "guest.h"
 #include "hookwatch.h"
 #include "log.h"
+#include "message.h"
 #include "paths.h"
 #include "pinner.h"
 #include "random.h"
