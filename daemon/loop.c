@@ -17,92 +17,25 @@ enum source {
 	WITNESS, GUARDIAN, RETRY, WATCHER, CHILD, HANGUP, REQUEST, TERMINATE, INTERRUPT, ALIVE, N_SOURCES
 };
 
-struct loop {
-	struct event_base *base;
-	struct event *sources[N_SOURCES];
-	const struct loop_handlers *handlers;
+/* What the loop waits for, and who is told. */
+struct subscription {
+	struct event *event;
+	void (*handler)(void *context);
 	void *context;
 };
 
-static void on_witness(evutil_socket_t fd, short what, void *arg)
+struct loop {
+	struct event_base *base;
+	struct subscription sources[N_SOURCES];
+};
+
+static void on_event(evutil_socket_t fd, short what, void *arg)
 {
-	struct loop *loop = arg;
+	const struct subscription *subscription = arg;
 
 	(void)fd;
 	(void)what;
-	loop->handlers->witness(loop->context);
-}
-
-static void on_guardian(evutil_socket_t fd, short what, void *arg)
-{
-	struct loop *loop = arg;
-
-	(void)fd;
-	(void)what;
-	loop->handlers->guardian(loop->context);
-}
-
-static void on_retry(evutil_socket_t fd, short what, void *arg)
-{
-	struct loop *loop = arg;
-
-	(void)fd;
-	(void)what;
-	loop->handlers->retry(loop->context);
-}
-
-static void on_watcher(evutil_socket_t fd, short what, void *arg)
-{
-	struct loop *loop = arg;
-
-	(void)fd;
-	(void)what;
-	loop->handlers->watcher(loop->context);
-}
-
-static void on_child(evutil_socket_t signal, short what, void *arg)
-{
-	struct loop *loop = arg;
-
-	(void)signal;
-	(void)what;
-	loop->handlers->child(loop->context);
-}
-
-static void on_request(evutil_socket_t signal, short what, void *arg)
-{
-	struct loop *loop = arg;
-
-	(void)signal;
-	(void)what;
-	loop->handlers->request(loop->context);
-}
-
-static void on_reload(evutil_socket_t signal, short what, void *arg)
-{
-	struct loop *loop = arg;
-
-	(void)signal;
-	(void)what;
-	loop->handlers->reload(loop->context);
-}
-
-static void on_stop(evutil_socket_t signal, short what, void *arg)
-{
-	struct loop *loop = arg;
-
-	(void)signal;
-	(void)what;
-	loop->handlers->stop(loop->context);
-}
-
-static void on_alive(evutil_socket_t fd, short what, void *arg)
-{
-	struct loop *loop = arg;
-
-	(void)fd;
-	(void)what;
-	loop->handlers->alive(loop->context);
+	subscription->handler(subscription->context);
 }
 
 static void on_libevent_log(int severity, const char *message)
@@ -115,12 +48,20 @@ static void on_libevent_log(int severity, const char *message)
 	log_line(priorities[severity], "libevent: %s", message);
 }
 
-/* event may be NULL: then there was no memory for it. */
-static int add(struct loop *loop, enum source source, struct event *event,
+/* interval: NULL: until it happens. */
+static int add(struct loop *loop, enum source source, int fd, short what,
 	       const struct timeval *interval)
 {
-	loop->sources[source] = event;
-	return event && !event_add(event, interval) ? 0 : -ENOMEM;
+	struct subscription *subscription = &loop->sources[source];
+
+	if (!subscription->event)
+		subscription->event = event_new(loop->base, fd, what, on_event, subscription);
+	return subscription->event && !event_add(subscription->event, interval) ? 0 : -ENOMEM;
+}
+
+static int add_signal(struct loop *loop, enum source source, int signal)
+{
+	return add(loop, source, signal, EV_SIGNAL | EV_PERSIST, NULL);
 }
 
 int loop_new(const struct loop_handlers *handlers, void *context, uint64_t alive_usec,
@@ -129,22 +70,25 @@ int loop_new(const struct loop_handlers *handlers, void *context, uint64_t alive
 	const struct timeval interval = {
 		.tv_sec = alive_usec / 1000000, .tv_usec = alive_usec % 1000000,
 	};
+	void (*const to[])(void *context) = {
+		[WITNESS] = handlers->witness, [GUARDIAN] = handlers->guardian,
+		[RETRY] = handlers->retry, [WATCHER] = handlers->watcher, [CHILD] = handlers->child,
+		[HANGUP] = handlers->reload, [REQUEST] = handlers->request,
+		[TERMINATE] = handlers->stop, [INTERRUPT] = handlers->stop, [ALIVE] = handlers->alive,
+	};
 	struct loop *loop = calloc(1, sizeof(*loop));
+	int i;
 
 	if (!loop)
 		return -ENOMEM;
 	event_set_log_callback(on_libevent_log);
-	loop->handlers = handlers;
-	loop->context = context;
+	for (i = 0; i < N_SOURCES; i++)
+		loop->sources[i] = (struct subscription){ .handler = to[i], .context = context };
 	loop->base = event_base_new();
-	if (!loop->base ||
-	    add(loop, CHILD, evsignal_new(loop->base, SIGCHLD, on_child, loop), NULL) ||
-	    add(loop, REQUEST, evsignal_new(loop->base, SIGUSR1, on_request, loop), NULL) ||
-	    add(loop, HANGUP, evsignal_new(loop->base, SIGHUP, on_reload, loop), NULL) ||
-	    add(loop, TERMINATE, evsignal_new(loop->base, SIGTERM, on_stop, loop), NULL) ||
-	    add(loop, INTERRUPT, evsignal_new(loop->base, SIGINT, on_stop, loop), NULL) ||
-	    (alive_usec && add(loop, ALIVE, event_new(loop->base, -1, EV_PERSIST, on_alive, loop),
-			       &interval))) {
+	if (!loop->base || add_signal(loop, CHILD, SIGCHLD) || add_signal(loop, REQUEST, SIGUSR1) ||
+	    add_signal(loop, HANGUP, SIGHUP) || add_signal(loop, TERMINATE, SIGTERM) ||
+	    add_signal(loop, INTERRUPT, SIGINT) ||
+	    (alive_usec && add(loop, ALIVE, -1, EV_PERSIST, &interval))) {
 		loop_free(loop);
 		return -ENOMEM;
 	}
@@ -159,8 +103,8 @@ struct loop *loop_free(struct loop *loop)
 	if (!loop)
 		return NULL;
 	for (i = 0; i < N_SOURCES; i++)
-		if (loop->sources[i])
-			event_free(loop->sources[i]);
+		if (loop->sources[i].event)
+			event_free(loop->sources[i].event);
 	if (loop->base)
 		event_base_free(loop->base);
 	free(loop);
@@ -172,41 +116,33 @@ int loop_watch(struct loop *loop, int fd)
 	static const struct timeval second = { .tv_sec = 1 };
 	short what = fd < 0 ? EV_PERSIST : EV_READ | EV_PERSIST;
 
-	return add(loop, WITNESS, event_new(loop->base, fd < 0 ? -1 : fd, what, on_witness, loop),
-		   fd < 0 ? &second : NULL);
+	return add(loop, WITNESS, fd < 0 ? -1 : fd, what, fd < 0 ? &second : NULL);
 }
 
 int loop_watch_once(struct loop *loop, int fd)
 {
-	struct event *event = loop->sources[WATCHER];
-
-	if (!event)
-		event = event_new(loop->base, fd, EV_READ, on_watcher, loop);
-	return add(loop, WATCHER, event, NULL);
+	return add(loop, WATCHER, fd, EV_READ, NULL);
 }
 
 int loop_watch_guardian(struct loop *loop, int fd)
 {
-	if (loop->sources[GUARDIAN])
-		event_free(loop->sources[GUARDIAN]);
-	loop->sources[GUARDIAN] = NULL;
-	if (fd < 0)
-		return 0;
-	return add(loop, GUARDIAN, event_new(loop->base, fd, EV_READ | EV_PERSIST, on_guardian,
-					     loop), NULL);
+	struct subscription *guardian = &loop->sources[GUARDIAN];
+
+	if (guardian->event)
+		event_free(guardian->event);
+	guardian->event = NULL;
+	return fd < 0 ? 0 : add(loop, GUARDIAN, fd, EV_READ | EV_PERSIST, NULL);
 }
 
 int loop_retry(struct loop *loop, unsigned int seconds)
 {
 	const struct timeval interval = { .tv_sec = seconds };
-	struct event *event = loop->sources[RETRY];
+	const struct event *event = loop->sources[RETRY].event;
 
-	if (!event)
-		event = event_new(loop->base, -1, 0, on_retry, loop);
 	/* Put off whenever something happens, it might never come. */
 	if (event && event_pending(event, EV_TIMEOUT, NULL))
 		return 0;
-	return add(loop, RETRY, event, &interval);
+	return add(loop, RETRY, -1, 0, &interval);
 }
 
 int loop_run(struct loop *loop)
