@@ -10,7 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "drill.h"
@@ -18,17 +17,8 @@
 #include "json.h"
 #include "log.h"
 #include "paths.h"
-#include "report.h"
 
 enum { REQUEST_LIMIT = 4096 };
-
-static uint64_t now_usec(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	return now.tv_sec * UINT64_C(1000000) + now.tv_nsec / 1000;
-}
 
 static int open_directory(const struct drill *drill)
 {
@@ -40,7 +30,7 @@ static int open_directory(const struct drill *drill)
 void drill_clear(struct drill *drill)
 {
 	drill->run = run_free(drill->run);
-	record_clear(&drill->record);
+	record_clear(&drill->report.record);
 	drill->repair->drill = NULL;
 }
 
@@ -63,16 +53,17 @@ static int parse(const char *text, struct drill *drill)
 	    !json_object_object_get_ex(json, "real", &value) ||
 	    !json_object_is_type(value, json_type_boolean))
 		goto out;
-	drill->real = json_object_get_boolean(value);
+	drill->report.real = json_object_get_boolean(value);
 	if (json_object_object_get_ex(json, "hook", NULL) &&
 	    (json_get_text(json, "hook", &hook) || !hook_name_valid(hook)))
 		goto out;
 	if (json_object_object_get_ex(json, "rerun", NULL) &&
 	    (json_get_text(json, "rerun", &rerun) || rerun_parse(rerun, &drill->rerun) ||
-	     (*rerun && (*hook || drill->real))))
+	     (*rerun && (*hook || drill->report.real))))
 		goto out;
-	strcpy(drill->id, id);
-	strcpy(drill->hook, hook);
+	strcpy(drill->report.id, id);
+	strcpy(drill->report.hook, hook);
+	drill->report.rerun = rerun_name(drill->rerun);
 	r = 0;
 out:
 	json_object_put(json);
@@ -98,7 +89,7 @@ static int read_request(int dir_fd, struct drill *drill)
 /* Returns whether there was one that can be used. */
 static bool take_request(struct drill *drill)
 {
-	struct drill next = { .repair = drill->repair, .phase = DRILL_WAITING };
+	struct drill next = { .repair = drill->repair, .report.phase = DRILL_WAITING };
 	int dir_fd, r;
 
 	drill->requested = false;
@@ -111,7 +102,7 @@ static bool take_request(struct drill *drill)
 			    drill->repair->config->runtime_dir, strerror(-r));
 		return false;
 	}
-	record_clear(&drill->record);
+	record_clear(&drill->report.record);
 	*drill = next;
 	return true;
 }
@@ -132,7 +123,7 @@ static bool remove_request(const struct drill *drill)
 void drill_init(struct drill *drill, struct repair *repair)
 {
 	*drill = (struct drill){ .repair = repair };
-	repair->drill = drill;
+	repair->drill = &drill->report;
 	/* Who left it has given up, and nobody expects hooks to run now. */
 	if (remove_request(drill))
 		log_notice("a drill that was asked for before this start is dropped");
@@ -141,32 +132,32 @@ void drill_init(struct drill *drill, struct repair *repair)
 static void finish(struct drill *drill)
 {
 	drill->run = run_free(drill->run);
-	if (drill->rerun && !drill->refusal)
-		rerun_finish(drill->repair, drill->rerun, &drill->record);
-	drill->record.finished_usec = now_usec();
-	drill->phase = DRILL_OVER;
-	if (drill->refusal)
-		log_warning("drill: nothing is run: %s", drill->refusal);
+	if (drill->rerun && !drill->report.refusal)
+		rerun_finish(drill->repair, drill->rerun, &drill->report.record);
+	record_finish(&drill->report.record);
+	drill->report.phase = DRILL_OVER;
+	if (drill->report.refusal)
+		log_warning("drill: nothing is run: %s", drill->report.refusal);
 	else
-		log_notice("drill: over%s", drill->interrupted ? ", cut short by a change" : "");
-	report_again(drill->repair);
+		log_notice("drill: over%s", drill->report.interrupted ? ", cut short by a change" : "");
+	repair_report_again(drill->repair);
 }
 
 /* Returns NULL, or why it cannot be. */
 static const char *begin(struct drill *drill)
 {
 	struct repair *repair = drill->repair;
-	struct record *record = &drill->record;
+	struct record *record = &drill->report.record;
 
-	if ((drill->real || drill->rerun) && !repair->seen.has_id)
+	if ((drill->report.real || drill->rerun) && !repair->seen.has_id)
 		return "the host provides no ID";
 	if (drill->rerun)
 		return rerun_begin(repair, drill->rerun, record, &drill->run);
-	if (drill->real && !*drill->hook) {
+	if (drill->report.real && !*drill->report.hook) {
 		repair_again(repair);
 		return repair->failed ? "the hooks cannot be prepared" : NULL;
 	}
-	record->event = drill->real ? EVENT_CHANGED : EVENT_TEST;
+	record->event = drill->report.real ? EVENT_CHANGED : EVENT_TEST;
 	record->drill = true;
 	record->generation = repair->seen.generation;
 	strcpy(record->id_hash, repair->seen.id_hash);
@@ -174,7 +165,7 @@ static const char *begin(struct drill *drill)
 	strcpy(record->source, witness_name(repair->seen.source));
 	if (run_new(repair->config, record, RUN_ALL, repair->lock_fd, &drill->run))
 		return "the hooks cannot be prepared";
-	if (*drill->hook && run_choose(drill->run, drill->hook))
+	if (*drill->report.hook && run_choose(drill->run, drill->report.hook))
 		return "there is no such hook";
 	return NULL;
 }
@@ -182,14 +173,14 @@ static const char *begin(struct drill *drill)
 static void start(struct drill *drill)
 {
 	log_notice("drill: hooks run because vmgenctl asked for it, %s",
-		   drill->real || drill->rerun ? "in earnest" : "with event test");
-	drill->phase = DRILL_RUNNING;
-	drill->record.detected_usec = now_usec();
-	drill->refusal = begin(drill);
-	if (drill->refusal)
+		   drill->report.real || drill->rerun ? "in earnest" : "with event test");
+	drill->report.phase = DRILL_RUNNING;
+	record_detect(&drill->report.record);
+	drill->report.refusal = begin(drill);
+	if (drill->report.refusal)
 		finish(drill);
 	else
-		report_again(drill->repair);
+		repair_report_again(drill->repair);
 }
 
 static bool is_busy(const struct repair *repair)
@@ -199,7 +190,7 @@ static bool is_busy(const struct repair *repair)
 
 static bool is_running(struct drill *drill)
 {
-	if (drill->phase != DRILL_RUNNING)
+	if (drill->report.phase != DRILL_RUNNING)
 		return false;
 	return drill->run ? run_advance(drill->run) > 0 : drill->repair->run != NULL;
 }
@@ -211,15 +202,15 @@ void drill_advance(struct drill *drill)
 
 	if (is_running(drill))
 		return;
-	if (drill->phase == DRILL_RUNNING) {
+	if (drill->report.phase == DRILL_RUNNING) {
 		finish(drill);
 		/* What came meanwhile goes first. */
 		repair_resume(repair);
 	}
-	looked = drill->requested && drill->phase != DRILL_WAITING;
+	looked = drill->requested && drill->report.phase != DRILL_WAITING;
 	if (looked && take_request(drill) && is_busy(repair))
-		report_again(repair);
-	ready = drill->phase == DRILL_WAITING && !is_busy(repair);
+		repair_report_again(repair);
+	ready = drill->report.phase == DRILL_WAITING && !is_busy(repair);
 	if (ready)
 		start(drill);
 	/* Only now, because who misses the file looks for what was told. */
@@ -240,37 +231,7 @@ bool drill_stop(struct drill *drill)
 {
 	if (!drill->run)
 		return false;
-	drill->interrupted = true;
+	drill->report.interrupted = true;
 	run_stop(drill->run);
 	return true;
-}
-
-int drill_add_json(const struct drill *drill, struct json_object *parent, const char *key)
-{
-	static const char *const phases[] = {
-		[DRILL_NONE] = "none", [DRILL_WAITING] = "waiting",
-		[DRILL_RUNNING] = "running", [DRILL_OVER] = "over",
-	};
-	struct json_object *json;
-
-	if (drill->phase == DRILL_NONE)
-		return 0;
-	json = json_object_new_object();
-	if (json &&
-	    !json_add(json, "id", json_object_new_string(drill->id)) &&
-	    !json_add(json, "phase", json_object_new_string(phases[drill->phase])) &&
-	    !json_add(json, "real", json_object_new_boolean(drill->real)) &&
-	    !json_add(json, "hook", json_object_new_string(drill->hook)) &&
-	    !json_add(json, "rerun", json_object_new_string(rerun_name(drill->rerun))) &&
-	    !json_add(json, "interrupted", json_object_new_boolean(drill->interrupted)) &&
-	    !json_add(json, "refusal", json_object_new_string(drill->refusal ?: "")) &&
-	    !json_add(json, "started_usec",
-		      json_object_new_uint64(drill->record.detected_usec)) &&
-	    !json_add(json, "finished_usec",
-		      json_object_new_uint64(drill->record.finished_usec)) &&
-	    !json_add(json, "incomplete", json_object_new_boolean(drill->record.incomplete)) &&
-	    !json_add(json, "hooks", record_results_to_json(&drill->record, RECORD_PUBLIC)))
-		return json_add(parent, key, json);
-	json_object_put(json);
-	return -ENOMEM;
 }

@@ -21,7 +21,6 @@
 #include "options.h"
 #include "paths.h"
 #include "repair.h"
-#include "report.h"
 #include "setup.h"
 #include "target.h"
 #include "watcher.h"
@@ -147,6 +146,7 @@ static void look(struct daemon *daemon, bool guards_begun)
 {
 	uint64_t known = daemon->repair.seen.generation;
 	struct sighting sighting;
+	bool held;
 	int r;
 
 	r = witness_read(&daemon->witness);
@@ -171,7 +171,9 @@ static void look(struct daemon *daemon, bool guards_begun)
 	if (sighting.generation != known) {
 		if (!guards_begun && sighting.has_id)
 			let_guardian_begin(daemon, sighting.generation);
-		repair_change(&daemon->repair, &sighting);
+		/* Hooks of a drill are in the way of those of a change. */
+		held = sighting.has_id && drill_stop(&daemon->drill);
+		repair_change(&daemon->repair, &sighting, held);
 	}
 	settle(daemon);
 }
@@ -330,7 +332,7 @@ static int watch(struct daemon *daemon)
 	}
 	if (r)
 		log_error("the event loop failed: %s", strerror(-r));
-	report_activity(&daemon->repair, "stopped");
+	repair_report(&daemon->repair, "stopped");
 	drill_clear(&daemon->drill);
 	repair_clear(&daemon->repair);
 	return r;

@@ -13,7 +13,6 @@
 #include <unistd.h>
 
 #include "deadline.h"
-#include "drill.h"
 #include "file.h"
 #include "guardian.h"
 #include "history.h"
@@ -69,6 +68,22 @@ int repair_reseed(const struct sighting *sighting)
 			  strerror(-r), r == -EPERM ? " (vmgend needs CAP_SYS_ADMIN)" :
 			  r == -EAGAIN ? " (the kernel's pool holds too little; a virtio-rng device fills it)" : "");
 	return r;
+}
+
+void repair_report(const struct repair *repair, const char *activity)
+{
+	const struct report report = {
+		.config = repair->config, .state = &repair->state, .seen = &repair->seen,
+		.drill = repair->drill, .running = repair->run, .waiting = repair->waiter,
+		.recorded = repair->recorded, .record_error = repair->record_error,
+	};
+
+	report_activity(&report, activity);
+}
+
+void repair_report_again(const struct repair *repair)
+{
+	repair_report(repair, repair->run ? "running" : repair->waiter ? "waiting" : "watching");
 }
 
 void repair_save(struct repair *repair, int fd)
@@ -143,7 +158,7 @@ void repair_launch(struct repair *repair)
 		return;
 	}
 	repair->guard_lost = false;
-	report_activity(repair, "running");
+	repair_report(repair, "running");
 	repair_advance(repair);
 }
 
@@ -196,8 +211,8 @@ static void finish(struct repair *repair)
 		   last->generation, event_name(last->event), last->n_results,
 		   record_failures(last), report_reseed(last->reseed_error));
 	/* Who waits for the generation may look at the status next. */
-	report_activity(repair, "watching");
-	report_generation(repair, last->generation);
+	repair_report(repair, "watching");
+	report_generation(repair->config, last->generation);
 	repair->finished |= (last->event == EVENT_CHANGED || last->event == EVENT_BOOT_CHANGED) &&
 			    !last->skipped;
 }
@@ -238,7 +253,7 @@ static void advance_run(struct repair *repair)
 	/* It may do damage all the time, so this is not handled before it has run. */
 	repair->guard_lost = is_guard_lost(&repair->state.run);
 	if (repair->guard_lost)
-		report_activity(repair, "running");
+		repair_report(repair, "running");
 	else
 		finish(repair);
 }
@@ -299,7 +314,7 @@ void repair_resume(struct repair *repair)
 		launch_changed(repair);
 	else
 		/* The run for the ID before stays on record as it is: unfinished. */
-		report_activity(repair, "watching");
+		repair_report(repair, "watching");
 }
 
 void repair_again(struct repair *repair)
@@ -313,7 +328,7 @@ void repair_again(struct repair *repair)
 	repair->guardian = guardian;
 }
 
-void repair_change(struct repair *repair, const struct sighting *sighting)
+void repair_change(struct repair *repair, const struct sighting *sighting, bool hold)
 {
 	const struct log_fields fields = {
 		.message = MESSAGE_CHANGED, .event = event_name(EVENT_CHANGED),
@@ -337,7 +352,7 @@ void repair_change(struct repair *repair, const struct sighting *sighting)
 		repair_advance(repair);
 		return;
 	}
-	repair->pending = repair->drill && drill_stop(repair->drill);
+	repair->pending = hold;
 	if (!repair->pending)
 		launch_changed(repair);
 }

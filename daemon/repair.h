@@ -13,13 +13,13 @@
 #include "run.h"
 #include "watch.h"
 
-struct drill;
+struct drill_report;
 struct guardian_message;
 
 struct repair {
 	const struct config *config;
-	/* Told with the rest, see drill.h; NULL: none. */
-	struct drill *drill;
+	/* Told with the rest; NULL: none. */
+	const struct drill_report *drill;
 	/* As on disk, as far as that can be written; see state_add_result(). */
 	struct state state;
 	/* The state could be written. */
@@ -68,8 +68,11 @@ int repair_reseed(const struct sighting *sighting);
  */
 void repair_start(struct repair *repair, const struct sighting *sighting);
 
-/* Begins the answer to a change that was just noticed. */
-void repair_change(struct repair *repair, const struct sighting *sighting);
+/*
+ * Begins the answer to a change that was just noticed. hold: hooks of a drill are
+ * still running, and repair_resume() is called when they have ended.
+ */
+void repair_change(struct repair *repair, const struct sighting *sighting, bool hold);
 
 /* To be called when a child has ended. */
 void repair_advance(struct repair *repair);
@@ -97,6 +100,12 @@ void repair_resume(struct repair *repair);
 
 /* Is there a run that must be over before other services start? */
 bool repair_holds_start(const struct repair *repair);
+
+/* Tells everybody else how it stands. activity: a word. */
+void repair_report(const struct repair *repair, const char *activity);
+
+/* The same, because of something else than the run. */
+void repair_report_again(const struct repair *repair);
 
 /* Is nothing left to do for what was seen? */
 bool repair_idle(const struct repair *repair);

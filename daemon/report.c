@@ -32,18 +32,18 @@ struct log_fields report_fields(const struct record *run)
 	};
 }
 
-static void tell_manager(const struct repair *repair)
+static void tell_manager(const struct report *report)
 {
-	const struct record *last = &repair->state.last;
-	uint64_t generation = repair->seen.generation;
+	const struct record *last = &report->state->last;
+	uint64_t generation = report->seen->generation;
 
-	if (repair->waiter)
+	if (report->waiting)
 		notify_status("Waiting for hooks that an earlier vmgend started");
-	else if (!repair->seen.has_id)
+	else if (!report->seen->has_id)
 		notify_status("The host provides no generation ID");
-	else if (repair->run)
+	else if (report->running)
 		notify_status("Generation %" PRIu64 ": %s, hooks are running", generation,
-			      event_name(repair->state.run.event));
+			      event_name(report->state->run.event));
 	else if (*last->id_hash)
 		notify_status("Generation %" PRIu64 "; last: %s, hooks that failed: %zu; random number generator %s",
 			      generation, event_name(last->event), record_failures(last),
@@ -52,43 +52,38 @@ static void tell_manager(const struct repair *repair)
 		notify_status("Generation %" PRIu64, generation);
 }
 
-void report_activity(const struct repair *repair, const char *activity)
+void report_activity(const struct report *report, const char *activity)
 {
-	const struct state *state = &repair->state;
-	const struct sighting *seen = &repair->seen;
+	const struct state *state = report->state;
+	const struct sighting *seen = report->seen;
 	const struct status status = {
 		.activity = activity,
 		.source = seen->source,
-		.device = strcmp(repair->config->device, PATH_DEVICE) ? repair->config->device :
+		.device = strcmp(report->config->device, PATH_DEVICE) ? report->config->device :
 			  witness_node(seen->source),
 		.generation = seen->has_id ? seen->generation : 0,
-		.handled = seen->has_id && !*state->run.id_hash && !repair->waiter &&
+		.handled = seen->has_id && !*state->run.id_hash && !report->waiting &&
 			   (seen->made_up || !strcmp(state->handled, seen->id_hash)),
-		.recorded = repair->recorded,
-		.record_error = repair->record_error,
+		.recorded = report->recorded,
+		.record_error = report->record_error,
 		.run = &state->run,
 		.last = &state->last,
-		.drill = repair->drill,
+		.drill = report->drill,
 	};
 	int r;
 
-	r = status_write(repair->config->runtime_dir, &status);
+	r = status_write(report->config->runtime_dir, &status);
 	if (r)
-		log_error("cannot write %s/status.json: %s", repair->config->runtime_dir,
+		log_error("cannot write %s/status.json: %s", report->config->runtime_dir,
 			  file_strerror(r));
-	tell_manager(repair);
+	tell_manager(report);
 }
 
-void report_again(const struct repair *repair)
+void report_generation(const struct config *config, uint64_t generation)
 {
-	report_activity(repair, repair->run ? "running" : repair->waiter ? "waiting" : "watching");
-}
-
-void report_generation(const struct repair *repair, uint64_t generation)
-{
-	int r = status_write_generation(repair->config->runtime_dir, generation);
+	int r = status_write_generation(config->runtime_dir, generation);
 
 	if (r)
-		log_error("cannot write %s/generation: %s", repair->config->runtime_dir,
+		log_error("cannot write %s/generation: %s", config->runtime_dir,
 			  file_strerror(r));
 }

@@ -9,17 +9,31 @@
 
 #include <stdint.h>
 
+#include "config.h"
 #include "log.h"
-#include "repair.h"
+#include "status.h"
+#include "watch.h"
+
+/* How the answer stands. */
+struct report {
+	const struct config *config;
+	const struct state *state;
+	/* What the witness showed last. */
+	const struct sighting *seen;
+	/* May be NULL. */
+	const struct drill_report *drill;
+	/* Hooks are running, or those of an earlier vmgend are waited for. */
+	bool running, waiting;
+	/* As in struct status. */
+	bool recorded;
+	int record_error;
+};
 
 /* Writes status.json and tells the service manager. activity: a word. */
-void report_activity(const struct repair *repair, const char *activity);
-
-/* Writes it again, because of something else than the run. */
-void report_again(const struct repair *repair);
+void report_activity(const struct report *report, const char *activity);
 
 /* Writes the generation that is handled; 0: none. */
-void report_generation(const struct repair *repair, uint64_t generation);
+void report_generation(const struct config *config, uint64_t generation);
 
 /* What the journal is told of a run that has finished. */
 struct log_fields report_fields(const struct record *run);

@@ -113,13 +113,13 @@ void repair_begin(struct repair *repair)
 			repair_save(repair, fd);
 		else if (fd >= 0)
 			close(fd);
-		report_generation(repair, sighting->has_id ? sighting->generation : 0);
-		report_activity(repair, "watching");
+		report_generation(repair->config, sighting->has_id ? sighting->generation : 0);
+		repair_report(repair, "watching");
 		return;
 	}
 	repair->reseed_error = repair_reseed(sighting);
 	repair_prepare(repair, fd, event, resume);
-	report_generation(repair, 0);
+	report_generation(repair->config, 0);
 	repair_launch(repair);
 }
 
@@ -158,8 +158,8 @@ static int wait_for_hooks(struct repair *repair)
 	if (repair->waiter_holds_start)
 		notify_extend_start(RUN_LIMIT_MAX + EXTEND_MARGIN_SEC);
 	repair->reseed_error = repair_reseed(&repair->seen);
-	report_generation(repair, 0);
-	report_activity(repair, "waiting");
+	report_generation(repair->config, 0);
+	repair_report(repair, "waiting");
 	return 0;
 }
 

@@ -11,7 +11,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "drill.h"
 #include "json.h"
 #include "paths.h"
 #include "status.h"
@@ -38,6 +37,37 @@ static struct json_object *losses_to_json(enum witness_kind source)
 	return json;
 }
 
+/* Adds a member, or nothing if there was no drill. Returns 0 or -ENOMEM. */
+static int add_drill(const struct drill_report *drill, struct json_object *parent, const char *key)
+{
+	static const char *const phases[] = {
+		[DRILL_NONE] = "none", [DRILL_WAITING] = "waiting",
+		[DRILL_RUNNING] = "running", [DRILL_OVER] = "over",
+	};
+	struct json_object *json;
+
+	if (drill->phase == DRILL_NONE)
+		return 0;
+	json = json_object_new_object();
+	if (json &&
+	    !json_add(json, "id", json_object_new_string(drill->id)) &&
+	    !json_add(json, "phase", json_object_new_string(phases[drill->phase])) &&
+	    !json_add(json, "real", json_object_new_boolean(drill->real)) &&
+	    !json_add(json, "hook", json_object_new_string(drill->hook)) &&
+	    !json_add(json, "rerun", json_object_new_string(drill->rerun ?: "")) &&
+	    !json_add(json, "interrupted", json_object_new_boolean(drill->interrupted)) &&
+	    !json_add(json, "refusal", json_object_new_string(drill->refusal ?: "")) &&
+	    !json_add(json, "started_usec",
+		      json_object_new_uint64(drill->record.detected_usec)) &&
+	    !json_add(json, "finished_usec",
+		      json_object_new_uint64(drill->record.finished_usec)) &&
+	    !json_add(json, "incomplete", json_object_new_boolean(drill->record.incomplete)) &&
+	    !json_add(json, "hooks", record_results_to_json(&drill->record, RECORD_PUBLIC)))
+		return json_add(parent, key, json);
+	json_object_put(json);
+	return -ENOMEM;
+}
+
 static int fill(struct json_object *json, const struct status *status)
 {
 	if (json_add(json, "version", json_object_new_int(STATUS_VERSION)) ||
@@ -54,7 +84,7 @@ static int fill(struct json_object *json, const struct status *status)
 	     json_add(json, "record_errno", json_object_new_int(-status->record_error))) ||
 	    record_add_json(status->run, RECORD_PUBLIC, json, "run") ||
 	    record_add_json(status->last, RECORD_PUBLIC, json, "last") ||
-	    (status->drill && drill_add_json(status->drill, json, "drill")))
+	    (status->drill && add_drill(status->drill, json, "drill")))
 		return -ENOMEM;
 	return 0;
 }

@@ -12,7 +12,33 @@
 #include "record.h"
 #include "witness.h"
 
-struct drill;
+/* What a request for a drill calls itself, and the terminating zero. */
+enum { DRILL_ID_SIZE = 33 };
+
+enum drill_phase {
+	DRILL_NONE,
+	/* Until hooks of a change have ended. */
+	DRILL_WAITING,
+	DRILL_RUNNING,
+	DRILL_OVER,
+};
+
+/* What is told of a drill; see drill.h. */
+struct drill_report {
+	enum drill_phase phase;
+	/* From the request. An empty name: all hooks. */
+	char id[DRILL_ID_SIZE];
+	char hook[NAME_MAX + 1];
+	bool real;
+	/* The word for what of the last run is run again; NULL: nothing. */
+	const char *rerun;
+	/* A change came, so hooks are missing. */
+	bool interrupted;
+	/* Constant text: why nothing was run; NULL: it was. */
+	const char *refusal;
+	/* Its results; of a run of the repair they are in that one's record. */
+	struct record record;
+};
 
 struct status {
 	/* "watching", "running", "stopped" */
@@ -29,7 +55,7 @@ struct status {
 	/* May be empty. */
 	const struct record *run, *last;
 	/* May be NULL. */
-	const struct drill *drill;
+	const struct drill_report *drill;
 };
 
 /* Replaces status.json. Returns 0 or -errno. */

@@ -62,6 +62,14 @@ static void end(void)
 	repair_clear(&repair);
 }
 
+/* As vmgend does. */
+static void notice(const struct sighting *sighting)
+{
+	bool held = sighting->has_id && drill_stop(&drill);
+
+	repair_change(&repair, sighting, held);
+}
+
 static void clean(void)
 {
 	clean_hooks();
@@ -73,7 +81,7 @@ static void advance(void)
 {
 	const struct timespec pause = { .tv_nsec = 5000000 };
 
-	while (repair.run || repair.pending || drill.phase == DRILL_RUNNING) {
+	while (repair.run || repair.pending || drill.report.phase == DRILL_RUNNING) {
 		nanosleep(&pause, NULL);
 		repair_advance(&repair);
 		drill_advance(&drill);
@@ -170,7 +178,7 @@ static void change(char letter)
 	static uint64_t generation = 100;
 	struct sighting sighting = sight(++generation, letter);
 
-	repair_change(&repair, &sighting);
+	notice(&sighting);
 	advance();
 	unlink(scratch_path("out-ran"));
 }
@@ -286,7 +294,7 @@ static void test_interrupted(void)
 	change('J');
 	request("{\"id\":\"g-1\",\"real\":false,\"rerun\":\"clone\"}");
 	wait_for("out-begun");
-	repair_change(&repair, &next);
+	notice(&next);
 	advance();
 	expect_told("interrupted", "true");
 	expect_ran("60:105 15:changed:changed:200 50:changed:changed:200 ",
@@ -301,13 +309,13 @@ static void test_change_first(void)
 
 	clean();
 	request("{\"id\":\"c-1\",\"real\":false}");
-	repair_change(&repair, &second);
+	notice(&second);
 	ok(!repair.run, "a change waits for a hook of a drill");
 	advance();
 	expect_ran("15:test:test:1 15:changed:changed:2 50:changed:changed:2 ",
 		   "and comes before the next one");
 	expect_told("interrupted", "true");
-	repair_change(&repair, &third);
+	notice(&third);
 	request("{\"id\":\"c-2\",\"real\":false}");
 	expect_told("phase", "\"waiting\"");
 	advance();
@@ -340,18 +348,18 @@ static void test_bad_requests(void)
 	clean();
 	for (i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
 		request(texts[i]);
-		ok(drill.phase == DRILL_OVER && access(scratch_path("trigger"), F_OK) &&
-		   !strcmp(drill.id, "c-4"), "not a request: %s", texts[i]);
+		ok(drill.report.phase == DRILL_OVER && access(scratch_path("trigger"), F_OK) &&
+		   !strcmp(drill.report.id, "c-4"), "not a request: %s", texts[i]);
 	}
 	scratch_write("trigger", "{\"id\":\"x\",\"real\":false}", 0666);
 	drill_request(&drill);
-	ok(!strcmp(drill.id, "c-4"), "not what others could have written");
+	ok(!strcmp(drill.report.id, "c-4"), "not what others could have written");
 	scratch_write("elsewhere", "{\"id\":\"x\",\"real\":false}", 0600);
 	(void)!symlink("elsewhere", scratch_path("trigger"));
 	drill_request(&drill);
-	ok(!strcmp(drill.id, "c-4") && !access(scratch_path("elsewhere"), F_OK), "not through a link");
+	ok(!strcmp(drill.report.id, "c-4") && !access(scratch_path("elsewhere"), F_OK), "not through a link");
 	drill_request(&drill);
-	ok(!strcmp(drill.id, "c-4"), "a signal without a request");
+	ok(!strcmp(drill.report.id, "c-4"), "a signal without a request");
 	expect_ran("", "nothing");
 }
 

@@ -199,9 +199,9 @@ static void test_stuck(void)
 	stuck = true;
 	repair_init(&repair, &config);
 	repair_start(&repair, &first);
-	repair_change(&repair, &second);
+	repair_change(&repair, &second, false);
 	ok(!strcmp(repair.state.last.intent, "clone") && is_said(), "it is used, but cannot be removed");
-	repair_change(&repair, &third);
+	repair_change(&repair, &third, false);
 	ok(!*repair.state.last.intent && is_said(), "it is not used again");
 	repair_clear(&repair);
 	start('A');

@@ -253,15 +253,15 @@ static void test_vanished(void)
 
 	repair_init(&repair, &config);
 	repair_start(&repair, &first);
-	repair_change(&repair, &second);
-	repair_change(&repair, &third);
-	repair_change(&repair, &none);
+	repair_change(&repair, &second, false);
+	repair_change(&repair, &third, false);
+	repair_change(&repair, &none, false);
 	advance_to_end(&repair);
 	state = read_state();
 	ok(!strcmp(state.run.id_hash, second.id_hash) && !strcmp(state.handled, first.id_hash),
 	   "no ID during a run: the unfinished run stays on record");
 	state_clear(&state);
-	repair_change(&repair, &first);
+	repair_change(&repair, &first, false);
 	advance_to_end(&repair);
 	expect("the ID is back", "15:changed 15:changed 50:changed ", EVENT_CHANGED, ID_A);
 	repair_clear(&repair);
@@ -279,7 +279,7 @@ static void test_reseeds(void)
 	equal(reseeds, 0, "no reseed if nothing happened");
 	reseed_result = -EIO;
 	scratch_write("seed", seed, 0600);
-	repair_change(&repair, &second);
+	repair_change(&repair, &second, false);
 	equal(reseeds, 1, "one for a change");
 	advance_to_end(&repair);
 	reseed_result = 0;
@@ -312,13 +312,13 @@ static void test_changes(void)
 	repair_init(&repair, &config);
 	repair_start(&repair, &first);
 	ok(!repair.run && !repair_holds_start(&repair), "nothing to do");
-	repair_change(&repair, &second);
+	repair_change(&repair, &second, false);
 	ok(repair.run && !repair_holds_start(&repair), "a change begins a run");
 	ok(strstr(scratch_read("status.json"), "\"running\""), "which is told");
 	ok(!strcmp(scratch_read("generation"), "1\n"), "but is not handled yet");
-	repair_change(&repair, &third);
-	repair_change(&repair, &second);
-	repair_change(&repair, &third);
+	repair_change(&repair, &third, false);
+	repair_change(&repair, &second, false);
+	repair_change(&repair, &third, false);
 	while (repair.pending)
 		repair_advance(&repair);
 	state = read_state();
@@ -327,7 +327,7 @@ static void test_changes(void)
 	advance_to_end(&repair);
 	expect("changes during a run", "15:changed 15:changed 50:changed ", EVENT_CHANGED, ID_C);
 	ok(!strcmp(scratch_read("generation"), "3\n"), "the newest is handled");
-	repair_change(&repair, &none);
+	repair_change(&repair, &none, false);
 	ok(!repair.run, "no hook runs for no ID");
 	repair_clear(&repair);
 }
@@ -340,7 +340,7 @@ static void test_interrupted(void)
 
 	repair_init(&repair, &config);
 	repair_start(&repair, &first);
-	repair_change(&repair, &second);
+	repair_change(&repair, &second, false);
 	/* The daemon is gone; the hook and its keeper are not. */
 	repair_clear(&repair);
 	state = read_state();
@@ -359,7 +359,7 @@ static void test_interrupted(void)
 	repair_init(&repair, &config);
 	repair_start(&repair, &second);
 	equal(reseeds, 2, "the reseed does not wait");
-	repair_change(&repair, &third);
+	repair_change(&repair, &third, false);
 	equal(reseeds, 3, "nor at a change meanwhile");
 	ok(!repair.run && !*scratch_read("ran"), "but the hooks do");
 	advance_to_end(&repair);
