@@ -6,6 +6,7 @@
  * leaves no half line.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -46,14 +47,18 @@ static struct json_object *next_line(char **text)
 	return line && *line ? json_parse(line) : NULL;
 }
 
-int history_read(int dir_fd, struct json_object **ret_runs)
+int history_read(const char *state_dir, struct json_object **ret_runs)
 {
 	struct json_object *runs, *run;
 	struct record record;
 	char *text, *rest;
-	int r;
+	int fd, r;
 
-	r = read_text(dir_fd, &text);
+	fd = open(state_dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	r = read_text(fd, &text);
+	close(fd);
 	if (r)
 		return r;
 	runs = json_object_new_array();

@@ -5,7 +5,6 @@
  * vmgenctl check: all that protects this machine or fails to, in words, each
  * with its remedy.
  */
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -15,54 +14,23 @@
 #include "json.h"
 #include "text.h"
 
-enum { TEXT_SIZE = 2048 };
-
-static const struct {
-	const char *word;
-	enum colour colour;
-} states[] = {
-	[FINDING_OK]		= { "ok", COLOUR_GREEN },
-	[FINDING_NOTE]		= { "note", COLOUR_NONE },
-	[FINDING_WARNING]	= { "warning", COLOUR_YELLOW },
-	[FINDING_PROBLEM]	= { "problem", COLOUR_RED },
+static const enum colour colours[] = {
+	[FINDING_OK] = COLOUR_GREEN, [FINDING_NOTE] = COLOUR_NONE,
+	[FINDING_WARNING] = COLOUR_YELLOW, [FINDING_PROBLEM] = COLOUR_RED,
 };
-
-void finding_add(struct findings *findings, const char *name, enum finding_state state,
-		 const char *remedy, const char *format, ...)
-{
-	struct json_object *json = json_object_new_object();
-	char text[TEXT_SIZE], safe[2 * TEXT_SIZE], safe_remedy[TEXT_SIZE];
-	va_list args;
-
-	va_start(args, format);
-	vsnprintf(text, sizeof(text), format, args);
-	va_end(args);
-	text_safe(text, safe, sizeof(safe));
-	text_safe(remedy, safe_remedy, sizeof(safe_remedy));
-	findings->problem |= state == FINDING_PROBLEM;
-	if (json &&
-	    !json_add(json, "name", json_object_new_string(name)) &&
-	    !json_add(json, "state", json_object_new_string(states[state].word)) &&
-	    !json_add(json, "text", json_object_new_string(safe)) &&
-	    !json_add(json, "remedy", json_object_new_string(safe_remedy)) &&
-	    !json_object_array_add(findings->list, json))
-		return;
-	findings->out_of_memory = true;
-	json_object_put(json);
-}
 
 static void print_finding(struct json_object *json)
 {
 	const char *name = "", *state = "", *text = "", *remedy = "";
-	size_t i;
+	enum finding_state i;
 
 	(void)json_get_text(json, "name", &name);
 	(void)json_get_text(json, "state", &state);
 	(void)json_get_text(json, "text", &text);
 	(void)json_get_text(json, "remedy", &remedy);
-	for (i = FINDING_OK; i < FINDING_PROBLEM && strcmp(states[i].word, state); i++)
+	for (i = FINDING_OK; i < FINDING_PROBLEM && strcmp(finding_word(i), state); i++)
 		;
-	colour_print(states[i].colour, state, 9);
+	colour_print(colours[i], state, 9);
 	text_print(stdout, "%-10s%s\n", name, text);
 	if (*remedy)
 		text_print(stdout, "%-19s-> %s\n", "", remedy);

@@ -14,7 +14,6 @@
 #include <unistd.h>
 
 #include "dropin.h"
-#include "finding.h"
 #include "text.h"
 
 #define LIFT	"when that is fixed: vmgenctl fence lift %s"
@@ -70,41 +69,22 @@ void fenced_look(const struct ctl *ctl, const char *unit, const struct fence *fe
 struct list {
 	const struct ctl *ctl;
 	int error;
-	/* NULL: print them. */
-	struct findings *findings;
 };
 
-static int add(const char *unit, const struct fence *fence, void *context)
+static int print(const char *unit, const struct fence *fence, void *context)
 {
 	struct list *list = context;
 	struct fenced fenced;
 
 	fenced_look(list->ctl, unit, fence, &list->error, &fenced);
-	if (list->findings)
-		finding_add(list->findings, "fences", FINDING_PROBLEM, fenced.remedy, "%s %s: %s",
-			    unit, fenced.state, fenced.reason);
-	else
-		text_print(stdout, "%s %s: %s\n", unit, fenced.state, fenced.reason);
+	text_print(stdout, "%s %s: %s\n", unit, fenced.state, fenced.reason);
 	return 0;
-}
-
-void check_fences(const struct ctl *ctl, struct findings *findings)
-{
-	struct list list = { .ctl = ctl, .findings = findings };
-	int r = fence_each(ctl->state_dir, add, &list);
-
-	if (r == -EACCES)
-		finding_add(findings, "fences", FINDING_NOTE, "run this as root",
-			    "only root can tell whether a unit is fenced");
-	else if (r)
-		finding_add(findings, "fences", FINDING_PROBLEM, "chown root, chmod go-w",
-			    "cannot look for fences in %s: %s", ctl->state_dir, strerror(-r));
 }
 
 enum ctl_exit fenced_list(const struct ctl *ctl)
 {
 	struct list list = { .ctl = ctl };
-	int r = fence_each(ctl->state_dir, add, &list);
+	int r = fence_each(ctl->state_dir, print, &list);
 
 	return r ? ctl_state_error(ctl, r) : CTL_OK;
 }

@@ -26,6 +26,9 @@ struct findings {
 	bool problem, out_of_memory;
 };
 
+/* Returns the word for a state. */
+const char *finding_word(enum finding_state state);
+
 /* remedy: a sentence without a full stop, or "". format: what was found. */
 void finding_add(struct findings *findings, const char *name, enum finding_state state,
 		 const char *remedy, const char *format, ...)
@@ -37,11 +40,8 @@ void check_kernel(const struct ctl *ctl, const struct view *view, struct finding
 /* service.c: vmgend, its configuration, and the hooks. */
 void check_service(const struct ctl *ctl, const struct view *view, struct findings *findings);
 
-/* fenced.c: units that are fenced. */
+/* fences.c: units that are fenced. */
 void check_fences(const struct ctl *ctl, struct findings *findings);
-
-/* history.c: whether the runs that finished can be told. */
-void check_history(const struct ctl *ctl, struct findings *findings);
 
 /* libcrypto.c: processes with OpenSSL in them. */
 void check_openssl(const struct ctl *ctl, struct findings *findings);

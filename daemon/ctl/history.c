@@ -6,19 +6,14 @@
  * took, and what went wrong.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "arguments.h"
 #include "ctl.h"
-#include "file.h"
-#include "finding.h"
 #include "history.h"
-#include "paths.h"
 #include "text.h"
 
 /* The clock that was set in the run is the better one. */
@@ -77,36 +72,6 @@ static void print(struct json_object *runs, bool json)
 }
 
 /* To look must not make the directory, nor wait for who changes it. */
-static int read_runs(const struct ctl *ctl, struct json_object **ret_runs)
-{
-	int fd = open(ctl->state_dir, O_PATH | O_DIRECTORY | O_CLOEXEC), r;
-
-	if (fd < 0)
-		return -errno;
-	r = history_read(fd, ret_runs);
-	close(fd);
-	return r;
-}
-
-void check_history(const struct ctl *ctl, struct findings *findings)
-{
-	char remedy[2 * PATH_MAX];
-	struct json_object *runs;
-	int r;
-
-	r = read_runs(ctl, &runs);
-	if (!r)
-		json_object_put(runs);
-	/* The directory is root's alone, and other findings say so. */
-	if (!r || r == -ENOENT || r == -EACCES)
-		return;
-	snprintf(remedy, sizeof(remedy), "mv %s/" NAME_HISTORY " %s/" NAME_HISTORY ".bad",
-		 ctl->state_dir, ctl->state_dir);
-	finding_add(findings, "history", FINDING_PROBLEM, r == -EBADMSG ? remedy : "",
-		    "%s/" NAME_HISTORY " cannot be used, so no run is added to it: %s", ctl->state_dir,
-		    r == -EBADMSG ? "it is damaged" : file_strerror(r));
-}
-
 enum ctl_exit ctl_history(const struct ctl *ctl, int argc, char **argv)
 {
 	static const struct option table[] = {
@@ -126,7 +91,7 @@ enum ctl_exit ctl_history(const struct ctl *ctl, int argc, char **argv)
 		text_print(stderr, "vmgenctl: history takes no argument \"%s\"\n", argv[optind]);
 		return CTL_USAGE;
 	}
-	r = read_runs(ctl, &runs);
+	r = history_read(ctl->state_dir, &runs);
 	if (r == -ENOENT)
 		return CTL_OK;
 	if (r == -EBADMSG) {

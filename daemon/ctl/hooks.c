@@ -17,16 +17,16 @@
 #include "file.h"
 #include "inventory.h"
 #include "json.h"
+#include "request.h"
 #include "results.h"
 #include "text.h"
-#include "trigger.h"
 #include "view.h"
 
 enum { SETTINGS_FILE_SIZE = 65536 };
 
 /* What the command line says, for each of the three. */
 struct arguments {
-	struct trigger trigger;
+	struct request trigger;
 	const char *name;
 };
 
@@ -280,7 +280,7 @@ static bool parse_options(int argc, char **argv, struct arguments *arguments, bo
 		ARGUMENTS_JSON,
 		{ .name = NULL },
 	};
-	struct trigger *trigger = &arguments->trigger;
+	struct request *trigger = &arguments->trigger;
 	int option;
 
 	*ret_runs = false;
@@ -319,7 +319,7 @@ enum ctl_exit ctl_hooks(const struct ctl *ctl, int argc, char **argv)
 	if (!arguments_end(argc, argv, command))
 		return CTL_USAGE;
 	if (!strcmp(command, "run"))
-		return trigger_run(ctl, &arguments.trigger);
+		return request_run(ctl, &arguments.trigger);
 	if (!runs)
 		return show(ctl, &arguments);
 	text_print(stderr, "vmgenctl: --real and --timeout are for hooks run\n");

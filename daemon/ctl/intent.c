@@ -12,9 +12,9 @@
 #include "arguments.h"
 #include "config.h"
 #include "intent.h"
+#include "request.h"
 #include "state.h"
 #include "text.h"
-#include "trigger.h"
 
 /* vmgend died when it had used an intent, before that was gone. */
 static int finish_removal(int fd, struct state *state, const char *dropped)
@@ -100,7 +100,7 @@ enum ctl_exit ctl_intent(const struct ctl *ctl, int argc, char **argv)
 		{ "timeout", required_argument, NULL, 't' },
 		{ .name = NULL },
 	};
-	struct trigger trigger = { .rerun = "clone", .deadline_ns = -1 };
+	struct request request = { .rerun = "clone", .deadline_ns = -1 };
 	bool now = false, timeout = false;
 	char error[SETTINGS_ERROR_SIZE] = "the path of the configuration is too long";
 	enum ctl_exit code = CTL_FAILED;
@@ -111,7 +111,7 @@ enum ctl_exit ctl_intent(const struct ctl *ctl, int argc, char **argv)
 	while ((option = getopt_long(argc, argv, "", table, NULL)) != -1) {
 		if (option == 'n')
 			now = true;
-		else if (option != 't' || arguments_deadline(optarg, &trigger.deadline_ns))
+		else if (option != 't' || arguments_deadline(optarg, &request.deadline_ns))
 			return CTL_USAGE;
 		else
 			timeout = true;
@@ -126,7 +126,7 @@ enum ctl_exit ctl_intent(const struct ctl *ctl, int argc, char **argv)
 		return CTL_USAGE;
 	}
 	if (now)
-		return trigger_run(ctl, &trigger);
+		return request_run(ctl, &request);
 	if (config_init(&config)) {
 		text_print(stderr, "vmgenctl: out of memory\n");
 		return CTL_FAILED;

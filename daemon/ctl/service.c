@@ -6,13 +6,17 @@
  * and whether the next one would.
  */
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "file.h"
 #include "finding.h"
+#include "history.h"
 #include "intent.h"
 #include "inventory.h"
 #include "json.h"
+#include "paths.h"
 
 enum { FIRST_APPLICATION_BAND = 80 };
 
@@ -127,6 +131,26 @@ static void check_hooks(const struct inventory *inventory, struct findings *find
 		finding_add(findings, "programs", FINDING_NOTE,
 			    "restart them in a hook from 80 on, see vmgend-hooks(7)",
 			    "programs with generators, keys or sessions of their own (OpenSSL, GnuTLS, Java) keep them");
+}
+
+/* Whether the runs that finished can be told. */
+static void check_history(const struct ctl *ctl, struct findings *findings)
+{
+	char remedy[2 * PATH_MAX];
+	struct json_object *runs;
+	int r;
+
+	r = history_read(ctl->state_dir, &runs);
+	if (!r)
+		json_object_put(runs);
+	/* The directory is root's alone, and other findings say so. */
+	if (!r || r == -ENOENT || r == -EACCES)
+		return;
+	snprintf(remedy, sizeof(remedy), "mv %s/" NAME_HISTORY " %s/" NAME_HISTORY ".bad",
+		 ctl->state_dir, ctl->state_dir);
+	finding_add(findings, "history", FINDING_PROBLEM, r == -EBADMSG ? remedy : "",
+		    "%s/" NAME_HISTORY " cannot be used, so no run is added to it: %s", ctl->state_dir,
+		    r == -EBADMSG ? "it is damaged" : file_strerror(r));
 }
 
 void check_service(const struct ctl *ctl, const struct view *view, struct findings *findings)

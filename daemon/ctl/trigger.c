@@ -2,229 +2,14 @@
 /*
  * Copyright (C) the vmgen authors
  *
- * vmgenctl trigger: leaves a request in vmgend's runtime directory, tells it by
- * a signal, and looks for the answer in status.json.
+ * vmgenctl trigger: has vmgend run hooks.
  */
-#include <errno.h>
-#include <fcntl.h>
-#include <inttypes.h>
-#include <limits.h>
-#include <signal.h>
+#include <getopt.h>
 #include <stdio.h>
-#include <string.h>
-#include <sys/pidfd.h>
-#include <sys/random.h>
-#include <time.h>
-#include <unistd.h>
 
 #include "arguments.h"
-#include "json.h"
-#include "lock.h"
-#include "paths.h"
-#include "results.h"
+#include "request.h"
 #include "text.h"
-#include "trigger.h"
-
-/* Between looks at status.json, which is replaced each time. */
-enum { PAUSE_NS = 50000000 };
-
-/* What goes on between the request and its answer. */
-struct request {
-	const struct ctl *ctl;
-	const struct trigger *trigger;
-	char id[17];
-	char locks[PATH_MAX];
-	int dir_fd, lock_fd;
-	bool told_waiting;
-};
-
-static enum ctl_exit complain(int r)
-{
-	switch (r) {
-	case -EACCES:
-	case -EPERM:
-		text_print(stderr, "vmgenctl: only root may run hooks\n");
-		return CTL_NO_RIGHTS;
-	case -ESRCH:
-	case -ENOENT:
-		text_print(stderr, "vmgenctl: vmgend is not running: systemctl start vmgend\n");
-		return CTL_NOT_RUNNING;
-	case -EAGAIN:
-		text_print(stderr, "vmgenctl: vmgend did not take the request, because it was just starting, or the request was damaged; try again\n");
-		return CTL_FAILED;
-	case -ETIMEDOUT:
-		text_print(stderr, "vmgenctl: the time is over; hooks that are running go on, see vmgenctl status --json\n");
-		return CTL_TIMEOUT;
-	default:
-		text_print(stderr, "vmgenctl: cannot ask vmgend: %s\n", file_strerror(r));
-		return CTL_FAILED;
-	}
-}
-
-/* One at a time, or the answer to one would take the place of another's. */
-static int open_request(struct request *request)
-{
-	const char *directory = request->ctl->runtime_dir;
-	pid_t holder = 0;
-	uint64_t random;
-	int r;
-
-	if (snprintf(request->locks, sizeof(request->locks), "%s/" NAME_LOCKS, directory) >=
-	    (int)sizeof(request->locks))
-		return -ENAMETOOLONG;
-	if (getrandom(&random, sizeof(random), 0) != sizeof(random))
-		return -errno;
-	snprintf(request->id, sizeof(request->id), "%016" PRIx64, random);
-	r = lock_holder(request->locks, "vmgend", &holder);
-	if (!r)
-		r = lock_open(request->locks, "trigger", &request->lock_fd);
-	if (r)
-		return r;
-	r = lock_take(request->lock_fd, &holder);
-	if (r == -EWOULDBLOCK)
-		text_print(stderr, "vmgenctl: process %d waits for a drill already\n", (int)holder);
-	if (!r) {
-		request->dir_fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-		r = request->dir_fd < 0 ? -errno : 0;
-	}
-	if (r)
-		close(request->lock_fd);
-	return r;
-}
-
-static int write_request(const struct request *request)
-{
-	struct json_object *json = json_object_new_object();
-	const struct trigger *trigger = request->trigger;
-	int r = -ENOMEM;
-
-	if (json &&
-	    !json_add(json, "id", json_object_new_string(request->id)) &&
-	    !json_add(json, "real", json_object_new_boolean(trigger->real)) &&
-	    (!trigger->hook || !json_add(json, "hook", json_object_new_string(trigger->hook))) &&
-	    (!trigger->rerun || !json_add(json, "rerun", json_object_new_string(trigger->rerun))))
-		r = json_replace_file(request->dir_fd, NAME_TRIGGER, json, 0600, FILE_ATOMIC);
-	json_object_put(json);
-	return r;
-}
-
-/* The descriptor makes sure that no other process gets the signal. */
-static int signal_vmgend(const struct request *request)
-{
-	pid_t pid, still;
-	int fd, r;
-
-	r = lock_holder(request->locks, "vmgend", &pid);
-	if (r)
-		return r;
-	fd = pidfd_open(pid, 0);
-	if (fd < 0)
-		return -errno;
-	r = lock_holder(request->locks, "vmgend", &still);
-	if (!r && still != pid)
-		r = -ESRCH;
-	if (!r && pidfd_send_signal(fd, SIGUSR1, NULL, 0))
-		r = -errno;
-	close(fd);
-	return r;
-}
-
-/* Returns 0; -EINPROGRESS: not over yet; -ENOENT: it is another's, or none. */
-static int judge_drill(struct request *request, struct json_object *status)
-{
-	struct json_object *drill;
-	const char *id, *phase;
-	bool ours, over;
-
-	if (!json_object_object_get_ex(status, "drill", &drill) ||
-	    json_get_text(drill, "id", &id) || json_get_text(drill, "phase", &phase))
-		return -ENOENT;
-	ours = !strcmp(id, request->id);
-	over = !strcmp(phase, "over");
-	if (ours && over)
-		return 0;
-	if (!over && !(ours && !strcmp(phase, "running")) && !request->told_waiting) {
-		request->told_waiting = true;
-		text_print(stderr, "vmgenctl: waiting for hooks that are running\n");
-	}
-	return ours ? -EINPROGRESS : -ENOENT;
-}
-
-static int look(struct request *request, struct json_object **ret_status)
-{
-	/* Before the status, because vmgend removes it after it has told. */
-	bool taken = faccessat(request->dir_fd, NAME_TRIGGER, F_OK, 0) && errno == ENOENT;
-	struct json_object *status;
-	bool running;
-	int r;
-
-	r = vmgend_status(request->ctl->runtime_dir, &status, &running);
-	if (r)
-		return r == -ENOENT ? -ESRCH : r;
-	r = judge_drill(request, status);
-	if (!r) {
-		*ret_status = status;
-		return 0;
-	}
-	json_object_put(status);
-	if (!running)
-		return -ESRCH;
-	return r == -ENOENT && taken ? -EAGAIN : -EINPROGRESS;
-}
-
-static int wait_for_answer(struct request *request, struct json_object **ret_status)
-{
-	const struct timespec pause = { .tv_nsec = PAUSE_NS };
-	int64_t deadline = request->trigger->deadline_ns;
-	int r;
-
-	for (;;) {
-		r = look(request, ret_status);
-		if (r != -EINPROGRESS)
-			return r;
-		if (deadline >= 0 && boottime_ns() >= deadline)
-			return -ETIMEDOUT;
-		nanosleep(&pause, NULL);
-	}
-}
-
-static enum ctl_exit ask(struct request *request)
-{
-	struct json_object *status;
-	enum ctl_exit code;
-	int r;
-
-	r = write_request(request);
-	if (!r)
-		r = signal_vmgend(request);
-	if (!r)
-		r = wait_for_answer(request, &status);
-	if (r) {
-		/* Nobody shall find it later. */
-		(void)unlinkat(request->dir_fd, NAME_TRIGGER, 0);
-		return complain(r);
-	}
-	code = results_print(status, request->trigger->rerun, request->trigger->json);
-	json_object_put(status);
-	return code;
-}
-
-enum ctl_exit trigger_run(const struct ctl *ctl, const struct trigger *trigger)
-{
-	struct request request = { .ctl = ctl, .trigger = trigger };
-	enum ctl_exit code;
-	int r;
-
-	r = open_request(&request);
-	if (r == -EWOULDBLOCK)
-		return CTL_FAILED;
-	if (r)
-		return complain(r);
-	code = ask(&request);
-	close(request.dir_fd);
-	close(request.lock_fd);
-	return code;
-}
 
 enum ctl_exit ctl_trigger(const struct ctl *ctl, int argc, char **argv)
 {
@@ -235,24 +20,24 @@ enum ctl_exit ctl_trigger(const struct ctl *ctl, int argc, char **argv)
 		ARGUMENTS_JSON,
 		{ .name = NULL },
 	};
-	struct trigger trigger = { .deadline_ns = -1 };
+	struct request request = { .deadline_ns = -1 };
 	int option;
 
 	while ((option = getopt_long(argc, argv, "", table, NULL)) != -1) {
 		if (option == 'r')
-			trigger.real = true;
+			request.real = true;
 		else if (option == 'f')
-			trigger.rerun = "failed";
+			request.rerun = "failed";
 		else if (option == 'j')
-			trigger.json = true;
-		else if (option != 't' || arguments_deadline(optarg, &trigger.deadline_ns))
+			request.json = true;
+		else if (option != 't' || arguments_deadline(optarg, &request.deadline_ns))
 			return CTL_USAGE;
 	}
 	if (!arguments_end(argc, argv, "trigger"))
 		return CTL_USAGE;
-	if (trigger.real && trigger.rerun) {
+	if (request.real && request.rerun) {
 		text_print(stderr, "vmgenctl: --real runs all hooks, --failed those that failed: use one\n");
 		return CTL_USAGE;
 	}
-	return trigger_run(ctl, &trigger);
+	return request_run(ctl, &request);
 }

@@ -8,13 +8,13 @@
 
 #include "ctl/arguments.h"
 #include "ctl/results.h"
-#include "ctl/trigger.h"
+#include "ctl/request.h"
 #include "tap.h"
 
 static struct ctl ctl = { .device = "/dev/none" };
 
 /* Runs it, or this command line, with what it prints in "out". Returns its exit status. */
-static int run_either(const struct trigger *trigger, const char *line)
+static int run_either(const struct request *trigger, const char *line)
 {
 	char words[64] = "", *argv[4] = { words, NULL }, *rest = words;
 	int status, fd, argc = 0;
@@ -29,7 +29,7 @@ static int run_either(const struct trigger *trigger, const char *line)
 		strcpy(words, line);
 		while (argc < 3 && (argv[argc] = strsep(&rest, " ")))
 			argc++;
-		status = trigger ? (int)trigger_run(&ctl, trigger) :
+		status = trigger ? (int)request_run(&ctl, trigger) :
 			 !strcmp(words, "intent") ? (int)ctl_intent(&ctl, argc, argv) :
 						    (int)ctl_trigger(&ctl, argc, argv);
 		fflush(stdout);
@@ -40,7 +40,7 @@ static int run_either(const struct trigger *trigger, const char *line)
 	return WEXITSTATUS(status);
 }
 
-static int run_trigger(const struct trigger *trigger)
+static int run_trigger(const struct request *trigger)
 {
 	return run_either(trigger, "");
 }
@@ -68,7 +68,7 @@ static void write_hook(const char *name, const char *text)
 
 static void test_without_vmgend(const char *name)
 {
-	const struct trigger all = { .deadline_ns = -1 };
+	const struct request all = { .deadline_ns = -1 };
 
 	expect(run_trigger(&all), CTL_NOT_RUNNING, "systemctl start vmgend", name);
 	ok(access(scratch_path("run/trigger"), F_OK), "%s: no request is left behind", name);
@@ -76,12 +76,12 @@ static void test_without_vmgend(const char *name)
 
 static void test_answers(void)
 {
-	const struct trigger all = { .deadline_ns = -1 };
-	const struct trigger real = { .deadline_ns = -1, .real = true };
-	const struct trigger good = { .deadline_ns = -1, .hook = "10-good" };
-	const struct trigger json = { .deadline_ns = -1, .hook = "80-bad", .json = true };
-	const struct trigger other = { .deadline_ns = -1, .hook = "80-other" };
-	const struct trigger off = { .deadline_ns = -1, .hook = "70-off" };
+	const struct request all = { .deadline_ns = -1 };
+	const struct request real = { .deadline_ns = -1, .real = true };
+	const struct request good = { .deadline_ns = -1, .hook = "10-good" };
+	const struct request json = { .deadline_ns = -1, .hook = "80-bad", .json = true };
+	const struct request other = { .deadline_ns = -1, .hook = "80-other" };
+	const struct request off = { .deadline_ns = -1, .hook = "70-off" };
 
 	expect(run_trigger(&all), CTL_DEGRADED, "failed after", "a drill with a bad hook");
 	ok(strstr(scratch_read("out"), "exit status 3") && strstr(scratch_read("out"), "10-good") &&
@@ -99,7 +99,7 @@ static void test_answers(void)
 
 static void test_failed(void)
 {
-	const struct trigger real = { .deadline_ns = -1, .real = true };
+	const struct request real = { .deadline_ns = -1, .real = true };
 
 	unlink(scratch_path("ran"));
 	expect(run_line("trigger --failed"), CTL_DEGRADED, "80-bad", "what failed, again");
@@ -119,7 +119,7 @@ static void test_failed(void)
 
 static void test_now(void)
 {
-	const struct trigger real = { .deadline_ns = -1, .real = true };
+	const struct request real = { .deadline_ns = -1, .real = true };
 
 	expect(run_line("intent clone --now"), CTL_FAILED, "no hook of the last run waited", "nothing to run");
 	write_hook("60-id", "[ \"$VMGEN_INTENT\" = clone ] || exit 77; printf 60:$1\\  >>ran");
@@ -146,8 +146,8 @@ static void test_earlier_release(void)
 
 static void test_time(pid_t vmgend)
 {
-	struct trigger hang = { .hook = "90-hang", .deadline_ns = boottime_ns() + 300000000 };
-	const struct trigger good = { .deadline_ns = -1, .hook = "10-good" };
+	struct request hang = { .hook = "90-hang", .deadline_ns = boottime_ns() + 300000000 };
+	const struct request good = { .deadline_ns = -1, .hook = "10-good" };
 	int status = 0;
 	pid_t pid;
 
@@ -178,7 +178,7 @@ static void test_time(pid_t vmgend)
 
 static void test_others(void)
 {
-	const struct trigger all = { .deadline_ns = -1 };
+	const struct request all = { .deadline_ns = -1 };
 	int status;
 	pid_t pid;
 
@@ -186,7 +186,7 @@ static void test_others(void)
 	pid = fork();
 	if (!pid)
 		_exit(setresgid(65534, 65534, 65534) || setresuid(65534, 65534, 65534) ? -1 :
-		      (int)trigger_run(&ctl, &all));
+		      (int)request_run(&ctl, &all));
 	ok(waitpid(pid, &status, 0) == pid && WEXITSTATUS(status) == CTL_NO_RIGHTS, "only root may");
 }
 

@@ -4,12 +4,12 @@
  *
  * A drill: asks vmgend to run hooks, and waits for how they end.
  */
-#ifndef TRIGGER_H
-#define TRIGGER_H
+#ifndef REQUEST_H
+#define REQUEST_H
 
 #include "ctl.h"
 
-struct trigger {
+struct request {
 	/* NULL: all hooks. */
 	const char *hook;
 	/* NULL, or the word for what of the last run is run again, see rerun.h. */
@@ -20,6 +20,6 @@ struct trigger {
 	int64_t deadline_ns;
 };
 
-enum ctl_exit trigger_run(const struct ctl *ctl, const struct trigger *trigger);
+enum ctl_exit request_run(const struct ctl *ctl, const struct request *request);
 
-#endif /* TRIGGER_H */
+#endif /* REQUEST_H */
