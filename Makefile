@@ -142,8 +142,10 @@ force:
 # --- User space ---------------------------------------------------------------
 
 lib_obj    := $(patsubst %.c,%.o,$(wildcard libvmgen/*.c))
-daemon_obj := $(patsubst %.c,%.o,$(filter-out daemon/main.c,$(wildcard daemon/*.c)))
-ctl_obj    := $(patsubst %.c,%.o,$(filter-out daemon/ctl/main.c,$(wildcard daemon/ctl/*.c)))
+# Those of vmgend, each above the ones before it; CONTRIBUTING.md tells what is in them.
+rooms      := base process config rng record witness run guard repair
+daemon_obj := $(patsubst %.c,%.o,$(filter-out daemon/main.c,$(wildcard daemon/*.c $(rooms:%=daemon/%/*.c))))
+ctl_obj    := $(patsubst %.c,%.o,$(filter-out daemon/ctl/main.c,$(wildcard daemon/ctl/*.c daemon/ctl/*/*.c)))
 unit       := $(patsubst %.c,%.t,$(wildcard tests/unit/t-*.c))
 # Of those, what tests the library alone.
 lib_unit   := $(addprefix tests/unit/,t-source.t t-generation.t t-guard.t t-device.t t-vmgenid.t t-threads.t t-faults.t)

@@ -18,8 +18,8 @@
 #include <unistd.h>
 
 #include "account.h"
+#include "base/deadline.h"
 #include "child.h"
-#include "deadline.h"
 
 enum { FIRST_GROUPS = 32 };
 

@@ -15,10 +15,10 @@
 #include <unistd.h>
 
 #include "attempt.h"
+#include "base/deadline.h"
+#include "base/log.h"
 #include "cgroup.h"
-#include "deadline.h"
 #include "environment.h"
-#include "log.h"
 #include "process.h"
 #include "supervision.h"
 

@@ -12,9 +12,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/deadline.h"
 #include "capture.h"
 #include "child.h"
-#include "deadline.h"
 
 static void __attribute__((noreturn)) run(const char *const argv[], char *const envp[], bool heard)
 {

@@ -14,8 +14,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/deadline.h"
 #include "child.h"
-#include "deadline.h"
 
 /* For a process that was killed, and ends late where others keep it from running. */
 enum { KILLED_LIMIT_MS = 1000 };

@@ -15,11 +15,11 @@
 #include <unistd.h>
 
 #include "account.h"
+#include "base/guest.h"
+#include "base/paths.h"
+#include "base/trust.h"
 #include "config.h"
-#include "guest.h"
 #include "hook.h"
-#include "paths.h"
-#include "trust.h"
 
 /* What comes before the network is not worth a delay: it asks nobody else. */
 enum { FIRST_SPREAD_BAND = 40 };

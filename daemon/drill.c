@@ -12,11 +12,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/json.h"
+#include "base/log.h"
+#include "base/paths.h"
 #include "drill.h"
 #include "hook.h"
-#include "json.h"
-#include "log.h"
-#include "paths.h"
 
 enum { REQUEST_LIMIT = 4096 };
 

@@ -9,9 +9,9 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "base/event.h"
+#include "base/paths.h"
 #include "environment.h"
-#include "event.h"
-#include "paths.h"
 
 /* Returns the text, which fits: the sizes of all parts are known. */
 static char * __attribute__((format(printf, 2, 3)))

@@ -18,11 +18,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/file.h"
+#include "base/paths.h"
+#include "base/text.h"
 #include "fence.h"
-#include "file.h"
 #include "lock.h"
-#include "paths.h"
-#include "text.h"
 
 #define LETTERS		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 #define UNIT_CHARACTERS	LETTERS "0123456789:_.\\@-"

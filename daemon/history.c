@@ -12,9 +12,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/json.h"
+#include "base/paths.h"
 #include "history.h"
-#include "json.h"
-#include "paths.h"
 
 enum {
 	/* 200 runs of 5 hooks. */

@@ -14,8 +14,8 @@
 #include <syslog.h>
 #include <unistd.h>
 
+#include "base/trust.h"
 #include "hook.h"
-#include "trust.h"
 
 bool hook_name_valid(const char *name)
 {

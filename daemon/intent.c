@@ -13,10 +13,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "file.h"
+#include "base/file.h"
+#include "base/paths.h"
+#include "base/trust.h"
 #include "intent.h"
-#include "paths.h"
-#include "trust.h"
 
 enum { INTENT_LIMIT = 64 };
 

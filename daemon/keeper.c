@@ -20,11 +20,11 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "child.h"
 #include "jitter.h"
 #include "keeper.h"
 #include "lock.h"
-#include "log.h"
 #include "state.h"
 #include "turn.h"
 

@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-#include "comm.h"
+#include "base/comm.h"
 
 enum { LEFTOVER_NAMED = 8 };
 

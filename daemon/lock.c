@@ -20,8 +20,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/deadline.h"
 #include "child.h"
-#include "deadline.h"
 #include "lock.h"
 
 /* Of one process: vmgend has a dozen. */

@@ -10,7 +10,7 @@
 #include <signal.h>
 #include <stdlib.h>
 
-#include "log.h"
+#include "base/log.h"
 #include "loop.h"
 
 enum source {

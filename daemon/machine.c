@@ -13,7 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "json.h"
+#include "base/json.h"
 #include "machine.h"
 
 /* NET_ADDR_PERM of Linux: the address is the one that the device was made with. */

@@ -13,13 +13,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/log.h"
+#include "base/notify.h"
+#include "base/paths.h"
 #include "drill.h"
 #include "guardian.h"
-#include "log.h"
 #include "loop.h"
-#include "notify.h"
 #include "options.h"
-#include "paths.h"
 #include "repair.h"
 #include "setup.h"
 #include "target.h"

@@ -10,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "log.h"
+#include "base/log.h"
 #include "muster.h"
 
 static int hold_hook(struct run *run, const struct hook *hook,

@@ -8,9 +8,9 @@
 #include <getopt.h>
 #include <stdio.h>
 
+#include "base/paths.h"
+#include "base/text.h"
 #include "options.h"
-#include "paths.h"
-#include "text.h"
 
 #ifndef VERSION
 #error "the Makefile defines VERSION"

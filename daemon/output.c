@@ -10,9 +10,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "log.h"
+#include "base/log.h"
+#include "base/text.h"
 #include "output.h"
-#include "text.h"
 
 /* Logs size bytes of the line. Made safe, they may be longer than a line. */
 static void log_part(struct output *output, size_t size)

@@ -10,8 +10,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/paths.h"
 #include "interpreter.h"
-#include "paths.h"
 #include "pin.h"
 #include "pinset.h"
 

@@ -9,10 +9,10 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#include "base/event.h"
+#include "base/log.h"
 #include "child.h"
-#include "event.h"
 #include "hook.h"
-#include "log.h"
 #include "pin.h"
 #include "pinner.h"
 #include "pinset.h"

@@ -12,9 +12,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "file.h"
+#include "base/file.h"
+#include "base/log.h"
 #include "intent.h"
-#include "log.h"
 #include "policy.h"
 
 /* With "auto" so many boots in a row may bring a new ID and count as changes. */

@@ -13,8 +13,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/deadline.h"
 #include "child.h"
-#include "deadline.h"
 #include "random.h"
 
 enum {

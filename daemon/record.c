@@ -9,8 +9,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/json.h"
 #include "hook.h"
-#include "json.h"
 #include "record.h"
 
 /* What differs less was not stepped. */

@@ -14,8 +14,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "hash.h"
-#include "event.h"
+#include "base/event.h"
+#include "base/hash.h"
 
 /* How a hook ended. */
 enum outcome {

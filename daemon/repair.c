@@ -12,15 +12,15 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "deadline.h"
-#include "file.h"
+#include "base/deadline.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "base/notify.h"
+#include "base/paths.h"
 #include "guardian.h"
 #include "history.h"
 #include "hook.h"
 #include "lock.h"
-#include "log.h"
-#include "notify.h"
-#include "paths.h"
 #include "policy.h"
 #include "random.h"
 #include "repair.h"

@@ -9,10 +9,10 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "file.h"
-#include "log.h"
-#include "notify.h"
-#include "paths.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "base/notify.h"
+#include "base/paths.h"
 #include "report.h"
 #include "status.h"
 

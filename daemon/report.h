@@ -9,8 +9,8 @@
 
 #include <stdint.h>
 
+#include "base/log.h"
 #include "config.h"
-#include "log.h"
 #include "status.h"
 #include "watch.h"
 

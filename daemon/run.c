@@ -10,10 +10,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/file.h"
+#include "base/log.h"
 #include "cgroup.h"
-#include "file.h"
 #include "hook.h"
-#include "log.h"
 #include "muster.h"
 #include "state.h"
 

@@ -16,9 +16,9 @@
 #include <sys/random.h>
 #include <unistd.h>
 
-#include "file.h"
+#include "base/file.h"
+#include "base/trust.h"
 #include "seed.h"
-#include "trust.h"
 
 enum {
 	/* What the kernel uses of it. */

@@ -19,8 +19,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/trust.h"
 #include "settings.h"
-#include "trust.h"
 
 enum {
 	/* Far more than all paths that a value may name. */

@@ -11,10 +11,10 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "file.h"
-#include "guest.h"
+#include "base/file.h"
+#include "base/guest.h"
+#include "base/log.h"
 #include "lock.h"
-#include "log.h"
 #include "repair.h"
 #include "setup.h"
 

@@ -11,11 +11,11 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "file.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "base/notify.h"
 #include "guardian.h"
 #include "lock.h"
-#include "log.h"
-#include "notify.h"
 #include "policy.h"
 #include "repair.h"
 #include "report.h"

@@ -13,8 +13,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "file.h"
-#include "json.h"
+#include "base/file.h"
+#include "base/json.h"
 #include "lock.h"
 #include "state.h"
 

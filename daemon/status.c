@@ -11,8 +11,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "json.h"
-#include "paths.h"
+#include "base/json.h"
+#include "base/paths.h"
 #include "status.h"
 
 enum { STATUS_VERSION = 1 };

@@ -11,9 +11,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/deadline.h"
+#include "base/log.h"
 #include "cgroup.h"
-#include "deadline.h"
-#include "log.h"
 #include "supervision.h"
 #include "tree.h"
 

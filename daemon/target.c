@@ -13,8 +13,8 @@
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "child.h"
-#include "log.h"
 #include "target.h"
 
 #define TARGET	"vmgen-changed.target"

@@ -18,7 +18,7 @@
 #include <sys/pidfd.h>
 #include <unistd.h>
 
-#include "deadline.h"
+#include "base/deadline.h"
 #include "tree.h"
 
 struct entry {

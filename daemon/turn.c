@@ -10,8 +10,8 @@
 #include <stdio.h>
 #include <time.h>
 
+#include "base/log.h"
 #include "lock.h"
-#include "log.h"
 #include "turn.h"
 
 enum {

@@ -17,11 +17,11 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "guest.h"
+#include "base/guest.h"
+#include "base/log.h"
+#include "base/paths.h"
 #include "hookwatch.h"
-#include "log.h"
 #include "message.h"
-#include "paths.h"
 #include "pinner.h"
 #include "random.h"
 #include "run.h"

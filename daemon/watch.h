@@ -7,7 +7,7 @@
 #ifndef WATCH_H
 #define WATCH_H
 
-#include "event.h"
+#include "base/event.h"
 #include "state.h"
 #include "witness.h"
 

@@ -8,8 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "guest.h"
-#include "paths.h"
+#include "base/guest.h"
+#include "base/paths.h"
 #include "witness.h"
 
 static const struct {

@@ -84,13 +84,13 @@ mutant() {
 # Hidden functions would be missing here.
 ctl_links() {
 	# shellcheck disable=SC2046 # several words
-	gcc "$O"/daemon/ctl/*.o "$O"/daemon.a "$O"/libvmgen.so.*.* -o "$root/vmgenctl" \
+	gcc "$O"/daemon/ctl/main.o "$O"/ctl.a "$O"/daemon.a "$O"/libvmgen.so.*.* -o "$root/vmgenctl" \
 		$(pkg-config --libs libevent_core libsystemd inih json-c libmd) &&
 		LD_LIBRARY_PATH="$root/usr/local/lib" "$root/vmgenctl" --version
 }
 
 internal_headers_used() {
-	grep -loE 'libvmgen/(vmgen|source|vmclock)\.h' "$O"/daemon/*.d "$O"/daemon/ctl/*.d
+	grep -loE 'libvmgen/(vmgen|source|vmclock)\.h' "$O"/daemon/*.d "$O"/daemon/*/*.d
 }
 
 ok 'what is declared is in the map' same declared listed

@@ -169,9 +169,9 @@ refused_keys() {
 }
 
 # Those of the journal, and its messages that have an explanation.
-fields() { sed -nE 's/.*add(_number)?\(&entry, "((VMGEN|MESSAGE)_[A-Z]+)".*/\2/p' daemon/journal.c; }
+fields() { sed -nE 's/.*add(_number)?\(&entry, "((VMGEN|MESSAGE)_[A-Z]+)".*/\2/p' daemon/base/journal.c; }
 page_fields() { section "$vmgend" JOURNAL | defined '[A-Z_]+'; }
-messages() { sed -nE 's/^\t\[MESSAGE_[A-Z_]+\]\t+= "([0-9a-f]{32})".*/\1/p' daemon/journal.c; }
+messages() { sed -nE 's/^\t\[MESSAGE_[A-Z_]+\]\t+= "([0-9a-f]{32})".*/\1/p' daemon/base/journal.c; }
 explained() { sed -nE 's/^-- ([0-9a-f]{32})$/\1/p' packaging/systemd/vmgen.catalog; }
 
 environment() {
@@ -212,7 +212,7 @@ page_findings() {
 
 # Members of what is printed for programs; state.json is vmgend's own business.
 members() {
-	sed -nE 's/.*json_add\([a-z]+, "([a-z_]+)".*/\1/p' daemon/status.c daemon/drill.c \
+	sed -nE 's/.*json_add\([a-z]+, "([a-z_]+)".*/\1/p' daemon/status.c \
 		daemon/record.c daemon/ctl/*.c
 }
 

@@ -42,10 +42,10 @@ skipped_tests() {
 	sources tests ':!tests/vm/harness/tap.py' ':!tests/t-style.sh' | xargs grep -niE '# *(skip|todo)\b'
 }
 
-# Text of others goes to a terminal, a log or a metric by way of daemon/text.c; main.c has
+# Text of others goes to a terminal, a log or a metric by way of daemon/base/text.c; main.c has
 # its own usage, and metrics.c numbers and its own words.
 raw_prints() {
-	sources 'daemon/*.c' ':!daemon/text.c' ':!daemon/hooks' | xargs grep -nE \
+	sources 'daemon/*.c' ':!daemon/base/text.c' ':!daemon/hooks' | xargs grep -nE \
 		'(^|[^a-z_])(f?printf|vf?printf|dprintf|perror|warnx?|errx?)\(([^"]*"[^"]*%[-*0-9.]*s|[^"]*$)' |
 		grep -vE '^daemon/(ctl/main|ctl/metrics|options)\.c:[0-9]+:\s*f?printf\((stream|out|"Usage|"%s)'
 }

@@ -10,8 +10,8 @@
 #include <time.h>
 
 #include "arguments.h"
-#include "json.h"
-#include "text.h"
+#include "base/json.h"
+#include "base/text.h"
 
 bool arguments_end(int argc, char **argv, const char *command)
 {

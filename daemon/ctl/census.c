@@ -21,11 +21,11 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/comm.h"
+#include "base/paths.h"
+#include "base/text.h"
 #include "census.h"
-#include "comm.h"
-#include "paths.h"
 #include "program.h"
-#include "text.h"
 
 enum {
 	/* Of maps: a path and some more. */

@@ -9,10 +9,10 @@
 #include <string.h>
 
 #include "arguments.h"
+#include "base/json.h"
+#include "base/text.h"
 #include "colour.h"
 #include "finding.h"
-#include "json.h"
-#include "text.h"
 
 static const enum colour colours[] = {
 	[FINDING_OK] = COLOUR_GREEN, [FINDING_NOTE] = COLOUR_NONE,

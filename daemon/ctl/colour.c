@@ -10,8 +10,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/text.h"
 #include "colour.h"
-#include "text.h"
 
 static bool wanted(void)
 {

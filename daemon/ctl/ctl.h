@@ -11,7 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "guest.h"
+#include "base/guest.h"
 
 /* 3 is what the LSB says for "not running". */
 enum ctl_exit {

@@ -13,8 +13,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "file.h"
-#include "paths.h"
+#include "base/file.h"
+#include "base/paths.h"
 
 /* The last of all names, because others may empty ExecStartPre=. */
 #define NAME		"zz-vmgen-fence.conf"

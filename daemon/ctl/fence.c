@@ -14,13 +14,13 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/json.h"
+#include "base/text.h"
 #include "ctl.h"
 #include "dropin.h"
 #include "fence.h"
 #include "fenced.h"
-#include "json.h"
 #include "manager.h"
-#include "text.h"
 #include "view.h"
 
 struct command {

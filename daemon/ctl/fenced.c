@@ -13,8 +13,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/text.h"
 #include "dropin.h"
-#include "text.h"
 
 #define LIFT	"when that is fixed: vmgenctl fence lift %s"
 

@@ -7,9 +7,9 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "base/json.h"
+#include "base/text.h"
 #include "finding.h"
-#include "json.h"
-#include "text.h"
 
 enum { TEXT_SIZE = 2048 };
 

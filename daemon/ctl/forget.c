@@ -11,12 +11,12 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "base/text.h"
 #include "config.h"
 #include "ctl.h"
 #include "fence.h"
 #include "intent.h"
 #include "state.h"
-#include "text.h"
 
 static bool is_at_work(int fd)
 {

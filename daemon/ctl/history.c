@@ -12,9 +12,9 @@
 #include <string.h>
 
 #include "arguments.h"
+#include "base/text.h"
 #include "ctl.h"
 #include "history.h"
-#include "text.h"
 
 /* The clock that was set in the run is the better one. */
 static void print_times(const struct record *run)

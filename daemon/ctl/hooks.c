@@ -12,14 +12,14 @@
 #include <sys/stat.h>
 
 #include "arguments.h"
+#include "base/event.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "base/text.h"
 #include "colour.h"
-#include "event.h"
-#include "file.h"
 #include "inventory.h"
-#include "json.h"
 #include "request.h"
 #include "results.h"
-#include "text.h"
 #include "view.h"
 
 enum { SETTINGS_FILE_SIZE = 65536 };

@@ -10,11 +10,11 @@
 #include <unistd.h>
 
 #include "arguments.h"
+#include "base/text.h"
 #include "config.h"
 #include "intent.h"
 #include "request.h"
 #include "state.h"
-#include "text.h"
 
 /* vmgend died when it had used an intent, before that was gone. */
 static int finish_removal(int fd, struct state *state, const char *dropped)

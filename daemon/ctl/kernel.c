@@ -15,7 +15,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
-#include "file.h"
+#include "base/file.h"
 #include "finding.h"
 #include "module.h"
 

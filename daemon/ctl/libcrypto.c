@@ -9,9 +9,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/paths.h"
 #include "census.h"
 #include "finding.h"
-#include "paths.h"
 #include "sslconf.h"
 
 #define RESTART_UNITS	"list their units in /etc/vmgen/restart-units"

@@ -9,10 +9,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/file.h"
+#include "base/paths.h"
+#include "base/text.h"
 #include "ctl.h"
-#include "file.h"
-#include "paths.h"
-#include "text.h"
 
 #ifndef VERSION
 #error "the Makefile defines VERSION"

@@ -12,9 +12,9 @@
 #include <string.h>
 #include <systemd/sd-daemon.h>
 
+#include "base/paths.h"
 #include "capture.h"
 #include "manager.h"
-#include "paths.h"
 
 enum { OUTPUT_LIMIT_BYTES = 1 << 16 };
 

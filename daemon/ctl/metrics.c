@@ -17,10 +17,10 @@
 #include <unistd.h>
 
 #include "arguments.h"
-#include "file.h"
-#include "json.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "base/text.h"
 #include "results.h"
-#include "text.h"
 #include "view.h"
 
 static void metric(FILE *out, const char *name, const char *type, const char *help)

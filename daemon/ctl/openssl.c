@@ -12,13 +12,13 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/file.h"
+#include "base/text.h"
 #include "ctl.h"
 #include "fence.h"
-#include "file.h"
 #include "sslchange.h"
 #include "sslservice.h"
 #include "sslsystem.h"
-#include "text.h"
 
 /* Where vmgen's lines are in the system's configuration, if they are there. */
 static enum ctl_exit find_lines(const char *path, const char *text, const char **ret_lines)

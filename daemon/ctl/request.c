@@ -18,12 +18,12 @@
 #include <unistd.h>
 
 #include "arguments.h"
-#include "json.h"
+#include "base/json.h"
+#include "base/paths.h"
+#include "base/text.h"
 #include "lock.h"
-#include "paths.h"
-#include "results.h"
-#include "text.h"
 #include "request.h"
+#include "results.h"
 
 /* Between looks at status.json, which is replaced each time. */
 enum { PAUSE_NS = 50000000 };

@@ -9,10 +9,10 @@
 #include <string.h>
 
 #include "arguments.h"
+#include "base/json.h"
+#include "base/text.h"
 #include "colour.h"
-#include "json.h"
 #include "results.h"
-#include "text.h"
 #include "view.h"
 
 /* A drill that is over. */

@@ -10,13 +10,13 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "file.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "base/paths.h"
 #include "finding.h"
 #include "history.h"
 #include "intent.h"
 #include "inventory.h"
-#include "json.h"
-#include "paths.h"
 
 enum { FIRST_APPLICATION_BAND = 80 };
 

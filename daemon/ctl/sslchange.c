@@ -15,8 +15,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "file.h"
-#include "text.h"
+#include "base/file.h"
+#include "base/text.h"
 
 enum {
 	LIMIT = 1 << 20,

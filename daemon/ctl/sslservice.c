@@ -15,11 +15,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/file.h"
+#include "base/text.h"
 #include "fence.h"
-#include "file.h"
 #include "manager.h"
 #include "sslchange.h"
-#include "text.h"
 
 #define UNITS		"/etc/systemd/system"
 #define DROP_IN		"vmgen-openssl.conf"

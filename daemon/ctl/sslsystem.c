@@ -11,9 +11,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/trust.h"
 #include "manager.h"
 #include "sslsystem.h"
-#include "trust.h"
 
 enum {
 	OUTPUT_LIMIT_BYTES = 1 << 16,

@@ -9,10 +9,10 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/file.h"
+#include "base/text.h"
 #include "ctl.h"
-#include "file.h"
 #include "state.h"
-#include "text.h"
 
 enum ctl_exit ctl_state_error(const struct ctl *ctl, int error)
 {

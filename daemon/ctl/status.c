@@ -10,8 +10,8 @@
 #include <time.h>
 
 #include "arguments.h"
-#include "json.h"
-#include "text.h"
+#include "base/json.h"
+#include "base/text.h"
 #include "view.h"
 
 static void print_change(const struct view *view)

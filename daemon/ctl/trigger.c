@@ -8,8 +8,8 @@
 #include <stdio.h>
 
 #include "arguments.h"
+#include "base/text.h"
 #include "request.h"
-#include "text.h"
 
 enum ctl_exit ctl_trigger(const struct ctl *ctl, int argc, char **argv)
 {

@@ -8,10 +8,10 @@
 #include <string.h>
 #include <vmgen/vmgenid.h>
 
-#include "event.h"
+#include "base/event.h"
+#include "base/json.h"
 #include "hook.h"
 #include "intent.h"
-#include "json.h"
 #include "view.h"
 
 const char *view_noticed_by(uint32_t source)

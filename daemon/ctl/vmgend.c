@@ -14,9 +14,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/json.h"
+#include "base/paths.h"
 #include "ctl.h"
-#include "json.h"
-#include "paths.h"
 
 enum { STATUS_LIMIT = 1 << 20 };
 

@@ -13,8 +13,8 @@
 #include <time.h>
 
 #include "arguments.h"
-#include "json.h"
-#include "text.h"
+#include "base/json.h"
+#include "base/text.h"
 #include "view.h"
 
 /* systemd starts vmgend again after a second. */

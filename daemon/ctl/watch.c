@@ -15,8 +15,8 @@
 #include <unistd.h>
 
 #include "arguments.h"
-#include "json.h"
-#include "text.h"
+#include "base/json.h"
+#include "base/text.h"
 #include "view.h"
 
 /* A daemon that dies does not say so, and its directory may come later. */

@@ -10,8 +10,8 @@
 
 #include <time.h>
 
+#include "base/log.h"
 #include "lock.h"
-#include "log.h"
 #include "run.h"
 #include "scratch.h"
 #include "state.h"

@@ -9,9 +9,9 @@
 #include <sys/time.h>
 #include <sys/wait.h>
 
+#include "base/deadline.h"
 #include "capture.h"
 #include "child.h"
-#include "deadline.h"
 #include "scratch.h"
 #include "tap.h"
 

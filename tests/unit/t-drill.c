@@ -8,8 +8,8 @@
 #include <errno.h>
 #include <sys/syscall.h>
 
+#include "base/json.h"
 #include "drill.h"
-#include "json.h"
 #include "random.h"
 #include "rig.h"
 

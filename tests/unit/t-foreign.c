@@ -14,10 +14,10 @@
 #include <sys/vfs.h>
 #include <sys/wait.h>
 
+#include "base/text.h"
 #include "ctl/ctl.h"
 #include "scratch.h"
 #include "tap.h"
-#include "text.h"
 
 #define EVIL	"\033[31m\xff\xc2\x9b\xe2\x80\xae"
 

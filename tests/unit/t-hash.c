@@ -7,7 +7,7 @@
  */
 #include <string.h>
 
-#include "hash.h"
+#include "base/hash.h"
 #include "tap.h"
 
 int main(void)

@@ -9,7 +9,7 @@
 #include <pty.h>
 #include <signal.h>
 
-#include "log.h"
+#include "base/log.h"
 #include "socket.h"
 #include "tap.h"
 

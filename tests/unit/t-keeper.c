@@ -10,7 +10,7 @@
 #include <signal.h>
 #include <sys/file.h>
 
-#include "paths.h"
+#include "base/paths.h"
 #include "rig.h"
 
 /* Returns how many descriptors there are beside the standard ones. */

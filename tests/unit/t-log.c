@@ -6,7 +6,7 @@
  */
 #include <errno.h>
 
-#include "log.h"
+#include "base/log.h"
 #include "socket.h"
 #include "tap.h"
 

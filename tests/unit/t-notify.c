@@ -11,7 +11,7 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
-#include "notify.h"
+#include "base/notify.h"
 #include "scratch.h"
 #include "tap.h"
 

@@ -7,11 +7,11 @@
 #include <errno.h>
 #include <sys/wait.h>
 
-#include "log.h"
+#include "base/log.h"
+#include "base/text.h"
 #include "output.h"
 #include "scratch.h"
 #include "tap.h"
-#include "text.h"
 
 static struct output output;
 static char excerpt[OUTPUT_EXCERPT_SIZE];

@@ -7,9 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "json.h"
+#include "base/json.h"
+#include "base/text.h"
 #include "tap.h"
-#include "text.h"
 
 static void shows(const char *from, const char *want)
 {

@@ -8,9 +8,9 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
+#include "base/trust.h"
 #include "scratch.h"
 #include "tap.h"
-#include "trust.h"
 
 static char reason[1024];
 

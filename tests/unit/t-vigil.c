@@ -10,7 +10,7 @@
 #include <sys/ptrace.h>
 #include <sys/socket.h>
 
-#include "deadline.h"
+#include "base/deadline.h"
 
 static bool comes_often(const char *file, const char *text)
 {

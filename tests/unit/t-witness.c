@@ -7,8 +7,8 @@
  */
 #include <errno.h>
 
-#include "guest.h"
-#include "paths.h"
+#include "base/guest.h"
+#include "base/paths.h"
 #include "scratch.h"
 #include "tap.h"
 #include "watch.h"

@@ -11,7 +11,7 @@ from samba_ad.ends import Failure, NoRights
 
 GUID_FILE = "/proc/sys/dev/vmgenc/0/guid"
 SYSFS = "/sys"
-# What keeps it apart from hashes of the same ID that others publish; see daemon/hash.c.
+# What keeps it apart from hashes of the same ID that others publish; see daemon/base/hash.c.
 APPLICATION = b"vmgen generation ID hash v1\0"
 NO_ID = (bytes(16), b"\xff" * 16)
 
