@@ -194,7 +194,7 @@ $(1)/vmgenctl: $(1)/daemon/ctl/main.o $(1)/ctl.a $(1)/daemon.a $(1)/libvmgen.a
 $(1)/vmgend $(1)/vmgenctl:
 	$$(call link,$(2))
 $(1)/clock: $(1)/daemon/hooks/clock.o
-$(1)/client: $(patsubst %,$(1)/daemon/hooks/%.o,client process unit)
+$(1)/client: $(patsubst %,$(1)/daemon/hooks/%.o,client candidate unit)
 $(1)/clock $(1)/client:
 	$$(call link,$(2))
 $(guest:%=$(1)/%) $(examples:%=$(1)/%): %: %.o $(1)/libvmgen.a

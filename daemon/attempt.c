@@ -17,9 +17,9 @@
 #include "attempt.h"
 #include "base/deadline.h"
 #include "base/log.h"
-#include "cgroup.h"
 #include "environment.h"
-#include "process.h"
+#include "process/cgroup.h"
+#include "process/process.h"
 #include "supervision.h"
 
 struct attempt {

@@ -14,12 +14,12 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "account.h"
 #include "base/guest.h"
 #include "base/paths.h"
 #include "base/trust.h"
 #include "config.h"
 #include "hook.h"
+#include "process/account.h"
 
 /* What comes before the network is not worth a delay: it asks nobody else. */
 enum { FIRST_SPREAD_BAND = 40 };

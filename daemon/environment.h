@@ -8,8 +8,8 @@
 #ifndef ENVIRONMENT_H
 #define ENVIRONMENT_H
 
-#include "account.h"
 #include "hook.h"
+#include "process/account.h"
 #include "record.h"
 
 struct environment {

@@ -22,7 +22,7 @@
 #include "base/paths.h"
 #include "base/text.h"
 #include "fence.h"
-#include "lock.h"
+#include "process/lock.h"
 
 #define LETTERS		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 #define UNIT_CHARACTERS	LETTERS "0123456789:_.\\@-"

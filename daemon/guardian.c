@@ -14,8 +14,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "child.h"
 #include "guardian.h"
+#include "process/child.h"
 #include "vigil.h"
 
 int guardian_start(const struct config *config, struct guardian *guardian)

@@ -21,10 +21,10 @@
 #include <unistd.h>
 
 #include "base/log.h"
-#include "child.h"
 #include "jitter.h"
 #include "keeper.h"
-#include "lock.h"
+#include "process/child.h"
+#include "process/lock.h"
 #include "state.h"
 #include "turn.h"
 

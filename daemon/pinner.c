@@ -11,11 +11,11 @@
 
 #include "base/event.h"
 #include "base/log.h"
-#include "child.h"
 #include "hook.h"
 #include "pin.h"
 #include "pinner.h"
 #include "pinset.h"
+#include "process/child.h"
 
 /* Linux writes the time of access of a file that is a day old, which reads the disk. */
 enum { REFRESH_INTERVAL_SEC = 12 * 3600 };

@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #include "base/deadline.h"
-#include "child.h"
+#include "process/child.h"
 #include "random.h"
 
 enum {

@@ -12,9 +12,9 @@
 
 #include "base/file.h"
 #include "base/log.h"
-#include "cgroup.h"
 #include "hook.h"
 #include "muster.h"
+#include "process/cgroup.h"
 #include "state.h"
 
 /* Of a hook whose keeper is killed again and again. */

@@ -14,7 +14,7 @@
 #include "base/file.h"
 #include "base/guest.h"
 #include "base/log.h"
-#include "lock.h"
+#include "process/lock.h"
 #include "repair.h"
 #include "setup.h"
 

@@ -15,7 +15,7 @@
 
 #include "base/file.h"
 #include "base/json.h"
-#include "lock.h"
+#include "process/lock.h"
 #include "state.h"
 
 enum {

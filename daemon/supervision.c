@@ -13,9 +13,9 @@
 
 #include "base/deadline.h"
 #include "base/log.h"
-#include "cgroup.h"
+#include "process/cgroup.h"
+#include "process/tree.h"
 #include "supervision.h"
-#include "tree.h"
 
 enum {
 	/* Per look at the output, so that a hook that prints on and on still times out. */

@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 #include "output.h"
-#include "process.h"
+#include "process/process.h"
 
 struct supervision {
 	const char *hook;

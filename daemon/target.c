@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
-#include "child.h"
+#include "process/child.h"
 #include "target.h"
 
 #define TARGET	"vmgen-changed.target"

@@ -13,8 +13,8 @@
 #include <systemd/sd-daemon.h>
 
 #include "base/paths.h"
-#include "capture.h"
 #include "manager.h"
+#include "process/capture.h"
 
 enum { OUTPUT_LIMIT_BYTES = 1 << 16 };
 

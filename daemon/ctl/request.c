@@ -21,7 +21,7 @@
 #include "base/json.h"
 #include "base/paths.h"
 #include "base/text.h"
-#include "lock.h"
+#include "process/lock.h"
 #include "request.h"
 #include "results.h"
 

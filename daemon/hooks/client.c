@@ -17,7 +17,7 @@
 #include <systemd/sd-bus.h>
 #include <unistd.h>
 
-#include "process.h"
+#include "candidate.h"
 #include "unit.h"
 
 enum {

@@ -11,7 +11,7 @@
 #include <time.h>
 
 #include "base/log.h"
-#include "lock.h"
+#include "process/lock.h"
 #include "run.h"
 #include "scratch.h"
 #include "state.h"

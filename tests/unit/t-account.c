@@ -9,8 +9,8 @@
 #include <stdio.h>
 #include <sys/wait.h>
 
-#include "account.h"
 #include "config.h"
+#include "process/account.h"
 #include "scratch.h"
 #include "tap.h"
 

@@ -10,8 +10,8 @@
 #include <sys/wait.h>
 
 #include "base/deadline.h"
-#include "capture.h"
-#include "child.h"
+#include "process/capture.h"
+#include "process/child.h"
 #include "scratch.h"
 #include "tap.h"
 

@@ -12,7 +12,7 @@
 #include <sys/wait.h>
 #include <sys/xattr.h>
 
-#include "cgroup.h"
+#include "process/cgroup.h"
 #include "rig.h"
 
 #define MOUNT	"/sys/fs/cgroup"

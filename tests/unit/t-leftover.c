@@ -8,7 +8,7 @@
 #include <sys/prctl.h>
 #include <sys/wait.h>
 
-#include "leftover.h"
+#include "process/leftover.h"
 #include "scratch.h"
 #include "tap.h"
 

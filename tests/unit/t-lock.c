@@ -9,7 +9,7 @@
 #include <sys/resource.h>
 #include <sys/wait.h>
 
-#include "lock.h"
+#include "process/lock.h"
 #include "scratch.h"
 #include "tap.h"
 

@@ -14,8 +14,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "process/tree.h"
 #include "tap.h"
-#include "tree.h"
 
 enum { LIMIT_SEC = 60, HOPS_LIMIT = 200000 };
 

@@ -13,7 +13,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "process.h"
+#include "candidate.h"
 
 /* As the kernel writes it behind the path of a file that has another in its place now. */
 #define DELETED	" (deleted)"

@@ -5,8 +5,8 @@
  * Processes of others, held by a pidfd while they are looked at: what a process
  * says of itself, its name and arguments above all, is worth nothing here.
  */
-#ifndef PROCESS_H
-#define PROCESS_H
+#ifndef CANDIDATE_H
+#define CANDIDATE_H
 
 #include <stdbool.h>
 #include <sys/types.h>
