@@ -8,8 +8,8 @@
 #ifndef ATTEMPT_H
 #define ATTEMPT_H
 
-#include "config.h"
-#include "hook.h"
+#include "config/config.h"
+#include "config/hook.h"
 #include "output.h"
 #include "record.h"
 

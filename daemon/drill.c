@@ -15,8 +15,8 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/paths.h"
+#include "config/hook.h"
 #include "drill.h"
-#include "hook.h"
 
 enum { REQUEST_LIMIT = 4096 };
 

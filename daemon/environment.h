@@ -8,7 +8,7 @@
 #ifndef ENVIRONMENT_H
 #define ENVIRONMENT_H
 
-#include "hook.h"
+#include "config/hook.h"
 #include "process/account.h"
 #include "record.h"
 

@@ -10,7 +10,7 @@
 #ifndef GUARDIAN_H
 #define GUARDIAN_H
 
-#include "config.h"
+#include "config/config.h"
 #include "message.h"
 
 struct guardian {

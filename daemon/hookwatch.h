@@ -8,7 +8,7 @@
 #ifndef HOOKWATCH_H
 #define HOOKWATCH_H
 
-#include "config.h"
+#include "config/config.h"
 
 struct hookwatch {
 	/* Readable when something has changed; -1: nothing is watched. */

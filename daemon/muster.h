@@ -7,7 +7,7 @@
 #ifndef MUSTER_H
 #define MUSTER_H
 
-#include "hook.h"
+#include "config/hook.h"
 #include "keeper.h"
 #include "run.h"
 

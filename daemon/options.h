@@ -7,7 +7,7 @@
 #ifndef OPTIONS_H
 #define OPTIONS_H
 
-#include "config.h"
+#include "config/config.h"
 
 /* Those of systemd.exec(5) and the LSB. */
 enum exit_code {

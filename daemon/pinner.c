@@ -11,7 +11,7 @@
 
 #include "base/event.h"
 #include "base/log.h"
-#include "hook.h"
+#include "config/hook.h"
 #include "pin.h"
 #include "pinner.h"
 #include "pinset.h"

@@ -10,7 +10,7 @@
 
 #include <sys/types.h>
 
-#include "config.h"
+#include "config/config.h"
 
 /*
  * Forks the process, which lives as long as the caller. Returns its process ID,

@@ -9,7 +9,7 @@
 #ifndef POLICY_H
 #define POLICY_H
 
-#include "config.h"
+#include "config/config.h"
 #include "state.h"
 
 /*

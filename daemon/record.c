@@ -10,7 +10,7 @@
 #include <time.h>
 
 #include "base/json.h"
-#include "hook.h"
+#include "config/hook.h"
 #include "record.h"
 
 /* What differs less was not stepped. */

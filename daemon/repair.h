@@ -9,7 +9,7 @@
 #ifndef REPAIR_H
 #define REPAIR_H
 
-#include "config.h"
+#include "config/config.h"
 #include "run.h"
 #include "watch.h"
 

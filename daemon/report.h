@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 #include "base/log.h"
-#include "config.h"
+#include "config/config.h"
 #include "status.h"
 #include "watch.h"
 

@@ -12,7 +12,7 @@
 
 #include "base/file.h"
 #include "base/log.h"
-#include "hook.h"
+#include "config/hook.h"
 #include "muster.h"
 #include "process/cgroup.h"
 #include "state.h"

@@ -8,7 +8,7 @@
 #ifndef RUN_H
 #define RUN_H
 
-#include "config.h"
+#include "config/config.h"
 #include "keeper.h"
 #include "record.h"
 

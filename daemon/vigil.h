@@ -7,7 +7,7 @@
 #ifndef VIGIL_H
 #define VIGIL_H
 
-#include "config.h"
+#include "config/config.h"
 
 /*
  * Watches until the daemon is gone. daemon_fd: the guardian's end of the socket.

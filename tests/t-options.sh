@@ -150,7 +150,7 @@ page_of_samba_exit() { section "$samba" 'EXIT STATUS' | defined '[0-9]+'; }
 
 # keys TABLE: of the parser
 keys() {
-	awk -v table="$1" '$0 ~ table "\\[\\]" { on = 1 } /^};/ { on = 0 } on' daemon/config.c |
+	awk -v table="$1" '$0 ~ table "\\[\\]" { on = 1 } /^};/ { on = 0 } on' daemon/config/config.c |
 		sed -nE 's/^\t\{ "([a-z-]+)".*/\1/p'
 }
 

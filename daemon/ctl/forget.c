@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "base/text.h"
-#include "config.h"
+#include "config/config.h"
 #include "ctl.h"
 #include "fence.h"
 #include "intent.h"

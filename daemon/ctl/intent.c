@@ -11,7 +11,7 @@
 
 #include "arguments.h"
 #include "base/text.h"
-#include "config.h"
+#include "config/config.h"
 #include "intent.h"
 #include "request.h"
 #include "state.h"

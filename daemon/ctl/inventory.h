@@ -10,8 +10,8 @@
 
 #include <json-c/json.h>
 
-#include "config.h"
-#include "hook.h"
+#include "config/config.h"
+#include "config/hook.h"
 
 enum item_state {
 	ITEM_ON,

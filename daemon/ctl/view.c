@@ -10,7 +10,7 @@
 
 #include "base/event.h"
 #include "base/json.h"
-#include "hook.h"
+#include "config/hook.h"
 #include "intent.h"
 #include "view.h"
 

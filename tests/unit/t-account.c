@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <sys/wait.h>
 
-#include "config.h"
+#include "config/config.h"
 #include "process/account.h"
 #include "scratch.h"
 #include "tap.h"

@@ -6,7 +6,7 @@
  */
 #include <errno.h>
 
-#include "config.h"
+#include "config/config.h"
 #include "scratch.h"
 #include "tap.h"
 

@@ -6,7 +6,7 @@
  */
 #include <errno.h>
 
-#include "hook.h"
+#include "config/hook.h"
 #include "scratch.h"
 #include "tap.h"
 

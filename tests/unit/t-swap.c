@@ -9,7 +9,7 @@
 #include <sys/prctl.h>
 #include <sys/wait.h>
 
-#include "hook.h"
+#include "config/hook.h"
 #include "rig.h"
 
 enum { HOOKS = 10, RUNS = 5, LOOKS = 20000 };
