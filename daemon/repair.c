@@ -22,10 +22,10 @@
 #include "history.h"
 #include "policy.h"
 #include "process/lock.h"
-#include "random.h"
 #include "repair.h"
 #include "report.h"
-#include "seed.h"
+#include "rng/random.h"
+#include "rng/seed.h"
 
 /* For the guardian, which has nothing else to do, to begin. */
 enum { BEGIN_LIMIT_MS = 1000 };

@@ -23,7 +23,7 @@
 #include "hookwatch.h"
 #include "message.h"
 #include "pinner.h"
-#include "random.h"
+#include "rng/random.h"
 #include "run.h"
 #include "vigil.h"
 #include "watch.h"

@@ -13,8 +13,8 @@
 #include <sys/wait.h>
 
 #include "intent.h"
-#include "random.h"
 #include "repair.h"
+#include "rng/random.h"
 #include "scratch.h"
 #include "tap.h"
 

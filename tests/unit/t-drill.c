@@ -10,8 +10,8 @@
 
 #include "base/json.h"
 #include "drill.h"
-#include "random.h"
 #include "rig.h"
+#include "rng/random.h"
 
 #define STATE "state/state.json"
 

@@ -16,7 +16,7 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
-#include "random.h"
+#include "rng/random.h"
 #include "scratch.h"
 #include "tap.h"
 

@@ -11,8 +11,8 @@
 #include <sys/wait.h>
 #include <time.h>
 
-#include "random.h"
 #include "repair.h"
+#include "rng/random.h"
 #include "scratch.h"
 #include "tap.h"
 

@@ -8,8 +8,8 @@
 #include <sys/random.h>
 #include <sys/syscall.h>
 
+#include "rng/seed.h"
 #include "scratch.h"
-#include "seed.h"
 #include "tap.h"
 
 static char reason[SEED_REASON_SIZE], old[4096];
