@@ -11,7 +11,7 @@
 #include "config/config.h"
 #include "config/hook.h"
 #include "output.h"
-#include "record.h"
+#include "record/record.h"
 
 /* What is to be executed, how, and in answer to what. */
 struct job {

@@ -10,7 +10,7 @@
 
 #include "config/hook.h"
 #include "process/account.h"
-#include "record.h"
+#include "record/record.h"
 
 struct environment {
 	/* Both end with NULL and point into text or to constants. */

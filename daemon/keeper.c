@@ -25,7 +25,7 @@
 #include "keeper.h"
 #include "process/child.h"
 #include "process/lock.h"
-#include "state.h"
+#include "record/statefile.h"
 #include "turn.h"
 
 enum {

@@ -14,8 +14,8 @@
 
 #include "base/file.h"
 #include "base/log.h"
-#include "intent.h"
 #include "policy.h"
+#include "record/intentfile.h"
 
 /* With "auto" so many boots in a row may bring a new ID and count as changes. */
 enum { BOOTS_LIMIT = 5 };

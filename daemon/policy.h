@@ -10,7 +10,7 @@
 #define POLICY_H
 
 #include "config/config.h"
-#include "state.h"
+#include "record/statefile.h"
 
 /*
  * Takes note of a start of vmgend that found event, or a run for it that was

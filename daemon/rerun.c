@@ -10,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "intent.h"
+#include "record/intentfile.h"
 #include "report.h"
 #include "rerun.h"
 

@@ -15,7 +15,7 @@
 #include "config/hook.h"
 #include "muster.h"
 #include "process/cgroup.h"
-#include "state.h"
+#include "record/statefile.h"
 
 /* Of a hook whose keeper is killed again and again. */
 enum { MAX_STARTS = 3 };

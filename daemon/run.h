@@ -10,7 +10,7 @@
 
 #include "config/config.h"
 #include "keeper.h"
-#include "record.h"
+#include "record/record.h"
 
 /* No hook takes longer, in seconds, whatever its settings say. */
 enum { RUN_LIMIT_MAX = (SETTINGS_RETRIES_MAX + 2) * (SETTINGS_SECONDS_MAX + 60) };

@@ -9,7 +9,7 @@
 #ifndef STATUS_H
 #define STATUS_H
 
-#include "record.h"
+#include "record/record.h"
 #include "witness.h"
 
 /* What a request for a drill calls itself, and the terminating zero. */

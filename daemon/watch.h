@@ -8,7 +8,7 @@
 #define WATCH_H
 
 #include "base/event.h"
-#include "state.h"
+#include "record/statefile.h"
 #include "witness.h"
 
 /* A generation and the ID that belongs to it. */

@@ -18,9 +18,9 @@
 #include "base/text.h"
 #include "ctl.h"
 #include "dropin.h"
-#include "fence.h"
 #include "fenced.h"
 #include "manager.h"
+#include "record/fencefile.h"
 #include "view.h"
 
 struct command {

@@ -9,8 +9,8 @@
 #define FENCED_H
 
 #include "ctl.h"
-#include "fence.h"
 #include "manager.h"
+#include "record/fencefile.h"
 
 struct fenced {
 	/* What may be said of it behind its name. */

@@ -14,9 +14,9 @@
 #include "base/text.h"
 #include "config/config.h"
 #include "ctl.h"
-#include "fence.h"
-#include "intent.h"
-#include "state.h"
+#include "record/fencefile.h"
+#include "record/intentfile.h"
+#include "record/statefile.h"
 
 static bool is_at_work(int fd)
 {

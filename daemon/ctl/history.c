@@ -14,7 +14,7 @@
 #include "arguments.h"
 #include "base/text.h"
 #include "ctl.h"
-#include "history.h"
+#include "record/historyfile.h"
 
 /* The clock that was set in the run is the better one. */
 static void print_times(const struct record *run)

@@ -12,9 +12,9 @@
 #include "arguments.h"
 #include "base/text.h"
 #include "config/config.h"
-#include "intent.h"
+#include "record/intentfile.h"
+#include "record/statefile.h"
 #include "request.h"
-#include "state.h"
 
 /* vmgend died when it had used an intent, before that was gone. */
 static int finish_removal(int fd, struct state *state, const char *dropped)

@@ -15,7 +15,7 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "ctl.h"
-#include "fence.h"
+#include "record/fencefile.h"
 #include "sslchange.h"
 #include "sslservice.h"
 #include "sslsystem.h"

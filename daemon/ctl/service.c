@@ -14,9 +14,9 @@
 #include "base/json.h"
 #include "base/paths.h"
 #include "finding.h"
-#include "history.h"
-#include "intent.h"
 #include "inventory.h"
+#include "record/historyfile.h"
+#include "record/intentfile.h"
 
 enum { FIRST_APPLICATION_BAND = 80 };
 

@@ -17,8 +17,8 @@
 
 #include "base/file.h"
 #include "base/text.h"
-#include "fence.h"
 #include "manager.h"
+#include "record/fencefile.h"
 #include "sslchange.h"
 
 #define UNITS		"/etc/systemd/system"

@@ -12,7 +12,7 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "ctl.h"
-#include "state.h"
+#include "record/statefile.h"
 
 enum ctl_exit ctl_state_error(const struct ctl *ctl, int error)
 {

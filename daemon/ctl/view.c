@@ -11,7 +11,7 @@
 #include "base/event.h"
 #include "base/json.h"
 #include "config/hook.h"
-#include "intent.h"
+#include "record/intentfile.h"
 #include "view.h"
 
 const char *view_noticed_by(uint32_t source)

@@ -12,9 +12,9 @@
 
 #include "base/log.h"
 #include "process/lock.h"
+#include "record/statefile.h"
 #include "run.h"
 #include "scratch.h"
-#include "state.h"
 #include "tap.h"
 
 #define HASH "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"

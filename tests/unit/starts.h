@@ -12,7 +12,7 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
-#include "intent.h"
+#include "record/intentfile.h"
 #include "repair.h"
 #include "rng/random.h"
 #include "scratch.h"

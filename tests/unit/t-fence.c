@@ -11,7 +11,7 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
-#include "fence.h"
+#include "record/fencefile.h"
 #include "scratch.h"
 #include "tap.h"
 

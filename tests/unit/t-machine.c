@@ -7,7 +7,7 @@
  */
 #include <errno.h>
 
-#include "machine.h"
+#include "record/machine.h"
 #include "scratch.h"
 #include "tap.h"
 

@@ -10,9 +10,9 @@
 #include <time.h>
 
 #include "ctl/ctl.h"
-#include "history.h"
+#include "record/historyfile.h"
+#include "record/statefile.h"
 #include "scratch.h"
-#include "state.h"
 #include "tap.h"
 
 #define HASH	"0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"

@@ -10,7 +10,7 @@ from samba_ad import file
 from samba_ad.marker import number
 from samba_ad.state import boot_id
 
-# FENCE_REASON_SIZE of daemon/fence.h, less the line break and the end.
+# FENCE_REASON_SIZE of daemon/record/fencefile.h, less the line break and the end.
 REASON_BYTES = 510
 AUTHOR = "vmgend-samba-ad: "
 

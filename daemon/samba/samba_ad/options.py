@@ -18,7 +18,7 @@ COMMANDS = {
     "before-start": "repair the database if that is due; fail if Samba must not start",
     "verify": "check that the last repair has lasted, and repeat it if not",
 }
-# As fence_unit() of daemon/fence.c.
+# As fence_unit() of daemon/record/fencefile.c.
 UNIT_NAME = re.compile(r"[A-Za-z0-9:_\\@-][A-Za-z0-9:_.\\@-]*\.service")
 
 

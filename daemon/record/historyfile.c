@@ -14,7 +14,7 @@
 
 #include "base/json.h"
 #include "base/paths.h"
-#include "history.h"
+#include "historyfile.h"
 
 enum {
 	/* 200 runs of 5 hooks. */

@@ -16,7 +16,7 @@
 #include "base/file.h"
 #include "base/paths.h"
 #include "base/trust.h"
-#include "intent.h"
+#include "intentfile.h"
 
 enum { INTENT_LIMIT = 64 };
 

@@ -6,8 +6,8 @@
  * state directory, put there by vmgenctl, or in a file that a tool dropped, and
  * it is used once.
  */
-#ifndef INTENT_H
-#define INTENT_H
+#ifndef INTENTFILE_H
+#define INTENTFILE_H
 
 #include <stdbool.h>
 
@@ -41,4 +41,4 @@ int intent_write(int state_fd, const char *word);
  */
 int intent_remove(int state_fd, const char *dropped);
 
-#endif /* INTENT_H */
+#endif /* INTENTFILE_H */

@@ -21,7 +21,7 @@
 #include "base/file.h"
 #include "base/paths.h"
 #include "base/text.h"
-#include "fence.h"
+#include "fencefile.h"
 #include "process/lock.h"
 
 #define LETTERS		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"

@@ -7,14 +7,14 @@
  * starts it. A fence belongs to a generation: who answers an older change does
  * not undo what a newer one has made necessary.
  */
-#ifndef FENCE_H
-#define FENCE_H
+#ifndef FENCEFILE_H
+#define FENCEFILE_H
 
 #include <limits.h>
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "state.h"
+#include "statefile.h"
 
 enum {
 	FENCE_REASON_SIZE = 512,
@@ -103,4 +103,4 @@ int fence_read(int fd, const char *unit, struct fence *ret_fence);
 int fence_each(const char *state_dir, int (*visit)(const char *unit, const struct fence *fence,
 						   void *context), void *context);
 
-#endif /* FENCE_H */
+#endif /* FENCEFILE_H */

@@ -6,8 +6,8 @@
  * line. It is rolled back with the disk, so it tells the past of this copy of
  * the system alone.
  */
-#ifndef HISTORY_H
-#define HISTORY_H
+#ifndef HISTORYFILE_H
+#define HISTORYFILE_H
 
 #include "record.h"
 
@@ -25,4 +25,4 @@ int history_add(int state_fd, const struct record *run);
  */
 int history_read(const char *state_dir, struct json_object **ret_runs);
 
-#endif /* HISTORY_H */
+#endif /* HISTORYFILE_H */

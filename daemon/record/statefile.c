@@ -16,7 +16,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "process/lock.h"
-#include "state.h"
+#include "statefile.h"
 
 enum {
 	STATE_VERSION = 1,

@@ -12,8 +12,8 @@
  *
  * The file is rolled back with the disk, and so is what it says.
  */
-#ifndef STATE_H
-#define STATE_H
+#ifndef STATEFILE_H
+#define STATEFILE_H
 
 #include "machine.h"
 #include "record.h"
@@ -84,4 +84,4 @@ bool state_holds_start(const char *directory);
 /* Reads the ID of this boot. Returns 0 or -errno. */
 int state_boot_id(char ret_boot_id[BOOT_ID_SIZE]);
 
-#endif /* STATE_H */
+#endif /* STATEFILE_H */
