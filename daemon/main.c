@@ -23,7 +23,7 @@
 #include "repair.h"
 #include "setup.h"
 #include "target.h"
-#include "watcher.h"
+#include "witness/watcher.h"
 
 enum {
 	/* For the guardian to see a change that is seen here. */
@@ -158,7 +158,7 @@ static void look(struct daemon *daemon, bool guards_begun)
 	if (r == -EAGAIN || r == -EINTR || r == -EPIPE || r == -ETIMEDOUT)
 		return;
 	if (!r)
-		r = watch_look(&daemon->witness, &sighting);
+		r = sighting_look(&daemon->witness, &sighting);
 	if (r == -ETIMEDOUT)
 		return;
 	if (r) {
@@ -305,7 +305,7 @@ static int watch(struct daemon *daemon)
 	struct sighting sighting;
 	int r;
 
-	r = watch_look(&daemon->witness, &sighting);
+	r = sighting_look(&daemon->witness, &sighting);
 	if (r) {
 		log_error("cannot read %s: %s", witness_node(daemon->witness.kind), strerror(-r));
 		return r;

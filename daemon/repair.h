@@ -11,7 +11,7 @@
 
 #include "config/config.h"
 #include "run.h"
-#include "watch.h"
+#include "witness/sighting.h"
 
 struct drill_report;
 struct guardian_message;

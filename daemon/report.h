@@ -12,7 +12,7 @@
 #include "base/log.h"
 #include "config/config.h"
 #include "status.h"
-#include "watch.h"
+#include "witness/sighting.h"
 
 /* How the answer stands. */
 struct report {

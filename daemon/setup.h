@@ -9,7 +9,7 @@
 #define SETUP_H
 
 #include "options.h"
-#include "witness.h"
+#include "witness/witness.h"
 
 enum exit_code setup_config(const struct options *options, struct config *config);
 

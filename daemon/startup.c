@@ -100,10 +100,10 @@ void repair_begin(struct repair *repair)
 	repair->recorded = !r;
 	if (state_boot_id(boot_id))
 		log_warning("cannot read the ID of this boot: a change is taken for one before it");
-	event = watch_decide(r, state, sighting, boot_id);
-	resume = event != EVENT_NONE && watch_resumes(state, sighting, boot_id);
+	event = sighting_decide(r, state, sighting, boot_id);
+	resume = event != EVENT_NONE && sighting_resumes(state, sighting, boot_id);
 	same_boot = !strcmp(state->boot_id, boot_id);
-	watch_continue(state, boot_id, &repair->seen);
+	sighting_continue(state, boot_id, &repair->seen);
 	log_start(event, sighting, resume);
 	strcpy(state->boot_id, boot_id);
 	noted = policy_start(repair->config, fd, state, event, resume, same_boot);
@@ -136,9 +136,9 @@ static void begin_guards(const struct repair *repair)
 	if (fd >= 0)
 		close(fd);
 	(void)state_boot_id(boot_id);
-	run.event = watch_decide(r, &state, seen, boot_id);
+	run.event = sighting_decide(r, &state, seen, boot_id);
 	/* Those hooks are for this ID, and guards may be among them. */
-	if (watch_resumes(&state, seen, boot_id))
+	if (sighting_resumes(&state, seen, boot_id))
 		run.event = EVENT_NONE;
 	strcpy(run.id_hash, seen->id_hash);
 	strcpy(run.source, witness_name(seen->source));

@@ -10,7 +10,7 @@
 #define STATUS_H
 
 #include "record/record.h"
-#include "witness.h"
+#include "witness/witness.h"
 
 /* What a request for a drill calls itself, and the terminating zero. */
 enum { DRILL_ID_SIZE = 33 };

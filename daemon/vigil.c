@@ -26,7 +26,7 @@
 #include "rng/random.h"
 #include "run.h"
 #include "vigil.h"
-#include "watch.h"
+#include "witness/sighting.h"
 
 enum {
 	/* A witness that cannot be polled is looked at so often. */
@@ -298,7 +298,7 @@ static void on_witness(struct vigil *vigil)
 
 	r = witness_read(&vigil->witness);
 	if (!r || r == -EPIPE)
-		r = watch_look(&vigil->witness, &vigil->seen);
+		r = sighting_look(&vigil->witness, &vigil->seen);
 	if (r == -EAGAIN || r == -EINTR || r == -ETIMEDOUT)
 		return;
 	if (r) {
@@ -427,7 +427,7 @@ void vigil_keep(const struct config *config, int daemon_fd)
 	if (!r)
 		r = witness_open(config->device, GUEST_SYSFS, &vigil.witness, &error);
 	if (!r)
-		r = watch_look(&vigil.witness, &vigil.seen);
+		r = sighting_look(&vigil.witness, &vigil.seen);
 	if (r) {
 		log_error("cannot watch for changes beside vmgend itself: %s", strerror(-r));
 		_exit(1);

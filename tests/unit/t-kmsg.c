@@ -7,9 +7,9 @@
 #include <errno.h>
 #include <sys/syscall.h>
 
-#include "kmsg.h"
 #include "scratch.h"
 #include "tap.h"
+#include "witness/kmsg.h"
 
 /* No descriptor has it. */
 enum { LOG_FD = 1000 };

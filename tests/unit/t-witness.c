@@ -11,7 +11,7 @@
 #include "base/paths.h"
 #include "scratch.h"
 #include "tap.h"
-#include "watch.h"
+#include "witness/sighting.h"
 
 /* By their kinds: 0, or what vmgen_open() says. */
 static int open_results[3];
@@ -137,22 +137,22 @@ static void test_sightings(void)
 	struct witness log = { .kind = WITNESS_KMSG, .kmsg_fd = 9 };
 	struct sighting first, second;
 
-	equal(watch_look(&clock, &first), 0, "VMClock is looked at");
+	equal(sighting_look(&clock, &first), 0, "VMClock is looked at");
 	ok(first.has_id && first.made_up && first.generation == 5 && !first.changed_here, "what it shows");
-	equal(watch_look(&clock, &second), 0, "again");
+	equal(sighting_look(&clock, &second), 0, "again");
 	ok(!strcmp(first.id_hash, second.id_hash), "the same counter, the same hash");
 	now.generation++;
-	equal(watch_look(&clock, &second), 0, "and again");
+	equal(sighting_look(&clock, &second), 0, "and again");
 	ok(strcmp(first.id_hash, second.id_hash), "another counter, another hash");
 	equal(witness_fd(&clock), -EOPNOTSUPP, "it may have no descriptor");
 	equal(witness_fd(&log), 9, "a log has one");
-	equal(watch_look(&log, &first), 0, "a log is looked at");
+	equal(sighting_look(&log, &first), 0, "a log is looked at");
 	ok(first.made_up && first.generation == 1 && !first.changed_here, "no line so far");
 	log.line = (struct kmsg_line){ .sequence = 811, .time_usec = 7 };
-	equal(watch_look(&log, &first), 0, "and with one");
+	equal(sighting_look(&log, &first), 0, "and with one");
 	ok(first.generation == 812 && first.changed_here, "its number is the generation");
 	log.line.time_usec++;
-	equal(watch_look(&log, &second), 0, "in a clone");
+	equal(sighting_look(&log, &second), 0, "in a clone");
 	ok(strcmp(first.id_hash, second.id_hash), "the same number at another time is another change");
 }
 

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "tap.h"
-#include "watch.h"
+#include "witness/sighting.h"
 
 static const char here[] = "11111111-1111-1111-1111-111111111111";
 static const char before[] = "22222222-2222-2222-2222-222222222222";
@@ -100,9 +100,9 @@ static void test_made_up(void)
 			.source = e->source, .has_id = true, .made_up = true, .changed_here = e->changed_here,
 		};
 		fill(sighting.id_hash, e->seen);
-		got = watch_decide(0, &state, &sighting, here);
+		got = sighting_decide(0, &state, &sighting, here);
 		ok(got == e->want, "%s: %s", e->what, event_name(got));
-		ok(watch_resumes(&state, &sighting, here) == e->resumes, "%s: resumed or not", e->what);
+		ok(sighting_resumes(&state, &sighting, here) == e->resumes, "%s: resumed or not", e->what);
 	}
 }
 
@@ -113,14 +113,14 @@ static void test_continue(void)
 	};
 	struct sighting sighting = { .source = WITNESS_KMSG, .made_up = true, .generation = 1 };
 
-	watch_continue(&state, here, &sighting);
+	sighting_continue(&state, here, &sighting);
 	equal(sighting.generation, 1, "lines of another boot do not count");
 	strcpy(state.boot_id, here);
-	watch_continue(&state, here, &sighting);
+	sighting_continue(&state, here, &sighting);
 	equal(sighting.generation, 812, "those of this one do");
 	sighting.generation = 900;
 	sighting.changed_here = true;
-	watch_continue(&state, here, &sighting);
+	sighting_continue(&state, here, &sighting);
 	equal(sighting.generation, 900, "a new one counts more");
 }
 
@@ -140,20 +140,20 @@ int main(void)
 		fill(state.run.id_hash, e->run);
 		sighting = (struct sighting){ .has_id = e->seen != NULL };
 		fill(sighting.id_hash, e->seen);
-		got = watch_decide(e->load, &state, &sighting, here);
+		got = sighting_decide(e->load, &state, &sighting, here);
 		ok(got == e->want, "%s: %s", e->what, event_name(got));
 	}
 	state = (struct state){ .handled = "a" };
 	sighting = (struct sighting){ .has_id = true, .id_hash = "b" };
-	equal(watch_decide(0, &state, &sighting, ""), EVENT_BOOT_CHANGED,
+	equal(sighting_decide(0, &state, &sighting, ""), EVENT_BOOT_CHANGED,
 	      "an unknown boot is another one");
 	sighting.changed_here = true;
-	equal(watch_decide(0, &state, &sighting, here), EVENT_CHANGED,
+	equal(sighting_decide(0, &state, &sighting, here), EVENT_CHANGED,
 	      "cloned in this boot before vmgend was started");
 	strcpy(state.boot_id, before);
 	strcpy(state.run.id_hash, "b");
 	state.run.event = EVENT_CHANGED;
-	equal(watch_decide(0, &state, &sighting, here), EVENT_CHANGED,
+	equal(sighting_decide(0, &state, &sighting, here), EVENT_CHANGED,
 	      "and with an unfinished run for this ID");
 	test_made_up();
 	test_continue();

@@ -4,8 +4,8 @@
  *
  * What the device shows, and what that means beside what is on record.
  */
-#ifndef WATCH_H
-#define WATCH_H
+#ifndef SIGHTING_H
+#define SIGHTING_H
 
 #include "base/event.h"
 #include "record/statefile.h"
@@ -26,20 +26,20 @@ struct sighting {
 };
 
 /* Looks at the witness. Returns 0; -EAGAIN: it changes too fast; -errno. */
-int watch_look(const struct witness *witness, struct sighting *ret_sighting);
+int sighting_look(const struct witness *witness, struct sighting *ret_sighting);
 
 /* Does the record hold an unfinished run that belongs to what is seen? */
-bool watch_resumes(const struct state *state, const struct sighting *sighting,
-		   const char *boot_id);
+bool sighting_resumes(const struct state *state, const struct sighting *sighting,
+		      const char *boot_id);
 
 /* A log has no counter to look at: its generation goes on from the record. */
-void watch_continue(const struct state *state, const char *boot_id, struct sighting *sighting);
+void sighting_continue(const struct state *state, const char *boot_id, struct sighting *sighting);
 
 /*
  * Decides what happened before the daemon started. load_result: of
  * state_load(), with state where that is 0. boot_id: empty if it is not known.
  */
-enum event watch_decide(int load_result, const struct state *state,
-			const struct sighting *sighting, const char *boot_id);
+enum event sighting_decide(int load_result, const struct state *state,
+			   const struct sighting *sighting, const char *boot_id);
 
-#endif /* WATCH_H */
+#endif /* SIGHTING_H */

@@ -8,7 +8,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "watch.h"
+#include "sighting.h"
 
 enum { LOOKS = 16 };
 
@@ -81,7 +81,7 @@ static void look_at_log(const struct kmsg_line *line, struct sighting *sighting)
 	make_id_up(sighting, line->time_usec);
 }
 
-int watch_look(const struct witness *witness, struct sighting *ret_sighting)
+int sighting_look(const struct witness *witness, struct sighting *ret_sighting)
 {
 	struct sighting sighting = { .source = witness->kind };
 	int r = 0;
@@ -129,8 +129,8 @@ static bool is_same_boot(const struct state *state, const char *boot_id)
 	return *boot_id && !strcmp(state->boot_id, boot_id);
 }
 
-bool watch_resumes(const struct state *state, const struct sighting *sighting,
-		   const char *boot_id)
+bool sighting_resumes(const struct state *state, const struct sighting *sighting,
+		      const char *boot_id)
 {
 	const struct record *run = &state->run;
 
@@ -143,7 +143,7 @@ bool watch_resumes(const struct state *state, const struct sighting *sighting,
 	       !comparable(run, sighting, is_same_boot(state, boot_id));
 }
 
-void watch_continue(const struct state *state, const char *boot_id, struct sighting *sighting)
+void sighting_continue(const struct state *state, const char *boot_id, struct sighting *sighting)
 {
 	const struct record *record = *state->run.id_hash ? &state->run : &state->last;
 
@@ -167,8 +167,8 @@ static enum event decide_made_up(const struct state *state, const struct sightin
 	return strcmp(last->id_hash, sighting->id_hash) ? EVENT_CHANGED : EVENT_NONE;
 }
 
-enum event watch_decide(int load_result, const struct state *state,
-			const struct sighting *sighting, const char *boot_id)
+enum event sighting_decide(int load_result, const struct state *state,
+			   const struct sighting *sighting, const char *boot_id)
 {
 	bool same_boot;
 
@@ -180,7 +180,7 @@ enum event watch_decide(int load_result, const struct state *state,
 		return EVENT_UNKNOWN;
 	/* vmgend need not have run before the machine was cloned. */
 	same_boot = sighting->changed_here || is_same_boot(state, boot_id);
-	if (watch_resumes(state, sighting, boot_id))
+	if (sighting_resumes(state, sighting, boot_id))
 		return decide_unfinished(state->run.event, same_boot);
 	if (sighting->made_up)
 		return decide_made_up(state, sighting, same_boot);
