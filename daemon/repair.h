@@ -10,7 +10,7 @@
 #define REPAIR_H
 
 #include "config/config.h"
-#include "run.h"
+#include "run/run.h"
 #include "witness/sighting.h"
 
 struct drill_report;

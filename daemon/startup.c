@@ -19,7 +19,7 @@
 #include "process/lock.h"
 #include "repair.h"
 #include "report.h"
-#include "run.h"
+#include "run/run.h"
 
 /* It says nothing about the record, and another start may have more luck. */
 static bool is_shortage(int r)

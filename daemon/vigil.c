@@ -24,7 +24,7 @@
 #include "message.h"
 #include "pinner.h"
 #include "rng/random.h"
-#include "run.h"
+#include "run/run.h"
 #include "vigil.h"
 #include "witness/sighting.h"
 

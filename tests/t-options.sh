@@ -175,7 +175,7 @@ messages() { sed -nE 's/^\t\[MESSAGE_[A-Z_]+\]\t+= "([0-9a-f]{32})".*/\1/p' daem
 explained() { sed -nE 's/^-- ([0-9a-f]{32})$/\1/p' packaging/systemd/vmgen.catalog; }
 
 environment() {
-	sed -nE 's/.*set\(environment, "([A-Z_]+)".*/\1/p; s/.*"([A-Z_]+)=" PATH_.*/\1/p' daemon/environment.c
+	sed -nE 's/.*set\(environment, "([A-Z_]+)".*/\1/p; s/.*"([A-Z_]+)=" PATH_.*/\1/p' daemon/run/environment.c
 }
 
 page_environment() { section "$hooks" ENVIRONMENT | defined '[A-Z_]+'; }

@@ -13,7 +13,7 @@
 #include "base/log.h"
 #include "process/lock.h"
 #include "record/statefile.h"
-#include "run.h"
+#include "run/run.h"
 #include "scratch.h"
 #include "tap.h"
 

@@ -6,7 +6,7 @@
  */
 #include <stdlib.h>
 
-#include "jitter.h"
+#include "run/jitter.h"
 #include "tap.h"
 
 enum { CLONES = 10000, SLOTS = 20, LIMIT_SEC = 3600 };

@@ -9,7 +9,7 @@
 
 #include "base/log.h"
 #include "base/text.h"
-#include "output.h"
+#include "run/output.h"
 #include "scratch.h"
 #include "tap.h"
 
