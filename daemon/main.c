@@ -17,7 +17,7 @@
 #include "base/notify.h"
 #include "base/paths.h"
 #include "drill.h"
-#include "guardian.h"
+#include "guard/guardian.h"
 #include "loop.h"
 #include "options.h"
 #include "repair.h"

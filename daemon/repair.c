@@ -18,7 +18,7 @@
 #include "base/notify.h"
 #include "base/paths.h"
 #include "config/hook.h"
-#include "guardian.h"
+#include "guard/guardian.h"
 #include "policy.h"
 #include "process/lock.h"
 #include "record/historyfile.h"

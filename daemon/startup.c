@@ -14,7 +14,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/notify.h"
-#include "guardian.h"
+#include "guard/guardian.h"
 #include "policy.h"
 #include "process/lock.h"
 #include "repair.h"

@@ -7,8 +7,8 @@
 #ifndef PINNED_H
 #define PINNED_H
 
-#include "pin.h"
-#include "pinset.h"
+#include "guard/pin.h"
+#include "guard/pinset.h"
 #include "scratch.h"
 
 /* Is a part of /proc/self/smaps, from the line of the mapping on, of a file that is locked? */
