@@ -16,13 +16,13 @@
 #include "base/log.h"
 #include "base/notify.h"
 #include "base/paths.h"
-#include "drill.h"
 #include "guard/guardian.h"
 #include "loop.h"
 #include "options.h"
-#include "repair.h"
+#include "repair/drill.h"
+#include "repair/repair.h"
+#include "repair/target.h"
 #include "setup.h"
-#include "target.h"
 #include "witness/watcher.h"
 
 enum {

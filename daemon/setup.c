@@ -15,7 +15,7 @@
 #include "base/guest.h"
 #include "base/log.h"
 #include "process/lock.h"
-#include "repair.h"
+#include "repair/repair.h"
 #include "setup.h"
 
 enum exit_code setup_config(const struct options *options, struct config *config)

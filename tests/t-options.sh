@@ -212,7 +212,7 @@ page_findings() {
 
 # Members of what is printed for programs; state.json is vmgend's own business.
 members() {
-	sed -nE 's/.*json_add\([a-z]+, "([a-z_]+)".*/\1/p' daemon/status.c \
+	sed -nE 's/.*json_add\([a-z]+, "([a-z_]+)".*/\1/p' daemon/repair/statusfile.c \
 		daemon/record/record.c daemon/ctl/*.c
 }
 

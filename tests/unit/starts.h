@@ -13,7 +13,7 @@
 #include <sys/wait.h>
 
 #include "record/intentfile.h"
-#include "repair.h"
+#include "repair/repair.h"
 #include "rng/random.h"
 #include "scratch.h"
 #include "tap.h"

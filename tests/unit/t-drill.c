@@ -9,7 +9,7 @@
 #include <sys/syscall.h>
 
 #include "base/json.h"
-#include "drill.h"
+#include "repair/drill.h"
 #include "rig.h"
 #include "rng/random.h"
 

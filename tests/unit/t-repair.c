@@ -11,7 +11,7 @@
 #include <sys/wait.h>
 #include <time.h>
 
-#include "repair.h"
+#include "repair/repair.h"
 #include "rng/random.h"
 #include "scratch.h"
 #include "tap.h"

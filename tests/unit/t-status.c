@@ -6,8 +6,8 @@
  */
 #include <errno.h>
 
+#include "repair/statusfile.h"
 #include "scratch.h"
-#include "status.h"
 #include "tap.h"
 
 static void test_generation(void)

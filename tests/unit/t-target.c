@@ -9,9 +9,9 @@
 #include <sys/wait.h>
 #include <systemd/sd-daemon.h>
 
+#include "repair/target.h"
 #include "scratch.h"
 #include "tap.h"
-#include "target.h"
 
 static int booted;
 

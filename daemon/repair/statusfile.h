@@ -6,8 +6,8 @@
  * number in a file that is never replaced, so it can be watched; and
  * "status.json", described in vmgend(8).
  */
-#ifndef STATUS_H
-#define STATUS_H
+#ifndef STATUSFILE_H
+#define STATUSFILE_H
 
 #include "record/record.h"
 #include "witness/witness.h"
@@ -67,4 +67,4 @@ int status_write(const char *directory, const struct status *status);
  */
 int status_write_generation(const char *directory, uint64_t generation);
 
-#endif /* STATUS_H */
+#endif /* STATUSFILE_H */

@@ -13,7 +13,7 @@
 
 #include "base/json.h"
 #include "base/paths.h"
-#include "status.h"
+#include "statusfile.h"
 
 enum { STATUS_VERSION = 1 };
 

@@ -10,7 +10,7 @@
 #define DRILL_H
 
 #include "rerun.h"
-#include "status.h"
+#include "statusfile.h"
 
 struct drill {
 	struct repair *repair;

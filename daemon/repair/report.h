@@ -11,7 +11,7 @@
 
 #include "base/log.h"
 #include "config/config.h"
-#include "status.h"
+#include "statusfile.h"
 #include "witness/sighting.h"
 
 /* How the answer stands. */

@@ -14,7 +14,7 @@
 #include "base/notify.h"
 #include "base/paths.h"
 #include "report.h"
-#include "status.h"
+#include "statusfile.h"
 
 const char *report_reseed(int error)
 {
