@@ -75,8 +75,8 @@ global() { "$O/vmgenctl" --help | sed -nE 's/^      (--[a-z-]+).*/\1/p'; }
 page_global() { section "$vmgenctl" OPTIONS | defined '--[a-z-]+'; }
 
 table_of_vmgenctl() {
-	sed -nE 's/.*\{ "([a-z-]+)", [a-z]+_argument.*/--\1/p' daemon/ctl/*.c
-	grep -q ARGUMENTS_JSON daemon/ctl/arguments.h && echo --json
+	sed -nE 's/.*\{ "([a-z-]+)", [a-z]+_argument.*/--\1/p' daemon/ctl/*.c daemon/ctl/*/*.c
+	grep -q ARGUMENTS_JSON daemon/ctl/view/arguments.h && echo --json
 }
 
 help_of_vmgenctl() {
@@ -141,7 +141,7 @@ statuses() {
 
 of_vmgend() { statuses EXIT_ daemon/options.h; }
 page_of_vmgend_exit() { section "$vmgend" 'EXIT STATUS' | defined '[0-9]+'; }
-of_vmgenctl() { statuses CTL_ daemon/ctl/ctl.h; }
+of_vmgenctl() { statuses CTL_ daemon/ctl/view/session.h; }
 page_of_vmgenctl_exit() { section "$vmgenctl" 'EXIT STATUS' | defined '[0-9]+'; }
 of_samba() { statuses '' daemon/samba/samba_ad/ends.py; }
 page_of_samba_exit() { section "$samba" 'EXIT STATUS' | defined '[0-9]+'; }
@@ -202,7 +202,7 @@ unknown_constants() {
 # ---- words of JSON and metrics ------------------------------------------------------
 
 findings() {
-	sed -nE 's/.*finding_add\([a-z]+, "([a-z-]+)".*/\1/p' daemon/ctl/*.c
+	sed -nE 's/.*finding_add\([a-z]+, "([a-z-]+)".*/\1/p' daemon/ctl/*.c daemon/ctl/*/*.c
 }
 
 page_findings() {
@@ -213,7 +213,7 @@ page_findings() {
 # Members of what is printed for programs; state.json is vmgend's own business.
 members() {
 	sed -nE 's/.*json_add\([a-z]+, "([a-z_]+)".*/\1/p' daemon/repair/statusfile.c \
-		daemon/record/record.c daemon/ctl/*.c
+		daemon/record/record.c daemon/ctl/*.c daemon/ctl/*/*.c
 }
 
 unknown_members() {

@@ -8,11 +8,12 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "arguments.h"
 #include "base/json.h"
 #include "base/text.h"
-#include "colour.h"
-#include "finding.h"
+#include "ctl.h"
+#include "ctl/check/finding.h"
+#include "ctl/view/arguments.h"
+#include "ctl/view/colour.h"
 
 static const enum colour colours[] = {
 	[FINDING_OK] = COLOUR_GREEN, [FINDING_NOTE] = COLOUR_NONE,

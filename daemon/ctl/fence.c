@@ -17,11 +17,11 @@
 #include "base/json.h"
 #include "base/text.h"
 #include "ctl.h"
-#include "dropin.h"
-#include "fenced.h"
-#include "manager.h"
+#include "ctl/systemd/dropin.h"
+#include "ctl/systemd/manager.h"
+#include "ctl/view/fenced.h"
+#include "ctl/view/view.h"
 #include "record/fencefile.h"
-#include "view.h"
 
 struct command {
 	const struct ctl *ctl;

@@ -11,9 +11,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "arguments.h"
 #include "base/text.h"
 #include "ctl.h"
+#include "ctl/view/arguments.h"
 #include "record/historyfile.h"
 
 /* The clock that was set in the run is the better one. */

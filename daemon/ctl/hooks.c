@@ -11,16 +11,17 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "arguments.h"
 #include "base/event.h"
 #include "base/file.h"
 #include "base/json.h"
 #include "base/text.h"
-#include "colour.h"
-#include "inventory.h"
-#include "request.h"
-#include "results.h"
-#include "view.h"
+#include "ctl.h"
+#include "ctl/view/arguments.h"
+#include "ctl/view/colour.h"
+#include "ctl/view/inventory.h"
+#include "ctl/view/request.h"
+#include "ctl/view/results.h"
+#include "ctl/view/view.h"
 
 enum { SETTINGS_FILE_SIZE = 65536 };
 

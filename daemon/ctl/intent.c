@@ -9,12 +9,13 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "arguments.h"
 #include "base/text.h"
 #include "config/config.h"
+#include "ctl.h"
+#include "ctl/view/arguments.h"
+#include "ctl/view/request.h"
 #include "record/intentfile.h"
 #include "record/statefile.h"
-#include "request.h"
 
 /* vmgend died when it had used an intent, before that was gone. */
 static int finish_removal(int fd, struct state *state, const char *dropped)

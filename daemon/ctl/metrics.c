@@ -16,12 +16,13 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "arguments.h"
 #include "base/file.h"
 #include "base/json.h"
 #include "base/text.h"
-#include "results.h"
-#include "view.h"
+#include "ctl.h"
+#include "ctl/view/arguments.h"
+#include "ctl/view/results.h"
+#include "ctl/view/view.h"
 
 static void metric(FILE *out, const char *name, const char *type, const char *help)
 {

@@ -15,10 +15,10 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "ctl.h"
+#include "ctl/openssl/sslchange.h"
+#include "ctl/openssl/sslservice.h"
+#include "ctl/openssl/sslsystem.h"
 #include "record/fencefile.h"
-#include "sslchange.h"
-#include "sslservice.h"
-#include "sslsystem.h"
 
 /* Where vmgen's lines are in the system's configuration, if they are there. */
 static enum ctl_exit find_lines(const char *path, const char *text, const char **ret_lines)

@@ -9,10 +9,11 @@
 #include <stdio.h>
 #include <time.h>
 
-#include "arguments.h"
 #include "base/json.h"
 #include "base/text.h"
-#include "view.h"
+#include "ctl.h"
+#include "ctl/view/arguments.h"
+#include "ctl/view/view.h"
 
 static void print_change(const struct view *view)
 {

@@ -7,9 +7,10 @@
 #include <getopt.h>
 #include <stdio.h>
 
-#include "arguments.h"
 #include "base/text.h"
-#include "request.h"
+#include "ctl.h"
+#include "ctl/view/arguments.h"
+#include "ctl/view/request.h"
 
 enum ctl_exit ctl_trigger(const struct ctl *ctl, int argc, char **argv)
 {

@@ -12,10 +12,12 @@
 #include <string.h>
 #include <time.h>
 
-#include "arguments.h"
 #include "base/json.h"
 #include "base/text.h"
-#include "view.h"
+#include "ctl.h"
+#include "ctl/view/arguments.h"
+#include "ctl/view/view.h"
+#include "ctl/view/vmgend.h"
 
 /* systemd starts vmgend again after a second. */
 #define RESTART_NS	INT64_C(5000000000)

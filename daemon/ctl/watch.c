@@ -14,10 +14,12 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "arguments.h"
 #include "base/json.h"
 #include "base/text.h"
-#include "view.h"
+#include "ctl.h"
+#include "ctl/view/arguments.h"
+#include "ctl/view/view.h"
+#include "ctl/view/vmgend.h"
 
 /* A daemon that dies does not say so, and its directory may come later. */
 enum { LOOK_MS = 1000 };

@@ -12,7 +12,7 @@
 #include <sys/wait.h>
 #include <time.h>
 
-#include "ctl/census.h"
+#include "ctl/check/census.h"
 #include "scratch.h"
 #include "tap.h"
 

@@ -8,7 +8,7 @@
 
 #include <signal.h>
 
-#include "ctl/colour.h"
+#include "ctl/view/colour.h"
 
 static void test_usage(void)
 {

@@ -16,8 +16,8 @@ int vmgenctl_main(int argc, char **argv);
 #include <systemd/sd-daemon.h>
 #include <time.h>
 
-#include "ctl/dropin.h"
-#include "ctl/manager.h"
+#include "ctl/systemd/dropin.h"
+#include "ctl/systemd/manager.h"
 #include "scratch.h"
 #include "tap.h"
 

@@ -12,7 +12,7 @@
 #include <sys/mount.h>
 #include <sys/wait.h>
 
-#include "ctl/mounts.h"
+#include "ctl/check/mounts.h"
 #include "scratch.h"
 #include "tap.h"
 

@@ -6,9 +6,10 @@
  */
 #include "played.h"
 
-#include "ctl/arguments.h"
-#include "ctl/results.h"
-#include "ctl/request.h"
+#include "ctl/ctl.h"
+#include "ctl/view/arguments.h"
+#include "ctl/view/request.h"
+#include "ctl/view/results.h"
 #include "tap.h"
 
 static struct ctl ctl = { .device = "/dev/none" };

@@ -8,7 +8,7 @@
 #ifndef FINDING_H
 #define FINDING_H
 
-#include "view.h"
+#include "ctl/view/view.h"
 
 enum finding_state {
 	FINDING_OK,

@@ -11,8 +11,8 @@
 
 #include "base/file.h"
 #include "base/text.h"
-#include "ctl.h"
 #include "record/statefile.h"
+#include "session.h"
 
 enum ctl_exit ctl_state_error(const struct ctl *ctl, int error)
 {

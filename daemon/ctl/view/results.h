@@ -7,7 +7,7 @@
 #ifndef RESULTS_H
 #define RESULTS_H
 
-#include "ctl.h"
+#include "session.h"
 
 enum { RESULT_SIZE = 96 };
 

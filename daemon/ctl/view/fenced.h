@@ -8,9 +8,9 @@
 #ifndef FENCED_H
 #define FENCED_H
 
-#include "ctl.h"
-#include "manager.h"
+#include "ctl/systemd/manager.h"
 #include "record/fencefile.h"
+#include "session.h"
 
 struct fenced {
 	/* What may be said of it behind its name. */

@@ -7,7 +7,7 @@
 #ifndef REQUEST_H
 #define REQUEST_H
 
-#include "ctl.h"
+#include "session.h"
 
 struct request {
 	/* NULL: all hooks. */

@@ -13,6 +13,7 @@
 #include "config/hook.h"
 #include "record/intentfile.h"
 #include "view.h"
+#include "vmgend.h"
 
 const char *view_noticed_by(uint32_t source)
 {

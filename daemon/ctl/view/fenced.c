@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #include "base/text.h"
-#include "dropin.h"
+#include "ctl/systemd/dropin.h"
 
 #define LIFT	"when that is fixed: vmgenctl fence lift %s"
 

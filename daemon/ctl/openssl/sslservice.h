@@ -11,7 +11,7 @@
 
 #include <limits.h>
 
-#include "ctl.h"
+#include "ctl/view/session.h"
 
 enum ctl_exit sslservice_enable(const char *unit);
 enum ctl_exit sslservice_disable(const char *unit);

@@ -8,8 +8,10 @@
 #ifndef VIEW_H
 #define VIEW_H
 
-#include "ctl.h"
+#include "base/guest.h"
 #include "libvmgen.h"
+#include "session.h"
+#include "vmgend.h"
 
 struct view {
 	enum guest guest;

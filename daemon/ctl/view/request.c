@@ -24,6 +24,7 @@
 #include "process/lock.h"
 #include "request.h"
 #include "results.h"
+#include "vmgend.h"
 
 /* Between looks at status.json, which is replaced each time. */
 enum { PAUSE_NS = 50000000 };

@@ -7,7 +7,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "fenced.h"
+#include "ctl/view/fenced.h"
 #include "finding.h"
 
 struct list {

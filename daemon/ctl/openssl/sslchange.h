@@ -11,7 +11,7 @@
 #include <limits.h>
 #include <sys/stat.h>
 
-#include "ctl.h"
+#include "ctl/view/session.h"
 #include "sslconf.h"
 #include "sslsystem.h"
 

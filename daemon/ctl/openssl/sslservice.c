@@ -17,7 +17,7 @@
 
 #include "base/file.h"
 #include "base/text.h"
-#include "manager.h"
+#include "ctl/systemd/manager.h"
 #include "record/fencefile.h"
 #include "sslchange.h"
 

@@ -13,8 +13,8 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/paths.h"
+#include "ctl/view/inventory.h"
 #include "finding.h"
-#include "inventory.h"
 #include "record/historyfile.h"
 #include "record/intentfile.h"
 

@@ -16,7 +16,7 @@
 
 #include "base/json.h"
 #include "base/paths.h"
-#include "ctl.h"
+#include "vmgend.h"
 
 enum { STATUS_LIMIT = 1 << 20 };
 

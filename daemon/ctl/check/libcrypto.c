@@ -11,8 +11,8 @@
 
 #include "base/paths.h"
 #include "census.h"
+#include "ctl/openssl/sslconf.h"
 #include "finding.h"
-#include "sslconf.h"
 
 #define RESTART_UNITS	"list their units in /etc/vmgen/restart-units"
 

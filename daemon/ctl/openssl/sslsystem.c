@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "base/trust.h"
-#include "manager.h"
+#include "ctl/systemd/manager.h"
 #include "sslsystem.h"
 
 enum {
