@@ -50,6 +50,52 @@ raw_prints() {
 		grep -vE '^daemon/(ctl/main|ctl/metrics|options)\.c:[0-9]+:\s*f?printf\((stream|out|"Usage|"%s)'
 }
 
+# CONTRIBUTING.md has who may use whom, so a new arrow is drawn there first.
+changed_arrows() {
+	drawn=$(sed -nE '/^## Rooms/,/^## Where/ s/^    ([a-z/]+:.*)/\1/p' CONTRIBUTING.md | sort)
+	if ! rooms=$(tests/rooms.sh) || [ -z "$drawn" ]; then
+		echo 'directories use each other, or none is drawn'
+		return
+	fi
+	printf '%s\n' "$drawn" "$(echo "$rooms" | sort)" | sort | uniq -u
+}
+
+# Below the root, or below daemon/ or kmod/; a bare name is some file's.
+missing_names() {
+	every=$(sources)
+	grep -oE '[A-Za-z0-9_./-]+\.(c|h|py|sh|mk|scd|config)\b' CONTRIBUTING.md | grep -vE "NAME|NOUN|^util.c" | sort -u |
+	while read -r name; do
+		echo "$every" | grep -qE "(^|/)$(echo "$name" | sed 's/[.]/[.]/g')\$" || echo "$name"
+	done
+}
+
+# One header of each room says what comes in, what goes out, and what must never be.
+rooms_without_door() {
+	for room in $(sources 'daemon/*/*.h' ':!daemon/hooks' | xargs -n 1 dirname | sort -u); do
+		doors=$(grep -lE "^ \* ${room#daemon/}/: " "$room"/*.h)
+		[ "$(echo "$doors" | wc -w)" = 1 ] || { echo "$room: doors: $doors"; continue; }
+		for word in In Out Never; do
+			sed '/^#ifndef/q' "$doors" | grep -qE "^ \* ${word}[:,]" || echo "$doors: no $word:"
+		done
+	done
+}
+
+# What other rooms may include of those that have an inside.
+open_headers='ctl/check/finding.h ctl/ctl.h ctl/openssl/ssl(change|conf|service|system).h guard/guardian.h
+	repair/(drill|repair|target).h run/run.h witness/(sighting|watcher|witness).h'
+
+past_a_door() {
+	open=$(echo "$open_headers" | xargs | tr ' ' '|')
+	sources 'daemon/*.[ch]' | xargs grep -HE '^#include "(ctl/check|ctl/openssl|guard|repair|run|witness)/' |
+		grep -vE "\"($open)\"" | grep -v '^daemon/ctl/ctl.h'
+}
+
+# main.c is what each program begins with.
+same_names() {
+	sources 'daemon/*.c' | xargs -n 1 basename | grep -vx main.c | sort | uniq -d
+	sources 'daemon/*.h' | xargs -n 1 basename | sort | uniq -d
+}
+
 scripts() {
 	sources | while read -r f; do
 		head -n 1 "$f" | grep -qE '^#!/bin/(sh|bash)' && echo "$f"
@@ -68,6 +114,11 @@ empty 'every file names its copyright' without_copyright
 empty 'no file has a catch-all name' catch_all_names
 empty 'kernel versions stand in kmod/compat.h only' version_tests
 empty 'no file is far over 400 lines' long_files
+empty 'directories use each other as CONTRIBUTING.md draws it' changed_arrows
+empty 'CONTRIBUTING.md names files that there are' missing_names
+empty 'every room has one door, which says what the room is for' rooms_without_door
+empty 'nobody goes past a door' past_a_door
+empty 'no name means two things in daemon/' same_names
 empty 'no test can be skipped' skipped_tests
 empty 'vmgend and vmgenctl print no text of others as it is' raw_prints
 # shellcheck disable=SC2046

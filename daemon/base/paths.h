@@ -2,8 +2,16 @@
 /*
  * Copyright (C) the vmgen authors
  *
- * Where things are. The directories are part of the documented interface, so
- * they do not follow PREFIX.
+ * base/: what every room stands on: the log, files, JSON, texts, deadlines, and where
+ * things are.
+ *
+ * In: libraries, libvmgen's header among them, and no other directory of ours.
+ * Out: calls that do one thing each, and say what failed as a negative errno.
+ * Never: an answer to a change, or a hook that is run. Whoever calls decides what a
+ * failure means. Each header is for everyone: this room has no inside.
+ *
+ * This header: where things are. The directories are part of the documented interface,
+ * so they do not follow PREFIX.
  */
 #ifndef PATHS_H
 #define PATHS_H

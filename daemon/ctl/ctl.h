@@ -2,7 +2,15 @@
 /*
  * Copyright (C) the vmgen authors
  *
- * The commands of vmgenctl.
+ * ctl/: vmgenctl, one file for each command, named as the command. What they share is
+ * in view/ and systemd/; check/ and openssl/ are the insides of the commands of those
+ * names.
+ *
+ * In: the command line, and files of vmgend: there is no socket in the daemon's way.
+ * Out: text that is safe for a terminal, or JSON; an exit status (enum ctl_exit).
+ * Never: bytes of others printed as they are, or a wait that nobody asked for.
+ *
+ * This header: the commands.
  */
 #ifndef CTL_H
 #define CTL_H

@@ -8,7 +8,7 @@
 #ifndef MESSAGE_H
 #define MESSAGE_H
 
-#include "run/keeper.h"
+#include "run/run.h"
 
 /* So long it waits for the first order. */
 enum { GUARDIAN_PATIENCE_MS = 5000 };

@@ -2,6 +2,14 @@
 /*
  * Copyright (C) the vmgen authors
  *
+ * record/: what outlives a restart: the files of the state directory (statefile.h,
+ * historyfile.h, intentfile.h, fencefile.h), and what this machine was (machine.h).
+ *
+ * In: what was done, and what was seen.
+ * Out: the same, after any restart or power cut, or an error that says so.
+ * Never: half a file, a lock that is held for longer than a transaction, or a decision:
+ * what a record means is for others to say.
+ *
  * The record of one run: what happened, for which ID, and how each hook ended.
  * The state file, the status file and the run itself share it.
  */

@@ -2,6 +2,14 @@
 /*
  * Copyright (C) the vmgen authors
  *
+ * repair/: the answer to a change, and to a request of an administrator (drill.h); what
+ * others are told of it (report.h), and the target that systemd starts then (target.h).
+ *
+ * In: sightings, messages of the guardian, ends of children.
+ * Out: a run on record, its hooks run, the ID handled, status.json.
+ * Never: "handled" before every guard has run and the record says so, or a stop at what
+ * failed: that is told, and the rest is done.
+ *
  * The answer to a change, in this order: reseed, record that a run began, run the
  * hooks, record the ID as handled, report. The guards among the hooks are the
  * guardian's, and have begun by then.

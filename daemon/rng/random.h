@@ -2,6 +2,13 @@
 /*
  * Copyright (C) the vmgen authors
  *
+ * rng/: what a change means for random numbers: the kernel's generator here, and the
+ * seed file of the next boot in seed.h.
+ *
+ * In: the generation ID, and what a hardware generator gives in time.
+ * Out: a kernel that has mixed it in and reseeded, or why it has not.
+ * Never: a wait for hardware that does not answer, or numbers of our own making.
+ *
  * The kernel's random number generator after a change: gives it what this
  * machine alone has, and makes it start afresh.
  */

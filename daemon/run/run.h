@@ -2,6 +2,14 @@
 /*
  * Copyright (C) the vmgen authors
  *
+ * run/: running hooks, from their list to the end of the last process of each. A keeper
+ * (keeper.h) looks after one hook, by attempts (attempt.h).
+ *
+ * In: a configuration, the record of a run, and which part of the hooks it is about.
+ * Out: a result for each hook in that record, and in the state file.
+ * Never: a hook beside an older instance of itself, or one without a limit of time. A
+ * guard waits for nothing: no disk, no lock, no name service, no manager.
+ *
  * The order of the hooks of one run: all guards at once, then all of one number
  * at once, and the next number when they have ended.
  */

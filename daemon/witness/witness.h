@@ -2,6 +2,13 @@
 /*
  * Copyright (C) the vmgen authors
  *
+ * witness/: who tells of a change, and what is seen: the witness here, what it shows in
+ * sighting.h, and SysGenID's side in watcher.h.
+ *
+ * In: a device, a clock page or the kernel's log.
+ * Out: a descriptor to wait on, and sightings: a generation and the ID that goes with it.
+ * Never: an answer. Nothing in here starts, writes or reseeds anything.
+ *
  * Who tells vmgend of changes: the device of vmgen's module; where that cannot
  * be had another one, which sees less; and at last the kernel's own log.
  */

@@ -2,6 +2,13 @@
 /*
  * Copyright (C) the vmgen authors
  *
+ * ctl/check/: what vmgenctl check looks at.
+ *
+ * In: a view of this machine, and processes of others, which are hostile.
+ * Out: findings: a state, what was found, and a remedy that was tried.
+ * Never: a change of anything; a process of others that is executed, mapped, waited for
+ * or printed as it is; "ok" for what could not be looked at.
+ *
  * What vmgenctl check has to say: one finding for each thing that it looks at,
  * and the files that make them.
  */

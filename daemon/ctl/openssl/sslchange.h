@@ -2,6 +2,13 @@
 /*
  * Copyright (C) the vmgen authors
  *
+ * ctl/openssl/: the provider in OpenSSL's configuration, for the system and for services.
+ *
+ * In: openssl.cnf as it is, and what openssl(1) says of itself.
+ * Out: one include in it and files of our own, or a refusal with its reason.
+ * Never: a line of others that is lost, or a configuration that stays although OpenSSL
+ * does less with it than before.
+ *
  * Changes of OpenSSL's configuration, and what is in the way of them. Whatever
  * returns enum ctl_exit has told the user why it is not CTL_OK.
  */

@@ -2,6 +2,13 @@
 /*
  * Copyright (C) the vmgen authors
  *
+ * ctl/systemd/: the service manager, from outside: what it says of a unit here, and files
+ * that it reads in dropin.h.
+ *
+ * In: the name of a unit, and how long the caller can wait.
+ * Out: what is known of it, or why nothing is.
+ * Never: a unit that is started or stopped, or a manager that is trusted to answer.
+ *
  * The service manager, as systemctl(1) tells of it. It may hang, or there may be
  * none: whoever asks says how long he waits.
  */

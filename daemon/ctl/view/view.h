@@ -2,6 +2,12 @@
 /*
  * Copyright (C) the vmgen authors
  *
+ * ctl/view/: what commands share: their arguments, what they read, how they show it.
+ *
+ * In: the device, status.json, hooks and their settings, without privileges.
+ * Out: structures that are whole or say what is missing, and words for them.
+ * Never: a change of anything but a request that vmgend takes (request.h).
+ *
  * All that can be known about this machine without privileges, and what that
  * amounts to. Several commands show it, each in its own way.
  */
