@@ -295,7 +295,7 @@ static const struct file_operations vmgenc_fops = {
 };
 
 /* What the in-tree driver of 6.8.0 to 6.8.7 sent; udev rules for it exist. */
-void vmgenc_chardev_uevent(struct vmgenc *vg)
+static void send_uevent(struct vmgenc *vg)
 {
 	/* Pairs with the store-release in vmgenc_chardev_init(). */
 	struct device *dev = smp_load_acquire(&vg->dev);
@@ -304,6 +304,10 @@ void vmgenc_chardev_uevent(struct vmgenc *vg)
 	if (dev)
 		kobject_uevent_env(&dev->kobj, KOBJ_CHANGE, env);
 }
+
+const struct vmgenc_listener vmgenc_chardev_listener = {
+	.announce = send_uevent,
+};
 
 int vmgenc_chardev_init(struct vmgenc *vg)
 {
@@ -318,7 +322,7 @@ int vmgenc_chardev_init(struct vmgenc *vg)
 	err = misc_register(&vg->misc);
 	if (err)
 		return err;
-	/* Pairs with the load-acquire in vmgenc_chardev_uevent(). */
+	/* Pairs with the load-acquire in send_uevent(). */
 	smp_store_release(&vg->dev, vg->misc.this_device);
 	return 0;
 }

@@ -8,6 +8,7 @@
  *
  * The order is the point. The kernel's random number generator is reseeded
  * before the generation moves, and the generation moves before anyone wakes.
+ * Who else hears of it main.c says, in a table of listeners.
  */
 #include <linux/delay.h>
 #include <linux/err.h>
@@ -122,6 +123,15 @@ static int take(struct vmgenc *vg, struct vmgenc_id *ret_id)
 	return err;
 }
 
+static void move_listeners(struct vmgenc *vg)
+{
+	const struct vmgenc_listener * const *l;
+
+	for (l = vg->listeners; *l; l++)
+		if ((*l)->move)
+			(*l)->move(vg);
+}
+
 /* Returns: whether the generation moved. */
 static bool publish(struct vmgenc *vg, struct vmgenc_id id, u32 flags,
 		    u32 source, u64 now)
@@ -147,7 +157,7 @@ static bool publish(struct vmgenc *vg, struct vmgenc_id id, u32 flags,
 		/* Pairs with the acquire load of those who mapped the page. */
 		smp_store_release(&vg->page->generation,
 				  vg->record.generation);
-		vmgenc_sysgenid_move(vg, 1);
+		move_listeners(vg);
 	}
 	WRITE_ONCE(vg->settled.half[0], id.half[0]);
 	WRITE_ONCE(vg->settled.half[1], id.half[1]);
@@ -160,6 +170,15 @@ static void wake(struct vmgenc *vg)
 	wake_up_interruptible_poll(&vg->wait, EPOLLIN | EPOLLRDNORM);
 }
 
+static void tell_listeners(struct vmgenc *vg)
+{
+	const struct vmgenc_listener * const *l;
+
+	for (l = vg->listeners; *l; l++)
+		if ((*l)->announce)
+			(*l)->announce(vg);
+}
+
 /* A broken host may change the ID all the time, so all of this is limited. */
 static void report(struct vmgenc *vg, struct vmgenc_id id, bool changed, int err)
 {
@@ -167,7 +186,7 @@ static void report(struct vmgenc *vg, struct vmgenc_id id, bool changed, int err
 		pr_warn_ratelimited("the kernel's random number generator could not be reseeded (error %d): have vmgend running, or reseed it by hand\n",
 				    err);
 	if (changed) {
-		vmgenc_chardev_uevent(vg);
+		tell_listeners(vg);
 		pr_notice_ratelimited("this virtual machine was cloned or restored: generation %llu (noticed by %s)\n",
 				      vg->record.generation,
 				      source_names[vg->record.source]);
@@ -229,13 +248,16 @@ struct vmgenid_record vmgenc_record(struct vmgenc *vg)
 	return record;
 }
 
-int vmgenc_generation_init(struct vmgenc *vg)
+/* The listeners end with NULL and stay until vmgenc_generation_exit(). */
+int vmgenc_generation_init(struct vmgenc *vg,
+			   const struct vmgenc_listener * const *listeners)
 {
 	BUILD_BUG_ON(sizeof(struct vmgenc_id) != VMGENID_ID_SIZE);
 
 	spin_lock_init(&vg->lock);
 	init_waitqueue_head(&vg->wait);
 	kthread_init_work(&vg->settle, settle);
+	vg->listeners = listeners;
 
 	vg->page = (void *)get_zeroed_page(GFP_KERNEL);
 	if (!vg->page)

@@ -10,6 +10,17 @@
 #include <linux/module.h>
 #include "vmgenc.h"
 
+/*
+ * Who hears of a new generation, in this order. generation.c does not name them
+ * because they call it. What each announces with may not be there yet, or not
+ * any more; its own file sees to that.
+ */
+static const struct vmgenc_listener * const listeners[] = {
+	&vmgenc_sysgenid_listener,
+	&vmgenc_chardev_listener,
+	NULL
+};
+
 static struct vmgenc vmgenc;
 
 static int __init vmgenc_init(void)
@@ -19,7 +30,7 @@ static int __init vmgenc_init(void)
 	err = vmgenc_device_find(&vmgenc);
 	if (err)
 		return err;
-	err = vmgenc_generation_init(&vmgenc);
+	err = vmgenc_generation_init(&vmgenc, listeners);
 	if (err)
 		goto err_generation;
 	err = vmgenc_device_listen(&vmgenc);

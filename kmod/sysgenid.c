@@ -47,7 +47,7 @@ struct trigger {
 };
 
 /* By the worker, with the lock held. */
-void vmgenc_sysgenid_move(struct vmgenc *vg, u32 steps)
+static void move(struct vmgenc *vg, u32 steps)
 {
 	struct vmgenc_sysgenid *sg = &vg->sysgenid;
 
@@ -59,6 +59,15 @@ void vmgenc_sysgenid_move(struct vmgenc *vg, u32 steps)
 	/* Pairs with the load of those who mapped the page. */
 	smp_store_release(sg->page, lower_32_bits(sg->generation));
 }
+
+static void move_along(struct vmgenc *vg)
+{
+	move(vg, 1);
+}
+
+const struct vmgenc_listener vmgenc_sysgenid_listener = {
+	.move = move_along,
+};
 
 static bool holds_up(const struct watcher *w)
 {
@@ -278,7 +287,7 @@ static void handle_trigger(struct kthread_work *work)
 	/* If it fails, that has been told when the module was loaded. */
 	vmgenc_random_reseed(vg, vmgenc_sample(vg));
 	spin_lock(&vg->lock);
-	vmgenc_sysgenid_move(vg, steps);
+	move(vg, steps);
 	spin_unlock(&vg->lock);
 	wake_up_interruptible(&vg->wait);
 	/* Of a snapshot taken since the reseed. */

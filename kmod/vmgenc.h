@@ -61,6 +61,7 @@ struct vmgenc {
 	int poll_ms;
 
 	/* The state machine: generation.c. */
+	const struct vmgenc_listener * const *listeners;
 	struct kthread_worker *worker;
 	struct kthread_work settle;
 	/* Who noticed first since the worker last looked. */
@@ -105,6 +106,14 @@ struct vmgenc_firmware {
 	void (*ignore)(struct vmgenc *vg);
 };
 
+/* Who else hears of a new generation; both by the worker, each may be NULL. */
+struct vmgenc_listener {
+	/* With the lock held: nobody sees one generation without the other. */
+	void (*move)(struct vmgenc *vg);
+	/* After those who wait were woken; may sleep. */
+	void (*announce)(struct vmgenc *vg);
+};
+
 /* acpi.c, devicetree.c */
 extern const struct vmgenc_firmware vmgenc_acpi;
 extern const struct vmgenc_firmware vmgenc_devicetree;
@@ -119,7 +128,8 @@ void vmgenc_device_notified(struct vmgenc *vg);
 void vmgenc_device_ignore(struct vmgenc *vg);
 
 /* generation.c */
-int vmgenc_generation_init(struct vmgenc *vg);
+int vmgenc_generation_init(struct vmgenc *vg,
+			   const struct vmgenc_listener * const *listeners);
 void vmgenc_generation_exit(struct vmgenc *vg);
 struct vmgenc_id vmgenc_sample(const struct vmgenc *vg);
 bool vmgenc_id_valid(struct vmgenc_id id);
@@ -145,14 +155,14 @@ int vmgenc_random_reseed(struct vmgenc *vg, struct vmgenc_id id);
 void vmgenc_random_exit(struct vmgenc *vg);
 
 /* chardev.c */
+extern const struct vmgenc_listener vmgenc_chardev_listener;
 int vmgenc_chardev_init(struct vmgenc *vg);
 void vmgenc_chardev_exit(struct vmgenc *vg);
-void vmgenc_chardev_uevent(struct vmgenc *vg);
 
 /* sysgenid.c */
+extern const struct vmgenc_listener vmgenc_sysgenid_listener;
 void vmgenc_sysgenid_init(struct vmgenc *vg);
 void vmgenc_sysgenid_exit(struct vmgenc *vg);
-void vmgenc_sysgenid_move(struct vmgenc *vg, u32 steps);
 
 /* sysctl.c */
 int vmgenc_sysctl_init(struct vmgenc *vg);
