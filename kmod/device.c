@@ -21,16 +21,6 @@
 #include <asm/cputype.h>
 #endif
 
-/* In the order in which they are asked, until one has a device. */
-static const struct vmgenc_firmware * const firmware[] = {
-#ifdef CONFIG_ACPI
-	&vmgenc_acpi,
-#endif
-#ifdef CONFIG_OF
-	&vmgenc_devicetree,
-#endif
-};
-
 static unsigned int cpu_phys_bits(void)
 {
 #if defined(CONFIG_X86)
@@ -100,17 +90,18 @@ bool vmgenc_device_offer(struct vmgenc *vg, const char *path, const char *hid,
 }
 
 /*
+ * Asks each firmware, until one has a device; NULL ends them.
+ *
  * Returns: 0; -ENODEV: this machine has no usable device. The messages before
  * it say why.
  */
-int vmgenc_device_find(struct vmgenc *vg)
+int vmgenc_device_find(struct vmgenc *vg,
+		       const struct vmgenc_firmware * const *firmware)
 {
-	unsigned int i;
-
-	for (i = 0; i < ARRAY_SIZE(firmware); i++) {
-		firmware[i]->find(vg);
+	for (; *firmware; firmware++) {
+		(*firmware)->find(vg);
 		if (vg->memory) {
-			vg->firmware = firmware[i];
+			vg->firmware = *firmware;
 			return 0;
 		}
 	}

@@ -10,6 +10,17 @@
 #include <linux/module.h>
 #include "vmgenc.h"
 
+/* Who may describe the device, in the order in which they are asked. */
+static const struct vmgenc_firmware * const firmware[] = {
+#ifdef CONFIG_ACPI
+	&vmgenc_acpi,
+#endif
+#ifdef CONFIG_OF
+	&vmgenc_devicetree,
+#endif
+	NULL
+};
+
 /*
  * Who hears of a new generation, in this order. generation.c does not name them
  * because they call it. What each announces with may not be there yet, or not
@@ -27,7 +38,7 @@ static int __init vmgenc_init(void)
 {
 	int err;
 
-	err = vmgenc_device_find(&vmgenc);
+	err = vmgenc_device_find(&vmgenc, firmware);
 	if (err)
 		return err;
 	err = vmgenc_generation_init(&vmgenc, listeners);

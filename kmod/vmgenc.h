@@ -119,7 +119,8 @@ extern const struct vmgenc_firmware vmgenc_acpi;
 extern const struct vmgenc_firmware vmgenc_devicetree;
 
 /* device.c */
-int vmgenc_device_find(struct vmgenc *vg);
+int vmgenc_device_find(struct vmgenc *vg,
+		       const struct vmgenc_firmware * const *firmware);
 bool vmgenc_device_offer(struct vmgenc *vg, const char *path, const char *hid,
 			 u64 phys, const char *wrong);
 void vmgenc_device_unmap(struct vmgenc *vg);
