@@ -31,7 +31,14 @@ struct entry {
 /* The processes of the system that were looked at, in the order of the numbers. */
 struct table {
 	int signal;
+	/* NULL: the dead stay. */
+	const struct tree_reaper *reaper;
+	size_t n_reaped;
 	size_t n_entries, n_descendants;
+	/* The last descendant, where it was found, and how many were looked at by then. */
+	pid_t last;
+	long position;
+	size_t n_then;
 	struct entry *entries;
 };
 
@@ -123,22 +130,27 @@ static int add_entry(struct table *table, const struct entry *entry)
 	return 0;
 }
 
-/* Reads on from where ret_next is, to the end, and sets it there. */
-static int read_entries(DIR *dir, struct table *table, long *ret_next)
+/* Reads from the last descendant to the end. */
+static int read_entries(DIR *dir, struct table *table)
 {
 	struct dirent *name;
 	struct entry entry;
+	long here;
+	pid_t pid;
 	int r;
 
+	seekdir(dir, table->position);
+	table->n_entries = table->n_then;
 	for (;;) {
+		here = telldir(dir);
 		errno = 0;
 		name = readdir(dir);
 		if (!name)
 			return -errno;
-		if (*name->d_name < '1' || *name->d_name > '9')
+		pid = atoi(name->d_name);
+		if (!pid || pid == table->last)
 			continue;
-		*ret_next = telldir(dir);
-		r = read_entry(atoi(name->d_name), &entry);
+		r = read_entry(pid, &entry);
 		if (r == -ESRCH)
 			continue;
 		/* At once: what forks and ends all the time is elsewhere afterwards. */
@@ -148,24 +160,32 @@ static int read_entries(DIR *dir, struct table *table, long *ret_next)
 			r = add_entry(table, &entry);
 		if (r)
 			return r;
+		if (!entry.descends)
+			continue;
+		table->last = pid;
+		table->position = here;
+		table->n_then = table->n_entries;
 	}
 }
 
 /*
  * A list of /proc ends where it ended when the last part of it was read. So it is
  * continued as long as descendants had come up: those of them that escaped the
- * signal have a child by now, which has a higher number.
+ * signal have a child by now, which has a higher number, though there may be others
+ * with higher ones. Where the machine is busy there is a long row of dead before that
+ * child: reaping is faster than looking.
  */
 static int chase(DIR *dir, struct table *table)
 {
-	long next = telldir(dir);
 	size_t known;
 	int r, i = 0;
 
+	table->position = telldir(dir);
 	do {
 		known = table->n_descendants;
-		seekdir(dir, next);
-		r = read_entries(dir, table, &next);
+		if (table->reaper)
+			table->n_reaped += table->reaper->reap(table->reaper->context);
+		r = read_entries(dir, table);
 	} while (!r && table->signal && table->n_descendants != known && ++i < CHASE_LIMIT);
 	return r;
 }
@@ -206,42 +226,53 @@ static struct tree count(const struct table *table)
 	return tree;
 }
 
-int tree_signal(int signal, struct tree *ret_tree)
+static int look(struct table *table, struct tree *ret_tree)
 {
-	struct table table = { .signal = signal };
 	DIR *dir = opendir("/proc");
 	int r;
 
 	if (!dir)
 		return -errno;
-	r = chase(dir, &table);
+	r = chase(dir, table);
 	closedir(dir);
 	if (!r) {
-		qsort(table.entries, table.n_entries, sizeof(*table.entries), compare);
-		mark_rest(&table);
-		*ret_tree = count(&table);
+		qsort(table->entries, table->n_entries, sizeof(*table->entries), compare);
+		mark_rest(table);
+		*ret_tree = count(table);
 	}
-	free(table.entries);
+	free(table->entries);
 	return r;
 }
 
-int tree_stop(unsigned int limit_ms, struct tree *ret_tree)
+int tree_signal(int signal, struct tree *ret_tree)
+{
+	struct table table = { .signal = signal };
+
+	return look(&table, ret_tree);
+}
+
+int tree_stop(unsigned int limit_ms, const struct tree_reaper *reaper, struct tree *ret_tree)
 {
 	int64_t deadline = deadline_in(limit_ms);
 	struct tree tree = { .n_processes = 0 };
+	struct table table;
 	size_t known;
 	int r;
 
 	/*
-	 * What is always elsewhere leaves its dead behind, which nobody reaps here.
-	 * Without a pause, which is the time in which another one is started.
+	 * What is always elsewhere leaves its dead behind: it is stopped when there is
+	 * no new one. They are reaped, or they were so many before this is done that no
+	 * process of the machine could fork. Without a pause, which is the time in
+	 * which another one is started.
 	 */
 	do {
 		known = tree.n_processes;
-		r = tree_signal(SIGSTOP, &tree);
+		table = (struct table){ .signal = SIGSTOP, .reaper = reaper };
+		r = look(&table, &tree);
 		if (r)
 			return r;
-	} while ((tree.running || tree.n_processes != known) && deadline_left(deadline));
+	} while ((tree.running || table.n_reaped || tree.n_processes != known) &&
+		 deadline_left(deadline));
 	*ret_tree = tree;
 	return 0;
 }

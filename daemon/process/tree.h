@@ -26,11 +26,17 @@ struct tree {
  */
 int tree_signal(int signal, struct tree *ret_tree);
 
+/* Who takes the ends of children; returns of how many. */
+struct tree_reaper {
+	size_t (*reap)(void *context);
+	void *context;
+};
+
 /*
  * Stops every descendant. When none runs, none starts another, so that what ends
- * them then misses none. Gives up after limit_ms. The caller must not ignore
- * SIGCHLD: the dead tell of what moves. As tree_signal().
+ * them then misses none. Gives up after limit_ms. Nobody but the reaper may take
+ * the ends of children meanwhile: the dead tell of what moves. As tree_signal().
  */
-int tree_stop(unsigned int limit_ms, struct tree *ret_tree);
+int tree_stop(unsigned int limit_ms, const struct tree_reaper *reaper, struct tree *ret_tree);
 
 #endif /* TREE_H */

@@ -30,24 +30,25 @@ enum {
 
 /*
  * Takes the ends of children, which includes what others of the hook's processes
- * left: each holds a process ID. Returns true if there may be more.
+ * left: each holds a process ID. Returns of how many; of REAP_LIMIT, there may be more.
  */
-static bool reap(struct supervision *hook)
+static size_t reap(void *context)
 {
+	struct supervision *hook = context;
 	siginfo_t end;
-	int i;
+	size_t i;
 
 	for (i = 0; i < REAP_LIMIT; i++) {
 		end.si_pid = 0;
 		if (waitid(P_ALL, 0, &end, WEXITED | WNOHANG) || !end.si_pid)
-			return false;
+			break;
 		/* From then on its number is anybody's. */
 		if (!hook->ended && end.si_pid == hook->process.pid) {
 			hook->ended = true;
 			hook->end = end;
 		}
 	}
-	return true;
+	return i;
 }
 
 static void on_child(int signal)
@@ -81,7 +82,7 @@ static enum supervision_end wait_for_end(struct supervision *hook)
 
 	catch_children(&mask);
 	for (;;) {
-		more = reap(hook);
+		more = reap(hook) == REAP_LIMIT;
 		if (hook->ended)
 			return SUPERVISION_ENDED;
 		left = deadline_left(hook->deadline_ms);
@@ -135,6 +136,7 @@ static void end_with(struct supervision *hook, int signal, struct leftover *ret_
 /* Ends everything that the hook started, wherever it went. */
 static void end_tree(struct supervision *hook, enum supervision_end how)
 {
+	const struct tree_reaper reaper = { .reap = reap, .context = hook };
 	char text[LEFTOVER_TEXT_SIZE];
 	struct leftover left;
 	struct tree tree;
@@ -145,7 +147,7 @@ static void end_tree(struct supervision *hook, enum supervision_end how)
 	if (hook->cgroup_fd >= 0)
 		(void)cgroup_kill(hook->cgroup_fd);
 	/* What left the cgroup, or had none, may start others faster than they are found. */
-	if (tree_stop(STOP_LIMIT_MS, &tree))
+	if (tree_stop(STOP_LIMIT_MS, &reaper, &tree))
 		signal_group(hook, SIGSTOP);
 	end_with(hook, SIGKILL, &left);
 	(void)reap(hook);

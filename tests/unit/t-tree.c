@@ -139,6 +139,18 @@ static void test_names(void)
 	(void)waitpid(stranger, NULL, 0);
 }
 
+static size_t reap(void *context)
+{
+	size_t n = 0;
+
+	(void)context;
+	while (n < 1000 && waitpid(-1, NULL, WNOHANG) > 0)
+		n++;
+	return n;
+}
+
+static const struct tree_reaper reaper = { .reap = reap };
+
 static int end_hoppers(void)
 {
 	struct tree tree;
@@ -148,7 +160,7 @@ static int end_hoppers(void)
 		hop();
 	while (shared->hops < 300)
 		usleep(1000);
-	if (tree_stop(LIMIT_SEC * 1000, &tree))
+	if (tree_stop(LIMIT_SEC * 1000, &reaper, &tree))
 		return 1;
 	if (tree.running)
 		return 2;
@@ -164,7 +176,7 @@ static int stop_nothing(void)
 {
 	struct tree tree;
 
-	return tree_stop(0, &tree) || tree.running || tree.alive.n_processes;
+	return tree_stop(0, &reaper, &tree) || tree.running || tree.alive.n_processes;
 }
 
 int main(void)
