@@ -77,6 +77,15 @@ static int compare(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
+/* What was reaped since has left its number to anybody. */
+static bool is_same(const struct table *table, const struct entry *entry)
+{
+	struct entry now;
+
+	return !table->n_reaped || (!read_entry(entry->pid, &now) &&
+				    (now.parent == entry->parent || now.parent == getpid()));
+}
+
 static bool descends(const struct table *table, const struct entry *entry)
 {
 	const struct entry *parent, key = { .pid = entry->parent };
@@ -86,7 +95,7 @@ static bool descends(const struct table *table, const struct entry *entry)
 	if (!table->n_entries)
 		return false;
 	parent = bsearch(&key, table->entries, table->n_entries, sizeof(key), compare);
-	return parent && parent->descends;
+	return parent && parent->descends && is_same(table, parent);
 }
 
 static void signal_entry(const struct entry *entry, int signal)
