@@ -109,6 +109,20 @@ lint_manuals() {
 	done
 }
 
+# What stands in quotation marks in the last column of the table of words.
+forbidden_words() {
+	sed -n '/^## Words$/,/^## Tests$/p' CONTRIBUTING.md | cut -d '|' -f 5 | grep -o '"[^"]*"' |
+		tr -d '"'
+}
+
+# Also where a line ends between two words, in a comment for example.
+forbidden_uses() {
+	words=$(forbidden_words | sed 's/ /[\\s*#;]+/g' | paste -sd '|')
+	[ -n "$words" ] || echo 'CONTRIBUTING.md has no table of words'
+	sources '*.md' '*.scd' daemon kmod libvmgen packaging ':!CONTRIBUTING.md' ':!*.abi' |
+		xargs grep -HPzoi "\b($words)\b" | tr '\0' '\n'
+}
+
 empty 'every file names its licence' without_spdx
 empty 'every file names its copyright' without_copyright
 empty 'no file has a catch-all name' catch_all_names
@@ -127,5 +141,6 @@ ok 'shellcheck' shellcheck -x $(scripts)
 ok 'pyflakes' pyflakes3 $(sources '*.py')
 # shellcheck disable=SC2046
 ok 'codespell' codespell $(sources ':!LICENSES')
+empty 'no text has a word that the table in CONTRIBUTING.md rules out' forbidden_uses
 empty 'mandoc finds nothing in the manual pages' lint_manuals
 tap_done
