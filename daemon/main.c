@@ -21,6 +21,7 @@
 #include "options.h"
 #include "repair/drill.h"
 #include "repair/repair.h"
+#include "repair/startup.h"
 #include "repair/target.h"
 #include "setup.h"
 #include "witness/watcher.h"
@@ -246,6 +247,7 @@ static void on_child(void *context)
 	struct daemon *daemon = context;
 
 	target_advance(&daemon->target);
+	startup_advance(&daemon->repair);
 	repair_advance(&daemon->repair);
 	drill_advance(&daemon->drill);
 	settle(daemon);
@@ -321,7 +323,7 @@ static int watch(struct daemon *daemon)
 	repair_init(&daemon->repair, &daemon->config);
 	daemon->repair.guardian = &daemon->guardian;
 	drill_init(&daemon->drill, &daemon->repair);
-	repair_start(&daemon->repair, &sighting);
+	startup_begin(&daemon->repair, &sighting);
 	r = loop_watch(daemon->loop, witness_fd(&daemon->witness));
 	if (!r)
 		r = loop_watch_guardian(daemon->loop, daemon->guardian.pid ? daemon->guardian.fd : -1);

@@ -9,7 +9,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/deadline.h"
@@ -20,7 +19,6 @@
 #include "config/hook.h"
 #include "guard/guardian.h"
 #include "policy.h"
-#include "process/lock.h"
 #include "record/historyfile.h"
 #include "repair.h"
 #include "report.h"
@@ -359,22 +357,8 @@ void repair_change(struct repair *repair, const struct sighting *sighting, bool 
 
 void repair_advance(struct repair *repair)
 {
-	int status;
-
-	if (repair->run) {
+	if (repair->run)
 		advance_run(repair);
-		return;
-	}
-	if (!repair->waiter || waitpid(repair->waiter, &status, WNOHANG) != repair->waiter)
-		return;
-	repair->waiter = 0;
-	repair->failed = status != 0;
-	if (repair->failed)
-		log_error("the process that waited for hooks of an earlier vmgend is gone");
-	if (repair->failed)
-		return;
-	(void)lock_share(repair->lock_fd);
-	repair_begin(repair);
 }
 
 bool repair_holds_start(const struct repair *repair)

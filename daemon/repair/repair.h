@@ -71,12 +71,6 @@ void repair_clear(struct repair *repair);
 int repair_reseed(const struct sighting *sighting);
 
 /*
- * Compares the state on disk with what the device shows, and begins what has
- * to be done, as soon as no hook of an earlier vmgend is running.
- */
-void repair_start(struct repair *repair, const struct sighting *sighting);
-
-/*
  * Begins the answer to a change that was just noticed. hold: hooks of a drill are
  * still running, and repair_resume() is called when they have ended.
  */
@@ -143,8 +137,5 @@ void repair_prepare(struct repair *repair, int fd, enum event event, bool resume
 
 /* Begins the run on record. */
 void repair_launch(struct repair *repair);
-
-/* Does what repair_start() does, when no hook of an earlier vmgend is running. */
-void repair_begin(struct repair *repair);
 
 #endif /* REPAIR_H */

@@ -9,6 +9,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -19,6 +20,7 @@
 #include "process/lock.h"
 #include "repair.h"
 #include "report.h"
+#include "startup.h"
 #include "run/run.h"
 
 /* It says nothing about the record, and another start may have more luck. */
@@ -80,7 +82,7 @@ static void log_start(enum event event, const struct sighting *sighting, bool re
 			  texts[event], resume ? "; the run was interrupted and is finished now" : "");
 }
 
-void repair_begin(struct repair *repair)
+static void begin(struct repair *repair)
 {
 	const struct sighting *sighting = &repair->seen;
 	struct state *state = &repair->state;
@@ -163,7 +165,7 @@ static int wait_for_hooks(struct repair *repair)
 	return 0;
 }
 
-void repair_start(struct repair *repair, const struct sighting *sighting)
+void startup_begin(struct repair *repair, const struct sighting *sighting)
 {
 	char directory[PATH_MAX];
 	int r;
@@ -176,7 +178,7 @@ void repair_start(struct repair *repair, const struct sighting *sighting)
 	if (!r) {
 		/* Keepers of guards take their share of it by themselves. */
 		(void)lock_share(repair->lock_fd);
-		repair_begin(repair);
+		begin(repair);
 		return;
 	}
 	if (r == -EWOULDBLOCK)
@@ -185,4 +187,20 @@ void repair_start(struct repair *repair, const struct sighting *sighting)
 		log_error("cannot lock %s/run: %s", directory, strerror(-r));
 		repair->failed = true;
 	}
+}
+
+void startup_advance(struct repair *repair)
+{
+	int status;
+
+	if (!repair->waiter || waitpid(repair->waiter, &status, WNOHANG) != repair->waiter)
+		return;
+	repair->waiter = 0;
+	repair->failed = status != 0;
+	if (repair->failed) {
+		log_error("the process that waited for hooks of an earlier vmgend is gone");
+		return;
+	}
+	(void)lock_share(repair->lock_fd);
+	begin(repair);
 }

@@ -14,6 +14,7 @@
 
 #include "record/intentfile.h"
 #include "repair/repair.h"
+#include "repair/startup.h"
 #include "rng/random.h"
 #include "scratch.h"
 #include "tap.h"
@@ -98,9 +99,11 @@ static inline void start(char letter)
 	struct repair repair;
 
 	repair_init(&repair, &config);
-	repair_start(&repair, &sighting);
-	while (repair.run || repair.waiter)
+	startup_begin(&repair, &sighting);
+	while (repair.run || repair.waiter) {
+		startup_advance(&repair);
 		repair_advance(&repair);
+	}
 	told_others = repair.finished;
 	repair_clear(&repair);
 }

@@ -10,6 +10,7 @@
 
 #include "base/json.h"
 #include "repair/drill.h"
+#include "repair/startup.h"
 #include "rig.h"
 #include "rng/random.h"
 
@@ -53,7 +54,7 @@ static void begin(const struct sighting *sighting)
 {
 	repair_init(&repair, &config);
 	drill_init(&drill, &repair);
-	repair_start(&repair, sighting);
+	startup_begin(&repair, sighting);
 }
 
 static void end(void)

@@ -198,7 +198,7 @@ static void test_stuck(void)
 	say("clone");
 	stuck = true;
 	repair_init(&repair, &config);
-	repair_start(&repair, &first);
+	startup_begin(&repair, &first);
 	repair_change(&repair, &second, false);
 	ok(!strcmp(repair.state.last.intent, "clone") && is_said(), "it is used, but cannot be removed");
 	repair_change(&repair, &third, false);
@@ -222,7 +222,7 @@ static void fill_disk(struct repair *repair, bool dies)
 	say("clone");
 	full = true;
 	repair_init(repair, &config);
-	repair_start(repair, &sighting);
+	startup_begin(repair, &sighting);
 	ok(repair->state.last.event == EVENT_CHANGED && !*repair->state.last.intent && !repair->recorded,
 	   "one that cannot be recorded as used is not used");
 	ok(is_said() && !strncmp(repair->state.last.intent_unused, "the intent \"clone\" is kept and not used, ", 40) &&

@@ -12,6 +12,7 @@
 #include <time.h>
 
 #include "repair/repair.h"
+#include "repair/startup.h"
 #include "rng/random.h"
 #include "scratch.h"
 #include "tap.h"
@@ -50,6 +51,7 @@ static void advance_to_end(struct repair *repair)
 
 	while (repair->run || repair->waiter) {
 		nanosleep(&pause, NULL);
+		startup_advance(repair);
 		repair_advance(repair);
 	}
 }
@@ -60,7 +62,7 @@ static void start_and_finish(uint64_t generation, const char *id)
 	struct repair repair;
 
 	repair_init(&repair, &config);
-	repair_start(&repair, &sighting);
+	startup_begin(&repair, &sighting);
 	advance_to_end(&repair);
 	repair_clear(&repair);
 }
@@ -158,7 +160,7 @@ static void test_reboot(void)
 	expect_this_boot("rebooted");
 	forget_boot();
 	repair_init(&repair, &config);
-	repair_start(&repair, &none);
+	startup_begin(&repair, &none);
 	repair_clear(&repair);
 	expect("rebooted without an ID", "", EVENT_BOOT_CHANGED, ID_C);
 	expect_this_boot("rebooted without an ID");
@@ -173,12 +175,12 @@ static void test_boot_run_without_id(void)
 	forget_boot();
 	scratch_write("generation", "1\n", 0644);
 	repair_init(&repair, &config);
-	repair_start(&repair, &sighting);
+	startup_begin(&repair, &sighting);
 	ok(repair.run && repair_holds_start(&repair), "a run at boot holds up the start");
 	ok(!strcmp(scratch_read("generation"), "0\n"), "no generation is handled yet");
 	repair_clear(&repair);
 	repair_init(&repair, &config);
-	repair_start(&repair, &none);
+	startup_begin(&repair, &none);
 	ok(repair.waiter && repair_holds_start(&repair), "so do its hooks after a restart");
 	advance_to_end(&repair);
 	ok(!repair.run && !repair_holds_start(&repair), "without an ID it is not held up");
@@ -204,7 +206,7 @@ static void test_damaged(void)
 		/* Dies when it writes the new record. */
 		(void)setrlimit(RLIMIT_FSIZE, &limit);
 		repair_init(&repair, &config);
-		repair_start(&repair, &first);
+		startup_begin(&repair, &first);
 		_exit(1);
 	}
 	ok(waitpid(pid, &status, 0) == pid && WIFSIGNALED(status), "a start dies before there is a new record");
@@ -237,7 +239,7 @@ static void test_shortage(void)
 		repair_init(&repair, &config);
 		if (setrlimit(RLIMIT_NOFILE, &limit))
 			_exit(2);
-		repair_start(&repair, &first);
+		startup_begin(&repair, &first);
 		_exit(!repair.failed || repair.run);
 	}
 	ok(waitpid(pid, &status, 0) == pid && !status, "a start without descriptors fails");
@@ -252,7 +254,7 @@ static void test_vanished(void)
 	struct repair repair;
 
 	repair_init(&repair, &config);
-	repair_start(&repair, &first);
+	startup_begin(&repair, &first);
 	repair_change(&repair, &second, false);
 	repair_change(&repair, &third, false);
 	repair_change(&repair, &none, false);
@@ -275,7 +277,7 @@ static void test_reseeds(void)
 
 	repair_init(&repair, &config);
 	reseeds = 0;
-	repair_start(&repair, &first);
+	startup_begin(&repair, &first);
 	equal(reseeds, 0, "no reseed if nothing happened");
 	reseed_result = -EIO;
 	scratch_write("seed", seed, 0600);
@@ -310,7 +312,7 @@ static void test_changes(void)
 	struct state state;
 
 	repair_init(&repair, &config);
-	repair_start(&repair, &first);
+	startup_begin(&repair, &first);
 	ok(!repair.run && !repair_holds_start(&repair), "nothing to do");
 	repair_change(&repair, &second, false);
 	ok(repair.run && !repair_holds_start(&repair), "a change begins a run");
@@ -339,7 +341,7 @@ static void test_interrupted(void)
 	struct repair repair;
 
 	repair_init(&repair, &config);
-	repair_start(&repair, &first);
+	startup_begin(&repair, &first);
 	repair_change(&repair, &second, false);
 	/* The daemon is gone; the hook and its keeper are not. */
 	repair_clear(&repair);
@@ -349,7 +351,7 @@ static void test_interrupted(void)
 	state_clear(&state);
 	reseeds = 0;
 	repair_init(&repair, &config);
-	repair_start(&repair, &second);
+	startup_begin(&repair, &second);
 	ok(repair.waiter && !repair_holds_start(&repair), "a new start waits for it, which holds nothing up");
 	ok(!strcmp(scratch_read("generation"), "0\n") && contains("status.json", "\"waiting\""), "and says so");
 	/* And this one is stopped while it waits. */
@@ -357,7 +359,7 @@ static void test_interrupted(void)
 	(void)kill(repair.waiter, SIGKILL);
 	(void)waitpid(repair.waiter, NULL, 0);
 	repair_init(&repair, &config);
-	repair_start(&repair, &second);
+	startup_begin(&repair, &second);
 	equal(reseeds, 2, "the reseed does not wait");
 	repair_change(&repair, &third, false);
 	equal(reseeds, 3, "nor at a change meanwhile");
