@@ -20,6 +20,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+/*
+ * How often a test looks, 10 ms apart, before it gives up what it waits for: for two
+ * minutes, because a machine may be slow, and busy with other tests.
+ */
+enum { SCRATCH_LOOKS = 12000 };
+
 static char scratch_directory[] = "/run/vmgen-test-XXXXXX";
 static pid_t scratch_owner;
 
@@ -102,14 +108,14 @@ static inline const char *scratch_read(const char *name)
 	return text;
 }
 
-/* Until a file has this text, or for half a minute. */
+/* Until a file has this text. */
 static inline bool scratch_comes(const char *name, const char *text)
 {
 	int i;
 
-	for (i = 0; i < 3000 && !strstr(scratch_read(name), text); i++)
+	for (i = 0; i < SCRATCH_LOOKS && !strstr(scratch_read(name), text); i++)
 		usleep(10000);
-	return i < 3000;
+	return i < SCRATCH_LOOKS;
 }
 
 #endif /* SCRATCH_H */

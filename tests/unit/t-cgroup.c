@@ -64,7 +64,7 @@ static void withdraw(void)
 {
 	move_to(origin);
 	/* Those that were killed may not be gone yet. */
-	for (int i = 0; i < 1000 && rmdir(own); i++)
+	for (int i = 0; i < SCRATCH_LOOKS && rmdir(own); i++)
 		usleep(10000);
 	ok(access(own, F_OK), "nothing is left of the cgroups");
 }
@@ -74,10 +74,10 @@ static bool has_ended(pid_t child)
 {
 	int i;
 
-	for (i = 0; i < 2000; i++) {
+	for (i = 0; i < SCRATCH_LOOKS; i++) {
 		if (waitpid(child, NULL, WNOHANG) == child)
 			return true;
-		usleep(5000);
+		usleep(10000);
 	}
 	(void)kill(child, SIGKILL);
 	(void)waitpid(child, NULL, 0);
@@ -87,6 +87,7 @@ static bool has_ended(pid_t child)
 /* No descendant of the hook, but in its cgroup: only that knows it. */
 static void test_kill(void)
 {
+	static const char *const written[] = { "out-cgroup", NULL };
 	pid_t outsider = fork();
 	char text[1024];
 
@@ -97,9 +98,9 @@ static void test_kill(void)
 	snprintf(text, sizeof(text), "echo %d >%s; cat /proc/self/cgroup >out-cgroup; sleep 1000",
 		 (int)outsider, below("10-hook/cgroup.procs"));
 	hook("10-hook", text);
-	scratch_write("conf/10-hook.conf", "[hook]\ntimeout=1\n", 0644);
+	scratch_write("conf/10-hook.conf", RIG_TIMEOUT, 0644);
 	begin_record(EVENT_CHANGED);
-	run_hooks();
+	run_hooks_until(written);
 	expect("10-hook", OUTCOME_TIMED_OUT, 0, NULL);
 	ok(strstr(scratch_read("out-cgroup"), "/10-hook\n"), "it has a cgroup of its name");
 	ok(access(below("10-hook"), F_OK) || !rmdir(below("10-hook")), "which is empty afterwards");
@@ -109,6 +110,7 @@ static void test_kill(void)
 /* What a hook leaves behind stays, is named, and is in nobody's way. */
 static void test_leftover(void)
 {
+	static const char *const written[] = { "out-cgroup", "out-left", NULL };
 	char text[128];
 	int first;
 
@@ -118,10 +120,12 @@ static void test_leftover(void)
 	run_hooks();
 	expect("10-hook", OUTCOME_SUCCEEDED, 0, NULL);
 	first = atoi(scratch_read("out-left"));
+	unlink(scratch_path("out-cgroup"));
+	unlink(scratch_path("out-left"));
 	hook("10-hook", "cat /proc/self/cgroup >out-cgroup; setsid sleep 1000 & echo $! >out-left; sleep 1000");
-	scratch_write("conf/10-hook.conf", "[hook]\ntimeout=1\n", 0644);
+	scratch_write("conf/10-hook.conf", RIG_TIMEOUT, 0644);
 	begin_record(EVENT_CHANGED);
-	run_hooks();
+	run_hooks_until(written);
 	snprintf(text, sizeof(text), "10-hook: of an earlier run 1 processes still go on: sleep (%d)\n", first);
 	expect("10-hook", OUTCOME_TIMED_OUT, 0, text);
 	ok(strstr(scratch_read("out-cgroup"), "/10-hook.1\n"), "the next run has a cgroup all the same");

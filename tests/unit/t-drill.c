@@ -74,7 +74,7 @@ static void notice(const struct sighting *sighting)
 static void clean(void)
 {
 	clean_hooks();
-	hook("15-guard", "printf \"15:$1:$VMGEN_EVENT:$2 \" >>out-ran; sleep 0.2");
+	hook("15-guard", "printf \"15:$1:$VMGEN_EVENT:$2 \" >>out-ran; while [ -e hold ]; do sleep 0.01; done");
 	hook("50-repair", "printf \"50:$1:$VMGEN_EVENT:$2 \" >>out-ran; exit 3");
 }
 
@@ -309,16 +309,20 @@ static void test_change_first(void)
 	struct sighting second = sight(2, 'B'), third = sight(3, 'C');
 
 	clean();
+	scratch_write("hold", "", 0600);
 	request("{\"id\":\"c-1\",\"real\":false}");
 	notice(&second);
 	ok(!repair.run, "a change waits for a hook of a drill");
+	unlink(scratch_path("hold"));
 	advance();
 	expect_ran("15:test:test:1 15:changed:changed:2 50:changed:changed:2 ",
 		   "and comes before the next one");
 	expect_told("interrupted", "true");
+	scratch_write("hold", "", 0600);
 	notice(&third);
 	request("{\"id\":\"c-2\",\"real\":false}");
 	expect_told("phase", "\"waiting\"");
+	unlink(scratch_path("hold"));
 	advance();
 	expect_ran("15:changed:changed:3 50:changed:changed:3 15:test:test:3 50:test:test:3 ",
 		   "a drill waits for the hooks of a change");

@@ -319,7 +319,7 @@ static void test_concurrent(void)
 	pid = fork();
 	if (!pid)
 		_exit(!!set("t.service", "x"));
-	for (i = 0, n = 0; i < 2000 && !n; i++, usleep(n ? 0 : 10000))
+	for (i = 0, n = 0; i < SCRATCH_LOOKS && !n; i++, usleep(n ? 0 : 10000))
 		n = waitpid(pid, &status, WNOHANG);
 	if (!ok(n == pid && !status, "nor does a guard wait for who changes the state"))
 		(void)kill(pid, SIGKILL);

@@ -217,11 +217,23 @@ static void test_drill(void)
 	remove_hook("11-drill");
 }
 
+static pid_t wait_for_child(pid_t parent, const char *name, pid_t other_than)
+{
+	pid_t pid = 0;
+	int i;
+
+	for (i = 0; i < SCRATCH_LOOKS && (!pid || pid == other_than); i++) {
+		pid = child_named(parent, name);
+		usleep(10000);
+	}
+	return pid == other_than ? 0 : pid;
+}
+
 static void test_reload(void)
 {
 	pid_t pid = begin(), guardian = wait_for_guardian(pid, 0);
 
-	ok(guardian && child_named(guardian, "vmgend-pinner"), "a process keeps the guards in memory");
+	ok(guardian && wait_for_child(guardian, "vmgend-pinner", 0), "a process keeps the guards in memory");
 	(void)kill(pid, SIGHUP);
 	ok(wait_for_guardian(pid, guardian), "SIGHUP brings another guardian");
 	played_change();
@@ -247,18 +259,6 @@ static void test_killed_keeper(void)
 	ok(!shared->guardian_locks, "the guardian has waited for no lock, not here and not before");
 	end(pid);
 	remove_hook("14-orphan");
-}
-
-static pid_t wait_for_child(pid_t parent, const char *name, pid_t other_than)
-{
-	pid_t pid = 0;
-	int i;
-
-	for (i = 0; i < 3000 && (!pid || pid == other_than); i++) {
-		pid = child_named(parent, name);
-		usleep(10000);
-	}
-	return pid == other_than ? 0 : pid;
 }
 
 static void test_killed_helpers(void)

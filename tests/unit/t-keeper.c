@@ -150,6 +150,10 @@ static void test_environment(void)
 
 static void test_timeout(void)
 {
+	static const char *const written[] = {
+		"out-meek", "out-stubborn", "out-child", "out-left", "out-trap", "out-fugitive",
+		"out-deeper", "out-hops", "out-chatty", "10-quick", "10-daemon", NULL,
+	};
 	char text[64];
 	int fd;
 
@@ -158,29 +162,29 @@ static void test_timeout(void)
 	hook("10-meek", "echo $$ >out-meek; sleep 1000");
 	/* Its child lives in the same group and holds the output open. */
 	hook("10-stubborn", "trap '' TERM; (trap '' TERM; sleep 1000) & echo $! >out-child; echo $$ >out-stubborn; while :; do sleep 1000; done");
-	hook("10-leader", "(trap '' TERM; sleep 1000) & echo $! >out-left; sleep 1000");
+	hook("10-leader", "(trap '' TERM; echo >out-trap; sleep 1000) & echo $! >out-left; sleep 1000");
 	/* Neither in its session nor willing to end, and its parent is gone. */
 	hook("10-fugitive", "setsid sh -c 'trap \"\" TERM; (setsid sleep 1000 & echo $! >out-deeper); echo $$ >out-fugitive; while :; do sleep 1000; done' & sleep 1000");
 	/* Never the same process for long. */
 	scratch_write("out-hop", "#!/bin/sh\necho >>out-hops\nsetsid ./out-hop &\n", 0755);
 	/* Whoever of them lives holds the lock. */
 	hook("10-rabbit", "trap '' TERM; exec 9>out-lock; flock -n 9; ./out-hop & sleep 1000");
-	hook("10-chatty", "while :; do echo on and on; done");
+	hook("10-chatty", "for i in $(seq 3000); do echo on and on; done; echo >out-chatty; while :; do echo on and on; done");
 	hook("10-quick", "exit 0");
 	/* Leaves a child behind that holds the output open. */
 	/* Its name is the shell's until it is executed. */
 	hook("10-daemon", "sleep 1000 & echo $! >out-daemon\n"
 	     "until [ $(cat /proc/$!/comm) = sleep ]; do :; done");
-	scratch_write("conf/10-meek.conf", "[hook]\ntimeout=3\n", 0644);
-	scratch_write("conf/10-stubborn.conf", "[hook]\ntimeout=3\n", 0644);
-	scratch_write("conf/10-leader.conf", "[hook]\ntimeout=3\n", 0644);
-	scratch_write("conf/10-fugitive.conf", "[hook]\ntimeout=3\n", 0644);
-	scratch_write("conf/10-rabbit.conf", "[hook]\ntimeout=3\n", 0644);
-	scratch_write("conf/10-chatty.conf", "[hook]\ntimeout=3\n", 0644);
+	scratch_write("conf/10-meek.conf", RIG_TIMEOUT, 0644);
+	scratch_write("conf/10-stubborn.conf", RIG_TIMEOUT, 0644);
+	scratch_write("conf/10-leader.conf", RIG_TIMEOUT, 0644);
+	scratch_write("conf/10-fugitive.conf", RIG_TIMEOUT, 0644);
+	scratch_write("conf/10-rabbit.conf", RIG_TIMEOUT, 0644);
+	scratch_write("conf/10-chatty.conf", RIG_TIMEOUT, 0644);
 	begin_record(EVENT_CHANGED);
-	run_hooks();
+	run_hooks_until(written);
 	fd = open(scratch_path("out-lock"), O_RDONLY | O_CLOEXEC);
-	expect("10-meek", OUTCOME_TIMED_OUT, 0, "10-meek: had not ended after 3 s");
+	expect("10-meek", OUTCOME_TIMED_OUT, 0, "10-meek: had not ended after 600 s");
 	expect("10-stubborn", OUTCOME_TIMED_OUT, 0, "conf/10-stubborn.conf");
 	expect("10-chatty", OUTCOME_TIMED_OUT, 0, "bytes of its output are left out here");
 	expect("10-quick", OUTCOME_SUCCEEDED, 0, NULL);
@@ -268,15 +272,18 @@ static void test_output(void)
 /* Has something to do before it ends, outside of its session. */
 static void test_grace(void)
 {
+	static const char *const written[] = { "out-ready", NULL };
+
 	clean_hooks();
-	config.kill_grace_ms = 60000;
-	hook("10-tidy", "setsid sh -c 'trap \"sleep 0.1; touch out-tidy; exit\" TERM; while :; do sleep 0.02; done' & sleep 1000");
-	scratch_write("conf/10-tidy.conf", "[hook]\ntimeout=1\n", 0644);
+	/* Who waited for that would not end before the test is ended. */
+	config.kill_grace_ms = 3600 * 1000;
+	hook("10-tidy", "setsid sh -c 'trap \"sleep 0.1; touch out-tidy; exit\" TERM; echo >out-ready; while :; do sleep 0.02; done' & sleep 1000");
+	scratch_write("conf/10-tidy.conf", RIG_TIMEOUT, 0644);
 	begin_record(EVENT_CHANGED);
-	run_hooks();
+	run_hooks_until(written);
 	config.kill_grace_ms = 200;
 	expect("10-tidy", OUTCOME_TIMED_OUT, 0, NULL);
-	ok(record_result(&record, "10-tidy")->duration_ms < 60000, "the grace is not waited for");
+	ok(record_result(&record, "10-tidy")->duration_ms < 3600 * 1000, "the grace is not waited for");
 	ok(!access(scratch_path("out-tidy"), F_OK), "what obeys gets its time for that");
 }
 

@@ -90,17 +90,17 @@ static void test_killed(void)
 			(void)random_reseed(RANDOM_DEVICE, scratch_path("fifo"), id, &hardware);
 	}
 	/* Opens as soon as the child does, which then reads for ever. */
-	for (i = 0; i < 1000 && fifo < 0; i++) {
+	for (i = 0; i < SCRATCH_LOOKS && fifo < 0; i++) {
 		fifo = open(scratch_path("fifo"), O_WRONLY | O_NONBLOCK);
-		usleep(1000);
+		usleep(10000);
 	}
 	ok(fifo >= 0, "a child reads the hardware");
 	(void)kill(pid, SIGKILL);
 	waitpid(pid, &status, 0);
 	/* The FIFO would be readable for ever by a child that lives on. */
-	for (i = 0; i < 1000 && waitpid(-1, &status, WNOHANG) >= 0; i++)
-		usleep(1000);
-	ok(i < 1000, "it dies with its parent");
+	for (i = 0; i < SCRATCH_LOOKS && waitpid(-1, &status, WNOHANG) >= 0; i++)
+		usleep(10000);
+	ok(i < SCRATCH_LOOKS, "it dies with its parent");
 	lock = open(path, O_RDONLY);
 	equal(flock(lock, LOCK_EX | LOCK_NB), 0, "and keeps no lock of it");
 	close(lock);

@@ -314,6 +314,7 @@ static void test_changes(void)
 	repair_init(&repair, &config);
 	startup_begin(&repair, &first);
 	ok(!repair.run && !repair_holds_start(&repair), "nothing to do");
+	scratch_write("hold", "", 0600);
 	repair_change(&repair, &second, false);
 	ok(repair.run && !repair_holds_start(&repair), "a change begins a run");
 	ok(strstr(scratch_read("status.json"), "\"running\""), "which is told");
@@ -321,6 +322,7 @@ static void test_changes(void)
 	repair_change(&repair, &third, false);
 	repair_change(&repair, &second, false);
 	repair_change(&repair, &third, false);
+	unlink(scratch_path("hold"));
 	while (repair.pending)
 		repair_advance(&repair);
 	state = read_state();
@@ -342,6 +344,7 @@ static void test_interrupted(void)
 
 	repair_init(&repair, &config);
 	startup_begin(&repair, &first);
+	scratch_write("hold", "", 0600);
 	repair_change(&repair, &second, false);
 	/* The daemon is gone; the hook and its keeper are not. */
 	repair_clear(&repair);
@@ -364,6 +367,7 @@ static void test_interrupted(void)
 	repair_change(&repair, &third, false);
 	equal(reseeds, 3, "nor at a change meanwhile");
 	ok(!repair.run && !*scratch_read("ran"), "but the hooks do");
+	unlink(scratch_path("hold"));
 	advance_to_end(&repair);
 	repair_clear(&repair);
 	expect("interrupted", "15:changed 15:changed 50:changed ", EVENT_CHANGED, ID_B);
@@ -388,7 +392,7 @@ static void test_no_state(void)
 
 int main(void)
 {
-	char text[PATH_MAX + 64];
+	char text[2 * PATH_MAX + 64];
 
 	scratch_create();
 	if (config_init(&config))
@@ -406,7 +410,8 @@ int main(void)
 	config.runtime_dir = strdup(scratch_directory);
 	config.hook_path = strdup(scratch_path("hooks"));
 	scratch_mkdir("hooks", 0755);
-	snprintf(text, sizeof(text), "#!/bin/sh\nsleep 0.2; printf \"15:$1 \" >>%s\n", scratch_path("ran"));
+	snprintf(text, sizeof(text), "#!/bin/sh\nwhile [ -e %s ]; do sleep 0.01; done; printf \"15:$1 \" >>%s\n",
+		 scratch_path("hold"), scratch_path("ran"));
 	scratch_write("hooks/15-guard", text, 0755);
 	snprintf(text, sizeof(text), "#!/bin/sh\nprintf \"50:$1 \" >>%s\n", scratch_path("ran"));
 	scratch_write("hooks/50-repair", text, 0755);

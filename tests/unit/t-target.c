@@ -25,8 +25,8 @@ static void finish(struct target *target)
 {
 	int i;
 
-	for (i = 0; i < 12000 && target->pid; i++) {
-		usleep(5000);
+	for (i = 0; i < SCRATCH_LOOKS && target->pid; i++) {
+		usleep(10000);
 		target_advance(target);
 	}
 }
@@ -85,8 +85,8 @@ int main(void)
 	target.limit_sec = 2;
 	target_start(&target);
 	target_start(&target);
-	for (i = 0; i < 12000 && access(scratch_path("hangs"), F_OK); i++)
-		usleep(5000);
+	for (i = 0; i < SCRATCH_LOOKS && access(scratch_path("hangs"), F_OK); i++)
+		usleep(10000);
 	scratch_write("bin/systemctl", "#!/bin/sh\n", 0755);
 	finish(&target);
 	ok(strstr(scratch_read("log"), "systemctl did not end within 2 s"), "one that hangs is ended");

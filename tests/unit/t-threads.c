@@ -77,7 +77,7 @@ static void change_and_wait(void)
 		for (spins = 0; atomic_load(&told) < i && spins < 600000; spins++)
 			usleep(100);
 	}
-	/* Whoever tells twice has the time to do so. */
+	/* Whoever tells twice has the time to do so: nothing tells that nobody will. */
 	usleep(20000);
 	equal(atomic_load(&told), CHANGES, "each change is told to one of 64 threads");
 }

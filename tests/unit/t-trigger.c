@@ -6,6 +6,7 @@
  */
 #include "played.h"
 
+#include "clock.h"
 #include "ctl/ctl.h"
 #include "ctl/view/arguments.h"
 #include "ctl/view/request.h"
@@ -147,12 +148,21 @@ static void test_earlier_release(void)
 
 static void test_time(pid_t vmgend)
 {
-	struct request hang = { .hook = "90-hang", .deadline_ns = boottime_ns() + 300000000 };
+	struct request hang = {
+		.hook = "90-hang", .deadline_ns = boottime_ns() + 600 * INT64_C(1000000000),
+	};
 	const struct request good = { .deadline_ns = -1, .hook = "10-good" };
 	int status = 0;
 	pid_t pid;
 
-	expect(run_trigger(&hang), CTL_TIMEOUT, "the time is over", "a hook that hangs");
+	fflush(stdout);
+	pid = fork();
+	if (!pid)
+		_exit(run_trigger(&hang));
+	ok(scratch_comes("begun", "yes"), "a hook that hangs");
+	*clock_ahead_sec += 1000;
+	ok(waitpid(pid, &status, 0) == pid, "is not waited for");
+	expect(WEXITSTATUS(status), CTL_TIMEOUT, "the time is over", "when the time is over");
 	fflush(stdout);
 	pid = fork();
 	if (!pid)
@@ -197,12 +207,13 @@ int main(void)
 	pid_t vmgend;
 
 	scratch_create();
+	clock_create();
 	(void)unsetenv("NOTIFY_SOCKET");
 	played_create();
 	ctl.runtime_dir = strdup(scratch_path("run"));
 	scratch_mkdir("hooks", 0755);
 	scratch_mkdir("settings", 0755);
-	snprintf(text, sizeof(text), "[vmgend]\njitter=0\nhook-path=%s\nhook-settings=%s\n",
+	snprintf(text, sizeof(text), "[vmgend]\njitter=0\nhook-timeout=86400\nhook-path=%s\nhook-settings=%s\n",
 		 scratch_path("hooks"), scratch_path("settings"));
 	scratch_write("conf", text, 0644);
 	write_hook("10-good", "printf 10:$1\\  >>ran");

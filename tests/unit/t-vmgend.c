@@ -14,7 +14,7 @@
 #include "tap.h"
 
 static int manager;
-static char told[8192];
+static char told[1 << 16];
 
 static pid_t start(void)
 {
@@ -42,9 +42,9 @@ static bool is_told(const char *text)
 {
 	int i;
 
-	/* Signs of life go on for ever. */
-	for (i = 0; i < 100 && !strstr(told, text); i++)
-		if (!read_more(10000))
+	/* Signs of life go on for ever, ten a second. */
+	for (i = 0; i < SCRATCH_LOOKS / 10 && !strstr(told, text); i++)
+		if (!read_more(SCRATCH_LOOKS * 10))
 			return false;
 	return strstr(told, text);
 }
@@ -168,9 +168,9 @@ static void test_failed_start(void)
 	unlink(scratch_path("run/lock/run"));
 	(void)!symlink("x", scratch_path("run/lock/run"));
 	pid = start();
-	for (i = 0; i < 500 && !waitpid(pid, &status, WNOHANG); i++)
+	for (i = 0; i < SCRATCH_LOOKS && !waitpid(pid, &status, WNOHANG); i++)
 		usleep(10000);
-	if (!ok(i < 500 && WIFEXITED(status) && WEXITSTATUS(status) == EXIT_FAILED, "a start that fails ends"))
+	if (!ok(i < SCRATCH_LOOKS && WIFEXITED(status) && WEXITSTATUS(status) == EXIT_FAILED, "a start that fails ends"))
 		(void)end_vmgend(pid, SIGKILL);
 	while (read_more(0))
 		;
