@@ -51,7 +51,7 @@ def has_id(text, guid):
 
 def check_running(snapshot, guid, t):
     with snapshot.clone(guid=guid) as c:
-        c.run("vmgenctl wait --settled --timeout 60 1")
+        c.run("vmgenctl wait --settled 1")
         first, last = lines(c, "10-guard"), lines(c, "80-last")
         t.equal([told(line) for line in first], [["changed", "2", "changed", "2", "vmgenid"]],
                 "a change runs a hook once, and tells it what happened")
@@ -70,7 +70,7 @@ def check_running(snapshot, guid, t):
         t.equal(len(lines(c, "10-guard")), 1, "a new start does not run it again")
         again = c.snapshot()
     with again.clone(guid=new_guid()) as c:
-        c.run("vmgenctl wait --settled --timeout 60 2")
+        c.run("vmgenctl wait --settled 2")
         t.equal(len(lines(c, "10-guard")), 2, "a second change runs it once more")
 
 

@@ -61,7 +61,7 @@ class Rig:
         self.guest.run("killall vmgend; while pidof vmgend; do sleep 0.1; done")
         self.start()
 
-    def change(self, timeout=120):
+    def change(self, timeout=300):
         """One change, answered; returns what vmgend reports of it, and logs meanwhile."""
         before = int(self.guest.run("wc -c </tmp/vmgend.log"))
         self.host.change()

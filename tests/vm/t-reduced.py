@@ -20,7 +20,7 @@ ADDRESS = 0x0FFE0028
 RESERVED = "memmap=64K$0x0FFE0000"
 # QEMU hands no table to this type of machine, but Linux takes one from here.
 TABLE = "/kernel/firmware/acpi/reduced.aml"
-WAKE_TRIES = 10
+WAKE_TRIES = 100
 # enum vmgenid_source
 NOTIFY, CALL, RESUME = "2", "4", "6"
 
@@ -64,7 +64,7 @@ def sleep(g):
         time.sleep(0.5)
         g.send("true")
         with contextlib.suppress(GuestTimeout):
-            g.answer("suspend to idle", timeout=2)
+            g.answer("suspend to idle", timeout=1)
             break
     for _ in range(sent):
         g.answer("true")

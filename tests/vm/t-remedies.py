@@ -37,7 +37,7 @@ SAID = {
 
 def refused(g, t, command, status, words, what):
     """A command that must end by itself with this exit status and say these words."""
-    got, output = g.execute(f"timeout 30 {command}")
+    got, output = g.execute(f"timeout 120 {command}")
     t.ok(got == status and all(word in output for word in words), what)
     if got != status or not all(word in output for word in words):
         t.note(f"exit status {got}, output: {output}")
@@ -93,7 +93,7 @@ def check_config(g, t):
 
 def check_hooks(snapshot, t):
     with snapshot.clone(guid=new_guid()) as c:
-        c.run("vmgenctl wait --settled --timeout 60 1")
+        c.run("vmgenctl wait --settled 1")
         log = c.run("cat /run/vmgend.log").splitlines()
         for hook, words in SAID.items():
             t.ok(any(hook in line and all(word in line for word in words) for line in log),
@@ -111,7 +111,7 @@ def stop(g):
 def check_state(snapshot, t):
     """The record was damaged while vmgend was not running."""
     with snapshot.clone(guid=new_guid()) as c:
-        c.run("vmgenctl wait --settled --timeout 60 1")
+        c.run("vmgenctl wait --settled 1")
         stop(c)
         c.run("rm -f /run/good /run/guard;"
               " cd /var/lib/vmgen && head -c 40 state.json >t && cat t >state.json && rm t")

@@ -47,7 +47,7 @@ replace: description
 description: changed
 
 """
-SECONDS = 60
+SECONDS = 240
 
 
 class Controller:

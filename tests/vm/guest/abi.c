@@ -180,7 +180,10 @@ static void on_alarm(int signal)
 static void test_wait(void)
 {
 	struct vmgenid_wait wait = { .known = 0, .timeout_ns = -1 };
-	const struct itimerval soon = { .it_value.tv_usec = 50000 };
+	/* Again and again, for the first may come before the wait begins. */
+	const struct itimerval soon = {
+		.it_value.tv_usec = 50000, .it_interval.tv_usec = 50000,
+	}, never = { .it_value.tv_usec = 0 };
 	const struct sigaction action = { .sa_handler = on_alarm };
 	const struct sigaction restart = { .sa_handler = on_alarm, .sa_flags = SA_RESTART };
 	int fd = must_open(O_RDONLY);
@@ -197,11 +200,12 @@ static void test_wait(void)
 	sigaction(SIGALRM, &action, NULL);
 	setitimer(ITIMER_REAL, &soon, NULL);
 	equal(result(ioctl(fd, VMGENID_WAIT, &wait)), -EINTR, "WAIT is ended by a signal: EINTR");
-	wait.timeout_ns = 1000 * 1000 * 1000;
+	wait.timeout_ns = 60 * 1000000000LL;
 	sigaction(SIGALRM, &restart, NULL);
 	setitimer(ITIMER_REAL, &soon, NULL);
 	equal(result(ioctl(fd, VMGENID_WAIT, &wait)), -EINTR,
 	      "also with SA_RESTART, because the time-out would begin anew");
+	setitimer(ITIMER_REAL, &never, NULL);
 	equal(result(ioctl(fd, VMGENID_WAIT, NULL)), -EFAULT, "WAIT on NULL: EFAULT");
 	equal(result(ioctl(fd, _IOWR(VMGENID_IOC_TYPE, 1, __u32), &wait)), -EINVAL,
 	      "WAIT with another size: EINVAL");

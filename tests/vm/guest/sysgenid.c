@@ -28,6 +28,7 @@
 #include <vmgen/vmgenid.h>
 
 #include "tap.h"
+#include "vm/guest/asleep.h"
 
 enum { NOBODY = 65534, I386_IOCTL = 54 };
 
@@ -131,7 +132,7 @@ static void test_wake(void)
 
 	if (!pid)
 		_exit(read(must_open(O_RDONLY), &value, 4) == 4 ? (int)value : 99);
-	usleep(200000);
+	until_asleep(pid);
 	equal(waitpid(pid, &status, WNOHANG), 0, "a read waits");
 	trigger(0);
 	waitpid(pid, &status, 0);

@@ -7,7 +7,7 @@ import time
 
 from harness.guest import GuestTimeout
 
-TIMEOUT = 60
+TIMEOUT = 300
 DONE = "all drawn"
 
 

@@ -11,8 +11,8 @@ class First:
         self.guest = guest
         guest.run(f"rm -f {OUTPUT}")
         self.pid = guest.spawn(f"exec first {draws} >{OUTPUT} 2>&1")
-        guest.wait_for(f"grep . {OUTPUT}")
-        text = guest.run(f"grep -qx ready {OUTPUT} || sleep 1; cat {OUTPUT}")
+        guest.wait_for(f"grep -qx ready {OUTPUT} || ! kill -0 {self.pid}")
+        text = guest.run(f"cat {OUTPUT}")
         lines = [line.split() for line in text.splitlines()]
         if ["ready"] not in lines:
             raise guest.error(text)

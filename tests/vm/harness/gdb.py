@@ -16,7 +16,7 @@ class GdbError(Exception):
 class Gdb:
     """Attached to a guest that does not run; with it the guest runs and stops by these calls."""
 
-    def __init__(self, process, timeout=60):
+    def __init__(self, process, timeout=180):
         path = process.directory / "gdb"
         process.ask("human-monitor-command",
                     **{"command-line": f"gdbserver unix:{path},server=on,wait=off"})

@@ -12,7 +12,7 @@ NOTIFIES, RAW, EXACT, EVENTS, ID, SETTLES = 1 << 1, 1 << 16, 1 << 17, 1 << 18, 1
 CAN = RAW | EXACT | EVENTS | ID | SETTLES
 POLLIN = 1
 # Of an answer, in seconds.
-TIMEOUT = 30
+TIMEOUT = 120
 
 
 def failed(*names):
@@ -41,7 +41,7 @@ class Handle:
         self.guest.run(f"echo '{command}' >{self.pipes[0]}")
 
     def is_waiting(self):
-        """Nothing was answered within a second."""
+        """Nothing was answered within a second: nothing tells that nothing will be."""
         status, _ = self.guest.execute(f"read -t 1 line <>{self.pipes[1]}")
         return bool(status)
 

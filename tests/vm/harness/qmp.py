@@ -10,7 +10,7 @@ class QmpError(Exception):
 
 
 class Qmp:
-    def __init__(self, sock, timeout=20):
+    def __init__(self, sock, timeout=120):
         self.sock = sock
         self.pending = b""
         self.sock.settimeout(timeout)
