@@ -90,7 +90,7 @@ ctl_links() {
 }
 
 internal_headers_used() {
-	grep -loE 'libvmgen/(vmgen|source|vmclock)\.h' "$O"/daemon/*.d "$O"/daemon/*/*.d
+	find "$O"/daemon -name '*.d' -exec grep -lE 'libvmgen/(vmgen|source|vmclock)\.h' {} +
 }
 
 ok 'what is declared is in the map' same declared listed
