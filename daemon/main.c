@@ -147,7 +147,6 @@ static void look(struct daemon *daemon, bool guards_begun)
 {
 	uint64_t known = daemon->repair.seen.generation;
 	struct sighting sighting;
-	bool held;
 	int r;
 
 	r = witness_read(&daemon->witness);
@@ -172,9 +171,10 @@ static void look(struct daemon *daemon, bool guards_begun)
 	if (sighting.generation != known) {
 		if (!guards_begun && sighting.has_id)
 			let_guardian_begin(daemon, sighting.generation);
-		/* Hooks of a drill are in the way of those of a change. */
-		held = sighting.has_id && drill_stop(&daemon->drill);
-		repair_change(&daemon->repair, &sighting, held);
+		/* Hooks of a drill are in the way of those of a change, but not of the reseed. */
+		repair_change(&daemon->repair, &sighting, drill_is_in_way(&daemon->drill));
+		if (sighting.has_id)
+			drill_stop(&daemon->drill);
 	}
 	settle(daemon);
 }

@@ -227,11 +227,15 @@ void drill_request(struct drill *drill)
 	drill_advance(drill);
 }
 
-bool drill_stop(struct drill *drill)
+bool drill_is_in_way(const struct drill *drill)
+{
+	return drill->run;
+}
+
+void drill_stop(struct drill *drill)
 {
 	if (!drill->run)
-		return false;
+		return;
 	drill->report.interrupted = true;
 	run_stop(drill->run);
-	return true;
 }

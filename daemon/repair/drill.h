@@ -36,9 +36,12 @@ void drill_request(struct drill *drill);
 void drill_advance(struct drill *drill);
 
 /*
- * Starts no further hook. Returns whether one is running: then repair_resume()
- * is called when it has ended.
+ * Are hooks running that those of a change have to wait for? Then repair_resume() is
+ * called when they have ended.
  */
-bool drill_stop(struct drill *drill);
+bool drill_is_in_way(const struct drill *drill);
+
+/* Starts no further hook. */
+void drill_stop(struct drill *drill);
 
 #endif /* DRILL_H */

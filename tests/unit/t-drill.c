@@ -66,9 +66,9 @@ static void end(void)
 /* As vmgend does. */
 static void notice(const struct sighting *sighting)
 {
-	bool held = sighting->has_id && drill_stop(&drill);
-
-	repair_change(&repair, sighting, held);
+	repair_change(&repair, sighting, drill_is_in_way(&drill));
+	if (sighting->has_id)
+		drill_stop(&drill);
 }
 
 static void clean(void)
