@@ -247,8 +247,9 @@ static void on_child(void *context)
 	struct daemon *daemon = context;
 
 	target_advance(&daemon->target);
-	startup_advance(&daemon->repair);
+	/* In this order: what the start begins has been advanced there. */
 	repair_advance(&daemon->repair);
+	startup_advance(&daemon->repair);
 	drill_advance(&daemon->drill);
 	settle(daemon);
 }

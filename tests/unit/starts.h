@@ -101,8 +101,8 @@ static inline void start(char letter)
 	repair_init(&repair, &config);
 	startup_begin(&repair, &sighting);
 	while (repair.run || repair.waiter) {
-		startup_advance(&repair);
 		repair_advance(&repair);
+		startup_advance(&repair);
 	}
 	told_others = repair.finished;
 	repair_clear(&repair);

@@ -51,8 +51,8 @@ static void advance_to_end(struct repair *repair)
 
 	while (repair->run || repair->waiter) {
 		nanosleep(&pause, NULL);
-		startup_advance(repair);
 		repair_advance(repair);
+		startup_advance(repair);
 	}
 }
 
