@@ -71,7 +71,6 @@ static void print(struct json_object *runs, bool json)
 	}
 }
 
-/* To look must not make the directory, nor wait for who changes it. */
 enum ctl_exit ctl_history(const struct ctl *ctl, int argc, char **argv)
 {
 	static const struct option table[] = {

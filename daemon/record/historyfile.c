@@ -54,6 +54,7 @@ int history_read(const char *state_dir, struct json_object **ret_runs)
 	char *text, *rest;
 	int fd, r;
 
+	/* To look must not make the directory, nor wait for who changes it. */
 	fd = open(state_dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;

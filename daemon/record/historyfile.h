@@ -19,9 +19,8 @@
 int history_add(int state_fd, const struct record *run);
 
 /*
- * Reads it. state_dir: a path. Returns 0 and an array that the caller
- * puts; -ENOENT: no run has finished; -EBADMSG: the file is not a history;
- * -errno.
+ * Reads it. state_dir: a path. Returns 0 and an array that the caller puts; -ENOENT: no
+ * run has finished; -EBADMSG: the file is not a history; -errno.
  */
 int history_read(const char *state_dir, struct json_object **ret_runs);
 
