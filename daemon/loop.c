@@ -74,7 +74,8 @@ int loop_new(const struct loop_handlers *handlers, void *context, uint64_t alive
 		[WITNESS] = handlers->witness, [GUARDIAN] = handlers->guardian,
 		[RETRY] = handlers->retry, [WATCHER] = handlers->watcher, [CHILD] = handlers->child,
 		[HANGUP] = handlers->reload, [REQUEST] = handlers->request,
-		[TERMINATE] = handlers->stop, [INTERRUPT] = handlers->stop, [ALIVE] = handlers->alive,
+		[TERMINATE] = handlers->stop, [INTERRUPT] = handlers->stop,
+		[ALIVE] = handlers->alive,
 	};
 	struct loop *loop = calloc(1, sizeof(*loop));
 	int i;

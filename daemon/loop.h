@@ -34,8 +34,8 @@ struct loop_handlers {
 };
 
 /*
- * alive_usec: the interval; 0: none. context must outlive the
- * loop. Returns 0 or -ENOMEM.
+ * alive_usec: the interval; 0: none. context must outlive the loop. Returns 0 or
+ * -ENOMEM.
  */
 int loop_new(const struct loop_handlers *handlers, void *context, uint64_t alive_usec,
 	     struct loop **ret_loop);

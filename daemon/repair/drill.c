@@ -139,7 +139,8 @@ static void finish(struct drill *drill)
 	if (drill->report.refusal)
 		log_warning("drill: nothing is run: %s", drill->report.refusal);
 	else
-		log_notice("drill: over%s", drill->report.interrupted ? ", cut short by a change" : "");
+		log_notice("drill: over%s",
+			   drill->report.interrupted ? ", cut short by a change" : "");
 	repair_report_again(drill->repair);
 }
 

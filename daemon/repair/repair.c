@@ -265,7 +265,7 @@ void repair_hear(struct repair *repair, const struct guardian_message *message)
 	/* They are not always ready, so what they may take at most is doubled. */
 	if (message->word == GUARDIAN_BEGUN)
 		repair->guards_deadline_ms = deadline_in(2 * INT64_C(1000) * message->limit_sec +
-							EXTEND_MARGIN_SEC * 1000);
+							 EXTEND_MARGIN_SEC * 1000);
 	if (message->word == GUARDIAN_BEGUN && repair_holds_start(repair))
 		notify_extend_start(message->limit_sec + EXTEND_MARGIN_SEC);
 	if (message->word == GUARDIAN_RESULT &&

@@ -20,8 +20,8 @@
 #include "process/lock.h"
 #include "repair.h"
 #include "report.h"
-#include "startup.h"
 #include "run/run.h"
+#include "startup.h"
 
 /* It says nothing about the record, and another start may have more luck. */
 static bool is_shortage(int r)
