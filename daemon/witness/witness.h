@@ -7,7 +7,8 @@
  *
  * In: a device, a clock page or the kernel's log.
  * Out: a descriptor to wait on, and sightings: a generation and the ID that goes with it.
- * Never: an answer. Nothing in here starts, writes or reseeds anything.
+ * Never: an answer. Nothing in here starts or reseeds anything, or writes a file; what
+ * SysGenID waits for is confirmed when the caller says so.
  *
  * Who tells vmgend of changes: the device of vmgen's module; where that cannot
  * be had another one, which sees less; and at last the kernel's own log.
