@@ -36,7 +36,7 @@ enum {
 	GUARDS = 16,
 };
 
-/* Read by the host, and written where it says so: see crowd.py. */
+/* Read by the host, and written where it says so: see t-crowd.py. */
 static struct {
 	_Atomic uint64_t over; /* by the host */
 	_Atomic uint64_t told;
