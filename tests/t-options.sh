@@ -169,6 +169,10 @@ refused_keys() {
 }
 
 # Those of the journal, and its messages that have an explanation.
+sources() { sed -nE 's/^\t\[WITNESS_[A-Z]+\] = \{ "([a-z]+)".*/\1/p' daemon/witness/witness.c; }
+page_sources() { sed -n 's/^\tWho told of the change: //p' "$pages/$hooks" | grep -oE '[a-z]{3,}'; }
+page_source_member() { grep 'and the device node' "$pages/$vmgend" | grep -oE '"[a-z]+"' | tr -d '"'; }
+
 fields() { sed -nE 's/.*add(_number)?\(&entry, "((VMGEN|MESSAGE)_[A-Z]+)".*/\2/p' daemon/base/journal.c; }
 page_fields() { section "$vmgend" JOURNAL | defined '[A-Z_]+'; }
 messages() { sed -nE 's/^\t\[MESSAGE_[A-Z_]+\]\t+= "([0-9a-f]{32})".*/\1/p' daemon/base/journal.c; }
@@ -246,6 +250,8 @@ differences() {
 	same 'key of vmgend.conf' keys_of_vmgend page_keys
 	same 'setting of hooks' keys_of_hooks page_hook_keys
 	same 'variable of hooks' environment page_environment
+	same 'source of changes' sources page_sources
+	same 'source of changes' sources page_source_member
 	same 'field of the journal' fields page_fields
 	same 'message of the journal' messages explained
 	same 'parameter of vmgenc' parameters page_parameters
@@ -280,6 +286,8 @@ mistakes() {
 		s/^\*seed-file\*/*seedfile*/|$conf
 		s/^\*retries\*/*retry*/|$hooks
 		s/^\*VMGEN_HINT\*/*VMGEN_HINTS*/|$hooks
+		s/sysgenid or kmsg/sysgenid or syslog/|$hooks
+		s/"sysgenid" or "kmsg"/"sysgenid" or "syslog"/|$vmgend
 		s/vmgenctl trigger/vmgenctl drill/|$hooks
 		s/^\*dev.vmgenc.0.hid\*/*dev.vmgenc.0.hids*/|$module
 		s/VMGENID_WAIT/VMGENID_WAITS/|$module

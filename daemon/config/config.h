@@ -8,7 +8,7 @@
  * In: files, each checked before it is read, and the command line.
  * Out: a struct config that is whole, or a text that names file, line, key and remedy;
  * lists of hooks; descriptors of hooks that may be executed.
- * Never: half of a configuration, or a file that others than root can change.
+ * Never: half of a configuration in use, or a file that others than root can change.
  *
  * The configuration of vmgend: vmgend.conf with its drop-ins, and one optional
  * file of settings per hook.

@@ -6,7 +6,7 @@
  * in view/ and systemd/; check/ and openssl/ are the insides of the commands of those
  * names.
  *
- * In: the command line, and files of vmgend: there is no socket in the daemon's way.
+ * In: the command line, the device, and files of vmgend: no socket is in its way.
  * Out: text that is safe for a terminal, or JSON; an exit status (enum ctl_exit).
  * Never: bytes of others printed as they are, or a wait that nobody asked for.
  *

@@ -2,13 +2,14 @@
 /*
  * Copyright (C) the vmgen authors
  *
- * guard/: the guards of a change, released before anything else is done. vigil.c is the
- * life of the guardian, pinner.c keeps their files in memory.
+ * guard/: the guards of a change, released right after a reseed that asks no hardware.
+ * vigil.c is the life of the guardian, pinner.c keeps their files in memory.
  *
- * In: the witness, and orders of the daemon (struct keeper_order).
- * Out: guards that run, and messages (message.h) that tell how they ended.
- * Never, between a change and its guards: a disk, a lock, a name service, a manager, a
- * fork, a line of the log.
+ * In: the witness, hooks and their settings (hookwatch.h), and orders of the daemon
+ * (struct keeper_order).
+ * Out: guards that run, and messages (message.h): that they have begun, how they ended.
+ * Never, between a change and guards that are ready: a disk, a lock, a name service, a
+ * manager, a fork, a line of the log.
  *
  * The guardian: a process beside the daemon that watches the witness and
  * releases the guards at a change. It has them ready, and it touches no disk, no

@@ -2,8 +2,8 @@
 /*
  * Copyright (C) the vmgen authors
  *
- * Children of this process that run no other program, and what a child has to
- * leave behind.
+ * Children of this process, and what a child has to leave behind before it does
+ * anything.
  */
 #ifndef CHILD_H
 #define CHILD_H

@@ -2,8 +2,8 @@
 /*
  * Copyright (C) the vmgen authors
  *
- * Locks by name in a directory of root: one for the daemon, and one for it and
- * all hooks that it started. A lock ends when the last process that has its
+ * Locks by name in a directory of root: one for the daemon, one for it and all
+ * hooks that it started, and one for each guard. A lock ends when the last process that has its
  * descriptor is gone, however that ends.
  */
 #ifndef LOCK_H

@@ -5,10 +5,11 @@
  * process/: processes of this system, ours and others': children, programs, the users
  * they run as, their trees and cgroups, and locks.
  *
- * In: descriptors that the caller has checked, and a limit of time for each wait.
- * Out: processes that are started, ended and reaped, and their names for a log.
- * Never: a wait without an end, a shell, or trust in what a process of somebody else
- * says of itself.
+ * In: descriptors that the caller has checked, names of programs of the system for
+ * capture.h, and a limit of time for each wait.
+ * Out: processes that are started and ended, and their names for a log.
+ * Never: a wait of the caller without an end (for that of lock_wait() there is a child),
+ * a shell, or trust in what a process of somebody else says of itself.
  *
  * Starts a program from a checked descriptor, without a shell, in a session of
  * its own. What can fail or take time comes first; then the child stands by, and

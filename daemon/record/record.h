@@ -6,12 +6,13 @@
  * historyfile.h, intentfile.h, fencefile.h), and what this machine was (machine.h).
  *
  * In: what was done, and what was seen.
- * Out: the same, after any restart or power cut, or an error that says so.
- * Never: half a file, a lock that is held for longer than a transaction, or a decision:
- * what a record means is for others to say.
+ * Out: the same, after any restart or power cut, or an error that says so; of the
+ * history the latest runs.
+ * Never: half a file, but for a fence, of which it counts that it is there; or an
+ * answer: nothing in here starts or repairs anything.
  *
  * The record of one run: what happened, for which ID, and how each hook ended.
- * The state file, the status file and the run itself share it.
+ * The state file, the history, the status file and the run itself share it.
  */
 #ifndef RECORD_H
 #define RECORD_H
@@ -35,11 +36,11 @@ enum outcome {
 	OUTCOME_FAILED,
 	/* By a signal that vmgend did not send. */
 	OUTCOME_KILLED,
-	/* Its time was over, and vmgend ended it. */
+	/* Its time was over, and vmgend ended it; or before it could begin: never ran. */
 	OUTCOME_TIMED_OUT,
 	/* It did not pass the checks or could not be executed: never ran. */
 	OUTCOME_UNUSABLE,
-	/* Nobody knows: the process that looked after it is gone. */
+	/* Nobody knows: its keeper is gone or could not be started, or a guard could not begin. */
 	OUTCOME_LOST,
 };
 

@@ -6,7 +6,7 @@
  * last, and what an unfinished run has achieved. Several processes change it
  * (the daemon, and the keeper of each hook), so each change is a transaction:
  *
- *	int fd = state_open(directory, &fd);
+ *	int fd, r = state_open(directory, &fd);
  *	state_load(fd, ...); change; state_save(fd, ...);
  *	close(fd);
  *

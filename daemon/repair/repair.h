@@ -5,14 +5,17 @@
  * repair/: the answer to a change, and to a request of an administrator (drill.h); what
  * others are told of it (report.h), and the target that systemd starts then (target.h).
  *
- * In: sightings, messages of the guardian, ends of children.
- * Out: a run on record, its hooks run, the ID handled, status.json.
- * Never: "handled" before every guard has run and the record says so, or a stop at what
- * failed: that is told, and the rest is done.
+ * In: sightings, messages of the guardian, ends of children; the record, intents, and
+ * requests for a drill.
+ * Out: a run on record, its hooks run, the ID handled; the files of the runtime
+ * directory, the history, the seed file.
+ * Never: "handled" while a guard is still to run or is lost. Whether that is on disk is
+ * told beside it. What failed stops nothing: it is told, and the rest is done, but for
+ * what another start may do better (failed, below).
  *
  * The answer to a change, in this order: reseed, record that a run began, run the
  * hooks, record the ID as handled, report. The guards among the hooks are the
- * guardian's, and have begun by then.
+ * guardian's, if there is one; at a change they have begun by then.
  */
 #ifndef REPAIR_H
 #define REPAIR_H
@@ -54,9 +57,9 @@ struct repair {
 	bool waiter_holds_start;
 	/* What the device showed last. */
 	struct sighting seen;
-	/* It came during the run, and is answered next. */
+	/* It came during the run, or hooks of a drill, and is answered next. */
 	bool pending;
-	/* A change was handled since somebody took this back. */
+	/* A change was handled: the target is to be started. main.c takes this back. */
 	bool finished;
 	/* Of the answer to the change seen last. */
 	int reseed_error;

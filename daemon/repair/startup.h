@@ -11,7 +11,8 @@
 
 /*
  * Compares the state on disk with what the device shows, and begins what has
- * to be done, as soon as no hook of an earlier vmgend is running.
+ * to be done: the reseed and the guards at once, the rest as soon as no hook of an
+ * earlier vmgend is running.
  */
 void startup_begin(struct repair *repair, const struct sighting *sighting);
 

@@ -41,7 +41,7 @@ struct drill_report {
 };
 
 struct status {
-	/* "watching", "running", "stopped" */
+	/* "watching", "waiting", "running", "stopped" */
 	const char *activity;
 	enum witness_kind source;
 	const char *device;

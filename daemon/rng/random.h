@@ -6,7 +6,7 @@
  * seed file of the next boot in seed.h.
  *
  * In: the generation ID, and what a hardware generator gives in time.
- * Out: a kernel that has mixed it in and reseeded, or why it has not.
+ * Out: a kernel that has mixed it in and reseeded, or why it has not; a new seed file.
  * Never: a wait for hardware that does not answer, or numbers of our own making.
  *
  * The kernel's random number generator after a change: gives it what this

@@ -42,8 +42,8 @@ struct keeper_report {
 
 /*
  * Forks a keeper for a hook. lock_fd: of the run; the keeper holds it, too.
- * The keeper of a guard ends an older instance of that guard first, and has it
- * recorded by another process, because nothing waits for a guard's disk.
+ * The keeper of a guard ends an older instance of that guard first, and has its
+ * result recorded by another process, because nothing waits for a guard's disk.
  * Returns 0 or -errno.
  */
 int keeper_start(const struct job *job, int lock_fd, struct keeper *ret_keeper);

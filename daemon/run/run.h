@@ -2,13 +2,15 @@
 /*
  * Copyright (C) the vmgen authors
  *
- * run/: running hooks, from their list to the end of the last process of each. A keeper
- * (keeper.h) looks after one hook, by attempts (attempt.h).
+ * run/: running hooks, from their list until each has ended, or until all processes of
+ * one have whose time is over. A keeper (keeper.h) looks after one hook, by attempts.
  *
  * In: a configuration, the record of a run, and which part of the hooks it is about.
- * Out: a result for each hook in that record, and in the state file.
- * Never: a hook beside an older instance of itself, or one without a limit of time. A
- * guard waits for nothing: no disk, no lock, no name service, no manager.
+ * Out: a result in that record for each hook that was to run; unless it is a drill, the
+ * keeper has put it into the state file as well.
+ * Never: a hook without a limit of time, or a guard that is ready and waits for anything
+ * but the end of its own older instance, 2 s at most. A guard that is not ready yet is
+ * got ready like any hook.
  *
  * The order of the hooks of one run: all guards at once, then all of one number
  * at once, and the next number when they have ended.
@@ -20,7 +22,10 @@
 #include "keeper.h"
 #include "record/record.h"
 
-/* No hook takes longer, in seconds, whatever its settings say. */
+/*
+ * No hook runs longer, in seconds, whatever its settings say. Looking its user up, and
+ * waiting for memory, come on top.
+ */
 enum { RUN_LIMIT_MAX = (SETTINGS_RETRIES_MAX + 2) * (SETTINGS_SECONDS_MAX + 60) };
 
 struct run;
@@ -89,7 +94,7 @@ size_t run_keep(struct run *run, const struct record *record,
 /* Starts no further hook, also none that waits for its moment. */
 void run_stop(struct run *run);
 
-/* Returns how long the hooks that are running may take, in seconds. */
+/* Returns how long the hooks that are running may run, in seconds; see RUN_LIMIT_MAX. */
 unsigned int run_limit(const struct run *run);
 
 #endif /* RUN_H */

@@ -2,8 +2,8 @@
 /*
  * Copyright (C) the vmgen authors
  *
- * A hook that was started, until nothing of it is left: its output, its time, and
- * the end of all its processes, wherever they went.
+ * A hook that was started, until it has ended; if its time is over, until all its
+ * processes have, wherever they went.
  */
 #ifndef SUPERVISION_H
 #define SUPERVISION_H

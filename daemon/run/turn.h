@@ -2,7 +2,7 @@
 /*
  * Copyright (C) the vmgen authors
  *
- * The turn of a guard, which never runs beside an older instance of itself,
+ * The turn of a guard, which ends an older instance of itself before it begins,
  * whoever has started that.
  */
 #ifndef TURN_H

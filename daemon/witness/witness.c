@@ -13,7 +13,10 @@
 #include "witness.h"
 
 static const struct {
-	const char *name, *node;
+	/* At most 15 small letters, as record.c reads it back. */
+	const char *name;
+	/* Where it usually is. */
+	const char *node;
 	unsigned int losses;
 } kinds[] = {
 	[WITNESS_VMGENID] = { "vmgenid", PATH_DEVICE, 0 },

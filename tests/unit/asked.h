@@ -131,7 +131,7 @@ static void expect(const char *words, int want, const char *text)
 		printf("# %d %s\n", got, scratch_read("out"));
 }
 
-/* This program stands for vmgend: it lives. A name is all that is looked at. */
+/* This program stands for vmgend: it lives. Its name and user are all that is looked at. */
 static void write_status(const char *members)
 {
 	char text[8192];

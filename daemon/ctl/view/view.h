@@ -6,7 +6,8 @@
  *
  * In: the device, status.json, hooks and their settings, without privileges.
  * Out: structures that are whole or say what is missing, and words for them.
- * Never: a change of anything but a request that vmgend takes (request.h).
+ * Never: a change of anything but a request that vmgend takes (request.h), and the
+ * directory of the state, which session.h makes where there is none.
  *
  * All that can be known about this machine without privileges, and what that
  * amounts to. Several commands show it, each in its own way.
