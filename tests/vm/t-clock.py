@@ -25,6 +25,8 @@ HOURS = 3 * 3600
 DAY = 24 * 3600
 # How far the network's time is from the host's RTC, which tells who has set the clock.
 APART = 100
+# And what is no more than that is right: a busy machine takes seconds between two looks at a clock.
+NEAR = APART / 4
 CLONE_NEWNET = 0x40000000
 
 CARD = ("virtio-net-pci,netdev=net,mac=52:54:00:00:00:0a,romfile=",)
@@ -68,7 +70,7 @@ def is_off(g, seconds):
 
     date of busybox tells whole seconds, and setting it takes some on a busy machine.
     """
-    return abs(off(g, seconds, "date +%s")) < 10
+    return abs(off(g, seconds, "date +%s")) < NEAR
 
 
 def set_back(g, seconds):
@@ -76,8 +78,9 @@ def set_back(g, seconds):
 
 
 def check_steps(g, t):
-    g.execute("clock")      # the kernel has set it to half a second
-    t.ok("agrees" in g.run("clock"), "a clock that is right is left alone")
+    # The kernel has set it to half a second, and a busy machine to a little less than that.
+    g.wait_for("clock | grep -q agrees")
+    t.ok(is_off(g, 0), "a clock that is right is left alone")
     set_back(g, HOURS)
     t.ok("would step the clock by +1" in g.run("VMGEN_EVENT=test clock") and is_off(g, -HOURS),
          "a drill says that it would step one that is hours behind, and does not")
@@ -106,7 +109,9 @@ def check_doubts(g, t):
     set_back(g, HOURS)
     check_refusal(g, t, "an RTC that differs by the time zone", "local time", "TZ=XXX-3 clock")
     g.run("printf '0.0 0 0.0\\n0\\nLOCAL\\n' >/etc/adjtime")
-    t.ok("agrees" in g.run("TZ=XXX-3 clock"), "unless /etc/adjtime says that it keeps local time")
+    # set_back() knows whole seconds, so the clock may be off by one still.
+    g.wait_for("TZ=XXX-3 clock | grep -q agrees")
+    t.ok(is_off(g, -HOURS), "unless /etc/adjtime says that it keeps local time")
     g.run("rm /etc/adjtime")
 
 
@@ -172,7 +177,7 @@ def check_times(g, t):
 
 def check_control(snapshot, guid, t):
     with later(snapshot, HOURS).clone(guid=guid) as c:
-        c.run("sleep 3")
+        c.run("sleep 3")    # for whoever might tell it: nothing tells that nobody does
         t.ok(abs(off(c, HOURS) + HOURS) < 60, "a guest that is not told of it stays hours behind")
 
 
@@ -181,7 +186,7 @@ def check_chrony(snapshot, ntp, t):
     with later(snapshot, HOURS).clone(guid=new_guid()) as c:
         c.run("vmgenctl wait --settled --timeout 240 1", timeout=300)
         left = off(c, HOURS)
-        t.ok(abs(left) < 1, "chrony, no network: the clock is right after a resume hours later")
+        t.ok(abs(left) < NEAR, "chrony, no network: the clock is right after a resume hours later")
         t.note(f"off by {left:+.3f} s")
         check_who(c, t, "20-chrony", "chrony, no network")
         check_times(c, t)
@@ -190,7 +195,7 @@ def check_chrony(snapshot, ntp, t):
     with later(snapshot, HOURS).clone(guid=new_guid()) as c:
         c.run("vmgenctl wait --settled --timeout 240 1", timeout=300)
         left = off(c, ntp.ahead)
-        t.ok(abs(left) < 1, "chrony, and the network knows better: it is as that says")
+        t.ok(abs(left) < NEAR, "chrony, and the network knows better: it is as that says")
         t.note(f"off by {left:+.3f} s")
         check_who(c, t, "20-chrony", "chrony, network")
         check_others(c, ntp, t)
@@ -199,7 +204,7 @@ def check_chrony(snapshot, ntp, t):
 def is_of_rtc(c, ntp):
     """Whether the clock is as the RTC says, which the kernel may have set to the network's time."""
     rtc, told = c.run("cat /sys/class/rtc/rtc0/since_epoch; date +%s.%N").split()
-    return abs(float(told) - int(rtc) - 0.5) < 1 and abs(off(c, ntp.ahead)) < 2 * APART
+    return abs(float(told) - int(rtc)) < NEAR and abs(off(c, ntp.ahead)) < 2 * APART
 
 
 def run_again(c):
@@ -210,7 +215,7 @@ def check_others(c, ntp, t):
     c.run("systemctl stop chrony; systemctl start systemd-timesyncd")
     c.wait_for(f"test -e {SYNCHRONIZED}")
     run_again(c)
-    t.ok(abs(off(c, ntp.ahead)) < 1, "timesyncd: the clock is as the network says")
+    t.ok(abs(off(c, ntp.ahead)) < NEAR, "timesyncd: the clock is as the network says")
     check_who(c, t, "20-timesyncd", "timesyncd, network")
     c.wait_for("hwclock -w && VMGEN_EVENT=test /usr/libexec/vmgen/clock | grep 'both are stale'")
     t.ok(True, "an RTC that Linux may have set by the clock does not confirm that")
@@ -235,7 +240,7 @@ def scenario(kernel, t):
     guid = new_guid()
     time.sleep(-time.time() % 1)    # QEMU's RTC begins with the whole second
     with debian.boot(guid, devices=CARD, netdevs=NETWORK) as g:
-        g.run("timeout 250 chronyc waitsync 0 0.1 0 0.2", timeout=300)
+        g.run("timeout 250 chronyc waitsync 0 1 0 0.2", timeout=300)
         g.run("vmgenctl wait --settled --timeout 240; sync", timeout=300)
         snapshot = g.snapshot()
     check_control(snapshot, guid, t)
