@@ -72,7 +72,8 @@ vm_programs := $(O)/tests/vm/guest/init $(guest:%=$(O)/asan/%) $(O)/asan/tests/v
 	       $(examples:%=$(O)/asan/%) $(O)/tsan/tests/vm/guest/crowd \
 	       $(addprefix $(O)/tests/vm/guest/,chore first flood mute stranger strike window) $(O)/asan/vmgend $(O)/asan/vmgenctl $(O)/asan/clock \
 	       $(if $(filter %-arm64,$(KERNELS)),$(patsubst %,$(O)/aarch64/tests/vm/guest/%,init abi info library))
-vm_tests    := $(foreach s,$(SCENARIOS),$(foreach k,$(call runs_on,$(s)),$(O)/check/$(k)/$(s).t))
+vm_tests    := $(foreach s,$(whole) $(filter-out $(whole),$(SCENARIOS)),$(if $(filter $(s),$(SCENARIOS)),\
+	       $(foreach k,$(call runs_on,$(s)),$(O)/check/$(k)/$(s).t)))
 
 debug_tests := $(patsubst %,$(O)/check/debug/%.t,$(filter-out $(not_debug),$(SCENARIOS)))
 
@@ -105,27 +106,58 @@ modules: $(KERNELS:%=module-%)
 module-%: force | need-deps
 	$(Q)$(harness).module $* --source kmod --out $(O)/modules/$*
 
-# The result is a file's: prove is content with no tests, and with skipped ones.
+# What files of tests need that is built: those in $(O), and what guests and scripts take from it.
+kernels_of = $(sort $(foreach t,$(filter $(O)/check/%,$(1)),$(notdir $(patsubst %/,%,$(dir $(t))))))
+needs      = all $(filter $(O)/%,$(1)) \
+	     $(if $(filter $(O)/check/%,$(1)),$(vm_programs)) \
+	     $(patsubst %,module-%,$(filter-out $(samba_suites),$(call kernels_of,$(1)))) \
+	     $(if $(filter tests/%,$(1)),$(tried) $(bench:%=$(O)/%))
+
+# TESTS= has a run's place: one file that failed, alone, with the settings that it failed with.
+chosen = $(or $(TESTS),$(1))
+# Blanks in values are out of the way meanwhile.
+given  = $(subst ~,\ ,$(filter-out TESTS=%,$(subst \ ,~,$(MAKEOVERRIDES))))
+again  = make $@ $(subst ','\'',$(given))
 define prove
-	@prove -j $$(($$(nproc) + 1)) --timer --failures --comments $(1) | tee $(O)/$@.log
-	@tail -n 1 $(O)/$@.log | grep -qx 'Result: PASS' && ! grep -q skipped $(O)/$@.log
+	@$(PYTHON) tests/runner/suite.py --log $(O)/$(if $(TESTS),again,$@).log --again '$(strip $(again))' \
+		$(call chosen,$(1))
 endef
 
 export O
-unit_tests := $(unit:%=$(O)/asan/%) $(lib_unit:%=$(O)/tsan/%) $(ssl_unit:%=$(O)/tsan/%)
+asan_tests := $(unit:%=$(O)/asan/%)
+unit_tests := $(asan_tests) $(lib_unit:%=$(O)/tsan/%) $(ssl_unit:%=$(O)/tsan/%)
 # What tests/t-valgrind.sh and tests/t-fuzz.sh run.
 tried      := $(lib_unit:%=$(O)/%) $(fuzzers:%=$(O)/%)
 host_tests := $(wildcard tests/t-*.sh)
-check: all modules module-6.12-trixie $(vm_programs) $(unit_tests) $(tried) $(bench:%=$(O)/%) $(vm_tests) $(samba_checked) \
-       $(release_tests)
-	$(call prove,$(release_tests) $(vm_tests) $(samba_checked) $(host_tests) $(unit_tests))
+# Those that take long come first where nothing is known of an earlier run.
+check_tests := $(release_tests) $(vm_tests) $(samba_checked) $(host_tests) $(unit_tests)
+check: $(call needs,$(call chosen,$(check_tests)))
+	$(call prove,$(check_tests))
+
+# For daily work: the source, the unit tests, and on one kernel what shows most.
+quick_kernel  := 6.12
+quick_scripts := checkers compilers completion manual options readme runner style
+quick_tests   := $(patsubst %,$(O)/check/$(quick_kernel)/%.t,ctl daemon restore siblings unwatched window) \
+		 $(quick_scripts:%=tests/t-%.sh) $(asan_tests)
+check-quick: $(call needs,$(call chosen,$(quick_tests)))
+	$(call prove,$(quick_tests))
+
+# Where a machine leaves them little. One of SCENARIOS= and UNITS= leaves the other out.
+REPEAT ?= 10
+UNITS  ?= $(if $(filter command environment,$(origin SCENARIOS)),,$(patsubst tests/unit/t-%.t,%,$(unit)))
+steady_tests := $(if $(filter command environment,$(origin UNITS)),\
+			$(if $(filter command environment,$(origin SCENARIOS)),$(vm_tests)),$(vm_tests)) \
+		$(UNITS:%=$(O)/asan/tests/unit/t-%.t)
+check-steady: $(call needs,$(call chosen,$(steady_tests)))
+	@$(PYTHON) tests/runner/steady.py --repeat $(REPEAT) --again '$(strip $(again))' \
+		$(call chosen,$(steady_tests))
 
 # The hooks, also where that takes longer.
 check-hooks: export VMGEN_LONG := 1
-check-hooks: all module-6.1 module-6.12-trixie $(vm_programs) $(samba_tests) $(long_tests)
+check-hooks: $(call needs,$(call chosen,$(long_tests) $(samba_tests)))
 	$(call prove,$(long_tests) $(samba_tests))
 
-check-debug: all module-debug $(vm_programs) $(debug_tests)
+check-debug: $(call needs,$(call chosen,$(debug_tests)))
 	$(call prove,$(debug_tests))
 
 # The long form; VMGEN_SEED= repeats the moments of a run before.
@@ -133,11 +165,12 @@ KILLS ?= 500
 CUTS  ?= 100
 check-faults: export VMGEN_KILLS := $(KILLS)
 check-faults: export VMGEN_CUTS  := $(CUTS)
-check-faults: all $(only_faults:%=module-%) $(vm_programs) $(filter %/faults.t,$(vm_tests))
+check-faults: $(call needs,$(call chosen,$(filter %/faults.t,$(vm_tests))))
 	$(call prove,$(filter %/faults.t,$(vm_tests)))
 
+static_tests := tests/t-checkers.sh tests/t-compilers.sh tests/t-style.sh
 check-static: all
-	$(call prove,tests/t-checkers.sh tests/t-compilers.sh tests/t-style.sh)
+	$(call prove,$(static_tests))
 
 # Without prove, which would keep the list of kernels to itself.
 check-kernels: export KCFLAGS := -Werror
@@ -162,7 +195,10 @@ bench: all $(bench_kernels:%=module-%) $(addprefix $(O)/tests/vm/guest/,init dra
 help::
 	@printf '\nTests, in tests/matrix.mk:\n'
 	@echo 'make demo       two clones of one snapshot side by side, without and with vmgen'
-	@echo 'make check      all tests; KERNELS= and SCENARIOS= choose among them'
+	@echo 'make check      all tests; KERNELS= and SCENARIOS= choose among them, TESTS= names files'
+	@echo 'make check-quick    for daily work: the source, unit tests, one kernel'
+	@echo 'make check-steady   scenarios and unit tests, REPEAT=$(REPEAT) times each on a busy CPU;'
+	@echo '                KERNELS=, SCENARIOS= and UNITS= choose among them'
 	@echo 'make check-static   of those, the checks of the source alone'
 	@echo 'make check-kernels  builds the module for every kernel that Debian has'
 	@echo 'make check-hooks  what ships as hooks: domain controllers of $(samba_suites)'
@@ -171,4 +207,4 @@ help::
 	@echo 'make fuzz       fuzzes the library, for FUZZ_SECONDS=$(FUZZ_SECONDS) a fuzzer'
 	@echo 'make bench      what a check costs and misses; KERNELS= and PARTS= choose'
 
-.PHONY: modules check check-debug check-faults check-hooks check-static check-kernels demo bench fuzz
+.PHONY: modules check check-quick check-steady check-debug check-faults check-hooks check-static check-kernels demo bench fuzz
