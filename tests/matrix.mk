@@ -5,19 +5,31 @@
 # releases of Debian. Part of the Makefile, which builds what is run here.
 
 # What make check boots and which scenarios it runs there: those that show most
-# on every kernel, the others on the usual ones; KERNELS= runs all on its own.
+# on every kernel, the others on the usual ones; make check-all adds what has shown
+# nothing there that others did not. KERNELS= runs all on its own.
 SCENARIOS  ?= $(filter-out install,$(patsubst tests/vm/t-%.py,%,$(wildcard tests/vm/t-*.py)))
 # make bench has one; what it measures is much the same on all.
 bench_kernels := $(or $(KERNELS),6.12)
 ifndef KERNELS
 usual      := 5.10 6.1 6.1-cloud 6.12
-two        := 5.10 6.12
+one        := 6.12
 KERNELS    := $(usual) 6.12-rt 7.2 newest newest-rt 6.12-arm64
+# Suspend: the oldest, one without Linux's own driver, and new ones.
+only_sleep := 5.10 6.1-cloud 6.12 newest
+only_first := 5.10 6.12
+only_reduced := 6.12
+# vmgend makes do without what Linux got later.
+only_daemon := 5.10 6.12
+only_sysgenid := 5.10 6.12
 endif
-everywhere := restore siblings sleep
-# What differs little from kernel to kernel: the oldest and a new one.
-on_two     := clones ctl daemon identity late malformed remedies silent stale steps storm sysgenid \
-	      timer torn unload unseeded
+everywhere := restore siblings
+# What differs little from kernel to kernel: a new one, and the oldest in check-all.
+on_one     := clones ctl identity late malformed remedies silent stale steps storm timer torn unload \
+	      unseeded
+$(foreach s,$(on_one),$(eval more_$(s) := 5.10))
+more_sleep := 6.1 6.12-rt 7.2 newest-rt
+more_first := 6.1-cloud newest-rt
+more_reduced := 5.10
 # vmgend is the same on all.
 only_faults  := 6.1-cloud
 only_hostile := 6.12
@@ -32,11 +44,9 @@ only_firmware := 6.12
 only_hibernate := 6.12
 only_nvs := 6.12
 only_policy := 6.12
-only_reduced := 5.10 6.12
 # These take many clones.
 only_asleep := 6.12
 only_awslc  := 6.12
-only_first  := 5.10 6.1-cloud 6.12 newest-rt
 only_order  := 6.12
 only_midway := 6.1-cloud
 only_spinners := 6.1
@@ -60,8 +70,10 @@ not_debug   := $(whole) devicetree examples awslc clones crowd ctl daemon faults
 only_devicetree := 6.12-arm64
 # Programs as their authors write them.
 only_examples := 6.1-cloud
-some    = $(if $(filter $(1),$(everywhere)),,$(if $(filter $(1),$(on_two)),$(two),$(usual)))
+some    = $(if $(filter $(1),$(everywhere)),,$(if $(filter $(1),$(on_one)),$(one),$(usual)))
 runs_on = $(filter $(KERNELS),$(or $(only_$(1)),$(call some,$(1)),$(filter-out %-arm64,$(KERNELS))))
+# What make check-all adds.
+adds_on = $(filter-out $(call runs_on,$(1)),$(filter $(KERNELS),$(more_$(1))))
 
 # --- What is run --------------------------------------------------------------
 
@@ -74,6 +86,7 @@ vm_programs := $(O)/tests/vm/guest/init $(guest:%=$(O)/asan/%) $(O)/asan/tests/v
 	       $(if $(filter %-arm64,$(KERNELS)),$(patsubst %,$(O)/aarch64/tests/vm/guest/%,init abi info library))
 vm_tests    := $(foreach s,$(whole) $(filter-out $(whole),$(SCENARIOS)),$(if $(filter $(s),$(SCENARIOS)),\
 	       $(foreach k,$(call runs_on,$(s)),$(O)/check/$(k)/$(s).t)))
+more_tests  := $(foreach s,$(SCENARIOS),$(foreach k,$(call adds_on,$(s)),$(O)/check/$(k)/$(s).t))
 
 debug_tests := $(patsubst %,$(O)/check/debug/%.t,$(filter-out $(not_debug),$(SCENARIOS)))
 
@@ -84,7 +97,7 @@ long_tests  := $(patsubst %,$(O)/check/6.1/%.t,samba services) $(O)/check/6.12-t
 release_tests := $(patsubst %,$(O)/check/%/install.t,bookworm trixie) $(O)/check/6.12-trixie/openssl.t
 
 # One file for each scenario and kernel, so that prove has a line for each.
-$(sort $(vm_tests) $(debug_tests) $(long_tests) $(release_tests)): tests/matrix.mk
+$(sort $(vm_tests) $(more_tests) $(debug_tests) $(long_tests) $(release_tests)): tests/matrix.mk
 	@mkdir -p $(@D)
 	@printf '#!/bin/sh\nexec $(PYTHON) %s/tests/vm/t-%s.py %s\n' \
 		'$(CURDIR)' '$(basename $(notdir $@))' '$(notdir $(@D))' >$@ && chmod +x $@
@@ -133,6 +146,10 @@ host_tests := $(wildcard tests/t-*.sh)
 check_tests := $(release_tests) $(vm_tests) $(samba_checked) $(host_tests) $(unit_tests)
 check: $(call needs,$(call chosen,$(check_tests)))
 	$(call prove,$(check_tests))
+
+check-all: $(call needs,$(call chosen,$(check_tests) $(more_tests)))
+	@echo 'Beyond make check:$(patsubst $(O)/check/%.t, %,$(more_tests))'
+	$(call prove,$(check_tests) $(more_tests))
 
 # For daily work: the source, the unit tests, and on one kernel what shows most.
 quick_kernel  := 6.12
@@ -197,6 +214,7 @@ help::
 	@echo 'make demo       two clones of one snapshot side by side, without and with vmgen'
 	@echo 'make check      all tests; KERNELS= and SCENARIOS= choose among them, TESTS= names files'
 	@echo 'make check-quick    for daily work: the source, unit tests, one kernel'
+	@echo 'make check-all  and on more kernels what differs little there'
 	@echo 'make check-steady   scenarios and unit tests, REPEAT=$(REPEAT) times each on a busy CPU;'
 	@echo '                KERNELS=, SCENARIOS= and UNITS= choose among them'
 	@echo 'make check-static   of those, the checks of the source alone'
@@ -207,4 +225,4 @@ help::
 	@echo 'make fuzz       fuzzes the library, for FUZZ_SECONDS=$(FUZZ_SECONDS) a fuzzer'
 	@echo 'make bench      what a check costs and misses; KERNELS= and PARTS= choose'
 
-.PHONY: modules check check-quick check-steady check-debug check-faults check-hooks check-static check-kernels demo bench fuzz
+.PHONY: modules check check-all check-quick check-steady check-debug check-faults check-hooks check-static check-kernels demo bench fuzz

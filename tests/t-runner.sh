@@ -119,6 +119,36 @@ one_alone() {
 		grep -q -- "--again 'make check" "$scratch/command"
 }
 
+# Scenarios that a manual names as its evidence, and make check leaves out.
+unproven() {
+	of_make check | tr ' ' '\n' | sed -n 's|.*/check/[^/]*/samba-\(.*\)\.t$|tests/samba/t-\1.py|p
+		s|.*/check/[^/]*/\(.*\)\.t$|tests/vm/t-\1.py|p' >"$scratch/run"
+	git ls-files '*.scd' | xargs grep -ohE 'tests/(vm|samba)/t-[a-z-]+\.py' | sort -u |
+		grep -vxFf "$scratch/run"
+}
+
+# make check-all is that and more, of which make check has the scenario on another kernel.
+adds() {
+	of_make check | tr ' ' '\n' | grep '\.\(t\|sh\)$' | sort >"$scratch/check"
+	of_make check-all | tr ' ' '\n' | grep '\.\(t\|sh\)$' | sort >"$scratch/all"
+	[ -z "$(comm -23 "$scratch/check" "$scratch/all")" ] || return 1
+	comm -13 "$scratch/check" "$scratch/all" >"$scratch/added"
+	[ "$(wc -l <"$scratch/added")" -gt 5 ] || return 1
+	sed 's|.*/||' "$scratch/added" | sort -u | while read -r name; do
+		grep -q "/$name\$" "$scratch/check" || exit 1
+	done
+}
+
+# Kernels of the matrix that make check does not boot for what shows most.
+without_main() {
+	of_make check | tr ' ' '\n' >"$scratch/run"
+	for kernel in 5.10 6.1 6.1-cloud 6.12 6.12-rt 7.2 newest newest-rt; do
+		for name in restore siblings; do
+			grep -q "/check/$kernel/$name\.t\$" "$scratch/run" || echo "$kernel: $name"
+		done
+	done
+}
+
 steady() {
 	status=0
 	python3 tests/runner/steady.py --repeat 2 --loops 1 --again 'make again' "$@" \
@@ -167,6 +197,9 @@ ok 'what a test leaves behind is not waited for' waits_for_nobody
 ok 'what takes long comes first, as far as that is known' long_first
 ok 'it tells how many are done, and the time to go' tells_progress
 ok 'make check TESTS= runs one file alone' one_alone
+empty 'make check runs each scenario that a manual names' unproven
+ok 'make check-all adds kernels' adds
+empty 'make check boots each kernel of the matrix' without_main
 ok 'check-steady: a test that passes each time' is_steady
 ok 'one that does not, with the round and its log' is_unsteady
 ok 'one that has tested nothing' is_unsteady_in_any_way
