@@ -7,7 +7,7 @@
 # What make check boots and which scenarios it runs there: those that show most
 # on every kernel, the others on the usual ones; make check-all adds what has shown
 # nothing there that others did not. KERNELS= runs all on its own.
-SCENARIOS  ?= $(filter-out install,$(patsubst tests/vm/t-%.py,%,$(wildcard tests/vm/t-*.py)))
+SCENARIOS  ?= $(filter-out install upgrade,$(patsubst tests/vm/t-%.py,%,$(wildcard tests/vm/t-*.py)))
 # make bench has one; what it measures is much the same on all.
 bench_kernels := $(or $(KERNELS),6.12)
 ifndef KERNELS
@@ -94,7 +94,7 @@ debug_tests := $(patsubst %,$(O)/check/debug/%.t,$(filter-out $(not_debug),$(SCE
 long_tests  := $(patsubst %,$(O)/check/6.1/%.t,samba services) $(O)/check/6.12-trixie/samba.t
 
 # A whole Debian of each of these releases: with the packages, and the newer OpenSSL.
-release_tests := $(patsubst %,$(O)/check/%/install.t,bookworm trixie) $(O)/check/6.12-trixie/openssl.t
+release_tests := $(foreach r,bookworm trixie,$(O)/check/$(r)/install.t $(O)/check/$(r)/upgrade.t) $(O)/check/6.12-trixie/openssl.t
 
 # One file for each scenario and kernel, so that prove has a line for each.
 $(sort $(vm_tests) $(more_tests) $(debug_tests) $(long_tests) $(release_tests)): tests/matrix.mk

@@ -47,7 +47,7 @@ def prepare(root):
     for name, text in FILES.items():
         (root / name).write_text(text, "ascii")
     subprocess.run(["systemd-sysusers", f"--root={root}"], check=True, capture_output=True)
-    subprocess.run(["systemctl", f"--root={root}", "enable", "systemd-networkd"], check=True,
+    subprocess.run(["systemctl", f"--root={root}", "enable", "systemd-networkd", "chrony"], check=True,
                    capture_output=True)
 
 
@@ -234,7 +234,7 @@ def check_others(c, ntp, t):
 
 def scenario(kernel, t):
     check_program(kernel, t)
-    debian = Prebuilt(kernel, ("chrony",), beside=("systemd-timesyncd",), prepare=prepare)
+    debian = Prebuilt(kernel, ("chrony",), prepare=prepare)
     isolate()
     ntp = Ntp()
     guid = new_guid()

@@ -1,32 +1,20 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
 # Copyright (C) the vmgen authors
-"""vmgen's Debian packages, from installation to purge, on a whole Debian of the named release:
-clones of it, a cold boot, a boot without the device, another kernel, and a later build.
+"""vmgen's Debian packages, installed on a whole Debian of the named release: clones of it, a cold boot,
+and a boot without the device. t-upgrade.py goes on to the purge.
 """
 
 import json
-import re
 import time
 
 from harness import tap
-from harness.installed import OWN, TOO_OLD, Installed
+from harness.installed import APT, TOO_OLD, Installed, check_journal, check_protected
 from harness.scenario import new_guid, say
 
-APT = "DEBIAN_FRONTEND=noninteractive apt-get -q -y"
 HOOK = "#!/bin/sh\necho $1 $2 >>/var/tmp/hook\n"
-PACKAGES = "vmgend vmgen-dkms libvmgen1 libvmgen-dev libvmgen-openssl"
-# Whoever has the provider named, it goes with the package.
-NAMED = "find /etc/vmgen /etc/systemd -name '*openssl*'; cat /etc/ssl/openssl.cnf"
 # It takes long, and shows the same on each release.
 WITHOUT_DEVICE = "trixie"
-CONFFILE = "/etc/vmgen/restart-units"
-# What a system makes that has booted, had its packages changed and got another kernel.
-OF_THE_SYSTEM = re.compile(
-    r"/(var/log|var/lib/(apt|dpkg|systemd|dbus|dkms|initramfs-tools)|var/cache/(apt|ldconfig)|"
-    r"var/cache/debconf|var/backups|var/tmp|tmp|run|dev|proc|sys|root|lost\+found)(/.*)?|"
-    r"/etc/(machine-id|resolv\.conf|mtab|\.pwd\.lock|.*-)|/(etc|var)/\.updated|"
-    r"/(initrd\.img|vmlinuz)(\.old)?")
 
 
 def check_packages(system, t):
@@ -37,21 +25,6 @@ def check_packages(system, t):
     for name, (passed, output) in system.tests.items():
         if not t.ok(passed, f"the packages' test {name}"):
             t.note(output)
-
-
-def check_journal(g, t, when):
-    t.equal(g.run("systemctl is-system-running --wait || true", timeout=180).strip(), "running",
-            f"{when}: no unit has failed")
-    t.equal(g.run("journalctl -q -b -p err -o cat | grep -Ei 'vmgen|generation id' || true"), "",
-            f"{when}: no error in the journal")
-
-
-def check_protected(g, t, when):
-    g.run("vmgenctl wait --settled", timeout=90)
-    t.equal(g.run("systemctl is-active vmgend").strip(), "active", f"{when}: vmgend is active")
-    status, output = g.execute("vmgenctl check")
-    if not t.equal(status, 0, f"{when}: vmgenctl check is satisfied"):
-        t.note(output)
 
 
 def check_early(g, t):
@@ -108,67 +81,6 @@ def check_without_device(system, t):
         t.equal(g.execute("vmgenctl check >/dev/null")[0], 5, "vmgenctl says that there is none")
 
 
-def check_upgrade(g, system, t):
-    g.run(f"echo '# mine' >>{CONFFILE}")
-    before = g.run("systemctl show -P MainPID vmgend")
-    output = g.run(f"{APT} install vmgend libvmgen-dev 2>&1", timeout=300)
-    if not t.ok(g.run("systemctl show -P MainPID vmgend") != before, "an upgrade restarts vmgend"):
-        t.note(output)
-    check_protected(g, t, "upgraded")
-    t.equal(g.run("vmgend --version").split()[-1], system.later, "with the later build")
-    t.equal(g.run(f"tail -n 1 {CONFFILE}"), "# mine\n", "a setting that was changed stays")
-
-
-def check_removal(g, t):
-    before = g.run(NAMED)
-    g.run(f"{APT} install libvmgen-openssl", timeout=180)
-    g.run("vmgenctl openssl enable && vmgenctl openssl enable --service=systemd-logind")
-    t.equal(g.run("openssl list -random-instances | grep -c vmgen").strip(), "3",
-            "with the package of the provider OpenSSL can be switched to it")
-    g.run(f"{APT} remove {PACKAGES}", timeout=300)
-    t.equal(g.run("systemctl is-active vmgend || true").strip(), "inactive", "removal stops vmgend")
-    t.equal(g.execute(f"test -e {CONFFILE} && test -e /var/lib/vmgen/state.json")[0], 0,
-            "settings and record stay")
-    t.equal(g.execute("run-parts /etc/cloud/clean.d"), (0, ""),
-            "with which cloud-init can still make an image")
-    t.equal(g.execute("test -e /var/lib/vmgen/state.json")[0], 1, "that has no record")
-    t.equal(g.execute("modinfo vmgenc")[0], 1, "the module does not")
-    t.equal(g.run(NAMED), before, "nor does anything name the provider any more")
-
-
-def check_purge(g, system, t):
-    g.run(f"{APT} purge {PACKAGES}; "
-          f"systemctl disable -q vmgen-agent; rm -r /{OWN}", timeout=300)
-    check_journal(g, t, "purged")
-    g.run("find / -xdev >/var/tmp/all; cat /var/lib/dpkg/info/*.list >/var/tmp/owned", timeout=180)
-    # Packages may name a path below one of the links /lib, /bin and /sbin.
-    owned = {re.sub("^/(lib|lib64|s?bin)/", r"/usr/\1/", path)
-             for path in g.run("cat /var/tmp/owned").splitlines()}
-    left = {path for path in g.run("cat /var/tmp/all").splitlines()
-            if path != "/" and path not in owned and path not in system.before and
-            not OF_THE_SYSTEM.fullmatch(path) and system.release not in path}
-    t.equal(sorted(left), [], "after a purge no file is left")
-    t.equal(g.run("find / -xdev -iname '*vmgen*' ! -path '*linux*' ! -path '*/kernel/*' "
-                  "! -name '*vmgen-agent*' ! -path '/var/log/*' ! -path '/var/lib/apt/*'"), "",
-            "nor one with its name, whoever has made it")
-
-
-def check_other_kernel(system, disk, t):
-    built, initramfs = system.upgrade_kernel(disk)
-    t.ok(system.release in built, f"DKMS builds the module for Linux {system.release}")
-    t.ok("/vmgenc.ko" in initramfs, "in time for the initramfs, where it was asked for")
-    with system.boot(new_guid()) as g:
-        t.equal(g.run("uname -r").strip(), system.release, "which boots")
-        check_protected(g, t, "another kernel")
-        check_journal(g, t, "another kernel")
-        status, output = g.execute(f"/{OWN}/tests/machine 2>&1", timeout=180)
-        if not t.equal(status, 0, "the packages' test machine"):
-            t.note(output)
-        check_upgrade(g, system, t)
-        check_removal(g, t)
-        check_purge(g, system, t)
-
-
 def scenario(suite, t):
     system = Installed(suite)
     check_packages(system, t)
@@ -193,7 +105,6 @@ def scenario(suite, t):
     disk = check_cold_boot(system, disk, t)
     if suite == WITHOUT_DEVICE:
         check_without_device(system, t)
-    check_other_kernel(system, disk, t)
 
 
 if __name__ == "__main__":

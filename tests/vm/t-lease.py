@@ -11,7 +11,7 @@ import json
 import re
 
 from harness import tap
-from harness.debian import Prebuilt
+from harness.debian import Prebuilt, chroot
 from harness.scenario import new_guid, say
 
 PACKAGES = ("dnsmasq-base", "iproute2", "network-manager", "ifupdown", "isc-dhcp-client",
@@ -43,6 +43,7 @@ def prepare(root):
     for name, text in FILES.items():
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_text(text, "ascii")
+    chroot(root, "/", "systemctl enable NetworkManager 2>&1")
 
 
 def serve(g, name, first):

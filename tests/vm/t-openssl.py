@@ -44,7 +44,8 @@ def prepare(root):
         shutil.copy(pathlib.Path(__file__).parent / "guest" / name, target)
         target.chmod(0o755)
     chroot(root, "/etc/nginx", "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 "
-           "-nodes -subj /CN=test -keyout key -out certificate 2>&1; chmod 644 key")
+           "-nodes -subj /CN=test -keyout key -out certificate 2>&1; chmod 644 key; "
+           "systemctl enable nginx 2>&1")
     (root / "etc/nginx/conf.d/tls.conf").write_text(NGINX, "ascii")
     (root / "etc/nginx/unprotected.conf").write_text(UNPROTECTED, "ascii")
 

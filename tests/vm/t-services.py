@@ -256,7 +256,7 @@ def check_boot(debian, disk, t):
 
 
 def scenario(kernel, t):
-    debian = Prebuilt(kernel, ("nginx-light", "openssh-server", "openssl"), prepare=prepare)
+    debian = Prebuilt(kernel, ("nginx", "openssh-server", "openssl"), prepare=prepare)
     with debian.boot(new_guid()) as g:
         for unit in ("nginx", "ssh", "systemd-networkd", "vmgend"):
             g.wait_for(f"systemctl -q is-active {unit}", timeout=120)

@@ -258,7 +258,7 @@ def check_number(g, t):
 
 
 def scenario(kernel, t):
-    debian = Prebuilt(kernel, PACKAGES, beside=("systemd-timesyncd",), prepare=prepare)
+    debian = Prebuilt(kernel, PACKAGES, prepare=prepare)
     with debian.boot(new_guid(), memory=768) as g:
         for unit in ("ssh", "NetworkManager", "chrony", "vmgend"):
             g.wait_for(f"systemctl -q is-active {unit}", timeout=120)

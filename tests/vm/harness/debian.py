@@ -14,7 +14,7 @@ import shlex
 import shutil
 import subprocess
 
-from harness import cache, guest, initramfs, kernel as kernels, machine, module
+from harness import cache, guest, image, initramfs, kernel as kernels, machine, module
 
 README = pathlib.Path(__file__).parents[3] / "README.md"
 # What a virtual machine has anyway; the README need not ask for it.
@@ -22,6 +22,16 @@ SYSTEM = ("systemd-sysv", "udev", "kmod", "procps")
 KERNEL = ("linux-image-amd64", "initramfs-tools", "zstd")
 # Nobody reads it there.
 EXCLUDED = [f"--dpkgopt=path-exclude=/usr/share/{name}/*" for name in ("doc", "locale", "man")]
+# What mounts the disk, and the network card, which vmgend tells the machine by: Debian's has it
+# too. Then what the system itself may need.
+INITRD_MODULES = ("crc32c_generic", "virtio_pci", "virtio_blk", "ext4", "virtio_net")
+MODULES = ("veth", "autofs4", "fuse")
+# No more than that in Debian's own as well: an emulated machine takes long to unpack it.
+SMALL_INITRD = ('cd "$1" && '
+                'mkdir -p etc/initramfs-tools/conf.d usr/share/initramfs-tools/modules.d && '
+                'echo MODULES=list >etc/initramfs-tools/conf.d/modules && '
+                f"echo {' '.join(INITRD_MODULES)} | tr ' ' '\\n' "
+                ">usr/share/initramfs-tools/modules.d/disk")
 # What tells the machine from another one.
 UUID = "0a1b2c3d-0000-4000-8000-00000000000a"
 NETWORK = "virtio-net-pci,mac=52:54:00:00:00:0a,romfile="
@@ -32,15 +42,17 @@ ExecStart=/sbin/vmgen-agent
 [Install]
 WantedBy=multi-user.target
 """
-# What mounts the disk, and the network card, which vmgend tells the machine by: Debian's has it
-# too. Then what the system itself may need.
-INITRD_MODULES = ("crc32c_generic", "virtio_pci", "virtio_blk", "ext4", "virtio_net")
-MODULES = ("veth", "autofs4", "fuse")
 INIT = """#!/bin/sh
 mount -t devtmpfs dev /dev
 for module in /modules/*; do insmod "$module"; done
 mount -t ext4 /dev/vda /root && mount --move /dev /root/dev && exec switch_root /root /sbin/init
 """
+# What the scenarios about services need; each its own, but a system for each takes long to make.
+SERVICES = {"chrony", "dhcpcd-base", "dnsmasq-base", "fuse3", "ifupdown", "iproute2",
+            "isc-dhcp-client", "network-manager", "nginx", "openssh-server", "openssl", "python3",
+            "python3-cryptography"}
+BESIDE = ("systemd-timesyncd",)
+DISABLED = ("NetworkManager", "chrony", "networking", "nginx", "ssh")
 # Nobody logs in, and nothing has to last for a day.
 MASKED = ("getty-static.service", "getty@tty1.service", "serial-getty@ttyS0.service",
           "e2scrub_reap.service", "e2scrub_all.timer", "fstrim.timer", "apt-daily.timer",
@@ -54,30 +66,35 @@ def install_commands():
     return [shlex.split(line) for line in text.splitlines()]
 
 
-def base(suite, packages, beside=()):
-    """A tar file with Debian and these packages, from the cache.
+def base(suite, packages, beside=(), disabled=()):
+    """An image of Debian with these packages, from the cache.
 
     Those beside are unpacked only: some exclude each other where one can just as well stop them.
+    The units that are disabled begin where a test has them begin.
     """
-    words = (suite, *packages, *(f"+{name}" for name in beside), *EXCLUDED)
-    name = hashlib.sha256(" ".join(words).encode()).hexdigest()[:16]
-    # Not dpkg-deb -x, which puts a directory in the place of the link /lib.
-    unpack = ('cd "$1/var/tmp" && APT_CONFIG="$MMDEBSTRAP_APT_CONFIG" apt-get download '
-              f'{" ".join(beside)} && for deb in *.deb; do dpkg-deb --fsys-tarfile "$deb" | '
-              'tar -x --keep-directory-symlink -C "$1"; done && rm *.deb')
-    target = cache.directory() / "debian" / f"{name}.tar"
-    if target.exists():     # whole, as it was renamed; another may take minutes to be made
-        return cache.used(target)
-    with cache.locked("debian") as new:
-        if not target.exists():
-            target.parent.mkdir(exist_ok=True)
-            suites = (suite, f"{suite}-security")
-            (new / "vmgen.sources").write_text(kernels.sources(suites), encoding="utf-8")
-            kernels.run(["mmdebstrap", "--variant=minbase", f"--include={','.join(packages)}",
-                         '--aptopt=APT::Sandbox::User "root"', *EXCLUDED,
-                         *([f"--customize-hook={unpack}"] if beside else []),
-                         suite, str(new / "root.tar"), str(new / "vmgen.sources")])
-            (new / "root.tar").rename(target)
+    hooks = [f"--essential-hook={SMALL_INITRD}"]
+    if beside:
+        # Not dpkg-deb -x, which puts a directory in the place of the link /lib.
+        hooks.append('--customize-hook=cd "$1/var/tmp" && '
+                     f'APT_CONFIG="$MMDEBSTRAP_APT_CONFIG" apt-get download {" ".join(beside)} && '
+                     'for deb in *.deb; do dpkg-deb --fsys-tarfile "$deb" | '
+                     'tar -x --keep-directory-symlink -C "$1"; done && rm *.deb')
+    if disabled:
+        hooks.append(f'--customize-hook=chroot "$1" systemctl disable {" ".join(disabled)}')
+    words = (suite, *packages, *EXCLUDED, *hooks)
+    name = hashlib.sha256("\0".join(words).encode()).hexdigest()[:16]
+    target = cache.directory() / "debian" / f"{name}.ext4"
+    if not target.exists():
+        with cache.locked(f"debian-{name}") as new:     # others may be made at the same time
+            if not target.exists():
+                target.parent.mkdir(exist_ok=True)
+                suites = (suite, f"{suite}-security")
+                (new / "vmgen.sources").write_text(kernels.sources(suites), encoding="utf-8")
+                kernels.run(["mmdebstrap", "--variant=minbase", f"--include={','.join(packages)}",
+                             '--aptopt=APT::Sandbox::User "root"', *EXCLUDED, *hooks,
+                             suite, new / "root", new / "vmgen.sources"])
+                image.make(new / "root", new / "image")
+                (new / "image").rename(target)
     return cache.used(target)
 
 
@@ -111,18 +128,18 @@ class Debian:
         self.in_guest = [shlex.join(c) for c in commands[first_in_guest:]]
 
         directory = machine.scratch() / "debian"
-        root = directory / "root"
-        root.mkdir(parents=True)
-        kernels.run(["tar", "-xf", self.base(commands[0][2:], packages), "-C", root])
+        directory.mkdir(parents=True)
+        image.copy(self.base(commands[0][2:], packages), directory / "raw")
         self.name = "debian"
         self.initrd = directory / "initrd"
-        self.add_kernel(root, directory)
-        self.install(root, commands[1:first_in_guest])
-        self.add_agent(root)
-        if prepare:
-            prepare(root)
+        with image.mounted(directory / "raw", directory / "root") as root:
+            self.add_kernel(root, directory)
+            self.install(root, commands[1:first_in_guest])
+            self.add_agent(root)
+            if prepare:
+                prepare(root)
         self.disk = directory / "disk"
-        self.write_disk(root, directory / "raw")
+        image.add_layer(directory / "raw", self.disk)
 
     def base(self, required, packages):
         return base(kernels.machine_suite(), (*SYSTEM, *KERNEL, *required, *packages))
@@ -143,15 +160,9 @@ class Debian:
             chroot(root, "/usr/src/vmgen", command)
 
     def add_agent(self, root):
-        shutil.copy(machine.build_directory() / "tests/vm/guest/init", root / "sbin/vmgen-agent")
+        shutil.copy(machine.agent(), root / "sbin/vmgen-agent")
         (root / "etc/systemd/system/vmgen-agent.service").write_text(AGENT, "ascii")
         chroot(root, "/", "systemctl enable vmgen-agent")
-
-    def write_disk(self, root, raw):
-        kernels.run(["mkfs.ext4", "-q", "-d", root, raw, "3G"])
-        # A layer costs nothing; to convert it would be to copy it.
-        kernels.run(["qemu-img", "create", "-q", "-f", "qcow2", "-F", "raw", "-b", raw, self.disk])
-        shutil.rmtree(root)
 
     def boot(self, guid, disk=None, **machine):
         """Keywords as in Machine."""
@@ -185,7 +196,7 @@ def find_modules(kernel, names):
 
 def write_initrd(path, kernel):
     """One with no more than that: unpacking Debian's takes longer than all the rest."""
-    archive = initramfs.base(machine.build_directory() / "tests/vm/guest/init")
+    archive = initramfs.base(machine.agent())
     archive.file("/init", INIT, 0o755)
     for number, file in enumerate(find_modules(kernel, INITRD_MODULES)):
         content = file.read_bytes()
@@ -200,17 +211,20 @@ class Prebuilt(Debian):
 
     It has no compiler and few modules, so that it is there in a fraction of the time: for what is
     about vmgen at work. The kernel is one of the cache, and the Debian that which it belongs to.
+    Who asks for services, or for none, gets the system that all of them share, in which prepare()
+    enables units.
     """
 
-    def __init__(self, kernel, packages=(), beside=(), prepare=None):
+    def __init__(self, kernel, packages=(), prepare=None):
         self.kernel = kernels.load(kernel)
-        self.beside = beside
         super().__init__(packages, prepare)
 
     def base(self, required, packages):
         libraries = (name for name in required if name.startswith("lib"))
-        return base(kernels.row(self.kernel.name).suites[0], (*SYSTEM, *libraries, *packages),
-                    self.beside)
+        suite, beside, disabled = kernels.row(self.kernel.name).suites[0], (), ()
+        if SERVICES.issuperset(packages):
+            packages, beside, disabled = sorted(SERVICES), BESIDE, DISABLED
+        return base(suite, (*SYSTEM, *libraries, *packages), beside, disabled)
 
     def add_kernel(self, root, directory):
         self.release = self.kernel.release

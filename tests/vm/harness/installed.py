@@ -6,15 +6,22 @@ DKMS builds the module there. That, and the upgrade of the kernel, is done in a 
 system's own files, as compilers are slow in an emulated machine.
 """
 
+import hashlib
+import json
 import os
+import pathlib
 import shutil
 
-from harness import kernel as kernels, machine, readme, repository
+from harness import image, kernel as kernels, machine, readme, repository
 from harness.debian import Debian
 
 # Where apt gets vmgen's packages, and all else.
 OWN = "srv/vmgen"
 ARCHIVE = "srv/archive"
+# The paths of the system without vmgen.
+BEFORE = "/root/before"
+FACTS = "facts.json"
+APT = "DEBIAN_FRONTEND=noninteractive apt-get -q -y"
 # A kernel that the module is not for.
 TOO_OLD = "5.4.0-1-cloud-amd64"
 
@@ -41,32 +48,46 @@ def files(root):
 
 
 class Installed(Debian):
-    """Its first kernel, with the packages of this build; a later build is on the disk as well."""
+    """Its first kernel, with the packages of this build; a later build is on the disk as well.
+
+    It is made once for each build, for all who ask for it.
+    """
 
     def __init__(self, suite):      # pylint: disable=super-init-not-called
-        debs = repository.installed(repository.packages(suite))
-        self.later = f"{repository.version()}+1"
-        later = repository.installed(repository.packages(suite, self.later))
-        self.needs = repository.dependencies(debs)
-        self.archive = repository.archive(suite, self.needs)
         self.name = suite
+        self.later = f"{repository.version()}+1"
+        self.debs = [repository.installed(repository.packages(suite, number))
+                     for number in (None, self.later)]
+        self.needs = repository.dependencies(self.debs[0])
+        self.archive = repository.archive(suite, self.needs)
         self.release = self.archive.kernel
-        self.directory = machine.scratch() / "installed"
-        root = self.directory / "root"
-        root.mkdir(parents=True)
-        kernels.run(["tar", "-xf", self.archive.system, "-C", root])
-        self.add_agent(root)
-        self.add_repository(root / OWN / "now", debs)
-        self.add_repository(root / OWN / "later", later)
-        self.install_packages(root)
-        self.refusal = self.inside(root, f"dkms build vmgenc/{repository.version()} "
-                                   f"-k {TOO_OLD} 2>&1 || echo status $?")
-        shutil.rmtree(root / "lib/modules" / TOO_OLD)
-        self.signer = self.modinfo(root, "signer")
-        self.tests = self.run_tests(root)
-        self.take_kernel(root)
-        self.disk = self.directory / "disk"
-        self.write_disk(root, self.directory / "raw")
+        self.root = machine.scratch() / "root"
+        self.directory = repository.kept(f"{suite}-installed", self.made_of(), self.make)
+        # What was found while it was made: see make().
+        for name, found in json.loads((self.directory / FACTS).read_text("utf-8")).items():
+            setattr(self, name, found)
+        self.find_kernel(self.directory)
+        self.disk = machine.scratch() / "disk"
+        image.add_layer(self.directory / "raw", self.disk)
+
+    def made_of(self):
+        harness = sorted(pathlib.Path(__file__).parent.glob("*.py"))
+        return repository.digest(repository.source_hash(), self.archive.directory.name, *(
+            hashlib.sha256(path.read_bytes()).hexdigest() for path in (*harness, machine.agent())))
+
+    def make(self, directory):
+        image.copy(self.archive.system, directory / "raw")
+        with image.mounted(directory / "raw", self.root) as root:
+            self.add_agent(root)
+            for name, debs in zip(("now", "later"), self.debs):
+                self.add_repository(root / OWN / name, debs)
+            self.install_packages(root)
+            facts = {"refusal": self.inside(root, f"dkms build vmgenc/{repository.version()} "
+                                            f"-k {TOO_OLD} 2>&1 || echo status $?"),
+                     "signer": self.modinfo(root, "signer"), "tests": self.run_tests(root)}
+            shutil.rmtree(root / "lib/modules" / TOO_OLD)
+            self.take_kernel(root, directory)
+        (directory / FACTS).write_text(json.dumps(facts), "utf-8")
 
     def inside(self, root, command):
         return inside(root, self.archive.debs, command)
@@ -85,8 +106,9 @@ class Installed(Debian):
             path.unlink()
         (root / ARCHIVE).mkdir()
         (root / "etc/apt/sources.list").write_text(source(ARCHIVE, f"{OWN}/now"), "ascii")
-        self.inside(root, f"apt-get -q update; apt-get -y satisfy '{self.needs}'")
-        self.before = files(root)
+        self.inside(root, "apt-get -q update")
+        (root / BEFORE[1:]).write_text("".join(f"{path}\n" for path in sorted(files(root))),
+                                         "utf-8", "surrogateescape")
         # Headers of a kernel that is there for other reasons must not stop the installation.
         (root / "lib/modules" / TOO_OLD / "build/include").mkdir(parents=True)
         _, command = readme.blocks("README.md", "## Install")[1].replace("\\\n", "").splitlines()
@@ -103,42 +125,61 @@ class Installed(Debian):
             output[name] = text.rsplit("\n", 2)[-2] == "passed", text
         return output
 
-    def take_kernel(self, root):
+    def take_kernel(self, root, directory):
         """The kernel and the initrd of its release, to boot from."""
-        self.vmlinuz = self.directory / f"vmlinuz-{self.release}"
-        self.initrd = self.directory / f"initrd-{self.release}"
-        shutil.copy(root / "boot" / self.vmlinuz.name, self.vmlinuz)
-        shutil.copy(root / f"boot/initrd.img-{self.release}", self.initrd)
+        shutil.copy(root / f"boot/vmlinuz-{self.release}", directory)
+        shutil.copy(root / f"boot/initrd.img-{self.release}", directory)
 
-    def upgrade_kernel(self, disk):
-        """Install another kernel on a disk of this system, and then the later vmgen-dkms.
+    def find_kernel(self, directory):
+        self.vmlinuz = directory / f"vmlinuz-{self.release}"
+        self.initrd = directory / f"initrd.img-{self.release}"
 
-        Returns the path of the module between the two, and what is in the initramfs.
-        """
-        raw, root = self.directory / "raw-upgraded", self.directory / "mounted"
-        kernels.run(["qemu-img", "convert", "-O", "raw", disk, raw])
-        root.mkdir()
-        kernels.run(["mount", "-o", "loop", raw, root])
-        try:
-            result = self.upgrade(root)
-        finally:
-            kernels.run(["umount", root])
-        self.disk = self.directory / "disk-upgraded"
-        kernels.run(["qemu-img", "create", "-q", "-f", "qcow2", "-F", "raw", "-b", raw, self.disk])
-        return result
+
+class Upgraded(Installed):
+    """The same with another kernel, for which DKMS has built the module, and the later vmgen-dkms.
+
+    built is the path of the module between the two, initramfs what is in there.
+    """
+
+    def __init__(self, suite):
+        super().__init__(suite)
+        self.release = self.archive.upgrade
+        directory = machine.scratch()
+        image.copy(self.directory / "raw", directory / "raw")
+        with image.mounted(directory / "raw", self.root) as root:
+            self.upgrade(root)
+            self.take_kernel(root, directory)
+        self.find_kernel(directory)
+        self.disk = directory / "upgraded"
+        image.add_layer(directory / "raw", self.disk)
 
     def upgrade(self, root):
-        self.release = self.archive.upgrade
         # What an administrator does who wants it there.
         with open(root / "etc/initramfs-tools/modules", "a", encoding="ascii") as f:
             f.write("vmgenc\n")
         self.inside(root, f"apt-get -y install linux-image-{self.release} "
                     f"linux-headers-{self.release} 2>&1")
-        built = self.modinfo(root, "filename")
-        initramfs = self.inside(root, f"lsinitramfs /boot/initrd.img-{self.release}")
+        self.built = self.modinfo(root, "filename")
+        self.initramfs = self.inside(root, f"lsinitramfs /boot/initrd.img-{self.release}")
         (root / "etc/apt/sources.list").write_text(source(f"{OWN}/later"), "ascii")
         # Without the others, which are for the system that runs.
         self.inside(root, "apt-get -q update; apt-get -y -o "
                     "APT::Get::Upgrade-By-Source-Package=false install vmgen-dkms 2>&1")
-        self.take_kernel(root)
-        return built, initramfs
+
+
+# ---- what holds of it whenever it runs --------------------------------------------------------
+
+
+def check_journal(g, t, when):
+    t.equal(g.run("systemctl is-system-running --wait || true", timeout=180).strip(), "running",
+            f"{when}: no unit has failed")
+    t.equal(g.run("journalctl -q -b -p err -o cat | grep -Ei 'vmgen|generation id' || true"), "",
+            f"{when}: no error in the journal")
+
+
+def check_protected(g, t, when):
+    g.run("vmgenctl wait --settled", timeout=90)
+    t.equal(g.run("systemctl is-active vmgend").strip(), "active", f"{when}: vmgend is active")
+    status, output = g.execute("vmgenctl check")
+    if not t.equal(status, 0, f"{when}: vmgenctl check is satisfied"):
+        t.note(output)

@@ -48,6 +48,11 @@ def build_directory():
     return pathlib.Path(os.environ.get("O", "build"))
 
 
+def agent():
+    """The program that takes commands in a guest; it is PID 1 where there is no other."""
+    return build_directory() / "tests/vm/guest/init"
+
+
 def compile_table(source, directory):
     """The AML of an .asl file. -f: some tables are wrong on purpose; -oa: as they are written."""
     prefix = directory / pathlib.Path(source).stem
@@ -99,7 +104,7 @@ class Machine:
             object.__setattr__(self, "qemu", chosen)
 
     def write_initramfs(self, image):
-        initramfs.write(image, build_directory() / "tests/vm/guest/init", self.programs,
+        initramfs.write(image, agent(), self.programs,
                         self.modules, self.files)
 
     def arguments(self, directory, accelerator):

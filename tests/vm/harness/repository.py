@@ -21,7 +21,8 @@ import subprocess
 import sys
 import tempfile
 
-from harness import cache, kernel as kernels
+from harness import cache, image, kernel as kernels
+from harness.debian import SMALL_INITRD
 from harness.kernel import KernelError, run
 from harness.machine import build_directory, scratch
 
@@ -88,7 +89,7 @@ def builder(suite):
     control = TOP / "packaging/debian/control"
     wanted = run(["sed", "-n", "/^Build-Depends:/,/^[^ ]*:/p", control])
     target = cache.directory() / "builders" / f"{suite}-{digest(wanted)}.tar"
-    with cache.locked("builders") as new:
+    with cache.locked(f"builders-{suite}") as new:
         if not target.exists():
             target.parent.mkdir(exist_ok=True)
             (new / "vmgen.sources").write_text(kernels.sources(RELEASES[suite].suites[:2]), "utf-8")
@@ -127,23 +128,30 @@ def build(suite, number):
     return directory / "deb"
 
 
-def packages(suite, number=None):
-    """The directory with the packages of this checkout, with this version or its own."""
-    number = number or version()
-    directory = build_directory().resolve() / "packages" / f"{suite}-{number}"
+def kept(name, wanted, fill):
+    """A directory below the build directory that fill(directory) has filled for what is wanted."""
+    directory = build_directory().resolve() / "packages" / name
     mark = directory / "source.hash"
     directory.mkdir(parents=True, exist_ok=True)
-    with open(directory.parent / f"{directory.name}.lock", "w", encoding="ascii") as f:
+    with open(directory.parent / f"{name}.lock", "w", encoding="ascii") as f:
         fcntl.flock(f, fcntl.LOCK_EX)
-        wanted = source_hash()
         if not mark.exists() or mark.read_text("ascii") != wanted:
             shutil.rmtree(directory)
             directory.mkdir()
-            for path in build(suite, number).glob("*.*"):
-                if path.is_file():
-                    shutil.copy2(path, directory)
+            fill(directory)
             mark.write_text(wanted, "ascii")
     return directory
+
+
+def packages(suite, number=None):
+    """The directory with the packages of this checkout, with this version or its own."""
+    number = number or version()
+
+    def fill(directory):
+        for path in build(suite, number).glob("*.*"):
+            if path.is_file():
+                shutil.copy2(path, directory)
+    return kept(f"{suite}-{number}", source_hash(), fill)
 
 
 def installed(directory):
@@ -175,7 +183,7 @@ class Archive:
 
     @property
     def system(self):
-        return self.directory / "root.tar"
+        return self.directory / "image"
 
     @property
     def debs(self):
@@ -201,22 +209,28 @@ def make_archive(suite, needs, new):
            '--no-install-recommends')
     fetch = (f'rm -f "$1"/var/cache/apt/archives/*.deb && {get} satisfy {shlex.quote(needs)} && '
              f'{get} -t {release.suites[-1]} install linux-image-{upgrade} '
-             f'linux-headers-{upgrade} && mv "$1"/var/cache/apt/archives/*.deb {new}/debs')
+             f'linux-headers-{upgrade} && cp "$1"/var/cache/apt/archives/*.deb {new}/debs && '
+             'export DEBIAN_FRONTEND=noninteractive && chroot "$1" apt-get -y '
+             f'--no-install-recommends satisfy {shlex.quote(needs)} && chroot "$1" apt-get clean')
     own = [f"linux-{kind}-{kernel}" for kind in ("image", "headers")]
     run(["mmdebstrap", "--variant=minbase", f"--include={','.join((*SYSTEM, *own))}",
          '--aptopt=Acquire::Check-Valid-Until "false"', '--aptopt=APT::Sandbox::User "root"',
-         f"--customize-hook={fetch}", suite, str(new / "root.tar"), str(new / "vmgen.sources")])
+         f"--essential-hook={SMALL_INITRD}", f"--customize-hook={fetch}", suite, new / "root",
+         new / "vmgen.sources"])
+    image.make(new / "root", new / "image")
     index(new / "debs")
     shutil.rmtree(new / "apt")
+    shutil.rmtree(new / "root")
     (new / "archive.json").write_text(json.dumps({"kernel": kernel, "upgrade": upgrade}), "ascii")
 
 
 def archive(suite, needs):
     """From the cache, for packages that need this: a new one when they need something else."""
-    key = digest(suite, *SYSTEM, needs, *map(str, dataclasses.astuple(RELEASES[suite])))
+    key = digest(suite, *SYSTEM, SMALL_INITRD, needs,
+                 *map(str, dataclasses.astuple(RELEASES[suite])))
     target = cache.directory() / "archives" / f"{suite}-{key}"
     if not target.exists():
-        with cache.locked("archives") as new:
+        with cache.locked(f"archives-{suite}") as new:
             if not target.exists():
                 (new / "done").mkdir()
                 make_archive(suite, needs, new / "done")
