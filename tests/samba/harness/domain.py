@@ -45,6 +45,9 @@ class Domain:
         network()
         self.dc1, self.dc2 = Controller(1), Controller(2)
         self.both = (self.dc1, self.dc2)
+        installation.kept("two", self.make)
+
+    def make(self):
         self.provision()
         self.join()
         self.dc2.add("early")
