@@ -115,6 +115,18 @@ $(samba_tests): tests/matrix.mk
 		'$(CURDIR)' '$(CURDIR)' '$(patsubst samba-%,%,$(basename $(notdir $@)))' \
 		'$(notdir $(@D))' >$@ && chmod +x $@
 
+# What is built before the tests is built on all CPUs; a -j of the caller's counts.
+ifneq ($(filter check%,$(MAKECMDGOALS)),)
+MAKEFLAGS += -j$(shell nproc)
+endif
+
+# All that are missing at once: each alone would read the lists of packages anew.
+ifneq ($(and $(filter check check-all,$(MAKECMDGOALS)),$(if $(TESTS),,all)),)
+$(KERNELS:%=module-%): | fetched
+endif
+fetched: | need-deps
+	@$(harness).kernel fetch $(KERNELS)
+
 modules: $(KERNELS:%=module-%)
 module-%: force | need-deps
 	$(Q)$(harness).module $* --source kmod --out $(O)/modules/$*
@@ -225,4 +237,4 @@ help::
 	@echo 'make fuzz       fuzzes the library, for FUZZ_SECONDS=$(FUZZ_SECONDS) a fuzzer'
 	@echo 'make bench      what a check costs and misses; KERNELS= and PARTS= choose'
 
-.PHONY: modules check check-all check-quick check-steady check-debug check-faults check-hooks check-static check-kernels demo bench fuzz
+.PHONY: fetched modules check check-all check-quick check-steady check-debug check-faults check-hooks check-static check-kernels demo bench fuzz

@@ -41,6 +41,13 @@ def log_of(file, directory="log"):
     return build() / "check" / directory / f"{name(file)}.log"
 
 
+def environment(**more):
+    """For what is run: a make in there is no part of the one that has begun this."""
+    flags = [flag for flag in os.environ.get("MAKEFLAGS", "").split(" ")
+             if not flag.startswith(("-j", "--jobserver"))]
+    return {**os.environ, "MAKEFLAGS": " ".join(flags), **more}
+
+
 def judge(line):
     """A line of TAP for prove, without the ways to have tested nothing and not to have failed."""
     if plan := re.match(r"1\.\.0\b(.*)", line):
@@ -51,7 +58,7 @@ def judge(line):
 
 
 class Run:
-    """A file's run: what it writes goes to a log, and with HAND_ON to this process's own as well."""
+    """A file's run: what it writes goes to a log, and may be handed on to whoever reads ours."""
 
     def __init__(self, file, log, hand_on=True, **keywords):
         self.hand_on = hand_on

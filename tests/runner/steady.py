@@ -39,7 +39,7 @@ def attempt(file, log, cpu):
     def prepare():
         os.sched_setaffinity(0, {cpu})
         signal.alarm(BOUND)     # survives exec
-    run = single.Run(file, log, hand_on=False, preexec_fn=prepare)
+    run = single.Run(file, log, hand_on=False, preexec_fn=prepare, env=single.environment())
     wrong = [text for passed, text in tap.parse(run.status, "".join(run.text), file) if not passed]
     return ("; ".join(wrong) if wrong else None), run.seconds
 

@@ -28,8 +28,8 @@ sys.path.insert(0, str(TOP / "tests/vm"))
 
 from harness import cache   # pylint: disable=wrong-import-position
 
-# Seconds: of a file that nobody has run yet; between two lines that tell how far it is, when nothing
-# has ended.
+# Seconds: of a file that nobody has run yet; between two lines that tell how far it is, when
+# nothing has ended.
 UNKNOWN = 20
 RARELY = 60
 
@@ -127,11 +127,11 @@ def run(files, args, log, durations):
     """Returns (prove's exit status, its output, the progress)."""
     reports, ours = os.pipe()
     progress, output = Progress(files, args.jobs, durations), Output(log)
-    environment = {**os.environ, single.REPORTS: str(ours)}
     one = shlex.join((sys.executable, str(TOP / "tests/runner/single.py")))
     prove = subprocess.Popen(["prove", "-j", str(args.jobs), "--timer", "--failures", "--comments",
                               "--exec", one, *files], stdout=subprocess.PIPE, text=True,
-                             errors="replace", env=environment, pass_fds=(ours,))
+                             errors="replace", pass_fds=(ours,),
+                             env=single.environment(**{single.REPORTS: str(ours)}))
     os.close(ours)
     buffered = {prove.stdout.fileno(): b"", reports: b""}
     with selectors.DefaultSelector() as selector:
@@ -168,7 +168,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--jobs", type=int, default=os.cpu_count() + 1)
     parser.add_argument("--often", type=int, default=10, help="seconds between lines of progress")
-    parser.add_argument("--log", required=True, type=pathlib.Path, help="what is printed, once more")
+    parser.add_argument("--log", required=True, type=pathlib.Path, help="for what is printed")
     parser.add_argument("--again", required=True, help="the command that runs TESTS= alone")
     parser.add_argument("files", nargs="*")
     args = parser.parse_args()
