@@ -159,8 +159,9 @@ check_tests := $(release_tests) $(vm_tests) $(samba_checked) $(host_tests) $(uni
 check: $(call needs,$(call chosen,$(check_tests)))
 	$(call prove,$(check_tests))
 
+check-all: export VMGEN_ALL := 1
 check-all: $(call needs,$(call chosen,$(check_tests) $(more_tests)))
-	@echo 'Beyond make check:$(patsubst $(O)/check/%.t, %,$(more_tests))'
+	@echo 'Beyond make check: figures of siblings on stock kernels, order with 2 CPUs,$(patsubst $(O)/check/%.t, %,$(more_tests))'
 	$(call prove,$(check_tests) $(more_tests))
 
 # For daily work: the source, the unit tests, and on one kernel what shows most.
