@@ -165,10 +165,10 @@ check-all: $(call needs,$(call chosen,$(check_tests) $(more_tests)))
 	$(call prove,$(check_tests) $(more_tests))
 
 # For daily work: the source, the unit tests, and on one kernel what shows most.
-quick_kernel  := 6.12
+quick_kernel  := $(firstword $(filter 6.12,$(KERNELS)) $(KERNELS))
+quick         := $(filter ctl daemon restore siblings unwatched window,$(SCENARIOS))
 quick_scripts := checkers compilers completion manual options readme runner style
-quick_tests   := $(patsubst %,$(O)/check/$(quick_kernel)/%.t,ctl daemon restore siblings unwatched window) \
-		 $(quick_scripts:%=tests/t-%.sh) $(asan_tests)
+quick_tests   := $(quick:%=$(O)/check/$(quick_kernel)/%.t) $(quick_scripts:%=tests/t-%.sh) $(asan_tests)
 check-quick: $(call needs,$(call chosen,$(quick_tests)))
 	$(call prove,$(quick_tests))
 
