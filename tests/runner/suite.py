@@ -28,9 +28,13 @@ sys.path.insert(0, str(TOP / "tests/vm"))
 
 from harness import cache   # pylint: disable=wrong-import-position
 
-# Seconds: of a file that nobody has run yet; between two lines that tell how far it is, when
-# nothing has ended.
+# Seconds of a file that nobody has run here yet, by the last part of its name or by the first.
+USUAL = {"upgrade": 180, "install": 150, "debian": 130, "samba": 120, "stranger": 120, "lease": 110,
+         "clock": 100, "services": 100, "fence": 90, "openssl": 70, "order": 70, "midway": 60,
+         "shapes": 60, "t-tree": 60, "witness": 60, "daemon": 50, "firmware": 50, "hibernate": 50,
+         "hostile": 50, "nvs": 50, "remedies": 50, "scripts": 10, "asan": 3, "tsan": 3}
 UNKNOWN = 20
+# Seconds between two lines that tell how far it is, when nothing has ended.
 RARELY = 60
 
 
@@ -45,7 +49,8 @@ class Durations:
             self.known = {str(k): float(v) for k, v in json.loads(self.path.read_text()).items()}
 
     def of(self, file):
-        return self.known.get(single.name(file), UNKNOWN)
+        first, *_, last = name = single.name(file).split("/")
+        return self.known.get("/".join(name), USUAL.get(last, USUAL.get(first, UNKNOWN)))
 
     def keep(self, found):
         with open(self.path.with_suffix(".lock"), "w", encoding="ascii") as f:
