@@ -78,10 +78,12 @@ class Progress:
             self.running[file] = time.monotonic()
             return
         self.running.pop(file, None)
-        self.expected += self.left.pop(file, UNKNOWN)
-        self.actual += what["seconds"]
+        expected = self.left.pop(file, UNKNOWN)
         self.cpu += what["cpu"]
+        # One that failed may have ended at once, which is no pace of the others.
         if not what["status"]:
+            self.expected += expected
+            self.actual += what["seconds"]
             self.took[single.name(file)] = round(what["seconds"], 1)
 
     def to_go(self):

@@ -132,11 +132,11 @@ def kept(name, wanted, fill):
     """A directory below the build directory that fill(directory) has filled for what is wanted."""
     directory = build_directory().resolve() / "packages" / name
     mark = directory / "source.hash"
-    directory.mkdir(parents=True, exist_ok=True)
+    directory.parent.mkdir(parents=True, exist_ok=True)
     with open(directory.parent / f"{name}.lock", "w", encoding="ascii") as f:
         fcntl.flock(f, fcntl.LOCK_EX)
         if not mark.exists() or mark.read_text("ascii") != wanted:
-            shutil.rmtree(directory)
+            shutil.rmtree(directory, ignore_errors=True)
             directory.mkdir()
             fill(directory)
             mark.write_text(wanted, "ascii")
