@@ -299,8 +299,8 @@ def fetch_one(apt, name, new, say):
         say(f"{name}: fetching Linux {release}")
         unpack_kernel(apt, release, new / release)
         if (arch := row(name).arch) != "amd64":
-            # Its guests cannot run the machine's.
-            apt.unpack([f"busybox-static:{arch}"], new / release)
+            # Its guests cannot run the machine's; a newer one than that lies elsewhere.
+            apt.unpack([f"busybox-static:{arch}/{row(name).suites[0]}"], new / release)
     place(new, name, release)
 
 
