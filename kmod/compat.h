@@ -3,8 +3,8 @@
  * Copyright (C) the vmgen authors
  *
  * The module is written for the newest kernel. This header, included before
- * everything else, supplies what older ones lack, and is the only place that
- * knows version numbers.
+ * everything else, supplies what older ones lack. Kbuild looks into the headers
+ * for what they have, so that a backport does no harm.
  */
 #ifndef VMGENC_COMPAT_H
 #define VMGENC_COMPAT_H
@@ -16,10 +16,9 @@
 #include <linux/syscore_ops.h>
 #include <linux/sysctl.h>
 #include <linux/timer.h>
-#include <linux/version.h>
 
-/* In 5.10.119 the generator began to take in all that is mixed in on a reseed. */
-#if LINUX_VERSION_CODE < KERNEL_VERSION(5, 10, 119)
+/* With this the generator began to take in all that is mixed in on a reseed. */
+#ifndef COMPAT_HAVE_RANDOM_INIT
 #error "vmgenc needs Linux 5.10.119 or newer"
 #endif
 
@@ -32,7 +31,7 @@
 #endif
 
 /* 5.18 brought the notifier; without CONFIG_VMGENID it never calls. */
-#if LINUX_VERSION_CODE < KERNEL_VERSION(5, 18, 0)
+#ifndef COMPAT_HAVE_VMFORK
 static inline int register_random_vmfork_notifier(struct notifier_block *nb)
 {
 	return 0;
@@ -44,7 +43,7 @@ static inline int unregister_random_vmfork_notifier(struct notifier_block *nb)
 }
 #endif
 
-#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 3, 0)
+#ifndef COMPAT_HAVE_VM_FLAGS_MOD
 static inline void vm_flags_mod(struct vm_area_struct *vma, vm_flags_t set,
 				vm_flags_t clear)
 {
@@ -57,10 +56,10 @@ static inline void vm_flags_mod(struct vm_area_struct *vma, vm_flags_t set,
 #define register_sysctl_sz(path, table, size) register_sysctl(path, table)
 #endif
 
-#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 11, 0)
-#define COMPAT_CTL_CONST
-#else
+#ifdef COMPAT_HAVE_CONST_CTL_TABLE
 #define COMPAT_CTL_CONST const
+#else
+#define COMPAT_CTL_CONST
 #endif
 
 /* Until 6.13 a worker was created running. */
@@ -68,8 +67,7 @@ static inline void vm_flags_mod(struct vm_area_struct *vma, vm_flags_t set,
 #define kthread_run_worker kthread_create_worker
 #endif
 
-/* Until 6.15 the old name lives on, so that a backport of the new one does no harm. */
-#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 2, 0)
+#ifndef COMPAT_HAVE_TIMER_DELETE
 #define timer_delete_sync del_timer_sync
 #endif
 
