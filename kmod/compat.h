@@ -11,8 +11,6 @@
 
 #include <linux/kthread.h>
 #include <linux/mm.h>
-#include <linux/notifier.h>
-#include <linux/random.h>
 #include <linux/syscore_ops.h>
 #include <linux/sysctl.h>
 #include <linux/timer.h>
@@ -28,19 +26,6 @@
 
 #if !defined(CONFIG_ACPI) && !defined(CONFIG_OF)
 #error "vmgenc needs a kernel with CONFIG_ACPI or CONFIG_OF"
-#endif
-
-/* 5.18 brought the notifier; without CONFIG_VMGENID it never calls. */
-#ifndef COMPAT_HAVE_VMFORK
-static inline int register_random_vmfork_notifier(struct notifier_block *nb)
-{
-	return 0;
-}
-
-static inline int unregister_random_vmfork_notifier(struct notifier_block *nb)
-{
-	return 0;
-}
 #endif
 
 #ifndef COMPAT_HAVE_VM_FLAGS_MOD

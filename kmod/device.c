@@ -9,7 +9,6 @@
 #include <linux/io.h>
 #include <linux/ioport.h>
 #include <linux/kernel.h>
-#include <linux/random.h>
 #include <linux/string.h>
 #include "vmgenc.h"
 
@@ -130,15 +129,11 @@ void vmgenc_device_notified(struct vmgenc *vg)
 		atomic64_inc(&vg->spurious_notifies);
 }
 
-/* With a device tree the in-tree driver calls this in its interrupt. */
-static int handle_vmfork(struct notifier_block *nb, unsigned long action,
-			 void *data)
-{
-	vmgenc_notice(container_of(nb, struct vmgenc, vmfork),
-		      VMGENID_SOURCE_VMFORK);
-	return NOTIFY_DONE;
-}
-
+/*
+ * Not by the kernel's vmfork notifiers: with a device tree the in-tree driver calls
+ * that chain in its interrupt, and what is called takes a lock that sleeps as soon as
+ * anybody is in the chain. The firmware tells this module as well.
+ */
 int vmgenc_device_listen(struct vmgenc *vg)
 {
 	int err;
@@ -146,12 +141,6 @@ int vmgenc_device_listen(struct vmgenc *vg)
 	err = vg->firmware->listen(vg);
 	if (err)
 		return err;
-	vg->vmfork.notifier_call = handle_vmfork;
-	err = register_random_vmfork_notifier(&vg->vmfork);
-	if (err) {
-		vg->firmware->ignore(vg);
-		return err;
-	}
 	/* Of a change between the first look and now. */
 	vmgenc_notice(vg, VMGENID_SOURCE_RECHECK);
 	return 0;
@@ -160,6 +149,5 @@ int vmgenc_device_listen(struct vmgenc *vg)
 /* After this no trigger is running any more. */
 void vmgenc_device_ignore(struct vmgenc *vg)
 {
-	unregister_random_vmfork_notifier(&vg->vmfork);
 	vg->firmware->ignore(vg);
 }

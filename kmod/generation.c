@@ -25,7 +25,6 @@ static const char * const source_names[] = {
 	[VMGENID_SOURCE_NONE]	 = "nobody",
 	[VMGENID_SOURCE_SCI]	 = "interrupt",
 	[VMGENID_SOURCE_NOTIFY]	 = "notify",
-	[VMGENID_SOURCE_VMFORK]	 = "in-tree driver",
 	[VMGENID_SOURCE_CALL]	 = "system call",
 	[VMGENID_SOURCE_RECHECK] = "recheck",
 	[VMGENID_SOURCE_RESUME]	 = "wake-up",

@@ -43,7 +43,6 @@ struct vmgenc {
 	const struct vmgenc_id *memory;
 	u8 hid[32];
 	bool host_notifies;
-	struct notifier_block vmfork;
 
 	/* What announces changes: acpi.c, or devicetree.c. */
 	acpi_handle handle;

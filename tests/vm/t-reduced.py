@@ -22,7 +22,7 @@ RESERVED = "memmap=64K$0x0FFE0000"
 TABLE = "/kernel/firmware/acpi/reduced.aml"
 WAKE_TRIES = 100
 # enum vmgenid_source
-NOTIFY, CALL, RESUME = "2", "4", "6"
+NOTIFY, CALL, RESUME = "2", "3", "5"
 
 
 def boot_reduced(kernel):

@@ -8,7 +8,7 @@ from harness.host import Host
 from harness.scenario import NOBODY, boot, info, new_guid
 
 # enum vmgenid_source
-CALL, TIMER = "4", "7"
+CALL, TIMER = "3", "6"
 POLL_MS = "/proc/sys/dev/vmgenc/0/poll_ms"
 
 

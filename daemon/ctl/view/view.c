@@ -21,7 +21,6 @@ const char *view_noticed_by(uint32_t source)
 		[VMGENID_SOURCE_NONE] = "none",
 		[VMGENID_SOURCE_SCI] = "sci",
 		[VMGENID_SOURCE_NOTIFY] = "notify",
-		[VMGENID_SOURCE_VMFORK] = "vmfork",
 		[VMGENID_SOURCE_CALL] = "call",
 		[VMGENID_SOURCE_RECHECK] = "recheck",
 		[VMGENID_SOURCE_RESUME] = "resume",

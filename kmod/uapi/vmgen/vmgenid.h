@@ -72,16 +72,14 @@ enum vmgenid_source {
 	VMGENID_SOURCE_SCI	= 1,
 	/* The device's ACPI Notify; with a device tree, its interrupt. */
 	VMGENID_SOURCE_NOTIFY	= 2,
-	/* The in-tree vmgenid driver (Linux 5.18 and later). */
-	VMGENID_SOURCE_VMFORK	= 3,
 	/* A read, poll or ioctl of this device. */
-	VMGENID_SOURCE_CALL	= 4,
+	VMGENID_SOURCE_CALL	= 3,
 	/* The module itself, which compares again after each change. */
-	VMGENID_SOURCE_RECHECK	= 5,
+	VMGENID_SOURCE_RECHECK	= 4,
 	/* The wake-up from sleep or hibernation, which gives no notice. */
-	VMGENID_SOURCE_RESUME	= 6,
+	VMGENID_SOURCE_RESUME	= 5,
 	/* The timer for hosts that do not notify (sysctl dev.vmgenc.0.poll_ms). */
-	VMGENID_SOURCE_TIMER	= 7,
+	VMGENID_SOURCE_TIMER	= 6,
 };
 
 /* Flags of a record and of the page. */
