@@ -20,6 +20,8 @@
 /* An open file. */
 struct vmgenc_file {
 	struct vmgenc *vg;
+	/* Of whoever opened it; may be passed on. Constant. */
+	bool privileged;
 	/* One reader takes a generation, also of threads that share the file. */
 	struct mutex lock;
 	u64 seen;
@@ -32,14 +34,18 @@ static int vmgenc_open(struct inode *inode, struct file *file)
 {
 	struct vmgenc *vg = container_of(file->private_data, struct vmgenc,
 					 misc);
+	bool privileged = vmgenc_is_privileged();
 	struct vmgenc_file *vf;
 
 	if (!(file->f_mode & FMODE_READ))
 		return -EINVAL;
+	if ((file->f_mode & FMODE_WRITE) && !privileged)
+		return -EPERM;
 	vf = kzalloc(sizeof(*vf), GFP_KERNEL);
 	if (!vf)
 		return -ENOMEM;
 	vf->vg = vg;
+	vf->privileged = privileged;
 	mutex_init(&vf->lock);
 	file->private_data = vf;
 	return stream_open(inode, file);

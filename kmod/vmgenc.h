@@ -9,6 +9,7 @@
 
 #include <linux/acpi.h>
 #include <linux/atomic.h>
+#include <linux/capability.h>
 #include <linux/kthread.h>
 #include <linux/miscdevice.h>
 #include <linux/notifier.h>
@@ -16,6 +17,7 @@
 #include <linux/syscore_ops.h>
 #include <linux/timer.h>
 #include <linux/types.h>
+#include <linux/user_namespace.h>
 #include <linux/wait.h>
 #include <vmgen/vmgenid.h>
 
@@ -153,6 +155,15 @@ void vmgenc_timer_exit(struct vmgenc *vg);
 void vmgenc_random_init(struct vmgenc *vg);
 int vmgenc_random_reseed(struct vmgenc *vg, struct vmgenc_id id);
 void vmgenc_random_exit(struct vmgenc *vg);
+
+/*
+ * Whoever calls may know the ID. A file mode cannot say that: it means uid 0, and a
+ * container has one. No audit, because programs try, and go on without.
+ */
+static inline bool vmgenc_is_privileged(void)
+{
+	return ns_capable_noaudit(&init_user_ns, CAP_SYS_ADMIN);
+}
 
 /* chardev.c */
 extern const struct vmgenc_listener vmgenc_chardev_listener;
