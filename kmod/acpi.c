@@ -2,10 +2,10 @@
 /*
  * Copyright (C) the vmgen authors
  *
- * Finds the generation ID device that ACPI describes and listens for changes.
+ * Finds the devices that ACPI describes and listens for changes.
  *
- * The device is not bound: on most kernels the in-tree driver owns it and must
- * keep it. ACPI allows any number of notify handlers on a device.
+ * They are not bound: on most kernels in-tree drivers own them and must keep
+ * them. ACPI allows any number of notify handlers on a device.
  */
 #include <linux/acpi.h>
 #include <linux/errno.h>
@@ -18,37 +18,51 @@
 #include <asm/processor.h>
 #endif
 
-/* UAPI.14 VMGenID: Notify(device, 0x80) after a change. */
+/* UAPI.13 VMClock, UAPI.14 VMGenID: Notify(device, 0x80) after a change. */
 enum { VMGENC_NOTIFY_CHANGED = 0x80 };
 
 /*
  * UAPI.14 names "VM_Gen_Counter", which is longer than ACPI allows for an ID;
  * Hyper-V added the short form. ACPICA turns both into upper case.
  */
-static const char * const device_ids[] = { "VM_GEN_COUNTER", "VMGENCTR" };
+static const char * const genid_names[] = { "VM_GEN_COUNTER", "VMGENCTR", NULL };
 
-static bool is_device_id(const char *id)
+/* UAPI.13 VMClock; the first is Amazon's. */
+static const char * const vmclock_names[] = { "AMZNC10C", "VMCLOCK", NULL };
+
+/* What a walk through the namespace looks for. */
+struct search {
+	struct vmgenc *vg;
+	const struct vmgenc_firmware *firmware;
+};
+
+/* Where firmware says that the memory lies. */
+struct place {
+	u64 phys;
+	u64 room;
+	unsigned int n;
+};
+
+static bool is_name(const char *id, const char * const *names)
 {
-	unsigned int i;
-
-	for (i = 0; i < ARRAY_SIZE(device_ids); i++)
-		if (!strcasecmp(id, device_ids[i]))
+	for (; *names; names++)
+		if (!strcasecmp(id, *names))
 			return true;
 	return false;
 }
 
 /* Any of _HID and _CID may name the device; neither has to exist. */
-static bool is_vmgenid(const struct acpi_device_info *info)
+static bool is_device(const struct acpi_device_info *info, const char * const *names)
 {
 	u32 i;
 
 	if ((info->valid & ACPI_VALID_HID) &&
-	    is_device_id(info->hardware_id.string))
+	    is_name(info->hardware_id.string, names))
 		return true;
 	if (!(info->valid & ACPI_VALID_CID))
 		return false;
 	for (i = 0; i < info->compatible_id_list.count; i++)
-		if (is_device_id(info->compatible_id_list.ids[i].string))
+		if (is_name(info->compatible_id_list.ids[i].string, names))
 			return true;
 	return false;
 }
@@ -80,7 +94,7 @@ static const char *evaluate_sta(acpi_handle handle, bool *ret_present)
 }
 
 /* Returns: NULL; or what is wrong with ADDR, in words. */
-static const char *parse_addr(const union acpi_object *addr, u64 *ret_phys)
+static const char *parse_addr(const union acpi_object *addr, struct place *ret_place)
 {
 	const union acpi_object *half;
 
@@ -94,54 +108,88 @@ static const char *parse_addr(const union acpi_object *addr, u64 *ret_phys)
 		return "ADDR does not return integers";
 	if (half[0].integer.value > U32_MAX || half[1].integer.value > U32_MAX)
 		return "ADDR returns an integer of more than 32 bits";
-	*ret_phys = half[0].integer.value | half[1].integer.value << 32;
+	ret_place->phys = half[0].integer.value | half[1].integer.value << 32;
+	ret_place->room = VMGENID_ID_SIZE;
 	return NULL;
 }
 
-static const char *evaluate_addr(acpi_handle handle, u64 *ret_phys)
+static const char *evaluate_addr(acpi_handle handle, struct place *ret_place)
 {
 	struct acpi_buffer buf = { .length = ACPI_ALLOCATE_BUFFER };
 	const char *wrong;
 
 	if (ACPI_FAILURE(acpi_evaluate_object(handle, "ADDR", NULL, &buf)))
 		return "ADDR is missing or fails";
-	wrong = buf.pointer ? parse_addr(buf.pointer, ret_phys) :
+	wrong = buf.pointer ? parse_addr(buf.pointer, ret_place) :
 			      "ADDR returns nothing";
 	ACPI_FREE(buf.pointer);
 	return wrong;
 }
 
-static void consider(struct vmgenc *vg, acpi_handle handle, const char *path,
+/* Of what is not memory nothing is known, and nothing is wrong with it. */
+static acpi_status add_resource(struct acpi_resource *ares, void *context)
+{
+	struct place *place = context;
+	struct resource_win win = { };
+
+	if ((acpi_dev_resource_memory(ares, &win.res) ||
+	     acpi_dev_resource_address_space(ares, &win)) &&
+	    resource_type(&win.res) == IORESOURCE_MEM) {
+		place->phys = win.res.start;
+		place->room = resource_size(&win.res);
+		place->n++;
+	}
+	return AE_OK;
+}
+
+/* Returns: NULL; or what is wrong with _CRS, in words. */
+static const char *evaluate_crs(acpi_handle handle, struct place *ret_place)
+{
+	if (ACPI_FAILURE(acpi_walk_resources(handle, METHOD_NAME__CRS, add_resource,
+					     ret_place)))
+		return "_CRS is missing or fails";
+	if (!ret_place->n)
+		return "_CRS names no memory";
+	return ret_place->n == 1 ? NULL : "_CRS names more than one range of memory";
+}
+
+static void consider(const struct search *search, acpi_handle handle, const char *path,
 		     const struct acpi_device_info *info)
 {
 	bool has_hid = info->valid & ACPI_VALID_HID;
+	struct place place = { .n = 0 };
+	struct vmgenc_device *dev;
 	const char *wrong;
 	bool present;
-	u64 phys = 0;
 
 	wrong = evaluate_sta(handle, &present);
 	if (!wrong && !present)
 		return;
 	if (!wrong)
-		wrong = evaluate_addr(handle, &phys);
-	if (vmgenc_device_offer(vg, path, has_hid ? info->hardware_id.string : "",
-				phys, wrong))
-		vg->handle = handle;
+		wrong = search->firmware->kind == &vmgenc_vmclock ?
+				evaluate_crs(handle, &place) :
+				evaluate_addr(handle, &place);
+	dev = vmgenc_device_offer(search->vg, search->firmware, path,
+				  has_hid ? info->hardware_id.string : "",
+				  place.phys, place.room, wrong);
+	if (dev)
+		dev->handle = handle;
 }
 
 static acpi_status visit(acpi_handle handle, u32 level, void *context,
 			 void **ret)
 {
 	struct acpi_buffer path = { .length = ACPI_ALLOCATE_BUFFER };
+	const struct search *search = context;
 	struct acpi_device_info *info;
 
 	if (ACPI_FAILURE(acpi_get_object_info(handle, &info)))
 		return AE_OK;
-	if (!is_vmgenid(info))
+	if (!is_device(info, search->firmware->names))
 		goto out;
 	if (ACPI_FAILURE(acpi_get_name(handle, ACPI_FULL_PATHNAME, &path)))
 		goto out;
-	consider(context, handle, path.pointer, info);
+	consider(search, handle, path.pointer, info);
 out:
 	ACPI_FREE(path.pointer);
 	ACPI_FREE(info);
@@ -170,12 +218,14 @@ static bool is_hypervisor(const char *signature)
 }
 #endif
 
-static void find(struct vmgenc *vg)
+static void find(struct vmgenc *vg, const struct vmgenc_firmware *firmware)
 {
+	struct search search = { .vg = vg, .firmware = firmware };
+
 	if (acpi_disabled)
 		return;
 	acpi_walk_namespace(ACPI_TYPE_DEVICE, ACPI_ROOT_OBJECT, ACPI_UINT32_MAX,
-			    visit, NULL, vg, NULL);
+			    visit, NULL, &search, NULL);
 }
 
 /*
@@ -192,46 +242,59 @@ static u32 handle_sci(void *context)
 /* May run on two CPUs at once from 6.12 on. */
 static void handle_notify(acpi_handle handle, u32 event, void *context)
 {
+	struct vmgenc_device *dev = context;
+
 	if (event != VMGENC_NOTIFY_CHANGED)
 		return;
-	vmgenc_notice(context, VMGENID_SOURCE_NOTIFY);
-	vmgenc_device_notified(context);
+	vmgenc_notice(dev->vg, VMGENID_SOURCE_NOTIFY);
+	vmgenc_device_notified(dev);
 }
 
-static int cannot_listen(const char *to, acpi_status status)
+static int cannot_listen(const struct vmgenc_device *dev, const char *to, acpi_status status)
 {
-	pr_err("cannot listen to the device's %s: %s\n", to,
-	       acpi_format_exception(status));
+	pr_err("%s: cannot listen to its %s: %s\n", dev->path, to, acpi_format_exception(status));
 	return status == AE_NO_MEMORY ? -ENOMEM : -ENODEV;
 }
 
-static int listen(struct vmgenc *vg)
+static int listen(struct vmgenc_device *dev)
 {
 	acpi_status status;
 
 	/* Kernels for hardware-reduced ACPI have no SCI; Notify has to do. */
-	status = acpi_install_sci_handler(handle_sci, vg);
-	if (ACPI_FAILURE(status) && status != AE_NOT_CONFIGURED)
-		return cannot_listen("interrupt", status);
-	status = acpi_install_notify_handler(vg->handle, ACPI_DEVICE_NOTIFY,
-					     handle_notify, vg);
+	status = acpi_install_sci_handler(handle_sci, dev->vg);
+	/* One of several devices was here before. */
+	if (ACPI_FAILURE(status) && status != AE_NOT_CONFIGURED && status != AE_ALREADY_EXISTS)
+		return cannot_listen(dev, "interrupt", status);
+	status = acpi_install_notify_handler(dev->handle, ACPI_DEVICE_NOTIFY,
+					     handle_notify, dev);
 	if (ACPI_FAILURE(status)) {
 		acpi_remove_sci_handler(handle_sci);
-		return cannot_listen("notifications", status);
+		return cannot_listen(dev, "notifications", status);
 	}
-	vg->host_notifies = !is_hypervisor("XenVMMXenVMM") &&
-			    !is_hypervisor("bhyve bhyve ");
+	dev->notifies = !is_hypervisor("XenVMMXenVMM") &&
+			!is_hypervisor("bhyve bhyve ");
 	return 0;
 }
 
-static void ignore(struct vmgenc *vg)
+/* The interrupt is given back by the first of several devices. */
+static void ignore(struct vmgenc_device *dev)
 {
-	acpi_remove_notify_handler(vg->handle, ACPI_DEVICE_NOTIFY,
+	acpi_remove_notify_handler(dev->handle, ACPI_DEVICE_NOTIFY,
 				   handle_notify);
 	acpi_remove_sci_handler(handle_sci);
 }
 
 const struct vmgenc_firmware vmgenc_acpi = {
+	.kind = &vmgenc_genid,
+	.names = genid_names,
+	.find = find,
+	.listen = listen,
+	.ignore = ignore,
+};
+
+const struct vmgenc_firmware vmgenc_acpi_vmclock = {
+	.kind = &vmgenc_vmclock,
+	.names = vmclock_names,
 	.find = find,
 	.listen = listen,
 	.ignore = ignore,

@@ -129,21 +129,23 @@ static __poll_t vmgenc_poll(struct file *file, poll_table *table)
 	return has_news(vf) ? EPOLLIN | EPOLLRDNORM : 0;
 }
 
-static bool raw_page_allowed(const struct file *file, const struct vmgenc *vg)
+static bool raw_page_allowed(const struct file *file, const struct vmgenc_device *dev)
 {
-	return (file->f_mode & FMODE_WRITE) &&
-	       offset_in_page(vg->phys) + VMGENID_ID_SIZE <= PAGE_SIZE;
+	return (file->f_mode & FMODE_WRITE) && !dev->kind->counts &&
+	       offset_in_page(dev->phys) + VMGENID_ID_SIZE <= PAGE_SIZE;
 }
 
 /* With the attributes of the kernel's own mapping: see vmgenc_device_offer(). */
 static int map_raw_page(const struct file *file, struct vm_area_struct *vma,
 			const struct vmgenc *vg)
 {
+	const struct vmgenc_device *dev = READ_ONCE(vg->device);
+
 	if (!(file->f_mode & FMODE_WRITE))
 		return -EACCES;
-	if (!raw_page_allowed(file, vg))
+	if (!raw_page_allowed(file, dev))
 		return -EOPNOTSUPP;
-	return remap_pfn_range(vma, vma->vm_start, PHYS_PFN(vg->phys),
+	return remap_pfn_range(vma, vma->vm_start, PHYS_PFN(dev->phys),
 			       PAGE_SIZE, pgprot_decrypted(vma->vm_page_prot));
 }
 
@@ -214,17 +216,18 @@ static long ioctl_wait(struct vmgenc *vg, void __user *arg)
 
 static struct vmgenid_info describe(const struct file *file, struct vmgenc *vg)
 {
+	const struct vmgenc_device *dev;
 	struct vmgenc_id id;
 	struct vmgenid_info info = {
 		.version = VMGENID_ABI_VERSION,
-		.id_offset = offset_in_page(vg->phys),
 		.spurious_notifies = atomic64_read(&vg->spurious_notifies),
 	};
 
 	BUILD_BUG_ON(sizeof(info) != VMGENID_INFO_SIZE_VER1);
 	spin_lock(&vg->lock);
 	/* The ID that this generation stands for. */
-	id = vg->settled;
+	dev = vg->device;
+	id = dev->settled;
 	info.generation = vg->record.generation;
 	info.found_by_call = vg->found_by[VMGENID_SOURCE_CALL];
 	info.found_by_resume = vg->found_by[VMGENID_SOURCE_RESUME];
@@ -234,15 +237,20 @@ static struct vmgenid_info describe(const struct file *file, struct vmgenc *vg)
 		info.flags |= VMGENID_INFO_ID_UNTRUSTED;
 	spin_unlock(&vg->lock);
 	info.changes = info.generation - 1;
-	memcpy(info.hid, vg->hid, sizeof(info.hid));
+	memcpy(info.hid, dev->hid, sizeof(info.hid));
 
+	if (dev->notifies)
+		info.flags |= VMGENID_INFO_NOTIFIES;
+	if (dev->kind->counts) {
+		info.flags |= VMGENID_INFO_COUNTER;
+		return info;
+	}
+	info.id_offset = offset_in_page(dev->phys);
 	if (IS_ENABLED(CONFIG_VMGENID))
 		info.flags |= VMGENID_INFO_INTREE;
-	if (vg->host_notifies)
-		info.flags |= VMGENID_INFO_NOTIFIES;
 	if (vmgenc_id_valid(id))
 		info.flags |= VMGENID_INFO_ID_VALID;
-	if (raw_page_allowed(file, vg))
+	if (raw_page_allowed(file, dev))
 		info.flags |= VMGENID_INFO_RAW_PAGE;
 	if (file->f_mode & FMODE_WRITE) {
 		info.flags |= VMGENID_INFO_ID_SHOWN;

@@ -2,8 +2,8 @@
 /*
  * Copyright (C) the vmgen authors
  *
- * The generation ID device, whoever describes it: firmware is asked for one,
- * where it says that the ID lies is checked, and the ID is mapped.
+ * The devices, whoever describes them: firmware is asked for them, where it says
+ * that the ID lies is checked, the ID is mapped, and one of them is chosen.
  */
 #include <linux/errno.h>
 #include <linux/io.h>
@@ -32,9 +32,9 @@ static unsigned int cpu_phys_bits(void)
 #endif
 }
 
-static bool is_addressable(u64 phys)
+static bool is_addressable(u64 phys, u64 size)
 {
-	u64 last = phys + VMGENID_ID_SIZE - 1;
+	u64 last = phys + size - 1;
 	unsigned int bits = cpu_phys_bits();
 
 	if (bits < 64 && last >> bits)
@@ -43,53 +43,131 @@ static bool is_addressable(u64 phys)
 }
 
 /* Returns: NULL; or what is wrong with the address, in words. */
-static const char *check_address(u64 phys)
+static const char *check_address(u64 phys, u64 size)
 {
 	if (!phys)
 		return "the address is zero";
 	if (!IS_ALIGNED(phys, sizeof(u64)))
 		return "the address is not a multiple of 8";
-	if (!is_addressable(phys))
+	if (!is_addressable(phys, size))
 		return "the address is beyond what this CPU can address";
-	if (region_intersects(phys, VMGENID_ID_SIZE, IORESOURCE_SYSTEM_RAM,
-			      IORES_DESC_NONE) != REGION_DISJOINT)
+	if (region_intersects(phys, size, IORESOURCE_SYSTEM_RAM, IORES_DESC_NONE) !=
+	    REGION_DISJOINT)
 		return "the address lies in memory that the kernel uses";
 	return NULL;
 }
 
-/*
- * Takes the device into use if nobody was before it. The hid may be empty;
- * wrong is NULL, or what the caller found wrong with the device, in words.
- *
- * Returns: whether this is the device in use now.
- */
-bool vmgenc_device_offer(struct vmgenc *vg, const char *path, const char *hid,
-			 u64 phys, const char *wrong)
+static struct vmgenc_id sample_genid(const void *memory)
 {
-	if (vg->memory) {
-		pr_warn("%s: ignored, only the first device is used\n", path);
-		return false;
+	const struct vmgenc_id *id = memory;
+
+	return (struct vmgenc_id){ {
+		READ_ONCE(id->half[0]),
+		READ_ONCE(id->half[1]),
+	} };
+}
+
+const struct vmgenc_kind vmgenc_genid = {
+	.size = VMGENID_ID_SIZE,
+	.too_short = "its memory is shorter than 16 bytes",
+	.sample = sample_genid,
+};
+
+/*
+ * The memory is not claimed: the in-tree drivers map it as well, and could not bind.
+ * UAPI.13 and 14: cacheable. DEC: the host writes it, in the clear.
+ */
+static const void *map(const char *path, const struct vmgenc_kind *kind, u64 phys, u64 room)
+{
+	const void *memory = memremap(phys, kind->size, MEMREMAP_WB | MEMREMAP_DEC);
+	const char *wrong;
+
+	if (!memory) {
+		pr_err("%s: cannot map the memory at %#llx\n", path, phys);
+		return NULL;
 	}
+	wrong = kind->check ? kind->check(memory, room) : NULL;
 	if (!wrong)
-		wrong = check_address(phys);
-	if (wrong) {
-		pr_err("%s: %s; this is for the vendor of the hypervisor to mend\n",
-		       path, wrong);
-		return false;
-	}
-	/* UAPI.14: cacheable. DEC: the host writes it, in the clear. */
-	vg->memory = memremap(phys, VMGENID_ID_SIZE, MEMREMAP_WB | MEMREMAP_DEC);
-	if (!vg->memory) {
-		pr_err("%s: cannot map the ID at %#llx\n", path, phys);
-		return false;
-	}
-	vg->phys = phys;
-	strscpy(vg->hid, hid, sizeof(vg->hid));
-	return true;
+		return memory;
+	pr_notice("%s: %s, so it is of no use here\n", path, wrong);
+	memunmap((void *)memory);
+	return NULL;
 }
 
 /*
- * Asks each firmware, until one has a device; NULL ends them.
+ * Takes the device down as one that can be used. The hid may be empty; room is the
+ * size of the memory at phys; wrong is NULL, or what the caller found wrong with the
+ * device, in words.
+ *
+ * Returns: the device; NULL: it cannot be used, and the log says why.
+ */
+struct vmgenc_device *vmgenc_device_offer(struct vmgenc *vg,
+					  const struct vmgenc_firmware *firmware,
+					  const char *path, const char *hid,
+					  u64 phys, u64 room, const char *wrong)
+{
+	const struct vmgenc_kind *kind = firmware->kind;
+	struct vmgenc_device *dev;
+	const void *memory;
+
+	if (!wrong && room < kind->size)
+		wrong = kind->too_short;
+	if (!wrong)
+		wrong = check_address(phys, kind->size);
+	if (wrong) {
+		pr_err("%s: %s; report it to the hypervisor vendor\n", path, wrong);
+		return NULL;
+	}
+	if (vg->n_devices == VMGENC_DEVICES) {
+		pr_warn("%s: ignored, no more than %d devices are used\n", path, VMGENC_DEVICES);
+		return NULL;
+	}
+	memory = map(path, kind, phys, room);
+	if (!memory)
+		return NULL;
+	dev = &vg->devices[vg->n_devices++];
+	*dev = (struct vmgenc_device){
+		.vg = vg,
+		.firmware = firmware,
+		.kind = kind,
+		.phys = phys,
+		.memory = memory,
+	};
+	strscpy(dev->path, path, sizeof(dev->path));
+	strscpy(dev->hid, hid, sizeof(dev->hid));
+	return dev;
+}
+
+/* Returns: whether a device provides an ID. */
+static bool choose(struct vmgenc *vg)
+{
+	unsigned int i;
+
+	for (i = 0; i < vg->n_devices; i++) {
+		vg->device = &vg->devices[i];
+		if (vmgenc_id_valid(vmgenc_device_sample(vg->device)))
+			return true;
+	}
+	vg->device = &vg->devices[0];
+	return false;
+}
+
+static void name_devices(const struct vmgenc *vg)
+{
+	const struct vmgenc_device *dev;
+
+	for (dev = vg->devices; dev < vg->devices + vg->n_devices; dev++)
+		if (dev != vg->device)
+			pr_info("%s: %s %s is used\n", dev->path,
+				vmgenc_id_valid(vmgenc_device_sample(dev)) ?
+				"one device is enough," : "it provides no ID,", vg->device->path);
+	if (vg->device->kind->counts)
+		pr_notice("%s: a VMClock counts the restores of this machine, but there is no ID: a clone that is made while the machine is off cannot be seen\n",
+			  vg->device->path);
+}
+
+/*
+ * Asks each firmware, until a device provides an ID; NULL ends them.
  *
  * Returns: 0; -ENODEV: this machine has no usable device. The messages before
  * it say why.
@@ -97,12 +175,12 @@ bool vmgenc_device_offer(struct vmgenc *vg, const char *path, const char *hid,
 int vmgenc_device_find(struct vmgenc *vg,
 		       const struct vmgenc_firmware * const *firmware)
 {
-	for (; *firmware; firmware++) {
-		(*firmware)->find(vg);
-		if (vg->memory) {
-			vg->firmware = *firmware;
-			return 0;
-		}
+	for (; *firmware && !choose(vg); firmware++)
+		(*firmware)->find(vg, *firmware);
+	choose(vg);
+	if (vg->n_devices) {
+		name_devices(vg);
+		return 0;
 	}
 	pr_notice("no usable generation ID device: have the hypervisor provide one (QEMU: -device vmgenid)\n");
 	return -ENODEV;
@@ -110,17 +188,23 @@ int vmgenc_device_find(struct vmgenc *vg,
 
 void vmgenc_device_unmap(struct vmgenc *vg)
 {
-	memunmap((void *)vg->memory);
+	while (vg->n_devices)
+		memunmap((void *)vg->devices[--vg->n_devices].memory);
 }
 
 /*
  * After the host's notification, where it may be waited: others may have
- * noticed the change before it arrived, so this compares the counts.
+ * noticed the change before it arrived, so this compares the counts. A VMClock
+ * notifies of all that it shows, and a device that is not in use of what the
+ * other one is about.
  */
-void vmgenc_device_notified(struct vmgenc *vg)
+void vmgenc_device_notified(struct vmgenc_device *dev)
 {
+	struct vmgenc *vg = dev->vg;
 	u64 settled;
 
+	if (dev != READ_ONCE(vg->device) || dev->kind->counts)
+		return;
 	kthread_flush_work(&vg->settle);
 	spin_lock(&vg->lock);
 	settled = vg->n_settled;
@@ -136,18 +220,31 @@ void vmgenc_device_notified(struct vmgenc *vg)
  */
 int vmgenc_device_listen(struct vmgenc *vg)
 {
+	struct vmgenc_device *dev;
 	int err;
 
-	err = vg->firmware->listen(vg);
-	if (err)
-		return err;
+	for (dev = vg->devices; dev < vg->devices + vg->n_devices; dev++) {
+		err = dev->firmware->listen(dev);
+		if (err)
+			goto err_listen;
+		if (dev->kind->notifies && !dev->kind->notifies(dev->memory))
+			dev->notifies = false;
+	}
 	/* Of a change between the first look and now. */
 	vmgenc_notice(vg, VMGENID_SOURCE_RECHECK);
 	return 0;
+
+err_listen:
+	while (dev-- > vg->devices)
+		dev->firmware->ignore(dev);
+	return err;
 }
 
 /* After this no trigger is running any more. */
 void vmgenc_device_ignore(struct vmgenc *vg)
 {
-	vg->firmware->ignore(vg);
+	unsigned int i;
+
+	for (i = 0; i < vg->n_devices; i++)
+		vg->devices[i].firmware->ignore(&vg->devices[i]);
 }

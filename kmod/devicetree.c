@@ -2,11 +2,11 @@
 /*
  * Copyright (C) the vmgen authors
  *
- * Finds the generation ID device that a device tree describes (Firecracker on
- * ARM) and listens to its interrupt.
+ * Finds the devices that a device tree describes (Firecracker on ARM) and listens
+ * to their interrupts.
  *
- * As with ACPI the device is not bound: from 6.10 on the in-tree driver owns
- * it. Its interrupt may be shared.
+ * As with ACPI they are not bound: in-tree drivers own them, from 6.10 and 7.0 on.
+ * Interrupts may be shared.
  */
 #include <linux/interrupt.h>
 #include <linux/ioport.h>
@@ -18,15 +18,19 @@
 #include <linux/slab.h>
 #include "vmgenc.h"
 
-/* Documentation/devicetree/bindings/rng/microsoft,vmgenid.yaml */
+/* Documentation/devicetree/bindings/rng/microsoft,vmgenid.yaml, ptp/amazon,vmclock.yaml */
+static const char * const genid_names[] = { "microsoft,vmgenid", NULL };
+static const char * const vmclock_names[] = { "amazon,vmclock", NULL };
+
 static const struct of_device_id devicetree_ids[] = {
 	{ .compatible = "microsoft,vmgenid" },
+	{ .compatible = "amazon,vmclock" },
 	{ }
 };
 MODULE_DEVICE_TABLE(of, devicetree_ids);
 
 /* Returns: NULL; or what is wrong with reg, in words. */
-static const char *parse_reg(const struct device_node *node, u64 *ret_phys)
+static const char *parse_reg(const struct device_node *node, u64 *ret_phys, u64 *ret_room)
 {
 	struct resource reg;
 
@@ -36,41 +40,41 @@ static const char *parse_reg(const struct device_node *node, u64 *ret_phys)
 	if (of_address_to_resource((struct device_node *)node, 0, &reg) ||
 	    resource_type(&reg) != IORESOURCE_MEM)
 		return "its reg is not the address of memory";
-	if (resource_size(&reg) < VMGENID_ID_SIZE)
-		return "its reg is shorter than 16 bytes";
 	*ret_phys = reg.start;
+	*ret_room = resource_size(&reg);
 	return NULL;
 }
 
-static void consider(struct vmgenc *vg, struct device_node *node,
-		     const char *path)
+static void consider(struct vmgenc *vg, const struct vmgenc_firmware *firmware,
+		     struct device_node *node, const char *path)
 {
+	struct vmgenc_device *dev;
+	u64 phys = 0, room = 0;
 	const char *wrong;
-	u64 phys = 0;
 
 	if (!of_device_is_available(node)) {
 		pr_info("%s: ignored, its status is not okay\n", path);
 		return;
 	}
-	wrong = parse_reg(node, &phys);
-	if (!vmgenc_device_offer(vg, path, devicetree_ids[0].compatible, phys,
-				 wrong))
+	wrong = parse_reg(node, &phys, &room);
+	dev = vmgenc_device_offer(vg, firmware, path, firmware->names[0], phys, room, wrong);
+	if (!dev)
 		return;
-	vg->irq = of_irq_get(node, 0);
-	if (vg->irq <= 0)
+	dev->irq = of_irq_get(node, 0);
+	if (dev->irq <= 0)
 		pr_warn("%s: it has no usable interrupt, so a timer looks for changes\n",
 			path);
 }
 
-static void find(struct vmgenc *vg)
+static void find(struct vmgenc *vg, const struct vmgenc_firmware *firmware)
 {
 	struct device_node *node;
 	char *path;
 
-	for_each_matching_node(node, devicetree_ids) {
+	for_each_compatible_node(node, NULL, firmware->names[0]) {
 		path = kasprintf(GFP_KERNEL, "%pOF", node);
 		if (path)
-			consider(vg, node, path);
+			consider(vg, firmware, node, path);
 		kfree(path);
 	}
 }
@@ -78,7 +82,9 @@ static void find(struct vmgenc *vg)
 /* Hard interrupt: the first to know. */
 static irqreturn_t handle_irq(int irq, void *context)
 {
-	vmgenc_notice(context, VMGENID_SOURCE_NOTIFY);
+	struct vmgenc_device *dev = context;
+
+	vmgenc_notice(dev->vg, VMGENID_SOURCE_NOTIFY);
 	return IRQ_WAKE_THREAD;
 }
 
@@ -89,28 +95,40 @@ static irqreturn_t handle_irq_thread(int irq, void *context)
 }
 
 /* Without an interrupt there is still the timer. */
-static int listen(struct vmgenc *vg)
+static int listen(struct vmgenc_device *dev)
 {
 	int err;
 
-	if (vg->irq <= 0)
+	if (dev->irq <= 0)
 		return 0;
-	err = request_threaded_irq(vg->irq, handle_irq, handle_irq_thread,
-				   IRQF_SHARED, KBUILD_MODNAME, vg);
-	if (err)
-		pr_warn("interrupt %d cannot be had (error %d), so a timer looks for changes\n",
-			vg->irq, err);
-	vg->host_notifies = !err;
+	err = request_threaded_irq(dev->irq, handle_irq, handle_irq_thread,
+				   IRQF_SHARED, KBUILD_MODNAME, dev);
+	if (err) {
+		pr_warn("%s: its interrupt %d cannot be had (error %d), so a timer looks for changes\n",
+			dev->path, dev->irq, err);
+		dev->irq = 0;
+	}
+	dev->notifies = !err;
 	return 0;
 }
 
-static void ignore(struct vmgenc *vg)
+static void ignore(struct vmgenc_device *dev)
 {
-	if (vg->host_notifies)
-		free_irq(vg->irq, vg);
+	if (dev->irq > 0)
+		free_irq(dev->irq, dev);
 }
 
 const struct vmgenc_firmware vmgenc_devicetree = {
+	.kind = &vmgenc_genid,
+	.names = genid_names,
+	.find = find,
+	.listen = listen,
+	.ignore = ignore,
+};
+
+const struct vmgenc_firmware vmgenc_devicetree_vmclock = {
+	.kind = &vmgenc_vmclock,
+	.names = vmclock_names,
 	.find = find,
 	.listen = listen,
 	.ignore = ignore,

@@ -36,12 +36,14 @@ static bool same(struct vmgenc_id a, struct vmgenc_id b)
 	return a.half[0] == b.half[0] && a.half[1] == b.half[1];
 }
 
+struct vmgenc_id vmgenc_device_sample(const struct vmgenc_device *dev)
+{
+	return dev->kind->sample(dev->memory);
+}
+
 struct vmgenc_id vmgenc_sample(const struct vmgenc *vg)
 {
-	return (struct vmgenc_id){ {
-		READ_ONCE(vg->memory->half[0]),
-		READ_ONCE(vg->memory->half[1]),
-	} };
+	return vmgenc_device_sample(READ_ONCE(vg->device));
 }
 
 /* All zeros or all ones: the host provides no ID. */
@@ -51,18 +53,36 @@ bool vmgenc_id_valid(struct vmgenc_id id)
 }
 
 /*
+ * Another device that provides an ID, for when dev does not; or NULL. A VMClock does
+ * not take the place of an ID: who has one in use relies on it.
+ */
+static const struct vmgenc_device *find_other(const struct vmgenc *vg,
+					      const struct vmgenc_device *dev)
+{
+	const struct vmgenc_device *other;
+
+	for (other = vg->devices; other < vg->devices + vg->n_devices; other++)
+		if (other != dev && (dev->kind->counts || !other->kind->counts) &&
+		    vmgenc_id_valid(vmgenc_device_sample(other)))
+			return other;
+	return NULL;
+}
+
+/*
  * Takes no lock, so that nobody can hold up the interrupt by calling this in a
  * loop. Halves of two settled IDs can only be seen while the worker writes
  * them, and it compares again afterwards.
  */
 bool vmgenc_differs(const struct vmgenc *vg)
 {
+	const struct vmgenc_device *dev = READ_ONCE(vg->device);
+	struct vmgenc_id id = vmgenc_device_sample(dev);
 	struct vmgenc_id settled = { {
-		READ_ONCE(vg->settled.half[0]),
-		READ_ONCE(vg->settled.half[1]),
+		READ_ONCE(dev->settled.half[0]),
+		READ_ONCE(dev->settled.half[1]),
 	} };
 
-	return !same(vmgenc_sample(vg), settled);
+	return !same(id, settled) || (!vmgenc_id_valid(id) && find_other(vg, dev));
 }
 
 /*
@@ -93,8 +113,34 @@ void vmgenc_distrust(struct vmgenc *vg, enum vmgenid_source source)
 /* Half of the ID is new: the other may still be on its way. */
 static bool torn(const struct vmgenc *vg, struct vmgenc_id id)
 {
-	return (id.half[0] == vg->settled.half[0]) !=
-	       (id.half[1] == vg->settled.half[1]);
+	return (id.half[0] == vg->device->settled.half[0]) !=
+	       (id.half[1] == vg->device->settled.half[1]);
+}
+
+/*
+ * Where the device in use provides no ID and another one does, that one is used from
+ * now on. It is compared with what it held when both were looked at last, so this
+ * alone is no change.
+ *
+ * Returns: NULL; or the device that was in use.
+ */
+static const struct vmgenc_device *change_over(struct vmgenc *vg)
+{
+	struct vmgenc_device *dev = vg->device;
+	const struct vmgenc_device *other;
+
+	if (vmgenc_id_valid(vmgenc_device_sample(dev)))
+		return NULL;
+	other = find_other(vg, dev);
+	if (!other)
+		return NULL;
+	spin_lock(&vg->lock);
+	vg->n_settled++;
+	vg->lost_ids += vmgenc_id_valid(dev->settled);
+	WRITE_ONCE(vg->device, &vg->devices[other - vg->devices]);
+	spin_unlock(&vg->lock);
+	vmgenc_timer_choose(vg);
+	return dev;
 }
 
 /*
@@ -131,12 +177,28 @@ static void move_listeners(struct vmgenc *vg)
 			(*l)->move(vg);
 }
 
+static void keep(struct vmgenc_device *dev, struct vmgenc_id id)
+{
+	WRITE_ONCE(dev->settled.half[0], id.half[0]);
+	WRITE_ONCE(dev->settled.half[1], id.half[1]);
+}
+
+/* What the others hold goes with this ID, for change_over(). */
+static void keep_others(struct vmgenc *vg)
+{
+	struct vmgenc_device *dev;
+
+	for (dev = vg->devices; dev < vg->devices + vg->n_devices; dev++)
+		if (dev != vg->device)
+			keep(dev, vmgenc_device_sample(dev));
+}
+
 /* Returns: whether the generation moved. */
 static bool publish(struct vmgenc *vg, struct vmgenc_id id, u32 flags,
 		    u32 source, u64 now)
 {
 	bool valid = vmgenc_id_valid(id);
-	bool differs = vg->adopted && !same(id, vg->settled);
+	bool differs = vg->adopted && !same(id, vg->device->settled);
 	bool changed = valid && differs;
 
 	if (!valid)
@@ -158,8 +220,9 @@ static bool publish(struct vmgenc *vg, struct vmgenc_id id, u32 flags,
 				  vg->record.generation);
 		move_listeners(vg);
 	}
-	WRITE_ONCE(vg->settled.half[0], id.half[0]);
-	WRITE_ONCE(vg->settled.half[1], id.half[1]);
+	keep(vg->device, id);
+	if (valid)
+		keep_others(vg);
 	spin_unlock(&vg->lock);
 	return changed;
 }
@@ -190,8 +253,9 @@ static void report(struct vmgenc *vg, struct vmgenc_id id, bool changed, int err
 				      vg->record.generation,
 				      source_names[vg->record.source]);
 	} else if (!vmgenc_id_valid(id)) {
-		pr_warn_ratelimited("the host provides no generation ID (it is all %s)\n",
-				    id.half[0] ? "ones" : "zeros");
+		pr_warn_ratelimited("%s: the host provides no generation %s\n", vg->device->path,
+				    vg->device->kind->counts ? "counter any more" :
+				    id.half[0] ? "ID (it is all ones)" : "ID (it is all zeros)");
 	} else if (vg->id_untrusted) {
 		pr_warn_ratelimited("the ID may be older than this machine, because hibernation writes it back: boot with acpi_sleep=nonvs\n");
 	}
@@ -204,6 +268,7 @@ static void settle(struct kthread_work *work)
 	u32 source = xchg(&vg->noticed_by, VMGENID_SOURCE_NONE);
 	bool doubtful = xchg(&vg->doubtful, false);
 	u64 now = ktime_get_boottime_ns();
+	const struct vmgenc_device *left;
 	struct vmgenc_id id;
 	bool changed;
 	int err;
@@ -213,12 +278,16 @@ static void settle(struct kthread_work *work)
 		wake(vg);
 		return;
 	}
+	left = change_over(vg);
 	err = take(vg, &id);
 	if (doubtful)
-		WRITE_ONCE(vg->id_untrusted, vg->nvs);
+		WRITE_ONCE(vg->id_untrusted, vg->device->nvs);
 	changed = publish(vg, id, err ? VMGENID_RNG_STALE : 0,
 			  source ?: VMGENID_SOURCE_RECHECK, now);
 	wake(vg);
+	if (left)
+		pr_warn_ratelimited("%s: provides no ID, so %s is used from now on\n", left->path,
+				    vg->device->path);
 	report(vg, id, changed, err);
 	/* Of a snapshot taken after the last comparison in take(). */
 	vmgenc_notice(vg, VMGENID_SOURCE_RECHECK);

@@ -10,13 +10,22 @@
 #include <linux/module.h>
 #include "vmgenc.h"
 
-/* Who may describe the device, in the order in which they are asked. */
+/*
+ * Who may describe a device, in the order in which they are asked until there is one
+ * that provides an ID: a VMClock has none.
+ */
 static const struct vmgenc_firmware * const firmware[] = {
 #ifdef CONFIG_ACPI
 	&vmgenc_acpi,
 #endif
 #ifdef CONFIG_OF
 	&vmgenc_devicetree,
+#endif
+#ifdef CONFIG_ACPI
+	&vmgenc_acpi_vmclock,
+#endif
+#ifdef CONFIG_OF
+	&vmgenc_devicetree_vmclock,
 #endif
 	NULL
 };
@@ -96,6 +105,8 @@ module_exit(vmgenc_exit);
 /* Not a device table: before 5.18 an entry of one held 8 characters only. */
 MODULE_ALIAS("acpi*:VM_GEN_COUNTER:*");
 MODULE_ALIAS("acpi*:VMGENCTR:*");
+MODULE_ALIAS("acpi*:AMZNC10C:*");
+MODULE_ALIAS("acpi*:VMCLOCK:*");
 MODULE_DESCRIPTION("Virtual Machine Generation ID for user space");
 MODULE_AUTHOR("the vmgen authors");
 MODULE_LICENSE("GPL");

@@ -61,9 +61,11 @@ static bool is_nvs(phys_addr_t phys)
 
 int vmgenc_power_init(struct vmgenc *vg)
 {
+	unsigned int i;
 	int err;
 
-	vg->nvs = is_nvs(vg->phys);
+	for (i = 0; i < vg->n_devices; i++)
+		vg->devices[i].nvs = is_nvs(vg->devices[i].phys);
 	vg->pm.notifier_call = handle_pm;
 	err = register_pm_notifier(&vg->pm);
 	if (err)

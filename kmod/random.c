@@ -46,6 +46,9 @@ void vmgenc_random_init(struct vmgenc *vg)
  * Only for the worker: the ioctl asks for capabilities of the caller, which a
  * kernel thread has and the process that loads the module may lack.
  *
+ * Clones of one snapshot see the same counter of a VMClock, but what else it shows
+ * may tell them apart.
+ *
  * Returns: 0, also if the generator is not seeded yet (it takes the ID in when
  * it is); else why /dev/urandom could not be opened or would not reseed.
  */
@@ -55,6 +58,8 @@ int vmgenc_random_reseed(struct vmgenc *vg, struct vmgenc_id id)
 	long err;
 
 	add_device_randomness(&id, sizeof(id));
+	if (vg->device->kind->counts)
+		add_device_randomness(vg->device->memory, vg->device->kind->size);
 	if (IS_ERR(file))
 		return PTR_ERR(file);
 	err = file->f_op->unlocked_ioctl(file, RNDRESEEDCRNG, 0);

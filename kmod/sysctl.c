@@ -9,15 +9,27 @@
 #include <linux/uuid.h>
 #include "vmgenc.h"
 
-/* What the host shows: memory holds the GUID in little-endian form. */
+/* What the host shows: memory holds the GUID in little-endian form. A VMClock has none. */
 static int show_guid(COMPAT_CTL_CONST struct ctl_table *table, int write,
 		     void *buf, size_t *size, loff_t *pos)
 {
 	char text[UUID_STRING_LEN + 1];
 	struct ctl_table line = { .data = text, .maxlen = sizeof(text) };
-	struct vmgenc_id id = vmgenc_sample(table->extra1);
+	const struct vmgenc *vg = table->extra1;
+	const struct vmgenc_device *dev = READ_ONCE(vg->device);
+	struct vmgenc_id id = vmgenc_device_sample(dev);
 
-	scnprintf(text, sizeof(text), "%pUl", &id);
+	scnprintf(text, sizeof(text), dev->kind->counts ? "" : "%pUl", &id);
+	return proc_dostring(&line, write, buf, size, pos);
+}
+
+static int show_hid(COMPAT_CTL_CONST struct ctl_table *table, int write,
+		    void *buf, size_t *size, loff_t *pos)
+{
+	const struct vmgenc *vg = table->extra1;
+	const struct vmgenc_device *dev = READ_ONCE(vg->device);
+	struct ctl_table line = { .data = (void *)dev->hid, .maxlen = sizeof(dev->hid) };
+
 	return proc_dostring(&line, write, buf, size, pos);
 }
 
@@ -64,9 +76,8 @@ static struct ctl_table vmgenc_table[] = {
 	},
 	{
 		.procname = "hid",
-		.maxlen = sizeof_field(struct vmgenc, hid),
 		.mode = 0444,
-		.proc_handler = proc_dostring,
+		.proc_handler = show_hid,
 	},
 	{
 		.procname = "poll_ms",
@@ -84,7 +95,7 @@ int vmgenc_sysctl_init(struct vmgenc *vg)
 {
 	vmgenc_table[0].extra1 = vg;
 	vmgenc_table[1].extra1 = vg;
-	vmgenc_table[2].data = vg->hid;
+	vmgenc_table[2].extra1 = vg;
 	vmgenc_table[3].data = &vg->poll_ms;
 	vg->sysctl = register_sysctl_sz("dev/vmgenc/0", vmgenc_table,
 					ARRAY_SIZE(vmgenc_table) - 1);

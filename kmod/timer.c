@@ -20,9 +20,9 @@ MODULE_PARM_DESC(poll_ms,
 
 static void start(struct vmgenc *vg)
 {
-	unsigned int ms = READ_ONCE(vg->poll_ms);
+	int ms = READ_ONCE(vg->poll_ms);
 
-	if (ms)
+	if (ms > 0)
 		mod_timer(&vg->timer, jiffies + msecs_to_jiffies(ms));
 }
 
@@ -40,6 +40,17 @@ void vmgenc_timer_update(struct vmgenc *vg)
 	mod_timer(&vg->timer, jiffies + 1);
 }
 
+/*
+ * By the worker, after another device was taken into use: its host may leave out the
+ * Notify. What the administrator has set stays.
+ */
+void vmgenc_timer_choose(struct vmgenc *vg)
+{
+	if (poll_ms == POLL_AUTO && !vg->device->notifies &&
+	    !cmpxchg(&vg->poll_ms, 0, POLL_DEFAULT_MS))
+		vmgenc_timer_update(vg);
+}
+
 /* Returns: 0; -EINVAL: the module's parameter is out of range. */
 int vmgenc_timer_init(struct vmgenc *vg)
 {
@@ -50,7 +61,7 @@ int vmgenc_timer_init(struct vmgenc *vg)
 	}
 	vg->poll_ms = poll_ms;
 	if (poll_ms == POLL_AUTO)
-		vg->poll_ms = vg->host_notifies ? 0 : POLL_DEFAULT_MS;
+		vg->poll_ms = vg->device->notifies ? 0 : POLL_DEFAULT_MS;
 	/* An idle CPU is not woken: where nobody runs, nobody draws. */
 	timer_setup(&vg->timer, handle_timer, TIMER_DEFERRABLE);
 	start(vg);
@@ -59,6 +70,8 @@ int vmgenc_timer_init(struct vmgenc *vg)
 
 void vmgenc_timer_exit(struct vmgenc *vg)
 {
-	WRITE_ONCE(vg->poll_ms, 0);
+	/* Neither the timer nor vmgenc_timer_choose() starts it again. */
+	WRITE_ONCE(vg->poll_ms, -1);
+	kthread_flush_work(&vg->settle);
 	timer_delete_sync(&vg->timer);
 }

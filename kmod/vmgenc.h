@@ -26,6 +26,43 @@ struct vmgenc_id {
 	u64 half[2];
 };
 
+/* What a device holds: an ID, or the counter of a VMClock. */
+struct vmgenc_kind {
+	/* Of the memory that is looked at. */
+	size_t size;
+	const char *too_short;
+	/* It counts restores: there is no ID, and clones of one snapshot hold the same. */
+	bool counts;
+	/* NULL, or says what is wrong with the memory, in words; room: what firmware gives it. */
+	const char *(*check)(const void *memory, u64 room);
+	/* Any context. All zeros or ones: there is none. */
+	struct vmgenc_id (*sample)(const void *memory);
+	/* NULL, or whether the memory says that the host notifies. */
+	bool (*notifies)(const void *memory);
+};
+
+/* A device that firmware describes: device.c. Constant after the module is loaded. */
+struct vmgenc_device {
+	struct vmgenc *vg;
+	const struct vmgenc_firmware *firmware;
+	const struct vmgenc_kind *kind;
+	char path[64];
+	u8 hid[32];
+	phys_addr_t phys;
+	const void *memory;
+	/* What announces changes, an acpi_handle or an interrupt; whether it is known to. */
+	void *handle;
+	int irq;
+	bool notifies;
+	/* It lies in memory that hibernation writes back: power.c. */
+	bool nvs;
+	/* What it held when the last change was settled. Written by the worker only. */
+	struct vmgenc_id settled;
+};
+
+/* More than one is rare, and more than these are a mistake. */
+enum { VMGENC_DEVICES = 4 };
+
 /* Of sysgenid.c; but for the device, all of it belongs to the lock. */
 struct vmgenc_sysgenid {
 	struct miscdevice misc;
@@ -39,23 +76,15 @@ struct vmgenc_sysgenid {
 };
 
 struct vmgenc {
-	/* The device: device.c. Constant after the module is loaded. */
-	const struct vmgenc_firmware *firmware;
-	phys_addr_t phys;
-	const struct vmgenc_id *memory;
-	u8 hid[32];
-	bool host_notifies;
-
-	/* What announces changes: acpi.c, or devicetree.c. */
-	acpi_handle handle;
-	int irq;
+	/* device.c; the one in use may change, by the worker with the lock held. */
+	struct vmgenc_device devices[VMGENC_DEVICES];
+	unsigned int n_devices;
+	struct vmgenc_device *device;
 
 	/* Sleep and wake-up: power.c. */
 	struct syscore syscore;
 	struct notifier_block pm;
 	bool hibernating;
-	/* The ID lies in memory that hibernation writes back. */
-	bool nvs;
 
 	/* Hosts that do not notify: timer.c. */
 	struct timer_list timer;
@@ -69,8 +98,6 @@ struct vmgenc {
 	u32 noticed_by;
 	/* The machine changed hands in a way that the ID need not show. */
 	bool doubtful;
-	/* The ID that the record stands for. Written by the worker only. */
-	struct vmgenc_id settled;
 	bool adopted;
 	/* Of the worker against its readers; never taken in an interrupt. */
 	spinlock_t lock;
@@ -97,14 +124,17 @@ struct vmgenc {
 	struct ctl_table_header *sysctl;
 };
 
-/* Who describes the device. */
+/* Who describes devices of a kind. */
 struct vmgenc_firmware {
+	const struct vmgenc_kind *kind;
+	/* Of _HID and _CID, or compatible; NULL ends them. */
+	const char * const *names;
 	/* Offers each device that it describes. */
-	void (*find)(struct vmgenc *vg);
-	/* Calls vmgenc_notice() on changes from here on; sets host_notifies. */
-	int (*listen)(struct vmgenc *vg);
+	void (*find)(struct vmgenc *vg, const struct vmgenc_firmware *firmware);
+	/* Calls vmgenc_notice() on changes from here on; sets notifies. */
+	int (*listen)(struct vmgenc_device *dev);
 	/* After this nothing that listen() began is running any more. */
-	void (*ignore)(struct vmgenc *vg);
+	void (*ignore)(struct vmgenc_device *dev);
 };
 
 /* Who else hears of a new generation; both by the worker, each may be NULL. */
@@ -117,22 +147,31 @@ struct vmgenc_listener {
 
 /* acpi.c, devicetree.c */
 extern const struct vmgenc_firmware vmgenc_acpi;
+extern const struct vmgenc_firmware vmgenc_acpi_vmclock;
 extern const struct vmgenc_firmware vmgenc_devicetree;
+extern const struct vmgenc_firmware vmgenc_devicetree_vmclock;
+
+/* vmclock.c */
+extern const struct vmgenc_kind vmgenc_vmclock;
 
 /* device.c */
+extern const struct vmgenc_kind vmgenc_genid;
 int vmgenc_device_find(struct vmgenc *vg,
 		       const struct vmgenc_firmware * const *firmware);
-bool vmgenc_device_offer(struct vmgenc *vg, const char *path, const char *hid,
-			 u64 phys, const char *wrong);
+struct vmgenc_device *vmgenc_device_offer(struct vmgenc *vg,
+					  const struct vmgenc_firmware *firmware,
+					  const char *path, const char *hid,
+					  u64 phys, u64 room, const char *wrong);
 void vmgenc_device_unmap(struct vmgenc *vg);
 int vmgenc_device_listen(struct vmgenc *vg);
-void vmgenc_device_notified(struct vmgenc *vg);
+void vmgenc_device_notified(struct vmgenc_device *dev);
 void vmgenc_device_ignore(struct vmgenc *vg);
 
 /* generation.c */
 int vmgenc_generation_init(struct vmgenc *vg,
 			   const struct vmgenc_listener * const *listeners);
 void vmgenc_generation_exit(struct vmgenc *vg);
+struct vmgenc_id vmgenc_device_sample(const struct vmgenc_device *dev);
 struct vmgenc_id vmgenc_sample(const struct vmgenc *vg);
 bool vmgenc_id_valid(struct vmgenc_id id);
 bool vmgenc_differs(const struct vmgenc *vg);
@@ -149,6 +188,7 @@ void vmgenc_power_exit(struct vmgenc *vg);
 enum { VMGENC_POLL_MAX_MS = 3600 * 1000 };
 int vmgenc_timer_init(struct vmgenc *vg);
 void vmgenc_timer_update(struct vmgenc *vg);
+void vmgenc_timer_choose(struct vmgenc *vg);
 void vmgenc_timer_exit(struct vmgenc *vg);
 
 /* random.c */

@@ -50,6 +50,9 @@ only_awslc  := 6.12
 only_order  := 6.12
 only_midway := 6.1-cloud
 only_spinners := 6.1
+# Linux has no driver of its own there.
+only_counter := 6.12
+more_counter := 5.10 6.1
 # The library is the same on all; only these have Linux's VMClock.
 only_crowd  := 6.1 6.12
 only_sources := 6.1-cloud 6.12

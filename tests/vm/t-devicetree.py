@@ -26,11 +26,11 @@ RESERVE = f"""reserved-memory {{
     #address-cells = <2>; #size-cells = <2>; ranges;
     firmware@{RESERVED:x} {{ reg = <0 {RESERVED:#x} 0 0x10000>; no-map; }};
 }};"""
-VENDOR = "; this is for the vendor of the hypervisor to mend"
+VENDOR = "; report it to the hypervisor vendor"
 FAULTS = {
     "absent": ("", f"it has no reg{VENDOR}"),
     "cells": ("reg = <0 0x5ff00000 0>;", f"its reg is not the address of memory{VENDOR}"),
-    "short": (f"reg = <0 {FIRST:#x} 0 8>;", f"its reg is shorter than 16 bytes{VENDOR}"),
+    "short": (f"reg = <0 {FIRST:#x} 0 8>;", f"its memory is shorter than 16 bytes{VENDOR}"),
     "zero": ("reg = <0 0 0 16>;", f"the address is zero{VENDOR}"),
     "odd": (f"reg = <0 {FIRST + 4:#x} 0 16>;", f"the address is not a multiple of 8{VENDOR}"),
     "used": ("reg = <0 0x48000000 0 16>;",
@@ -76,7 +76,7 @@ def check_found(g, kernel, host, t):
     guid = host.change()
     g.run("insmod /vmgenc.ko")
     t.equal((sysctl(g, "guid"), sysctl(g, "hid")), (guid, "microsoft,vmgenid"), "its ID is shown")
-    t.ok("/second: ignored, only the first device is used" in messages(g),
+    t.ok("/second: it provides no ID, /first is used" in messages(g),
          "a second device is named in the log")
     facts = info(g)
     t.equal((facts["generation"], sysctl(g, "poll_ms"), facts["getrandom"]), ("1", "0", "0"),

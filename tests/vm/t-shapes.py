@@ -81,7 +81,7 @@ def scenario(kernel, t):
         log = check(kernel, name, shape, t)
         marks[name] = t.failed == failed
     matrix(kernel, "shapes", marks)
-    t.ok("\\_SB_.VGE1: ignored, only the first device is used" in log,
+    t.ok("\\_SB_.VGE1: it provides no ID, \\_SB_.VGE0 is used" in log,
          "a second device is named in the log")
 
 

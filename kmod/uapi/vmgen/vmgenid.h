@@ -18,6 +18,11 @@
  *
  * The ID cannot tell a clone from a rollback; nothing here claims to.
  *
+ * A machine may have several devices. The first that provides an ID is used, and
+ * another one from when that provides none. This alone does not move the generation.
+ * A VMClock with a generation counter is used where nothing provides an ID, and does
+ * not take the place of an ID: see VMGENID_INFO_COUNTER.
+ *
  * open(2)
  *	The node has mode 0644 and belongs to root. O_RDONLY is for everyone.
  *	O_RDWR is the privileged tier: it may map page 1 and learns the ID from
@@ -146,6 +151,13 @@ struct vmgenid_wait {
  * leaves the memory alone and the ID can be relied on, whatever this flag says.
  */
 #define VMGENID_INFO_ID_UNTRUSTED	(1U << 5)
+/*
+ * There is no ID: the device is a VMClock (UAPI.13), whose counter moves with each
+ * restore and is the same in all clones of one snapshot. The generation moves as it
+ * does with an ID, but what happens while the machine is off cannot be seen.
+ * VMGENID_NO_ID then says that there is no counter either.
+ */
+#define VMGENID_INFO_COUNTER	(1U << 6)
 
 /*
  * VMGENID_INFO: size must equal the size in the request number, at least

@@ -17,6 +17,7 @@ RESERVED = "memmap=64K$0x0FFE0000"
 MAGIC, VERSION, NO_COUNTER = 0x4B4C4356, 1, 0xFF
 HEAD = struct.Struct("<IIHBBIQQ")
 SEQ, MARKER, FLAGS, COUNTER = (12, "<I"), (16, "<Q"), (24, "<Q"), (104, "<Q")
+TIME_SEC, TIME_FRAC, PAD = (72, "<Q"), (80, "<Q"), (112, "<Q")
 VM_GEN_COUNTER_PRESENT, NOTIFICATION_PRESENT = 1 << 8, 1 << 9
 
 
@@ -27,29 +28,34 @@ def driver(kernel):
     return {f"/{name}.ko": content for name, content in modules.items()}
 
 
-def boot_with_page(kernel, programs, files=()):
-    """A guest whose page is still empty, and whose driver is not loaded."""
+def boot_with_page(kernel, programs, files=(), **machine):
+    """A guest whose page is still empty, and whose driver, if there is one, is not loaded."""
     return boot(kernel, programs, load=False, tables=[TABLE], shared=True, cmdline=RESERVED,
-                files={**driver(kernel), **test_module(kernel, "notify"), **dict(files)})
+                files={**driver(kernel), **test_module(kernel, "notify"), **dict(files)}, **machine)
 
 
 class Clock:
     """The hypervisor's hand in the page."""
 
-    def __init__(self, guest):
+    def __init__(self, guest, at=ADDRESS):
+        """at: where the page is in the file of the guest's memory."""
         self.memory = guest.memory()
+        self.at = at
         self.guest = guest
 
-    def fill(self, flags=0):
-        page = HEAD.pack(MAGIC, 4096, VERSION, NO_COUNTER, 0, 0, 1,
-                         VM_GEN_COUNTER_PRESENT | flags)
-        self.memory[ADDRESS:ADDRESS + 4096] = page.ljust(4096, b"\0")
+    def fill(self, flags=0, present=VM_GEN_COUNTER_PRESENT, magic=MAGIC, size=4096,
+             version=VERSION):
+        page = HEAD.pack(magic, size, version, NO_COUNTER, 0, 0, 1, present | flags)
+        self.memory[self.at:self.at + 4096] = page.ljust(4096, b"\0")
 
     def get(self, field):
-        return struct.unpack_from(field[1], self.memory, ADDRESS + field[0])[0]
+        return struct.unpack_from(field[1], self.memory, self.at + field[0])[0]
+
+    def set(self, field, value):
+        struct.pack_into(field[1], self.memory, self.at + field[0], value)
 
     def add(self, field, value=1):
-        struct.pack_into(field[1], self.memory, ADDRESS + field[0], self.get(field) + value)
+        self.set(field, self.get(field) + value)
 
     def begin(self):
         self.add(SEQ, 1 - self.get(SEQ) % 2)
