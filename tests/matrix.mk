@@ -24,7 +24,7 @@ only_sysgenid := 5.10 6.12
 endif
 everywhere := restore siblings
 # What differs little from kernel to kernel: a new one, and the oldest in check-all.
-on_one     := clones ctl identity late malformed remedies silent stale steps storm timer torn unload \
+on_one     := clones ctl identity late malformed remedies several silent stale steps storm timer torn unload \
 	      unseeded
 $(foreach s,$(on_one),$(eval more_$(s) := 5.10))
 more_sleep := 6.1 6.12-rt 7.2 newest-rt
