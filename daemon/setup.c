@@ -58,8 +58,12 @@ enum exit_code setup_witness(const char *node, struct witness *ret_witness)
 
 	r = witness_open(node, GUEST_SYSFS, ret_witness, &error);
 	kind = ret_witness->kind;
-	if (!error)
+	if (!error) {
+		if (witness_losses(kind))
+			log_warning("%s shows no ID, only a counter", witness_node(kind));
+		log_losses(kind);
 		return EXIT_STOPPED;
+	}
 	guest = guest_diagnose(error, node, GUEST_SYSFS);
 	if (!r) {
 		log_warning("cannot use %s: %s; %s", node, strerror(-error), guest_explain(guest));

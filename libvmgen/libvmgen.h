@@ -102,6 +102,11 @@ struct vmgen_event {
 #define VMGEN_INFO_ID_VALID	(1U << 2)
 /* The machine was hibernated, and Linux may have written an old ID back. */
 #define VMGEN_INFO_ID_UNTRUSTED	(1U << 5)
+/*
+ * There is no ID: the device is a VMClock, whose counter is the same in all clones of
+ * one snapshot. What happens while the machine is off cannot be seen.
+ */
+#define VMGEN_INFO_COUNTER	(1U << 6)
 /* What this handle can do: */
 /* It looks at the hypervisor's own page: vmgen_changed() has no window after a restore. */
 #define VMGEN_INFO_RAW		(1U << 16)

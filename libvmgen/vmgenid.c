@@ -128,6 +128,8 @@ static int read_id(const struct source *s, uint8_t ret_id[VMGEN_ID_SIZE])
 
 	if (r < 0)
 		return r;
+	if (info.flags & VMGENID_INFO_COUNTER)
+		return -EOPNOTSUPP;
 	if (!(info.flags & VMGENID_INFO_ID_SHOWN))
 		return -EPERM;
 	if (!(info.flags & VMGENID_INFO_ID_VALID))
@@ -144,7 +146,8 @@ static int fill_info(const struct source *s, struct vmgen_info *info)
 	if (r < 0)
 		return r;
 	info->flags = device.flags & (VMGENID_INFO_INTREE | VMGENID_INFO_NOTIFIES |
-				      VMGENID_INFO_ID_VALID | VMGENID_INFO_ID_UNTRUSTED);
+				      VMGENID_INFO_ID_VALID | VMGENID_INFO_ID_UNTRUSTED |
+				      VMGENID_INFO_COUNTER);
 	info->version = device.version;
 	info->generation = device.generation;
 	info->changes = device.changes;

@@ -82,7 +82,7 @@ struct record {
 	char intent[RECORD_WORD_SIZE];
 	/* Why what the administrator said was not used; empty: it was, or nothing was said. */
 	char intent_unused[RECORD_TEXT_SIZE];
-	/* What told of it: "vmgenid", "vmclock", "sysgenid" or "kmsg". */
+	/* What told of it: a word of witness_name(). */
 	char source[RECORD_WORD_SIZE];
 	uint64_t generation;
 	/* CLOCK_REALTIME, microseconds; finished is 0 during the run. A hook may step it. */

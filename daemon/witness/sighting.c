@@ -69,6 +69,7 @@ static int look_at_counter(struct vmgen *device, struct sighting *sighting)
 	if (r)
 		return r;
 	sighting->generation = event.generation;
+	sighting->changed_here = event.changed_boottime_ns != 0;
 	make_id_up(sighting, 0);
 	return 0;
 }
@@ -90,6 +91,7 @@ int sighting_look(const struct witness *witness, struct sighting *ret_sighting)
 	case WITNESS_VMGENID:
 		r = look_at_id(witness->device, &sighting);
 		break;
+	case WITNESS_COUNTER:
 	case WITNESS_VMCLOCK:
 	case WITNESS_SYSGENID:
 		r = look_at_counter(witness->device, &sighting);
@@ -158,13 +160,13 @@ static enum event decide_made_up(const struct state *state, const struct sightin
 {
 	const struct record *last = &state->last;
 
+	if (!*state->run.id_hash && !strcmp(last->id_hash, sighting->id_hash))
+		return EVENT_NONE;
 	if (sighting->changed_here || *state->run.id_hash)
 		return EVENT_CHANGED;
 	if (sighting->source == WITNESS_KMSG)
 		return EVENT_NONE;
-	if (!comparable(last, sighting, same_boot))
-		return EVENT_ADOPTED;
-	return strcmp(last->id_hash, sighting->id_hash) ? EVENT_CHANGED : EVENT_NONE;
+	return comparable(last, sighting, same_boot) ? EVENT_CHANGED : EVENT_ADOPTED;
 }
 
 enum event sighting_decide(int load_result, const struct state *state,

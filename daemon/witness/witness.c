@@ -20,6 +20,7 @@ static const struct {
 	unsigned int losses;
 } kinds[] = {
 	[WITNESS_VMGENID] = { "vmgenid", PATH_DEVICE, 0 },
+	[WITNESS_COUNTER] = { "counter", PATH_DEVICE, WITNESS_LOSS_BOOT },
 	[WITNESS_VMCLOCK] = { "vmclock", "/dev/vmclock0", WITNESS_LOSS_BOOT | WITNESS_LOSS_RESEED },
 	[WITNESS_SYSGENID] = { "sysgenid", "/dev/sysgenid", WITNESS_LOSS_BOOT },
 	[WITNESS_KMSG] = { "kmsg", KMSG_NODE, WITNESS_LOSS_BOOT | WITNESS_LOSS_RESTART |
@@ -67,8 +68,10 @@ static int find_kind(struct vmgen *device, enum witness_kind *ret_kind)
 
 	if (r)
 		return r;
-	*ret_kind = info.device == VMGEN_VMGENID ? WITNESS_VMGENID :
-		    info.device == VMGEN_VMCLOCK ? WITNESS_VMCLOCK : WITNESS_SYSGENID;
+	if (info.device == VMGEN_VMGENID)
+		*ret_kind = info.flags & VMGEN_INFO_COUNTER ? WITNESS_COUNTER : WITNESS_VMGENID;
+	else
+		*ret_kind = info.device == VMGEN_VMCLOCK ? WITNESS_VMCLOCK : WITNESS_SYSGENID;
 	return 0;
 }
 

@@ -23,6 +23,8 @@
 
 enum witness_kind {
 	WITNESS_VMGENID,
+	/* The same node where the host has a counter and no ID. */
+	WITNESS_COUNTER,
 	WITNESS_VMCLOCK,
 	WITNESS_SYSGENID,
 	WITNESS_KMSG,

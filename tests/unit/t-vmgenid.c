@@ -45,6 +45,9 @@ static void test_tiers(void)
 	kernel.info.flags &= ~(__u32)VMGENID_INFO_ID_VALID;
 	memcpy(id, "untouched", 10);
 	equal(vmgen_id(v, id), -ENODATA, "unless there is none: ENODATA");
+	kernel.info.flags |= VMGENID_INFO_COUNTER;
+	equal(vmgen_id(v, id), -EOPNOTSUPP, "nor where the host counts restores: EOPNOTSUPP");
+	kernel.info.flags &= ~(__u32)VMGENID_INFO_COUNTER;
 	kernel.info.flags |= VMGENID_INFO_ID_VALID;
 	vmgen_close(v);
 	v = open_device(VMGEN_UNPRIVILEGED);

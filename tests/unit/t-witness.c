@@ -16,6 +16,7 @@
 /* By their kinds: 0, or what vmgen_open() says. */
 static int open_results[3];
 static int id_result;
+static uint32_t info_flags;
 static unsigned int n_open;
 static struct vmgen_event now = { .generation = 5 };
 /* Their addresses are handles. */
@@ -54,7 +55,7 @@ struct vmgen *vmgen_close(struct vmgen *v)
 int vmgen_info(struct vmgen *v, struct vmgen_info *ret_info, size_t size)
 {
 	(void)size;
-	*ret_info = (struct vmgen_info){ .device = 1U << index_of(v) };
+	*ret_info = (struct vmgen_info){ .device = 1U << index_of(v), .flags = info_flags };
 	return 0;
 }
 
@@ -103,6 +104,10 @@ static void test_open(void)
 	expect(PATH_DEVICE, 0, WITNESS_VMGENID, 0, "the module's device");
 	id_result = -ENODATA;
 	expect(PATH_DEVICE, 0, WITNESS_VMGENID, 0, "without an ID at present");
+	info_flags = VMGEN_INFO_COUNTER;
+	id_result = -EOPNOTSUPP;
+	expect(PATH_DEVICE, 0, WITNESS_COUNTER, 0, "with a counter and no ID");
+	info_flags = 0;
 	id_result = -EPERM;
 	expect(PATH_DEVICE, -EPERM, 0, -EPERM, "without rights there is no other");
 	id_result = 0;
@@ -156,6 +161,21 @@ static void test_sightings(void)
 	ok(strcmp(first.id_hash, second.id_hash), "the same number at another time is another change");
 }
 
+/* It starts again with the module, and tells whether it has moved since. */
+static void test_counter(void)
+{
+	struct witness counter = { .kind = WITNESS_COUNTER, .device = (struct vmgen *)handles };
+	struct sighting first, second;
+
+	equal(sighting_look(&counter, &first), 0, "the module's counter is looked at");
+	ok(first.has_id && first.made_up && !first.changed_here, "nothing has changed");
+	now.generation++;
+	now.changed_boottime_ns = 1;
+	equal(sighting_look(&counter, &second), 0, "and after a change");
+	ok(second.changed_here && strcmp(first.id_hash, second.id_hash), "it has changed here");
+	now.changed_boottime_ns = 0;
+}
+
 static void test_losses(void)
 {
 	const char *text;
@@ -166,6 +186,7 @@ static void test_losses(void)
 		all |= loss;
 	}
 	equal(witness_losses(WITNESS_VMGENID), 0, "with the module nothing is lost");
+	equal(witness_losses(WITNESS_COUNTER), WITNESS_LOSS_BOOT, "with its counter, changes across boots are");
 	equal(witness_losses(WITNESS_KMSG), all, "with the log alone all of these are");
 	equal((witness_losses(WITNESS_VMCLOCK) | witness_losses(WITNESS_SYSGENID)) & ~all, 0, "each has words");
 }
@@ -176,6 +197,7 @@ int main(void)
 	test_open();
 	memset(open_results, 0, sizeof(open_results));
 	test_sightings();
+	test_counter();
 	test_losses();
 	return tap_done();
 }

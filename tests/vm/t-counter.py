@@ -20,6 +20,8 @@ DRAWS = 1000
 NOTIFIES, COUNTS = 1 << 1, 1 << 6
 ID_FLAGS = 1 << 2 | 1 << 3 | 1 << 4
 NO_ID = 2
+DEGRADED = 8                # of vmgenctl's exit statuses
+HOOK, LOG = "/etc/vmgen/hooks.d/80-log", "#!/bin/sh\necho $VMGEN_EVENT >>/run/ran\n"
 REFUSED = (
     ({"magic": 0}, "its memory is not that of a VMClock"),
     ({"version": 2}, "its version is not 1"),
@@ -113,6 +115,37 @@ def check_notified(g, clock, t):
     t.equal(generation(g), 2, "its notification tells of a restore")
 
 
+def ran(g, event):
+    g.wait_for(f"grep -qx {event} /run/ran")
+    g.run("rm /run/ran")
+
+
+def check_vmgend(g, clock, t):
+    g.spawn("exec vmgend >/run/vmgend.log 2>&1")
+    g.wait_for("vmgenctl wait --settled")
+    status, output = g.execute("vmgenctl check")
+    t.equal(status, DEGRADED, "vmgenctl check finds a problem")
+    t.ok("counts restores and has no ID: a change while this system is down is not seen" in output,
+         "which is that there is no ID")
+    t.ok("without it a change while this system is down is not seen" in g.run("cat /run/vmgend.log"),
+         "vmgend says so, too")
+    clock.change()
+    clock.notify()
+    ran(g, "changed")
+    t.ok('"source":"counter"' in g.run("cat /run/vmgen/status.json"),
+         "a restore is a change: hooks run")
+    g.run("vmgenctl wait --settled && kill $(pidof vmgend) && while pidof vmgend; do sleep 0.1; done")
+    clock.change()
+    clock.notify()
+    g.spawn("exec vmgend >/run/vmgend.log 2>&1")
+    ran(g, "changed")
+    t.ok(True, "so is one while vmgend is not running")
+    g.run("vmgenctl wait --settled && kill $(pidof vmgend) && while pidof vmgend; do sleep 0.1; done")
+    g.spawn("exec vmgend >/run/vmgend.log 2>&1")
+    g.wait_for("vmgenctl wait --settled")
+    t.ok(g.execute("test -e /run/ran")[0], "what was handled is not handled again")
+
+
 def begin(g, clock):
     """The counter begins an ID, for the program's eyes: the next bytes are nobody's."""
     clock.set(COUNTER, secrets.randbits(63))
@@ -156,7 +189,7 @@ def check_siblings(kernel, t):
 
 
 def scenario(kernel, t):
-    with boot_with_page(kernel, ["info"]) as g:
+    with boot_with_page(kernel, ["info", "vmgend", "vmgenctl"], {HOOK: (LOG, 0o755)}) as g:
         clock = Clock(g)
         seed(g)
         check_refused(g, clock, t)
@@ -164,6 +197,7 @@ def scenario(kernel, t):
         check_changes(g, clock, t)
         check_lost(g, clock, t)
         check_notified(g, clock, t)
+        check_vmgend(g, clock, t)
     check_siblings(kernel, t)
 
 

@@ -12,10 +12,11 @@ from harness.board import RAM, Board
 from harness.host import Host
 from harness.machine import build_directory
 from harness.scenario import generation, info, say, seed
+from harness.vmclock import NOTIFICATION_PRESENT, Clock
 
 # The kernel leaves this alone, as it does what Firecracker keeps out of its memory node.
 RESERVED = RAM + (511 << 20)
-FIRST, SECOND = RESERVED, RESERVED + 0x1000
+FIRST, SECOND, CLOCK = RESERVED, RESERVED + 0x1000, RESERVED + 0x2000
 LINE = 10       # of the interrupt controller; free on this board
 # enum vmgenid_source
 NOTIFY, TIMER = "2", "6"
@@ -45,12 +46,12 @@ FAULTS = {
 WITHOUT_INTREE = "initcall_blacklist=vmgenid_plaform_driver_init"
 
 
-def node(name, properties):
-    return f'{name} {{ compatible = "microsoft,vmgenid"; {properties} }};'
+def node(name, properties, compatible="microsoft,vmgenid"):
+    return f'{name} {{ compatible = "{compatible}"; {properties} }};'
 
 
-def device(name, address, interrupt=f"interrupts = <0 {LINE} 1>;"):
-    return node(name, f"reg = <0 {address:#x} 0 16>; {interrupt}")
+def device(name, address, interrupt=f"interrupts = <0 {LINE} 1>;", size=16, **kind):
+    return node(name, f"reg = <0 {address:#x} 0 {size}>; {interrupt}", **kind)
 
 
 def messages(g):
@@ -130,7 +131,9 @@ def check_good(kernel, t):
 
 
 def check_timer(kernel, t):
-    nodes = "\n".join((RESERVE, device("silent", FIRST, "")))
+    vmclock = device("clock", CLOCK, size=0x1000, compatible="amazon,vmclock")
+    short = device("short-clock", CLOCK, size=104, compatible="amazon,vmclock")
+    nodes = "\n".join((RESERVE, device("silent", FIRST, ""), vmclock, short))
     with Board(kernel, nodes, WITHOUT_INTREE) as g:
         host = Host(g, at=FIRST - RAM)
         host.change()
@@ -143,6 +146,32 @@ def check_timer(kernel, t):
         g.wait_for("dmesg | grep -q 'noticed by timer'")
         t.equal(info(g)["source"], TIMER, "the timer notices a change")
         g.run("rmmod vmgenc")
+        check_vmclock(g, host, t)
+
+
+def check_vmclock(g, host, t):
+    """The same board; the ID is none now."""
+    clock = Clock(g, CLOCK - RAM)
+    host.write(bytes(16))
+    clock.fill(NOTIFICATION_PRESENT)
+    g.run("insmod /vmgenc.ko")
+    t.equal((sysctl(g, "hid"), sysctl(g, "guid"), sysctl(g, "poll_ms")), ("amazon,vmclock", "", "0"),
+            "where nothing provides an ID a VMClock is used")
+    t.ok("/silent: it provides no ID, /clock is used" in messages(g), "the log says so")
+    t.ok(f"/short-clock: its memory is shorter than 112 bytes{VENDOR}" in messages(g),
+         "and what is wrong with another one")
+    t.equal(info(g)["getrandom"], "0", "and the library draws")
+    g.pause()
+    clock.change()
+    g.interrupt(LINE)
+    g.resume()
+    g.wait_for("dmesg | tail -n 1 | grep -q 'noticed by notify'")
+    t.equal(info(g)["source"], NOTIFY, "its interrupt tells of a restore")
+    clock.disrupt()
+    g.interrupt(LINE)
+    t.equal((generation(g), info(g)["spurious_notifies"]), (2, "0"), "and of other things")
+    g.run("rmmod vmgenc")
+    t.ok(g.execute("grep vmgenc /proc/interrupts")[0], "unloaded, it listens no more")
 
 
 def check_malformed(kernel, t):

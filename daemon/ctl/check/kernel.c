@@ -52,6 +52,11 @@ static void check_device(const struct view *view, struct findings *findings)
 		finding_add(findings, "device", FINDING_OK, "", "%s, generation %" PRIu64
 			    ", changes since the module was loaded: %" PRIu64, info->hid,
 			    view->event.generation, info->changes);
+	else if (view_counts(view))
+		finding_add(findings, "device", FINDING_PROBLEM,
+			    "have the host give this VM a generation ID device (QEMU: -device vmgenid)",
+			    "%s, a VMClock, counts restores and has no ID: a change while this system is down is not seen",
+			    info->hid);
 	else
 		finding_add(findings, "device", FINDING_PROBLEM,
 			    "give the device of this VM a GUID on the host",
@@ -66,6 +71,7 @@ static void check_device(const struct view *view, struct findings *findings)
 		finding_add(findings, "notify", FINDING_WARNING,
 			    "sysctl dev.vmgenc.0.poll_ms sets how often the module looks",
 			    "this host does not notify of changes, so one is found late, by looking");
+	/* The kernel's driver for a VMClock does not. */
 	finding_add(findings, "driver", FINDING_OK, "", "%s", info->flags & VMGEN_INFO_INTREE ?
 		    "the kernel's own driver reseeds, too, but tells no program" :
 		    "the kernel has no driver of its own, the module alone has it reseed");
@@ -144,9 +150,12 @@ static void check_random(const struct view *view, struct findings *findings)
 		finding_add(findings, "entropy", FINDING_OK, "", "new entropy comes from %s%s%s",
 			    name, hardware && cpu ? " and " : "", cpu ? "the CPU" : "");
 	else
-		finding_add(findings, "entropy", FINDING_WARNING,
+		finding_add(findings, "entropy",
+			    view_counts(view) ? FINDING_PROBLEM : FINDING_WARNING,
 			    "give this VM a virtio-rng device (QEMU: -device virtio-rng-pci)",
-			    "there is no hardware generator: after a change the ID alone tells clones apart");
+			    "there is no hardware generator: after a change %s",
+			    view_counts(view) ? "nothing but the clocks tells clones apart" :
+						"the ID alone tells clones apart");
 }
 
 void check_kernel(const struct ctl *ctl, const struct view *view, struct findings *findings)

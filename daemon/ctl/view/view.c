@@ -160,6 +160,11 @@ bool view_has_id(const struct view *view)
 	return view->info.flags & VMGEN_INFO_ID_VALID;
 }
 
+bool view_counts(const struct view *view)
+{
+	return (view->info.flags & VMGEN_INFO_COUNTER) && !(view->event.flags & VMGEN_NO_ID);
+}
+
 bool view_id_untrusted(const struct view *view)
 {
 	return (view->info.flags & VMGEN_INFO_ID_UNTRUSTED) && !guest_spares_nvs(GUEST_CMDLINE);
@@ -188,7 +193,7 @@ enum ctl_exit view_verdict(const struct view *view)
 {
 	if (view->guest != GUEST_READY && !view->fallback)
 		return ctl_guest_exit(view->guest);
-	if (view->guest == GUEST_READY && !view_has_id(view))
+	if (view->guest == GUEST_READY && !view_has_id(view) && !view_counts(view))
 		return CTL_NO_ID;
 	if (!view->running)
 		return CTL_NOT_RUNNING;
@@ -196,7 +201,7 @@ enum ctl_exit view_verdict(const struct view *view)
 		return CTL_NOT_HANDLED;
 	if (view_reseed_failed(view) || view->n_failures || view->incomplete || view->intent_unused ||
 	    view->seed_errno ||
-	    !view->recorded || view_id_untrusted(view) || view->fallback)
+	    !view->recorded || view_id_untrusted(view) || view->fallback || view_counts(view))
 		return CTL_DEGRADED;
 	return CTL_OK;
 }
@@ -207,7 +212,7 @@ const char *view_explain(const struct view *view, enum ctl_exit verdict)
 		return "vmgend has to do without the kernel module, so it does not see all changes: vmgenctl check";
 	if (view->guest != GUEST_READY && !view->fallback)
 		return guest_explain(view->guest);
-	if (view->guest == GUEST_READY && !view_has_id(view))
+	if (verdict == CTL_NO_ID)
 		return "the host provides no ID: give the device of this VM a GUID on the host";
 	switch (verdict) {
 	case CTL_NOT_RUNNING:
@@ -224,6 +229,9 @@ const char *view_explain(const struct view *view, enum ctl_exit verdict)
 			return "what the administrator said was not used: " INTENT_REMEDY;
 		if (view->incomplete || !view->recorded)
 			return "a directory of hooks or the record could not be used; see journalctl -u vmgend, fix it, then vmgenctl trigger --real";
+		if (view_counts(view) && !view->n_failures && !view_reseed_failed(view) &&
+		    !view->seed_errno)
+			return "the host counts restores and provides no ID, so a change while this system is down is not seen: vmgenctl check";
 		return "a hook, the reseed or the seed file failed; see journalctl -u vmgend, fix it, then vmgenctl trigger --failed";
 	case CTL_OK:
 	case CTL_FAILED:

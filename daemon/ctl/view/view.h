@@ -49,6 +49,9 @@ const char *view_device(const struct view *view);
 
 bool view_has_id(const struct view *view);
 
+/* Is there no ID, but a counter of the host's, so that changes are seen while the machine runs? */
+bool view_counts(const struct view *view);
+
 /* Returns why vmgend cannot record what it did, if it cannot, and the remedy. */
 const char *view_record_error(const struct view *view);
 

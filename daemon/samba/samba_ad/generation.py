@@ -58,7 +58,11 @@ def read(path=GUID_FILE):
     """The Generation, or None where there is no device or the host provides no ID."""
     try:
         with open(path, encoding="ascii") as f:
-            value = uuid.UUID(f.read().strip()).bytes_le
+            text = f.read().strip()
+            # The host counts restores (VMClock) and has no ID.
+            if not text and path == GUID_FILE:
+                return None
+            value = uuid.UUID(text).bytes_le
     except (FileNotFoundError, NotADirectoryError):
         if path != GUID_FILE:
             raise Failure(f"{path} is missing") from None
