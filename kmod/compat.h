@@ -4,16 +4,20 @@
  *
  * The module is written for the newest kernel. This header, included before
  * everything else, supplies what older ones lack. Kbuild looks into the headers
- * for what they have, so that a backport does no harm.
+ * for what they have (have.awk), so that a backport does no harm.
  */
 #ifndef VMGENC_COMPAT_H
 #define VMGENC_COMPAT_H
 
 #include <linux/kthread.h>
 #include <linux/mm.h>
+#include <linux/random.h>
 #include <linux/syscore_ops.h>
 #include <linux/sysctl.h>
 #include <linux/timer.h>
+
+#ifndef COMPAT_PROBE
+#include <have.h>
 
 /* With this the generator began to take in all that is mixed in on a reseed. */
 #ifndef COMPAT_HAVE_RANDOM_INIT
@@ -36,8 +40,7 @@ static inline void vm_flags_mod(struct vm_area_struct *vma, vm_flags_t set,
 }
 #endif
 
-/* From 6.6 on register_sysctl() is a macro over register_sysctl_sz(). */
-#ifndef register_sysctl
+#ifndef COMPAT_HAVE_REGISTER_SYSCTL_SZ
 #define register_sysctl_sz(path, table, size) register_sysctl(path, table)
 #endif
 
@@ -48,24 +51,24 @@ static inline void vm_flags_mod(struct vm_area_struct *vma, vm_flags_t set,
 #endif
 
 /* Until 6.13 a worker was created running. */
-#ifndef kthread_run_worker
+#ifndef COMPAT_HAVE_KTHREAD_RUN_WORKER
 #define kthread_run_worker kthread_create_worker
 #endif
 
-#ifndef COMPAT_HAVE_TIMER_DELETE
+#ifndef COMPAT_HAVE_TIMER_DELETE_SYNC
 #define timer_delete_sync del_timer_sync
 #endif
 
-#ifndef timer_container_of
+#ifndef COMPAT_HAVE_TIMER_CONTAINER_OF
 #define timer_container_of from_timer
 #endif
 
 /*
- * 6.19 gave the callbacks an argument and a new type, and 6.12 took that over, so
- * Kbuild looks into the header. Before it there is nowhere to keep the argument:
- * a file can register one structure, of which only resume is called.
+ * 6.19 gave the callbacks an argument and a new type, and 6.12 took that over.
+ * Before it there is nowhere to keep the argument: a file can register one
+ * structure, of which only resume is called.
  */
-#ifndef COMPAT_HAVE_SYSCORE
+#ifndef COMPAT_HAVE_REGISTER_SYSCORE
 struct compat_syscore_ops {
 	void (*resume)(void *data);
 };
@@ -100,4 +103,5 @@ static inline void unregister_syscore(struct syscore *syscore)
 #define syscore_ops compat_syscore_ops
 #endif
 
+#endif /* COMPAT_PROBE */
 #endif /* VMGENC_COMPAT_H */

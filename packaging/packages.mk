@@ -27,7 +27,7 @@ files := 755:$(O)/vmgend:$(SBINDIR) \
 	 $(foreach m,$(wildcard daemon/samba/samba_ad/*.py),644:$(m):$(PREFIX)/lib/vmgen/samba_ad) \
 	 644:$(O)/vmgen.conf:$(UNITDIR)/samba-ad-dc.service.d \
 	 644:$(O)/dkms.conf:$(DKMSDIR) \
-	 $(foreach f,$(wildcard kmod/*.[ch] kmod/Kbuild),644:$(f):$(DKMSDIR)) \
+	 $(foreach f,$(wildcard kmod/*.[ch] kmod/*.awk kmod/Kbuild kmod/Makefile),644:$(f):$(DKMSDIR)) \
 	 $(foreach m,$(man) $(man_links),644:$(O)/$(m):$(MANDIR)/man$(patsubst .%,%,$(suffix $(m))))
 hooks := $(wildcard daemon/hooks/[0-9][0-9]-*)
 files += $(patsubst %,755:%:$(HOOKSDIR),$(filter-out %.conf,$(hooks)))

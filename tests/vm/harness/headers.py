@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Copyright (C) the vmgen authors
 """Builds the module against every kernel whose headers Debian offers today, and says for which
-that works. Only headers are fetched, into the cache, where later runs find those they know.
+that works; and against what backports.py makes of some of them. Only headers are fetched, into
+the cache, where later runs find those they know.
 """
 
 import concurrent.futures
@@ -10,7 +11,7 @@ import pathlib
 import re
 import sys
 
-from harness import cache, kernel as kernels, module
+from harness import backports, cache, kernel as kernels, module
 from harness.kernel import KernelError, Source
 from harness.machine import build_directory
 from harness.tap import Tap
@@ -104,6 +105,7 @@ def main():
         for kernel in have:
             found.setdefault(kernel.release, kernel)
     lists = check(list(found.values()), t)
+    backports.check(t)
     lists["gone from the mirror"] = [release for release in gone if release not in found]
     for what, releases in lists.items():
         if what != "built":
