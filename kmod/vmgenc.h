@@ -216,7 +216,18 @@ void vmgenc_sysgenid_init(struct vmgenc *vg);
 void vmgenc_sysgenid_exit(struct vmgenc *vg);
 
 /* sysctl.c */
+#ifdef CONFIG_SYSCTL
 int vmgenc_sysctl_init(struct vmgenc *vg);
 void vmgenc_sysctl_exit(struct vmgenc *vg);
+#else
+static inline int vmgenc_sysctl_init(struct vmgenc *vg)
+{
+	return 0;
+}
+
+static inline void vmgenc_sysctl_exit(struct vmgenc *vg)
+{
+}
+#endif
 
 #endif /* VMGENC_H */

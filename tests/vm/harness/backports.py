@@ -204,8 +204,8 @@ CASES = (
     *(Case("layout", base, layout=layout)
       for base, layout in (("5.10", "merged"), ("5.10", "output"), ("newest", "merged"))),
     *(Case("without", base, without=(part,)) for base in ("6.1", "newest")
-      for part in ("power management", "32-bit programs", "VMGENID")),
-    *(Case("without", "6.12-arm64", without=(part,)) for part in ("ACPI", "OF")),
+      for part in ("SYSCTL", "power management", "32-bit programs", "VMGENID")),
+    *(Case("without", "6.12-arm64", without=(part,)) for part in ("SYSCTL", "ACPI", "OF")),
     Case("without", "6.12-arm64", without=("ACPI", "OF"), refused="firmware"),
 )
 
