@@ -42,7 +42,7 @@ PYTHON     ?= python3
 
 deps := gcc libc6-dev make   # the programs
 deps += gcc-12               # the compiler of the kernels that make check boots
-deps += g++ clang            # other compilers that shall accept the code
+deps += g++ clang lld        # other compilers that shall accept the code
 deps += pkg-config           # where the libraries are
 deps += libevent-dev         # the daemon's loop
 deps += libsystemd-dev       # sd_notify(3)
@@ -317,7 +317,7 @@ $(man_links:%=$(O)/%): $(O)/.flags
 kmod: kdir := $(abspath $(O))/kmod-$(KREL)
 kmod:
 	$(Q)mkdir -p $(kdir) && cp -pur kmod/. $(kdir)
-	$(Q)env -u MAKEFLAGS $(MAKE) -C $(KDIR) M=$(kdir) $(if $(KCC),CC=$(KCC)) $(if $(V),V=$(V)) modules
+	$(Q)env -u MAKEFLAGS $(MAKE) -C $(kdir) KDIR=$(abspath $(KDIR)) $(if $(KCC),CC=$(KCC)) $(if $(V),V=$(V)) modules
 
 clean:
 	rm -rf build

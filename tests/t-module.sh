@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Copyright (C) the vmgen authors
 #
-# DKMS can build the module from what "make install" installs.
+# DKMS and make build the module from what "make install" installs, with the compiler that built
+# the kernel.
 #
 # functions are called through ok
 # shellcheck disable=SC2317
@@ -39,8 +40,71 @@ make_kmod() {
 		modinfo -F alias "$scratch/o/kmod-$release/vmgenc.ko" | grep -qx 'acpi\*:VM_GEN_COUNTER:\*'
 }
 
+# Headers as they would be if clang had built this kernel, without what clang 14 cannot do.
+headers_of_clang() {
+	cp -a "$kernel" "$scratch/clang" && cd "$scratch/clang" &&
+		ln -sfn "$(readlink -f "$kernel/scripts")" scripts &&
+		ln -sfn "$(readlink -f "$kernel/tools")" tools &&
+		echo "include $(readlink -f "${kernel%-*}-common")/Makefile" >Makefile &&
+		sed -i '/CC = /d' .kernelvariables &&
+		sed -i -E -e 's/^CONFIG_CC_IS_GCC=y/CONFIG_CC_IS_CLANG=y/' \
+			-e 's/^CONFIG_GCC_VERSION=.*/CONFIG_GCC_VERSION=0/' \
+			-e 's/^CONFIG_CLANG_VERSION=0/CONFIG_CLANG_VERSION=140006/' \
+			-e 's/^CONFIG_LD_IS_BFD=y/CONFIG_LD_IS_LLD=y/' -e 's/fallthrough=5/fallthrough/' \
+			-e 's/(AUTO_VAR_INIT_ZERO)_BARE=y/\1_ENABLER=y/' \
+			-e '/GCC_PLUGIN/d' -e '/^CONFIG_(RETHUNK|SLS|FTRACE_MCOUNT_USE_CC)=/d' \
+			.config include/config/auto.conf &&
+		sed -i -E '/CONFIG_(RETHUNK|SLS|FTRACE_MCOUNT_USE_CC) /d' include/generated/autoconf.h &&
+		touch include/config/auto.conf
+}
+
+make_kmod_of_clang() {
+	make -s kmod O="$scratch/o" KREL=clang KDIR="$scratch/clang" &&
+		readelf -p .comment "$scratch/o/kmod-clang/main.o" | grep 'clang version' &&
+		! readelf -p .comment "$scratch/o/kmod-clang/main.o" | grep GCC
+}
+
+# make, where only these compilers are; it does nothing but print what it would do.
+make_with() {
+	mkdir "$scratch/only" &&
+		for name in make sh expr tr uname; do
+			ln -s "$(command -v "$name")" "$scratch/only" || return
+		done
+	for name in $1; do
+		ln -s /bin/true "$scratch/only/$name" || return
+	done
+	shift
+	env -u MAKEFLAGS PATH="$scratch/only" make -n -C kmod "$@" modules 2>&1
+	rm -r "$scratch/only"
+}
+
+# As DKMS calls it, which knows nothing of versions.
+numbered_clang() {
+	make_with 'clang-14 ld.lld-14' KDIR="$scratch/clang" CC=clang LD=ld.lld |
+		grep 'CC=clang-14 LD=ld.lld-14 modules$'
+}
+
+other_clang() {
+	make_with 'clang ld.lld' KDIR="$scratch/clang" | grep 'CC=clang LD=ld.lld modules$'
+}
+
+named_compiler() {
+	make_with 'clang ld.lld' KDIR="$scratch/clang" CC=clang-15 | grep '[^C]*LD=ld.lld modules$'
+}
+
+no_clang() {
+	make_with gcc KDIR="$scratch/clang" |
+		grep 'built with clang 14, and there is neither clang-14 nor clang: install LLVM 14'
+}
+
 ok 'dkms takes what make install installs' install_module
 ok 'dkms builds it' build_module
 ok 'dkms removes it' remove_module
 ok 'make kmod builds a module that udev finds' make_kmod
+ok 'headers are those of a kernel that clang built' headers_of_clang
+ok 'make kmod builds with clang for a kernel that clang built' make_kmod_of_clang
+ok 'a clang whose name has a number is found, also for DKMS' numbered_clang
+ok 'another clang is better than none' other_clang
+ok 'a compiler that is named is used' named_compiler
+ok 'without a clang there is a message with the remedy' no_clang
 tap_done
