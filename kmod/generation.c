@@ -333,11 +333,9 @@ int vmgenc_generation_init(struct vmgenc *vg,
 	vg->page->version = VMGENID_ABI_VERSION;
 	vg->page->generation = 1;
 	vg->record.generation = 1;
-	vmgenc_random_init(vg);
 
 	vg->worker = kthread_run_worker(0, "vmgenc");
 	if (IS_ERR(vg->worker)) {
-		vmgenc_random_exit(vg);
 		free_page((unsigned long)vg->page);
 		return PTR_ERR(vg->worker);
 	}

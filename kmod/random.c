@@ -7,39 +7,58 @@
  * in-tree driver is built in and does not exist where it is switched off, so
  * the reseed goes through the ioctl of /dev/urandom that administrators use.
  */
+#include <linux/anon_inodes.h>
+#include <linux/cred.h>
+#include <linux/dcache.h>
 #include <linux/err.h>
+#include <linux/file.h>
 #include <linux/fs.h>
 #include <linux/major.h>
+#include <linux/mount.h>
+#include <linux/path.h>
 #include <linux/random.h>
 #include "vmgenc.h"
 
 enum { URANDOM_MINOR = 9 };
 
-static struct file *open_urandom(void)
+static struct file *open_inode(struct vfsmount *mnt)
 {
-	struct file *file;
+	struct path path = { .mnt = mnt };
 	struct inode *inode;
+	struct file *file;
 
-	file = filp_open("/dev/urandom", O_RDONLY, 0);
-	if (IS_ERR(file))
-		return file;
-	inode = file_inode(file);
-	if (!S_ISCHR(inode->i_mode) ||
-	    inode->i_rdev != MKDEV(MEM_MAJOR, URANDOM_MINOR) ||
-	    !file->f_op->unlocked_ioctl) {
-		filp_close(file, NULL);
-		return ERR_PTR(-ENODEV);
-	}
+	inode = alloc_anon_inode(mnt->mnt_sb);
+	if (IS_ERR(inode))
+		return ERR_CAST(inode);
+	init_special_inode(inode, S_IFCHR | 0400, MKDEV(MEM_MAJOR, URANDOM_MINOR));
+	/* Takes the inode over, also if it fails. */
+	path.dentry = d_make_root(inode);
+	if (!path.dentry)
+		return ERR_PTR(-ENOMEM);
+	file = dentry_open(&path, O_RDONLY, current_cred());
+	dput(path.dentry);
 	return file;
 }
 
 /*
- * By the process that loads the module: kernel threads need not have a file
- * system with /dev in it. A failure is told when the generator is to reseed.
+ * By an inode of its own, in the kernel's file system for such: a path would pin a
+ * mount of whoever loads the module, and lead to what they have there.
  */
-void vmgenc_random_init(struct vmgenc *vg)
+static struct file *open_urandom(void)
 {
-	vg->urandom = open_urandom();
+	struct file *anchor, *file;
+
+	/* Only for its mount. Its operations outlive this module, as a fput() may. */
+	anchor = anon_inode_getfile("[vmgenc]", &generic_ro_fops, NULL, O_RDONLY);
+	if (IS_ERR(anchor))
+		return anchor;
+	file = open_inode(anchor->f_path.mnt);
+	fput(anchor);
+	if (!IS_ERR(file) && !file->f_op->unlocked_ioctl) {
+		fput(file);
+		return ERR_PTR(-ENODEV);
+	}
+	return file;
 }
 
 /*
@@ -50,7 +69,7 @@ void vmgenc_random_init(struct vmgenc *vg)
  * may tell them apart.
  *
  * Returns: 0, also if the generator is not seeded yet (it takes the ID in when
- * it is); else why /dev/urandom could not be opened or would not reseed.
+ * it is); else why the device could not be opened or would not reseed.
  */
 int vmgenc_random_reseed(struct vmgenc *vg, struct vmgenc_id id)
 {
@@ -60,14 +79,17 @@ int vmgenc_random_reseed(struct vmgenc *vg, struct vmgenc_id id)
 	add_device_randomness(&id, sizeof(id));
 	if (vg->device->kind->counts)
 		add_device_randomness(vg->device->memory, vg->device->kind->size);
+	if (!file)
+		file = open_urandom();
 	if (IS_ERR(file))
 		return PTR_ERR(file);
+	vg->urandom = file;
 	err = file->f_op->unlocked_ioctl(file, RNDRESEEDCRNG, 0);
 	return err == -ENODATA ? 0 : err;
 }
 
 void vmgenc_random_exit(struct vmgenc *vg)
 {
-	if (!IS_ERR(vg->urandom))
-		filp_close(vg->urandom, NULL);
+	if (vg->urandom)
+		fput(vg->urandom);
 }

@@ -114,7 +114,7 @@ struct vmgenc {
 	u64 n_notified;
 	atomic64_t spurious_notifies;
 
-	/* /dev/urandom, or why there is none: random.c. */
+	/* The kernel's generator, or NULL: random.c. Of the worker. */
 	struct file *urandom;
 
 	/* User space: chardev.c, sysgenid.c, sysctl.c. */
@@ -192,7 +192,6 @@ void vmgenc_timer_choose(struct vmgenc *vg);
 void vmgenc_timer_exit(struct vmgenc *vg);
 
 /* random.c */
-void vmgenc_random_init(struct vmgenc *vg);
 int vmgenc_random_reseed(struct vmgenc *vg, struct vmgenc_id id);
 void vmgenc_random_exit(struct vmgenc *vg);
 

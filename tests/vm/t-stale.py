@@ -1,38 +1,77 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
 # Copyright (C) the vmgen authors
-"""The kernel's generator cannot be reseeded: the change is told all the same, with a flag, and
+"""The kernel's generator is reseeded whatever a root directory has as /dev/urandom, and no mount
+is held for it. Where it cannot be reseeded the change is told all the same, with a flag, and
 vmgen_getrandom() refuses."""
 
 from harness import tap
-from harness.scenario import boot, generation, info, new_guid
+from harness.host import Host
+from harness.scenario import boot, generation, info, new_guid, test_module
 
 # Flags of a record, as in <vmgen/vmgenid.h>.
 RNG_STALE = 1
-WRONG = {"no /dev/urandom": "rm /dev/urandom",
-         "another device in its place": "rm /dev/urandom; mknod /dev/urandom c 1 3",
-         "a file in its place": "rm /dev/urandom; touch /dev/urandom"}
+# A root directory of whoever loads the module.
+ROOT = "/root.d"
+MAKE = f"mkdir -p {ROOT}/dev {ROOT}/bin; cp /bin/busybox {ROOT}/bin; cp /vmgenc.ko {ROOT}"
+# A FIFO without a writer is never open.
+LOAD = f"timeout 20 chroot {ROOT} /bin/busybox insmod /vmgenc.ko"
+WRONG = {"no /dev/urandom": "true",
+         "another device in its place": "mknod $node c 1 3",
+         "a file in its place": "echo 0 >$node",
+         "a FIFO in its place": "mkfifo $node"}
+
+
+def check_roots(g, t):
+    g.run(MAKE)
+    for name, command in WRONG.items():
+        g.run(f"node={ROOT}/dev/urandom; rm -f $node; {command}")
+        t.equal(g.execute(LOAD)[0], 0, f"{name}: the module is loaded")
+        facts = info(g)
+        t.equal((facts["record_flags"], facts["getrandom"]), ("0", "0"), f"{name}: all is fresh")
+        g.run("rmmod vmgenc")
+
+
+def check_mount(g, t):
+    """Loaded in a mount name space and a root directory with a /dev of their own."""
+    status, output = g.execute(f"unshare -m sh -c 'mount -t devtmpfs none {ROOT}/dev && {LOAD} &&"
+                               f" umount {ROOT}/dev'")
+    t.equal((status, output), (0, ""), "the /dev it was loaded with can be unmounted")
+
+
+def check_fresh(g, host, t):
+    host.change()
+    facts = info(g)
+    t.equal((facts["generation"], facts["record_flags"]), ("2", "0"),
+            "a change has the generator reseeded without them")
+
+
+def check_deaf(g, host, t):
+    g.run("rmmod vmgenc; insmod /deaf.ko; insmod /vmgenc.ko")
+    facts = info(g)
+    t.equal(int(facts["record_flags"], 16), RNG_STALE, "cannot be reseeded: the record says so")
+    t.equal(facts["getrandom"], "-5", "vmgen_getrandom() refuses: EIO")
+    t.ok("could not be reseeded" in g.run("dmesg"), "so does the log")
+    host.change()
+    t.equal((generation(g), int(info(g)["record_flags"], 16)), (2, RNG_STALE),
+            "a change is told, with the flag")
+    t.equal(g.run("sysgenid show; sysgenid trigger; sysgenid show").split(), ["1", "2"],
+            "/dev/sysgenid moves all the same, also by TRIGGER")
+    g.run("rmmod deaf")
+    host.change()
+    t.equal((generation(g), info(g)["record_flags"]), (3, "0"),
+            "reseeded with the next change after that is over")
 
 
 def scenario(kernel, t):
-    with boot(kernel, ["info", "sysgenid"], guid=new_guid(), load=False) as g:
-        for name, command in WRONG.items():
-            g.run(f"{command}; insmod /vmgenc.ko")
-            facts = info(g)
-            t.equal(int(facts["record_flags"], 16), RNG_STALE, f"{name}: the record says so")
-            t.equal(facts["getrandom"], "-5", f"{name}: vmgen_getrandom() refuses: EIO")
-            t.ok("could not be reseeded" in g.run("dmesg"), f"{name}: so does the log")
-            g.run("rmmod vmgenc; rm -f /dev/urandom; mknod -m 666 /dev/urandom c 1 9; dmesg -c")
-        g.run("rm /dev/urandom; insmod /vmgenc.ko")
-        snapshot = g.snapshot()
-    with snapshot.clone(guid=new_guid()) as c:
-        c.wait_for("test $(sysctl -n dev.vmgenc.0.generation) = 2")
-        t.equal(int(info(c)["record_flags"], 16), RNG_STALE, "a change is told, with the flag")
-        t.equal(c.run("sysgenid show; sysgenid trigger; sysgenid show").split(), ["1", "2"],
-                "/dev/sysgenid moves all the same, also by TRIGGER")
-        c.run("rmmod vmgenc; mknod -m 666 /dev/urandom c 1 9; insmod /vmgenc.ko")
-        t.equal(info(c)["record_flags"], "0", "loaded anew with /dev/urandom, it is fresh")
-        t.equal(generation(c), 1, "at its first generation")
+    guid = new_guid()
+    with boot(kernel, ["info", "sysgenid"], guid=guid, load=False, shared=True,
+              files=test_module(kernel, "deaf")) as g:
+        host = Host(g, guid)
+        check_roots(g, t)
+        check_mount(g, t)
+        check_fresh(g, host, t)
+        check_deaf(g, host, t)
 
 
 if __name__ == "__main__":
