@@ -331,7 +331,8 @@ int vmgenc_chardev_init(struct vmgenc *vg)
 		.minor = MISC_DYNAMIC_MINOR,
 		.name = "vmgenid",
 		.fops = &vmgenc_fops,
-		.mode = 0644,
+		/* What takes a right is up to vmgenc_open(). */
+		.mode = 0666,
 	};
 	err = misc_register(&vg->misc);
 	if (err)

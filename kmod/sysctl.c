@@ -9,7 +9,11 @@
 #include <linux/uuid.h>
 #include "vmgenc.h"
 
-/* What the host shows: memory holds the GUID in little-endian form. A VMClock has none. */
+/*
+ * What the host shows: memory holds the GUID in little-endian form. A VMClock has none.
+ * A sysctl learns nothing of its open file, so this asks whoever reads. Only the mode is
+ * asked of whoever opens: it keeps out all who could have a privileged program read.
+ */
 static int show_guid(COMPAT_CTL_CONST struct ctl_table *table, int write,
 		     void *buf, size_t *size, loff_t *pos)
 {
@@ -19,6 +23,8 @@ static int show_guid(COMPAT_CTL_CONST struct ctl_table *table, int write,
 	const struct vmgenc_device *dev = READ_ONCE(vg->device);
 	struct vmgenc_id id = vmgenc_device_sample(dev);
 
+	if (!vmgenc_is_privileged())
+		return -EPERM;
 	scnprintf(text, sizeof(text), dev->kind->counts ? "" : "%pUl", &id);
 	return proc_dostring(&line, write, buf, size, pos);
 }

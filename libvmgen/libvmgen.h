@@ -150,7 +150,8 @@ struct vmgen_info {
  * is taken, in that order; vmgen_info() says which, and what it can do.
  *
  * A process that may open the node for writing gets the privileged tier (see
- * VMGEN_INFO_RAW, vmgen_id()); every other gets the rest. The descriptor is
+ * VMGEN_INFO_RAW, vmgen_id()), which with VMGEN_VMGENID takes CAP_SYS_ADMIN in
+ * the initial user namespace; every other gets the rest. The descriptor is
  * close-on-exec. A call that failed may be repeated later.
  *
  * Returns 0 and a handle that the caller passes to vmgen_close(); -ENOENT,
@@ -239,9 +240,10 @@ int vmgen_read(struct vmgen *v, struct vmgen_event *ret_event);
  * Reads the ID that the host provides now: VMGEN_ID_SIZE bytes in memory
  * order, which is that of a little-endian GUID.
  *
- * Returns 0; -EPERM: the handle is not of the privileged tier; -ENODATA: the
- * host provides no ID (all zeros or all ones); -EOPNOTSUPP: the device is none
- * that has one; -EINVAL: NULL; otherwise what ioctl(2) failed with.
+ * Returns 0; -EPERM: the handle is not of the privileged tier, which takes
+ * CAP_SYS_ADMIN in the initial user namespace; -ENODATA: the host provides no
+ * ID (all zeros or all ones); -EOPNOTSUPP: the device is none that has one;
+ * -EINVAL: NULL; otherwise what ioctl(2) failed with.
  */
 int vmgen_id(struct vmgen *v, uint8_t ret_id[VMGEN_ID_SIZE]);
 

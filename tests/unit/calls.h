@@ -67,8 +67,8 @@ struct node {
 	int file;
 	unsigned char *bytes;
 	size_t size;
-	/* open() for writing: EACCES. */
-	bool read_only;
+	/* What open() for writing fails with: the right is a file's, or a capability. */
+	int unwritable;
 	/* Where an open file has a state of its own. */
 	void (*opened)(void);
 	/* These return a negative errno value where they fail. */
@@ -173,8 +173,8 @@ int __wrap_open(const char *path, int flags, ...)
 	va_end(args);
 	if (!calls.node || strcmp(path, calls.node->path))
 		return __real_open(path, flags, mode);
-	if (calls.node->read_only && (flags & O_ACCMODE) != O_RDONLY)
-		return calls_result(-EACCES);
+	if (calls.node->unwritable && (flags & O_ACCMODE) != O_RDONLY)
+		return calls_result(calls.node->unwritable);
 	if (calls.node->opened)
 		calls.node->opened();
 	snprintf(file, sizeof(file), "/proc/self/fd/%d", calls.node->file);

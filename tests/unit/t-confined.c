@@ -40,7 +40,7 @@ static int in_child(int (*program)(void), bool privileged)
 	pid = fork();
 	if (pid == 0) {
 		kernel_has_vmgenid();
-		kernel.node.read_only = !privileged;
+		kernel.node.unwritable = privileged ? 0 : -EPERM;
 		l = load();
 		/* Makes the generators. */
 		if (draw() != DRAWN)

@@ -76,11 +76,11 @@ static void test_sysgenid_reader(void)
 	page_set32(kernel.node.bytes, 0, 77);
 	ok(vmgen_read(v, &event) == 0 && vmgen_read(v, &event) == -EAGAIN, "but reads a change once");
 	vmgen_close(v);
-	kernel.node.read_only = true;
+	kernel.node.unwritable = -EACCES;
 	v = open_device(0);
 	equal(describe(v).flags, 0, "the same where the node is not writable");
 	vmgen_close(v);
-	kernel.node.read_only = false;
+	kernel.node.unwritable = 0;
 	kernel.tracking_error = -EINVAL;
 	fails(-ENOTTY, "one that does not know the request: ENOTTY");
 	kernel.tracking_error = -ENOTTY;

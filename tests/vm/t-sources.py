@@ -113,6 +113,19 @@ def check_trigger(c, h, t):
                 f"{name}: it is a change like any other")
 
 
+def check_lockdown(c, h, t):
+    """Last, because nothing lifts it again."""
+    for tier in h.values():
+        tier.ask("close")
+    c.run("rmmod vmgenc; insmod /vmgenc.ko && head -c 1 /dev/mem >/dev/null && "
+          "mount -t securityfs securityfs /sys/kernel/security && "
+          "echo confidentiality >/sys/kernel/security/lockdown")
+    t.ok(c.execute("head -c 1 /dev/mem")[0], "the kernel is locked down")
+    locked = Handle(c, "locked")
+    t.equal(locked.ask("open 0", "id"), [0, 0], "which changes nothing: root has the ID")
+    t.ok(locked.facts()[1] & RAW, "and the hypervisor's page")
+
+
 def scenario(kernel, t):
     guid = new_guid()
     with boot(kernel, ["handle", "sysgenid"], guid=guid, cpus=2, shared=True) as g:
@@ -134,6 +147,7 @@ def scenario(kernel, t):
         h = {name: tier.of(c) for name, tier in h.items()}
         check_sysgenid(h, t)
         check_trigger(c, h, t)
+        check_lockdown(c, h, t)
 
 
 if __name__ == "__main__":

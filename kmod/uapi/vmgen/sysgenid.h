@@ -83,7 +83,7 @@
  * Has the kernel's generator reseed, then moves the generation of this device
  * (not that of /dev/vmgenid) by one, or on to the argument if that is greater.
  * EACCES: the caller has neither CAP_CHECKPOINT_RESTORE nor CAP_SYS_ADMIN in
- * the first user namespace. EINVAL: the argument is more than 2^31 ahead, or
+ * the initial user namespace. EINVAL: the argument is more than 2^31 ahead, or
  * has more than 32 bits.
  */
 #define SYSGENID_TRIGGER_GEN_UPDATE	_IO(SYSGENID_IOCTL, 3)

@@ -24,9 +24,11 @@
  * not take the place of an ID: see VMGENID_INFO_COUNTER.
  *
  * open(2)
- *	The node has mode 0644 and belongs to root. O_RDONLY is for everyone.
- *	O_RDWR is the privileged tier: it may map page 1 and learns the ID from
- *	VMGENID_INFO. O_WRONLY: EINVAL.
+ *	O_RDONLY is for everyone. O_RDWR is the privileged tier: it may map page
+ *	1 and learns the ID from VMGENID_INFO. It takes CAP_SYS_ADMIN in the
+ *	initial user namespace, else EPERM, and nothing else: the node has mode
+ *	0666. That is checked here and not again, so a descriptor can be passed
+ *	to a process that has no privileges. O_WRONLY: EINVAL.
  *
  * read(2)
  *	Returns struct vmgenid_record, or its first 8 bytes (the generation)

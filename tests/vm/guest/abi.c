@@ -224,7 +224,7 @@ static void test_open(void)
 	if (!pid) {
 		if (setresgid(65534, 65534, 65534) || setresuid(65534, 65534, 65534))
 			_exit(10);
-		if (result(open(node, O_RDWR)) != -EACCES)
+		if (result(open(node, O_RDWR)) != -EPERM)
 			_exit(11);
 		_exit(open(node, O_RDONLY) < 0 ? 12 : 0);
 	}

@@ -21,6 +21,8 @@ SYSTEM_PROGRAMS = {"/bin/chrt": "/usr/bin/chrt", "/bin/setpriv": "/usr/bin/setpr
                    "/sbin/sysctl": "/sbin/sysctl"}
 # By its path: the shell of the guest has a command of that name built in.
 NOBODY = "/bin/setpriv --reuid=65534 --regid=65534 --clear-groups"
+# uid 0 as in a container.
+DROPPED = "/bin/setpriv --bounding-set=-all --inh-caps=-all"
 
 
 def new_guid():
