@@ -130,7 +130,7 @@ const char *guest_explain(enum guest guest)
 {
 	static const char *const texts[] = {
 		[GUEST_READY] = "the device is there",
-		[GUEST_NO_RIGHTS] = "the device may not be opened: run this as root",
+		[GUEST_NO_RIGHTS] = "the device may not be opened, or does not give the ID: this needs root with CAP_SYS_ADMIN in the initial user namespace; vmgenid(4) tells of containers",
 		[GUEST_NO_DEVICE] = "this VM has no VM Generation ID device: add it on the host (QEMU: -device vmgenid,guid=auto; libvirt: <genid/>; Hyper-V, VMware and Xen have it by themselves)",
 		[GUEST_NO_MODULE] = "the kernel module is not loaded: modprobe vmgenc",
 		[GUEST_REFUSED] = "the kernel module is loaded but gives no device: dmesg | grep vmgenc tells why",

@@ -13,7 +13,7 @@
 enum guest {
 	/* The device can be opened. */
 	GUEST_READY,
-	/* It is there, but may not be opened. */
+	/* It is there, but may not be opened, or not so that it gives the ID. */
 	GUEST_NO_RIGHTS,
 	/* There is nothing of the name that was given. */
 	GUEST_NO_NODE,

@@ -5,7 +5,7 @@
 remedy, and nothing is left half-done."""
 
 from harness import tap
-from harness.scenario import NOBODY, WITHOUT_INTREE, boot, new_guid
+from harness.scenario import DROPPED, NOBODY, WITHOUT_INTREE, boot, new_guid
 
 PROGRAMS = ["vmgend", "vmgenctl"]
 GOOD = "#!/bin/sh\necho >>/run/good\n"
@@ -75,6 +75,8 @@ def check_no_module(kernel, g, t):
 
 def check_starts(g, t):
     refused(g, t, f"{NOBODY} vmgend", 4, ["root"], "vmgend as nobody says that it needs root")
+    refused(g, t, f"{DROPPED} vmgend", 4, ["CAP_SYS_ADMIN in the initial user namespace"],
+            "vmgend as root without capabilities says what it needs")
     status, output = g.execute(f"{NOBODY} vmgenctl status")
     t.ok(status == 3 and "generation:  1" in output, "vmgenctl status is for everybody")
     pid = g.spawn("exec vmgend >/run/vmgend.log 2>&1")

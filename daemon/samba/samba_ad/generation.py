@@ -2,6 +2,7 @@
 # Copyright (C) the vmgen authors
 """The generation ID of this machine, as the kernel module vmgenc shows it."""
 
+import errno
 import glob
 import hashlib
 import os
@@ -74,7 +75,10 @@ def read(path=GUID_FILE):
                          f"it: {remedy}; vmgenctl check tells more") from None
         return None
     except PermissionError as e:
-        raise NoRights(f"{path}: {e.strerror}: run this as root") from None
+        # uid 0 can open it.
+        remedy = "this needs CAP_SYS_ADMIN in the initial user namespace" \
+            if e.errno == errno.EPERM else "run this as root"
+        raise NoRights(f"{path}: {e.strerror}: {remedy}") from None
     except (OSError, ValueError) as e:
         raise Failure(f"{path} holds no GUID: {e}") from None
     return None if value in NO_ID else Generation(value)
