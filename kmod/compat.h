@@ -9,6 +9,7 @@
 #ifndef VMGENC_COMPAT_H
 #define VMGENC_COMPAT_H
 
+#include <crypto/rng.h>
 #include <linux/kthread.h>
 #include <linux/mm.h>
 #include <linux/random.h>

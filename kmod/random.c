@@ -85,6 +85,7 @@ int vmgenc_random_reseed(struct vmgenc *vg, struct vmgenc_id id)
 		return PTR_ERR(file);
 	vg->urandom = file;
 	err = file->f_op->unlocked_ioctl(file, RNDRESEEDCRNG, 0);
+	vmgenc_stdrng_renew();
 	return err == -ENODATA ? 0 : err;
 }
 

@@ -195,6 +195,9 @@ void vmgenc_timer_exit(struct vmgenc *vg);
 int vmgenc_random_reseed(struct vmgenc *vg, struct vmgenc_id id);
 void vmgenc_random_exit(struct vmgenc *vg);
 
+/* stdrng.c */
+void vmgenc_stdrng_renew(void);
+
 /*
  * Whoever calls may know the ID. A file mode cannot say that: it means uid 0, and a
  * container has one. No audit, because programs try, and go on without.
