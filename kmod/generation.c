@@ -12,6 +12,7 @@
  */
 #include <linux/delay.h>
 #include <linux/err.h>
+#include <linux/fips.h>
 #include <linux/gfp.h>
 #include <linux/poll.h>
 #include <linux/sched.h>
@@ -247,6 +248,9 @@ static void report(struct vmgenc *vg, struct vmgenc_id id, bool changed, int err
 	if (err)
 		pr_warn_ratelimited("the kernel's random number generator could not be reseeded (error %d): have vmgend running, or reseed it by hand\n",
 				    err);
+	if (vg->record.flags & VMGENID_RNG_OTHER)
+		pr_warn_ratelimited("programs may read another random number generator than the one that is reseeded (%s): see RNG_OTHER in vmgenid(4)\n",
+				    fips_enabled ? "FIPS mode" : "another /dev/urandom");
 	if (changed) {
 		tell_listeners(vg);
 		pr_notice_ratelimited("this virtual machine was cloned or restored: generation %llu (noticed by %s)\n",
@@ -282,7 +286,8 @@ static void settle(struct kthread_work *work)
 	err = take(vg, &id);
 	if (doubtful)
 		WRITE_ONCE(vg->id_untrusted, vg->device->nvs);
-	changed = publish(vg, id, err ? VMGENID_RNG_STALE : 0,
+	changed = publish(vg, id, (err ? VMGENID_RNG_STALE : 0) |
+			  (vmgenc_random_is_other(vg) ? VMGENID_RNG_OTHER : 0),
 			  source ?: VMGENID_SOURCE_RECHECK, now);
 	wake(vg);
 	if (left)

@@ -12,6 +12,7 @@
 #include <linux/dcache.h>
 #include <linux/err.h>
 #include <linux/file.h>
+#include <linux/fips.h>
 #include <linux/fs.h>
 #include <linux/major.h>
 #include <linux/mount.h>
@@ -87,6 +88,21 @@ int vmgenc_random_reseed(struct vmgenc *vg, struct vmgenc_id id)
 	err = file->f_op->unlocked_ioctl(file, RNDRESEEDCRNG, 0);
 	vmgenc_stdrng_renew();
 	return err == -ENODATA ? 0 : err;
+}
+
+/*
+ * Reads may be served by another generator, whose files take RNDRESEEDCRNG all
+ * the same: in FIPS mode distributions hand getrandom(2) and both devices over
+ * to one of the crypto API. It need not be the one that stdrng.c can reach, and
+ * nothing tells, so FIPS mode is taken for that. What else takes the device
+ * over needs an owner or a release(); the kernel's own generator has neither.
+ */
+bool vmgenc_random_is_other(const struct vmgenc *vg)
+{
+	const struct file *file = vg->urandom;
+
+	return fips_enabled ||
+	       (file && (file->f_op->owner || file->f_op->release));
 }
 
 void vmgenc_random_exit(struct vmgenc *vg)

@@ -193,6 +193,7 @@ void vmgenc_timer_exit(struct vmgenc *vg);
 
 /* random.c */
 int vmgenc_random_reseed(struct vmgenc *vg, struct vmgenc_id id);
+bool vmgenc_random_is_other(const struct vmgenc *vg);
 void vmgenc_random_exit(struct vmgenc *vg);
 
 /* stdrng.c */

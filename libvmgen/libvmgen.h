@@ -61,6 +61,8 @@ struct vmgen;
 #define VMGEN_RNG_STALE	(1U << 0)
 /* The host provides no ID now, so changes cannot be seen. */
 #define VMGEN_NO_ID	(1U << 1)
+/* Programs may draw from another generator than the one that it reseeds: FIPS mode. */
+#define VMGEN_RNG_OTHER	(1U << 2)
 
 /* The latest change. */
 struct vmgen_event {
@@ -70,7 +72,7 @@ struct vmgen_event {
 	uint64_t changed_boottime_ns;
 	/* Who noticed: enum vmgenid_source of <vmgen/vmgenid.h>. */
 	uint32_t source;
-	/* VMGEN_RNG_STALE, VMGEN_NO_ID */
+	/* VMGEN_RNG_STALE, VMGEN_NO_ID, VMGEN_RNG_OTHER */
 	uint32_t flags;
 };
 
@@ -179,8 +181,8 @@ struct vmgen *vmgen_close(struct vmgen *v);
  * as soon as the kernel has settled the change; see vmgen_changed_now().
  *
  * With VMGEN_INFO_SETTLES, when it returns true the kernel's random number
- * generator has been reseeded (unless VMGEN_RNG_STALE, see vmgen_event()), so
- * draw from getrandom(2).
+ * generator has been reseeded (unless VMGEN_RNG_STALE or VMGEN_RNG_OTHER, see
+ * vmgen_event()), so draw from getrandom(2).
  *
  * Returns true when in doubt. A process that looks at the raw page but cannot ask
  * the device any more (closed descriptor, seccomp) gets true from every call after
@@ -265,7 +267,8 @@ int vmgen_info(struct vmgen *v, struct vmgen_info *ret_info, size_t size);
  * Returns 0; -EIO: the kernel could not reseed after a change (VMGEN_RNG_STALE);
  * -ENODATA: the host provides no ID (VMGEN_NO_ID); -EAGAIN: the machine is
  * being cloned faster than it can draw; -EOPNOTSUPP: the handle is not
- * VMGEN_INFO_SETTLES; -EINVAL: NULL; otherwise what getrandom(2) or ioctl(2)
+ * VMGEN_INFO_SETTLES, or getrandom(2) may not be what was reseeded
+ * (VMGEN_RNG_OTHER); -EINVAL: NULL; otherwise what getrandom(2) or ioctl(2)
  * failed with. On failure buf holds zeros.
  */
 int vmgen_getrandom(struct vmgen *v, void *buf, size_t size);

@@ -15,12 +15,14 @@ enum {
 	TRIES = 16,
 };
 
-/* Returns whether random bytes can be vouched for: 0, -EIO or -ENODATA. */
+/* Returns whether random bytes can be vouched for: 0, -EIO, -ENODATA or -EOPNOTSUPP. */
 static int judge(uint32_t flags)
 {
 	if (flags & VMGEN_NO_ID)
 		return -ENODATA;
-	return flags & VMGEN_RNG_STALE ? -EIO : 0;
+	if (flags & VMGEN_RNG_STALE)
+		return -EIO;
+	return flags & VMGEN_RNG_OTHER ? -EOPNOTSUPP : 0;
 }
 
 /* The settled generation of now; without a system call where the raw ID can be seen. */

@@ -18,7 +18,7 @@ static struct vmgen_event event_of(const struct vmgenid_record *record)
 		.generation = record->generation,
 		.changed_boottime_ns = record->changed_boottime_ns,
 		.source = record->source,
-		.flags = record->flags & (VMGENID_RNG_STALE | VMGENID_NO_ID),
+		.flags = record->flags & (VMGENID_RNG_STALE | VMGENID_NO_ID | VMGENID_RNG_OTHER),
 	};
 }
 

@@ -23,6 +23,8 @@
 enum { MODALIAS_SIZE = 1024 };
 /* Far more than any kernel takes. */
 enum { CMDLINE_SIZE = 1 << 16 };
+/* One number. */
+enum { FIPS_SIZE = 64 };
 
 static bool is_generation_device(int devices_fd, const char *device)
 {
@@ -139,4 +141,17 @@ const char *guest_explain(enum guest guest)
 	};
 
 	return texts[guest];
+}
+
+bool guest_in_fips_mode(const char *path)
+{
+	char *text;
+	bool on;
+
+	/* The kernel may have been built without it. */
+	if (file_read(AT_FDCWD, path, FIPS_SIZE, &text, NULL))
+		return false;
+	on = atoi(text);
+	free(text);
+	return on;
 }

@@ -51,4 +51,12 @@ bool guest_has_intree(const char *sysfs);
  */
 bool guest_spares_nvs(const char *cmdline);
 
+#define GUEST_FIPS	"/proc/sys/crypto/fips_enabled"
+
+/*
+ * Is this kernel in FIPS mode? getrandom(2) may then be another generator than the
+ * one that can be reseeded. path: GUEST_FIPS.
+ */
+bool guest_in_fips_mode(const char *path);
+
 #endif /* GUEST_H */

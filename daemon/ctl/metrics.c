@@ -69,6 +69,8 @@ static void print_device(FILE *out, const struct view *view)
 	fprintf(out, "vmgen_spurious_notifies_total %" PRIu64 "\n", view->info.spurious_notifies);
 	gauge(out, "rng_stale", "The kernel module could not have the generator reseed.",
 	      view->event.flags & VMGEN_RNG_STALE ? 1 : 0);
+	gauge(out, "rng_other", "Programs may draw from another generator than the one that is reseeded.",
+	      view_rng_other(view));
 }
 
 static void print_hooks(FILE *out, struct json_object *hooks)

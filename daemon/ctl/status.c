@@ -86,7 +86,8 @@ static int fill_device(struct json_object *json, const struct view *view)
 	    json_add(json, "noticed_by",
 		     json_object_new_string(view_noticed_by(view->event.source))) ||
 	    json_add(json, "rng_stale",
-		     json_object_new_boolean(view->event.flags & VMGEN_RNG_STALE)))
+		     json_object_new_boolean(view->event.flags & VMGEN_RNG_STALE)) ||
+	    json_add(json, "rng_other", json_object_new_boolean(view_rng_other(view))))
 		return -ENOMEM;
 	return 0;
 }

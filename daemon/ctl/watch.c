@@ -80,7 +80,9 @@ static void tell_generation(struct watch *watch, const struct vmgen_event *event
 	    json_add(json, "generation", json_object_new_uint64(event->generation)) ||
 	    json_add(json, "noticed_by", json_object_new_string(noticed_by)) ||
 	    json_add(json, "rng_stale",
-		     json_object_new_boolean(event->flags & VMGEN_RNG_STALE))) {
+		     json_object_new_boolean(event->flags & VMGEN_RNG_STALE)) ||
+	    json_add(json, "rng_other",
+		     json_object_new_boolean(event->flags & VMGEN_RNG_OTHER))) {
 		json_object_put(json);
 		watch->failed = true;
 		return;

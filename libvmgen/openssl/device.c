@@ -119,6 +119,9 @@ static int draw_checked(struct device *device, void *buf, size_t size)
 	if (!handle)
 		return -ENODATA;
 	r = vmgen_getrandom(handle->v, buf, size);
+	/* It is there, but in FIPS mode nobody vouches for what it reseeds. */
+	if (r == -EOPNOTSUPP)
+		return -ENODATA;
 	if (!r || r == -ENODATA || r == -EIO || r == -EAGAIN || !is_lost(handle))
 		return r;
 	handle = replace(device, handle);
@@ -130,7 +133,7 @@ int device_draw(struct device *device, void *buf, size_t size)
 	int saved = errno;
 	int r = draw_checked(device, buf, size);
 
-	/* No device, or the host gives it no ID: the kernel is all there is. */
+	/* No device, one without an ID, or FIPS mode: the kernel is all there is. */
 	if (r == -ENODATA)
 		r = draw_unchecked(buf, size);
 	errno = saved;

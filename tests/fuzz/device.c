@@ -104,7 +104,7 @@ static void demand(bool good)
 
 static void use(struct vmgen *v)
 {
-	const uint32_t known = VMGEN_RNG_STALE | VMGEN_NO_ID;
+	const uint32_t known = VMGEN_RNG_STALE | VMGEN_NO_ID | VMGEN_RNG_OTHER;
 	struct vmgen_guard guard = VMGEN_GUARD_INIT;
 	struct vmgen_event event = { .flags = 0 };
 	struct vmgen_info info = { .flags = 0 };

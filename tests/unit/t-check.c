@@ -134,6 +134,17 @@ static void test_check_device(void)
 	event.flags = VMGEN_RNG_STALE;
 	write_status(HANDLED);
 	expect("check", CTL_DEGRADED, "problem  random");
+	event.flags = VMGEN_RNG_OTHER;
+	expect("check", CTL_RNG_OTHER, "problem  random    /dev/urandom is not the kernel's own generator");
+	ok(says("This machine is NOT protected."), "and no claim is made");
+	expect("status", CTL_RNG_OTHER, "protected:   NO\n");
+	ok(says("programs may draw from another random number generator"), "for a reason");
+	expect("status --json", CTL_RNG_OTHER, "\"rng_other\":true");
+	expect("metrics", CTL_OK, "vmgen_rng_other 1\n");
+	ok(says("vmgen_protected 0\n"), "metrics claim nothing either");
+	write_status(",\"handled\":false,\"recorded\":true");
+	expect("check", CTL_RNG_OTHER, "not handled yet");
+	write_status(HANDLED);
 	event.flags = 0;
 	open_result = -EACCES;
 	expect("check", CTL_NO_RIGHTS, "This machine is NOT protected.");

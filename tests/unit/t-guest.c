@@ -61,6 +61,11 @@ int main(void)
 		ok(guest_spares_nvs(scratch_path("cmdline")) == lines[i].spares, "%.*s",
 		   (int)strlen(lines[i].cmdline) - 1, lines[i].cmdline);
 	}
+	equal(guest_in_fips_mode("no such file"), false, "a kernel that has no FIPS mode");
+	scratch_write("fips", "0\n", 0644);
+	equal(guest_in_fips_mode(scratch_path("fips")), false, "one that is not in it");
+	scratch_write("fips", "1\n", 0644);
+	equal(guest_in_fips_mode(scratch_path("fips")), true, "one that is");
 	for (guest = GUEST_READY; guest <= GUEST_BROKEN; guest++)
 		ok(strlen(guest_explain(guest)) > 10, "said in words: %s", guest_explain(guest));
 	return tap_done();

@@ -209,6 +209,8 @@ static void test_change(void)
 	kernel_set_flags(VMGENID_RNG_STALE);
 	equal(RAND_bytes_ex(l.context, large, 16, 0), 0, "the kernel did not reseed: an error");
 	equal(last_reason(), REASON_NOT_RESEEDED, "for a reason");
+	kernel_set_flags(VMGENID_RNG_OTHER);
+	equal(drawn_by(l.context, 16), 1, "FIPS mode: as without a device");
 	kernel_set_flags(VMGENID_NO_ID);
 	equal(drawn_by(l.context, 16), 1, "a host without an ID: as without a device");
 	kernel_set_flags(0);

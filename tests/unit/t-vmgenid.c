@@ -208,13 +208,13 @@ static void test_events(void)
 	equal(vmgen_wait(v, kernel.record.generation, -1, &generation), -EINTR,
 	      "an interrupted wait: EINTR");
 	ok(event.generation == 99 && generation == 99, "the results are untouched");
-	kernel_set_flags(VMGENID_RNG_STALE | 1U << 9);
+	kernel_set_flags(VMGENID_RNG_STALE | VMGENID_RNG_OTHER | 1U << 9);
 	kernel_change();
 	equal(vmgen_read(v, &event), 0, "a change is read");
 	equal((long long)event.generation, (long long)kernel.record.generation, "its generation");
 	ok(event.changed_boottime_ns == 1234567890 && event.source == VMGENID_SOURCE_CALL,
 	   "when and how it was noticed");
-	equal(event.flags, VMGEN_RNG_STALE, "its flags, but none that nobody knows");
+	equal(event.flags, VMGEN_RNG_STALE | VMGEN_RNG_OTHER, "its flags, but none that nobody knows");
 	kernel.read_size = 23;
 	kernel_change();
 	event.generation = 99;
@@ -316,6 +316,8 @@ static void test_random(void)
 		ok(vmgen_changed_now(v), "it did");
 		kernel_set_flags(VMGENID_RNG_STALE);
 		draws(v, 0, -EIO, "the kernel could not reseed: EIO");
+		kernel_set_flags(VMGENID_RNG_OTHER);
+		draws(v, 0, -EOPNOTSUPP, "getrandom(2) may not be what was reseeded: EOPNOTSUPP");
 		kernel_set_flags(VMGENID_NO_ID | VMGENID_RNG_STALE);
 		draws(v, 0, -ENODATA, "the host provides no ID: ENODATA");
 		kernel_set_flags(0);

@@ -2,12 +2,12 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Copyright (C) the vmgen authors
 """What vmgenctl shows of a guest, and drills: they run the hooks and change nothing, and a change
-goes first."""
+goes first. In FIPS mode nobody is called protected."""
 
 import json
 
 from harness import tap
-from harness.scenario import NOBODY, boot, generation, new_guid, seed
+from harness.scenario import NOBODY, boot, generation, new_guid, seed, test_module
 
 PROGRAMS = ["vmgend", "vmgenctl"]
 D = "/etc/vmgen/hooks.d"
@@ -49,6 +49,37 @@ def check_protected(g, t):
     status, output = g.execute(f"{NOBODY} vmgenctl check")
     t.ok(status == 0 and "This machine is protected." in output, "everybody may look")
     t.ok("vmgen_protected 1" in g.run("vmgenctl metrics").splitlines(), "metrics say so, too")
+
+
+def check_not_protected(g, t, what, text):
+    status, output = g.execute("vmgenctl check")
+    t.ok(status == 12 and output.endswith("This machine is NOT protected.\n"), f"{what}: not protected")
+    t.ok(f"problem  random    {text}" in output, f"{what}: check says why")
+    t.ok("protected:   NO" in g.execute("vmgenctl status")[1], f"{what}: status says so")
+    t.ok("vmgen_protected 0" in g.run("vmgenctl metrics").splitlines(), f"{what}: metrics, too")
+
+
+def start(g):
+    g.spawn("exec vmgend >/run/vmgend.log 2>&1")
+    g.wait_for("vmgenctl wait --settled")
+
+
+def check_other_random(g, t):
+    """The module has a generator reseeded, and programs draw from another."""
+    g.run("insmod /other.ko; rm /dev/urandom; mknod -m 666 /dev/urandom c 1 9; insmod /vmgenc.ko")
+    start(g)
+    check_not_protected(g, t, "another /dev/urandom", "/dev/urandom is not the kernel's own")
+    g.run("kill $(pidof vmgend)")
+    g.wait_for("! pidof vmgend && rmmod vmgenc")
+    g.run("rmmod other; rm /dev/urandom; mknod -m 666 /dev/urandom c 1 9")
+
+
+def check_fips(g, t):
+    g.run("insmod /other.ko fips=1")
+    check_not_protected(g, t, "FIPS mode", "the kernel is in FIPS mode")
+    g.run("vmgenctl trigger --real")
+    t.ok("the kernel is in FIPS mode" in g.run("cat /run/vmgend.log"), "vmgend says so after a change")
+    g.run("rmmod other; rm /run/ran")
 
 
 def check_hooks(g, t):
@@ -105,13 +136,15 @@ def check_change(snapshot, t):
 
 
 def scenario(kernel, t):
-    with boot(kernel, PROGRAMS, guid=new_guid(), files=HOOKS, load=False) as g:
+    with boot(kernel, PROGRAMS, guid=new_guid(), files={**HOOKS, **test_module(kernel, "other")},
+              load=False) as g:
         check_no_module(g, t)
-        g.run("insmod /vmgenc.ko")
         seed(g)
-        g.spawn("exec vmgend >/run/vmgend.log 2>&1")
-        g.wait_for("vmgenctl wait --settled")
+        check_other_random(g, t)
+        g.run("insmod /vmgenc.ko")
+        start(g)
         check_protected(g, t)
+        check_fips(g, t)
         check_hooks(g, t)
         check_drill(g, t)
         check_real(g, t)

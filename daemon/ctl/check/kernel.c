@@ -130,6 +130,19 @@ static bool hardware_name(char ret_name[NAME_SIZE])
 	return has;
 }
 
+/* What is reseeded is the kernel's own; that programs draw from it has to be known. */
+static void check_reader(const struct view *view, struct findings *findings)
+{
+	if (guest_in_fips_mode(GUEST_FIPS))
+		finding_add(findings, "random", FINDING_PROBLEM,
+			    "boot it without fips=1, if it need not be in FIPS mode; see FIPS MODE in vmgenid(4)",
+			    "the kernel is in FIPS mode, and programs may draw from another generator than the one that is reseeded");
+	else if (view_rng_other(view))
+		finding_add(findings, "random", FINDING_PROBLEM,
+			    "unload the module that serves /dev/urandom, make the node anew (rm /dev/urandom; mknod -m 666 /dev/urandom c 1 9), and load vmgenc again",
+			    "/dev/urandom is not the kernel's own generator, so it is not the one that is reseeded");
+}
+
 static void check_random(const struct view *view, struct findings *findings)
 {
 	char name[NAME_SIZE] = "";
@@ -167,4 +180,5 @@ void check_kernel(const struct ctl *ctl, const struct view *view, struct finding
 		check_missing(view, findings);
 	check_programs(view, findings);
 	check_random(view, findings);
+	check_reader(view, findings);
 }

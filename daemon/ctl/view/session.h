@@ -24,6 +24,7 @@ enum ctl_exit {
 	CTL_NO_ID = 9,
 	CTL_FENCED = 10,
 	CTL_NEWER = 11,
+	CTL_RNG_OTHER = 12,
 	/* As timeout(1). */
 	CTL_TIMEOUT = 124,
 };

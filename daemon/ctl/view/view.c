@@ -170,6 +170,11 @@ bool view_id_untrusted(const struct view *view)
 	return (view->info.flags & VMGEN_INFO_ID_UNTRUSTED) && !guest_spares_nvs(GUEST_CMDLINE);
 }
 
+bool view_rng_other(const struct view *view)
+{
+	return (view->event.flags & VMGEN_RNG_OTHER) || guest_in_fips_mode(GUEST_FIPS);
+}
+
 enum ctl_exit ctl_guest_exit(enum guest guest)
 {
 	switch (guest) {
@@ -197,6 +202,8 @@ enum ctl_exit view_verdict(const struct view *view)
 		return CTL_NO_ID;
 	if (!view->running)
 		return CTL_NOT_RUNNING;
+	if (view_rng_other(view))
+		return CTL_RNG_OTHER;
 	if (!view->handled)
 		return CTL_NOT_HANDLED;
 	if (view_reseed_failed(view) || view->n_failures || view->incomplete || view->intent_unused ||
@@ -233,6 +240,8 @@ const char *view_explain(const struct view *view, enum ctl_exit verdict)
 		    !view->seed_errno)
 			return "the host counts restores and provides no ID, so a change while this system is down is not seen: vmgenctl check";
 		return "a hook, the reseed or the seed file failed; see journalctl -u vmgend, fix it, then vmgenctl trigger --failed";
+	case CTL_RNG_OTHER:
+		return "programs may draw from another random number generator than the one that is reseeded: vmgenctl check";
 	case CTL_OK:
 	case CTL_FAILED:
 	case CTL_USAGE:

@@ -64,6 +64,9 @@ bool view_id_untrusted(const struct view *view);
 /* Returns the exit status for a machine whose device cannot be used. */
 enum ctl_exit ctl_guest_exit(enum guest guest);
 
+/* May programs draw from another generator than the one that is reseeded? */
+bool view_rng_other(const struct view *view);
+
 enum ctl_exit view_verdict(const struct view *view);
 
 /* Returns a sentence: what is wrong, and the remedy; NULL: nothing. */

@@ -14,7 +14,8 @@
  * and only grows. Compare it with !=. It moves after the kernel's random
  * number generator has taken in the new ID and reseeded, so whoever sees it
  * move may draw from getrandom(2) at once. If that reseed could not be had,
- * VMGENID_RNG_STALE is set in the record and in the page.
+ * VMGENID_RNG_STALE is set in the record and in the page; if it may not be the
+ * reseed of what getrandom(2) draws from, VMGENID_RNG_OTHER.
  *
  * The ID cannot tell a clone from a rollback; nothing here claims to.
  *
@@ -97,6 +98,11 @@ enum vmgenid_source {
  * Losing the ID is no change, but getting one back is.
  */
 #define VMGENID_NO_ID		(1U << 1)
+/*
+ * Programs may draw from another generator than the one that is reseeded: the
+ * kernel is in FIPS mode, or /dev/urandom is not its own.
+ */
+#define VMGENID_RNG_OTHER	(1U << 2)
 
 /* What read(2) returns. */
 struct vmgenid_record {
@@ -104,7 +110,7 @@ struct vmgenid_record {
 	/* CLOCK_BOOTTIME, nanoseconds, when it was noticed; 0: no change yet. */
 	__u64 changed_boottime_ns;
 	__u32 source;		/* enum vmgenid_source */
-	__u32 flags;		/* VMGENID_RNG_STALE, VMGENID_NO_ID */
+	__u32 flags;		/* VMGENID_RNG_*, VMGENID_NO_ID */
 };
 
 /* Page 0. Load the generation with acquire semantics before the flags. */

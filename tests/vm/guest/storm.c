@@ -86,7 +86,7 @@ static void saw_record(struct view *v, const struct vmgenid_record *r, const cha
 	    fresh != (r->source == VMGENID_SOURCE_NONE))
 		broken("%s: generation %" PRIu64 " at %" PRIu64 " by %u", by,
 		       (uint64_t)r->generation, (uint64_t)r->changed_boottime_ns, r->source);
-	if (r->flags & ~(VMGENID_RNG_STALE | VMGENID_NO_ID))
+	if (r->flags & ~(VMGENID_RNG_STALE | VMGENID_NO_ID | VMGENID_RNG_OTHER))
 		broken("%s: flags %#x", by, r->flags);
 	if (r->generation == old->generation ?
 		    r->changed_boottime_ns != old->changed_boottime_ns || r->source != old->source :
@@ -133,7 +133,7 @@ static void call_map(struct view *v)
 	if (p == MAP_FAILED)
 		broken("mmap: %s", strerror(errno));
 	saw(v, __atomic_load_n(&p->generation, __ATOMIC_ACQUIRE), "page");
-	if (p->flags & ~(VMGENID_RNG_STALE | VMGENID_NO_ID) || p->version != VMGENID_ABI_VERSION)
+	if (p->flags & ~(VMGENID_RNG_STALE | VMGENID_NO_ID | VMGENID_RNG_OTHER) || p->version != VMGENID_ABI_VERSION)
 		broken("page: flags %#x, version %u", p->flags, p->version);
 	munmap((void *)p, page);
 }
