@@ -17,7 +17,7 @@
 static int show_guid(COMPAT_CTL_CONST struct ctl_table *table, int write,
 		     void *buf, size_t *size, loff_t *pos)
 {
-	char text[UUID_STRING_LEN + 1];
+	char text[UUID_STRING_LEN + 1] = "";
 	struct ctl_table line = { .data = text, .maxlen = sizeof(text) };
 	const struct vmgenc *vg = table->extra1;
 	const struct vmgenc_device *dev = READ_ONCE(vg->device);
@@ -25,7 +25,8 @@ static int show_guid(COMPAT_CTL_CONST struct ctl_table *table, int write,
 
 	if (!vmgenc_is_privileged())
 		return -EPERM;
-	scnprintf(text, sizeof(text), dev->kind->counts ? "" : "%pUl", &id);
+	if (!dev->kind->counts)
+		scnprintf(text, sizeof(text), "%pUl", &id);
 	return proc_dostring(&line, write, buf, size, pos);
 }
 

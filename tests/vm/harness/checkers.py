@@ -1,17 +1,17 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Copyright (C) the vmgen authors
-"""Runs the kernel's own checkpatch, which no package has but the kernel's whole source."""
+"""Prints where the kernel's own checkers are, which no package has but the kernel's whole source.
+"""
 
-import os
 import sys
 
 from harness import cache, kernel
 
-FILES = ("checkpatch.pl", "spelling.txt", "const_structs.checkpatch")
+NAMES = ("checkpatch.pl", "spelling.txt", "const_structs.checkpatch", "coccinelle")
 
 
 def fetch(target):
-    with cache.locked("checkpatch") as new:
+    with cache.locked("checkers") as new:
         if target.is_dir():
             return
         suite = kernel.machine_suite()
@@ -20,19 +20,19 @@ def fetch(target):
         apt.unpack([package], new / "source")
         (new / "scripts").mkdir()
         kernel.run(["tar", "-xf", new / f"source/usr/src/{package}.tar.xz", "-C", new / "scripts",
-                    "--strip-components=2", *(f"{package}/scripts/{name}" for name in FILES)])
+                    "--strip-components=2", *(f"{package}/scripts/{name}" for name in NAMES)])
         (new / "scripts").rename(target)
 
 
 def main():
-    target = cache.directory() / "checkpatch"
+    target = cache.directory() / "checkers"
     if not target.is_dir():
         fetch(target)
-    os.execvp("perl", ["perl", str(target / FILES[0]), *sys.argv[1:]])
+    print(target)
 
 
 if __name__ == "__main__":
     try:
         main()
     except (kernel.KernelError, OSError) as error:
-        sys.exit(f"checkpatch.py: {error}")
+        sys.exit(f"checkers.py: {error}")
