@@ -214,9 +214,10 @@ void vmgenc_device_notified(struct vmgenc_device *dev)
 }
 
 /*
- * Not by the kernel's vmfork notifiers: with a device tree the in-tree driver calls
- * that chain in its interrupt, and what is called takes a lock that sleeps as soon as
- * anybody is in the chain. The firmware tells this module as well.
+ * Not by the kernel's vmfork notifiers. Only the in-tree driver calls them, which hears by
+ * ACPI's Notify or by a device tree's interrupt that it shares: this module listens to both
+ * itself, and where it cannot, that driver cannot either. It calls them in the interrupt,
+ * where they take a lock that sleeps as soon as anybody has registered.
  */
 int vmgenc_device_listen(struct vmgenc *vg)
 {
