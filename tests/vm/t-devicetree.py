@@ -2,12 +2,12 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Copyright (C) the vmgen authors
 """The device in a device tree, on a real ARM kernel: found, its interrupt listened to, a timer
-where it has none, and every malformed node refused with a sentence."""
+where it has none, neither of which sleeps, and every malformed node refused with a sentence."""
 
 import fnmatch
 import subprocess
 
-from harness import tap
+from harness import contexts, tap
 from harness.board import RAM, Board
 from harness.host import Host
 from harness.machine import build_directory
@@ -88,15 +88,24 @@ def check_found(g, kernel, host, t):
     t.ok(flags & NOTIFIES and flags & RAW_PAGE, "it notifies, and its page can be mapped")
 
 
-def check_interrupt(g, host, t):
+def check_contexts(trace, kernel, interrupt, t):
+    """With PREEMPT_RT, handlers run in threads and may sleep."""
+    where = "." if "-rt" in kernel else interrupt
+    t.equal(trace.interrupts("vmgenc_notice") & {where}, {where}, "the module's handler was traced")
+    t.equal(trace.sleeping(), [], "nothing in an interrupt calls what may sleep")
+
+
+def check_interrupt(g, kernel, host, t):
     """As Firecracker does it: everything is in place before the machine goes on."""
     interrupts = g.run("grep vmgenc /proc/interrupts")
     shared = "vmgenid, vmgenc" in interrupts
-    g.pause()
-    host.change()
-    g.interrupt(LINE)
-    g.resume()
-    g.wait_for("dmesg | grep -q 'cloned or restored'")
+    with contexts.traced(g) as trace:
+        g.pause()
+        host.change()
+        g.interrupt(LINE)
+        g.resume()
+        g.wait_for("dmesg | grep -q 'cloned or restored'")
+    check_contexts(trace, kernel, "h", t)
     facts = info(g)
     say(f"interrupt {'shared with the in-tree driver' if shared else 'of its own'}: "
         f"{messages(g)[-1]}")
@@ -126,7 +135,7 @@ def check_good(kernel, t):
         host = Host(g, at=FIRST - RAM)
         seed(g)
         check_found(g, kernel, host, t)
-        check_interrupt(g, host, t)
+        check_interrupt(g, kernel, host, t)
         check_read(g, host, t)
 
 
@@ -142,8 +151,10 @@ def check_timer(kernel, t):
              "a node without an interrupt is used, and the log says how")
         t.ok(not int(info(g)["flags"], 16) & NOTIFIES, "it does not notify")
         t.equal(sysctl(g, "poll_ms"), "1000", "it is polled")
-        host.change()
-        g.wait_for("dmesg | grep -q 'noticed by timer'")
+        with contexts.traced(g) as trace:
+            host.change()
+            g.wait_for("dmesg | grep -q 'noticed by timer'")
+        check_contexts(trace, kernel, "s", t)
         t.equal(info(g)["source"], TIMER, "the timer notices a change")
         g.run("rmmod vmgenc")
         check_vmclock(g, host, t)
