@@ -57,6 +57,7 @@ deps += qemu-system-x86 seabios   # boots kernels
 deps += qemu-system-arm device-tree-compiler    # boots a machine with a device tree
 # Not gcc-aarch64-linux-gnu, which cannot be installed beside gcc-multilib.
 deps += binutils-aarch64-linux-gnu libc6-dev-arm64-cross libgcc-12-dev-arm64-cross # its programs
+deps += qemu-efi-aarch64     # and by UEFI, with ACPI
 deps += ovmf                 # boots them by UEFI, where the ID lies in ACPI NVS memory
 deps += qemu-utils e2fsprogs # disks of whole systems
 deps += busybox-static       # the shell of the guests

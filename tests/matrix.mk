@@ -12,8 +12,9 @@ SCENARIOS  ?= $(filter-out install upgrade,$(patsubst tests/vm/t-%.py,%,$(wildca
 bench_kernels := $(or $(KERNELS),6.12)
 ifndef KERNELS
 usual      := 5.10 6.1 6.1-cloud 6.12
+arm        := 6.1-arm64 6.12-arm64 6.12-rt-arm64 newest-arm64
 one        := 6.12
-KERNELS    := $(usual) 6.12-rt 7.2 newest newest-rt 6.12-arm64
+KERNELS    := $(usual) 6.12-rt 7.2 newest newest-rt $(arm)
 # Suspend: the oldest, one without Linux's own driver, and new ones.
 only_sleep := 5.10 6.1-cloud 6.12 newest
 only_first := 5.10 6.12
@@ -21,6 +22,9 @@ only_reduced := 6.12
 # vmgend makes do without what Linux got later.
 only_daemon := 5.10 6.12
 only_sysgenid := 5.10 6.12
+# An emulated ARM is slow, and a restore shows both of its descriptions on each kernel.
+only_devicetree := 6.1-arm64 6.12-arm64 newest-arm64
+also_siblings := 6.1-arm64 newest-arm64
 endif
 everywhere := restore siblings
 # What differs little from kernel to kernel: a new one, and the oldest in check-all.
@@ -68,13 +72,19 @@ only_mutants := debug
 # (hibernate), that programs ahead of all others leave no time to the rest
 # (order), or that one by one they take half an hour (midway).
 not_debug   := $(whole) devicetree examples awslc clones crowd ctl daemon faults first hibernate \
-	       hostile midway order policy remedies sources spinners vmclock witness
-# The machine has a device tree, and nothing that the others look for.
-only_devicetree := 6.12-arm64
+	       hostile midway order policy remedies sources spinners uefi vmclock witness
+# ARM, with a device tree and with ACPI under UEFI.
+on_arm          := $(filter %-arm64,$(KERNELS))
+only_devicetree ?= $(on_arm)
+only_uefi       := $(on_arm)
+also_restore    := $(on_arm)
+also_siblings   ?= $(on_arm)
+more_devicetree := 6.12-rt-arm64
+more_siblings   := 6.12-arm64 6.12-rt-arm64
 # Programs as their authors write them.
 only_examples := 6.1-cloud
 some    = $(if $(filter $(1),$(everywhere)),,$(if $(filter $(1),$(on_one)),$(one),$(usual)))
-runs_on = $(filter $(KERNELS),$(or $(only_$(1)),$(call some,$(1)),$(filter-out %-arm64,$(KERNELS))))
+runs_on = $(filter $(KERNELS),$(or $(only_$(1)),$(call some,$(1)),$(filter-out %-arm64,$(KERNELS))) $(also_$(1)))
 # What make check-all adds.
 adds_on = $(filter-out $(call runs_on,$(1)),$(filter $(KERNELS),$(more_$(1))))
 
@@ -86,10 +96,13 @@ harness = PYTHONPATH=tests/vm $(PYTHON) -m harness
 vm_programs := $(O)/tests/vm/guest/init $(guest:%=$(O)/asan/%) $(O)/asan/tests/vm/guest/abi32 \
 	       $(examples:%=$(O)/asan/%) $(O)/tsan/tests/vm/guest/crowd \
 	       $(addprefix $(O)/tests/vm/guest/,chore first flood mute stranger strike window) $(O)/asan/vmgend $(O)/asan/vmgenctl $(O)/asan/clock \
-	       $(if $(filter %-arm64,$(KERNELS)),$(patsubst %,$(O)/aarch64/tests/vm/guest/%,init abi info library))
+	       $(if $(filter %-arm64,$(KERNELS)),$(patsubst %,$(O)/aarch64/tests/vm/guest/%,init abi draw info library notice))
 vm_tests    := $(foreach s,$(whole) $(filter-out $(whole),$(SCENARIOS)),$(if $(filter $(s),$(SCENARIOS)),\
 	       $(foreach k,$(call runs_on,$(s)),$(O)/check/$(k)/$(s).t)))
 more_tests  := $(foreach s,$(SCENARIOS),$(foreach k,$(call adds_on,$(s)),$(O)/check/$(k)/$(s).t))
+
+# With larger pages: the ID's place in one, and the mapping of it.
+more_tests  += $(if $(filter uefi,$(SCENARIOS)),$(if $(on_arm),$(O)/check/newest-16k-arm64/uefi.t))
 
 debug_tests := $(patsubst %,$(O)/check/debug/%.t,$(filter-out $(not_debug),$(SCENARIOS)))
 

@@ -8,25 +8,18 @@ import fnmatch
 import subprocess
 
 from harness import contexts, tap
-from harness.board import RAM, Board
+from harness.board import LINE, RAM, RESERVE, RESERVED, Board, device, node
 from harness.host import Host
 from harness.machine import build_directory
 from harness.scenario import generation, info, say, seed
 from harness.vmclock import NOTIFICATION_PRESENT, Clock
 
-# The kernel leaves this alone, as it does what Firecracker keeps out of its memory node.
-RESERVED = RAM + (511 << 20)
 FIRST, SECOND, CLOCK = RESERVED, RESERVED + 0x1000, RESERVED + 0x2000
-LINE = 10       # of the interrupt controller; free on this board
 # enum vmgenid_source
 NOTIFY, TIMER = "2", "6"
 NOTIFIES = 1 << 1           # VMGENID_INFO_NOTIFIES
 RAW_PAGE = 1 << 4           # VMGENID_INFO_RAW_PAGE
 
-RESERVE = f"""reserved-memory {{
-    #address-cells = <2>; #size-cells = <2>; ranges;
-    firmware@{RESERVED:x} {{ reg = <0 {RESERVED:#x} 0 0x10000>; no-map; }};
-}};"""
 VENDOR = "; report it to the hypervisor vendor"
 FAULTS = {
     "absent": ("", f"it has no reg{VENDOR}"),
@@ -44,14 +37,6 @@ FAULTS = {
 }
 # The kernel's own driver would trip over what the module refuses.
 WITHOUT_INTREE = "initcall_blacklist=vmgenid_plaform_driver_init"
-
-
-def node(name, properties, compatible="microsoft,vmgenid"):
-    return f'{name} {{ compatible = "{compatible}"; {properties} }};'
-
-
-def device(name, address, interrupt=f"interrupts = <0 {LINE} 1>;", size=16, **kind):
-    return node(name, f"reg = <0 {address:#x} 0 {size}>; {interrupt}", **kind)
 
 
 def messages(g):

@@ -7,10 +7,10 @@ one after a suspend to RAM, in which the firmware must tell QEMU the ID's addres
 import itertools
 
 from harness import tap
-from harness.machine import FIRMWARES
 from harness.scenario import boot, generation, info, new_guid, say
 
 TYPES = ("pc", "q35")
+FIRMWARES = ("seabios", "ovmf")
 # enum vmgenid_source: SCI and NOTIFY, both the host's doing; TIMER.
 ANNOUNCED = ("1", "2")
 TIMED = ("6",)

@@ -4,7 +4,7 @@
 """A restore with a new ID is one change, seen by everybody who waits; with the same ID it is none."""
 
 from harness import tap
-from harness.scenario import boot, generation, info, new_guid, seed
+from harness.scenario import boot, descriptions, generation, info, new_guid, seed
 
 WAYS = ("read", "poll", "wait", "map", "changed", "vmgen_wait")
 
@@ -46,9 +46,9 @@ def check_unchanged(c, t):
     t.ok(c.execute("grep NEW_VMGENID /tmp/uevents")[0], "there was no uevent")
 
 
-def scenario(kernel, t):
+def check(kernel, machine, t):
     guid = new_guid()
-    with boot(kernel, ["notice", "info"], guid=guid) as g:
+    with boot(kernel, ["notice", "info"], guid=guid, **machine) as g:
         seed(g)
         start_waiting(g)
         snapshot = g.snapshot()
@@ -60,6 +60,11 @@ def scenario(kernel, t):
     with again.clone(guid=guid) as c:
         c.wait_for("dmesg | grep -q 'generation 3'")
         t.equal(generation(c), 3, "a second restore is a second change, also back to the first ID")
+
+
+def scenario(kernel, t):
+    for machine in descriptions(kernel).values():
+        check(kernel, machine, t)
 
 
 if __name__ == "__main__":

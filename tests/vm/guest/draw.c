@@ -24,6 +24,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/mman.h>
 #include <sys/random.h>
 #include <time.h>
@@ -104,7 +105,7 @@ static int find_guid(const uint8_t *guid, const uint8_t **ret_id)
 	while (!id && fgets(line, sizeof(line), iomem)) {
 		if (sscanf(line, " %" SCNx64 "-%" SCNx64 " : %63s", &start, &end, name) != 3)
 			continue;
-		if (strcmp(name, "Reserved") || start % page || end - start >= max_range)
+		if (strcasecmp(name, "reserved") || start % page || end - start >= max_range)
 			continue;
 		id = find_in_range(mem, start, end, guid);
 	}

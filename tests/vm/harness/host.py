@@ -25,6 +25,9 @@ class Host:
         start = self.id + offset
         self.memory[start:start + len(content)] = content
 
+    def guid(self):
+        return str(uuid.UUID(bytes_le=bytes(self.memory[self.id:self.id + 16])))
+
     def change(self, guid=None):
         """A new ID; returns it as text."""
         guid = uuid.UUID(guid) if guid else uuid.uuid4()

@@ -49,6 +49,13 @@ KERNELS = {
     "6.1-arm64": Source(BOOKWORM, r"6\.1\.0-\d+-arm64", chroot=True, arch="arm64"),
     "6.12-arm64": Source(BOOKWORM, r"6\.12\.\d+\+deb12(\.\d+)?-arm64", chroot=True,
                          arch="arm64"),
+    "6.12-rt-arm64": Source(BOOKWORM, r"6\.12\.\d+\+deb12(\.\d+)?-rt-arm64", chroot=True,
+                            arch="arm64"),
+    "newest-arm64": Source(TRIXIE, r"\d+\.\d+\.\d+\+deb13(\.\d+)?-arm64", chroot=True,
+                           arch="arm64"),
+    # With pages of 16 KiB.
+    "newest-16k-arm64": Source(TRIXIE, r"\d+\.\d+\.\d+\+deb13(\.\d+)?-arm64-16k", chroot=True,
+                               arch="arm64"),
     # Debian 13's own, where the whole Debian is of interest.
     "6.12-trixie": Source(TRIXIE, r"6\.12\.\d+\+deb13(\.\d+)?-amd64", chroot=True),
     "7.2": Source(TRIXIE, r"7\.2\.\d+\+deb13(\.\d+)?-amd64", chroot=True),
@@ -83,6 +90,15 @@ class Kernel:
     def modules(self):
         usr = self.root / "usr/lib/modules" / self.release
         return usr if usr.is_dir() else self.root / "lib/modules" / self.release
+
+    @property
+    def busybox(self):
+        """Of its architecture; the same commands as the machine's."""
+        if self.arch == "amd64":
+            return pathlib.Path("/bin/busybox")
+        # Usr-merged in newer packages.
+        old = self.root / "bin/busybox"
+        return old if old.exists() else self.root / "usr/bin/busybox"
 
     @property
     def config(self):

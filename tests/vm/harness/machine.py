@@ -22,11 +22,14 @@ TYPES = {
     "virt": "virt",
 }
 OVMF = "/usr/share/OVMF"
-# QEMU brings SeaBIOS. What OVMF writes to its variables is thrown away.
+# QEMU brings SeaBIOS. What OVMF writes to its variables is thrown away. On ARM there is a device
+# tree without any, and ACPI with UEFI firmware.
 FIRMWARES = {
     "seabios": [],
     "ovmf": ["-drive", f"if=pflash,unit=0,format=raw,file={OVMF}/OVMF_CODE_4M.fd,readonly=on",
              "-drive", f"if=pflash,unit=1,format=raw,file={OVMF}/OVMF_VARS_4M.fd,snapshot=on"],
+    "none": [],
+    "aavmf": ["-bios", "/usr/share/qemu-efi-aarch64/QEMU_EFI.fd"],
 }
 # From QEMU's documentation of ACPI: sleep states are off in newer machine types.
 SLEEP_STATES = [f"{device}.{state}=0" for device in ("PIIX4_PM", "ICH9-LPC")
@@ -48,9 +51,14 @@ def build_directory():
     return pathlib.Path(os.environ.get("O", "build"))
 
 
-def agent():
+def programs(arch):
+    """Where the build has put the programs of guests of an architecture; sanitizers aside."""
+    return build_directory() / ("aarch64" if arch == "arm64" else "") / "tests/vm/guest"
+
+
+def agent(arch="amd64"):
     """The program that takes commands in a guest; it is PID 1 where there is no other."""
-    return build_directory() / "tests/vm/guest/init"
+    return programs(arch) / "init"
 
 
 def compile_table(source, directory):
@@ -104,8 +112,8 @@ class Machine:
             object.__setattr__(self, "qemu", chosen)
 
     def write_initramfs(self, image):
-        initramfs.write(image, agent(), self.programs,
-                        self.modules, self.files)
+        initramfs.write(image, agent(self.kernel.arch), self.programs, self.modules, self.files,
+                        self.kernel.busybox)
 
     def arguments(self, directory, accelerator):
         """QEMU's arguments; makes the files that they name."""

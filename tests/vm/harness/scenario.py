@@ -7,7 +7,7 @@ import pathlib
 import sys
 import uuid
 
-from harness import kernel as kernels, module
+from harness import board, kernel as kernels, module
 from harness.guest import Guest
 from harness.machine import build_directory
 
@@ -15,6 +15,8 @@ from harness.machine import build_directory
 GUEST = "tests/vm/guest"
 # Debian built these without CONFIG_VMGENID: nothing but vmgen reseeds there.
 WITHOUT_INTREE = ("5.10", "6.1-cloud")
+# Linux's driver knows that description from 6.10 on.
+WITHOUT_INTREE += (("6.1-arm64", "device tree"),)
 # make check-all: also what is only a figure, or between two of the sizes that make check takes.
 ALL = bool(os.environ.get("VMGEN_ALL"))
 SYSTEM_PROGRAMS = {"/bin/chrt": "/usr/bin/chrt", "/bin/setpriv": "/usr/bin/setpriv",
@@ -50,8 +52,10 @@ def boot(kernel, programs=(), load=True, sanitized=True, tsan=(), files=None, **
     """A guest of the named kernel with programs of this build in /bin and the module loaded.
 
     A program that is named by its path is the machine's. Those of tsan are there once more, as
-    NAME-tsan, with ThreadSanitizer.
+    NAME-tsan, with ThreadSanitizer. On ARM there are no sanitizers.
     """
+    if kernels.row(kernel).arch == "arm64":
+        return board.boot(kernel, programs, load, files=files, **machine)
     found = {f"/bin/{pathlib.Path(name).name}": program(name, sanitized) for name in programs}
     found |= {f"/bin/{name}-tsan": build_directory() / "tsan" / GUEST / name for name in tsan}
     machine.setdefault("memory", 512)   # sanitizers need room
@@ -64,6 +68,13 @@ def boot(kernel, programs=(), load=True, sanitized=True, tsan=(), files=None, **
             guest.close()
             raise
     return guest
+
+
+def descriptions(kernel):
+    """{who describes the device: machine}, keywords of boot() for each that this architecture has."""
+    if kernels.row(kernel).arch != "arm64":
+        return {"ACPI": {}}
+    return {"device tree": {"firmware": "none"}, "ACPI": {"firmware": "aavmf"}}
 
 
 def seed(guest):
