@@ -50,6 +50,14 @@ USER_HOOK = r"""#!/bin/sh
 printf '\033]0;SAID\007\377\376\2331mSAID\302\2331m\342\200\256"\\u0000"\r\n'
 printf 'SAID \360\237'
 """
+# uid 0 of a container that is given the node. What rights.c prints there: open for writing, INFO,
+# page 1, sysctl.
+CONTAINER = ("systemd-nspawn -q --register=no --directory=/ --volatile=yes --bind=/dev/vmgenid "
+             "--property='DeviceAllow=/dev/vmgenid %s' %s rights </dev/null 2>&1")
+CONTAINERS = {("rw", "--drop-capability=CAP_SYS_ADMIN"): "EPERM EPERM EACCES EPERM",
+              ("rw", "--private-users=65536:65536"): "EPERM EPERM EACCES EACCES",
+              # As vmgenid(4) warns of; and as it has it.
+              ("rw", ""): "OK OK OK OK", ("r", ""): "EPERM EPERM EACCES OK"}
 SAMBA = """import sys
 sys.path.insert(0, "/usr/local/lib/vmgen")
 from samba_ad import holders
@@ -74,7 +82,7 @@ until [ "$(cat /proc/$pid/comm)" = vmgend ]; do sleep 0.1; done
 
 
 def prepare(root):
-    for name in ("stranger", "mute"):
+    for name in ("stranger", "mute", "rights"):
         target = root / "usr/local/bin" / name
         target.write_bytes(program(name, False).read_bytes())
         target.chmod(0o755)
@@ -243,6 +251,13 @@ def check_again(g, servers, t):
     check_owned(g, "the change once more", t)
 
 
+def check_containers(g, t):
+    for given, expected in CONTAINERS.items():
+        status, output = g.execute(CONTAINER % given, 120)
+        t.equal((status, output.split()[-4:]), (0, expected.split()),
+                f"who gets the ID in a container: {' '.join(given)}")
+
+
 def shm_kib(g):
     return int(g.run("df -k --output=used /dev/shm | tail -n 1"))
 
@@ -263,6 +278,8 @@ def scenario(kernel, t):
         for unit in ("ssh", "NetworkManager", "chrony", "vmgend"):
             g.wait_for(f"systemctl -q is-active {unit}", timeout=120)
         g.run("vmgenctl wait --settled --timeout 240; vmgenctl intent clone", timeout=300)
+        # Before he is there: systemd-nspawn waits for his file systems.
+        check_containers(g, t)
         servers = settle_in(g)
         check_there(g, t)
         snapshot = g.snapshot()

@@ -51,7 +51,7 @@ mount -t ext4 /dev/vda /root && mount --move /dev /root/dev && exec switch_root 
 SERVICES = {"chrony", "dhcpcd-base", "dnsmasq-base", "fuse3", "ifupdown", "iproute2",
             "isc-dhcp-client", "network-manager", "nginx", "openssh-server", "openssl", "python3",
             "python3-cryptography"}
-BESIDE = ("systemd-timesyncd",)
+BESIDE = ("systemd-container", "systemd-timesyncd")
 DISABLED = ("NetworkManager", "chrony", "networking", "nginx", "ssh")
 # Nobody logs in, and nothing has to last for a day.
 MASKED = ("getty-static.service", "getty@tty1.service", "serial-getty@ttyS0.service",
