@@ -61,7 +61,7 @@ def read(path=GUID_FILE):
         with open(path, encoding="ascii") as f:
             text = f.read().strip()
             # The host counts restores (VMClock) and has no ID.
-            if not text and path == GUID_FILE:
+            if not text:
                 return None
             value = uuid.UUID(text).bytes_le
     except (FileNotFoundError, NotADirectoryError):
