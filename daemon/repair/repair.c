@@ -56,8 +56,8 @@ int repair_reseed(const struct sighting *sighting)
 
 	r = random_reseed(RANDOM_DEVICE, RANDOM_HARDWARE, sighting->has_id ? sighting->id : NULL,
 			  &hardware);
-	if (guest_in_fips_mode(GUEST_FIPS))
-		log_warning("the kernel is in FIPS mode, and programs may draw from another generator than the one that is reseeded: vmgenctl check");
+	if (sighting->rng_other || guest_in_fips_mode(GUEST_FIPS))
+		log_warning("programs may draw from another random number generator than the one that is reseeded: vmgenctl check");
 	if (!r)
 		log_info("reseeded the kernel's random number generator, with %zu bytes of hardware entropy",
 			 hardware);

@@ -36,6 +36,7 @@ static int look_at_id(struct vmgen *device, struct sighting *sighting)
 		return -EAGAIN;
 	sighting->generation = after.generation;
 	sighting->changed_here = after.changed_boottime_ns != 0;
+	sighting->rng_other = after.flags & VMGEN_RNG_OTHER;
 	return 0;
 }
 
@@ -70,6 +71,7 @@ static int look_at_counter(struct vmgen *device, struct sighting *sighting)
 		return r;
 	sighting->generation = event.generation;
 	sighting->changed_here = event.changed_boottime_ns != 0;
+	sighting->rng_other = event.flags & VMGEN_RNG_OTHER;
 	make_id_up(sighting, 0);
 	return 0;
 }

@@ -21,6 +21,8 @@ struct sighting {
 	bool made_up;
 	/* It told of a change: since this boot, at any rate. */
 	bool changed_here;
+	/* Programs may draw from another generator than the one that is reseeded. */
+	bool rng_other;
 	uint8_t id[VMGEN_ID_SIZE];
 	char id_hash[HASH_SIZE];
 };
