@@ -18,11 +18,17 @@ from harness.tap import Tap
 
 # Meta packages have two numbers or none.
 RELEASE = r"\d+\.\d+\.\d+\S*-amd64"
+# Of other architectures those that differ: the oldest and the newest kernels of their own.
+ARM = RELEASE.replace("amd64", "arm64")
+RISCV = RELEASE.replace("amd64", "riscv64")
 OFFERS = (Source(kernels.BULLSEYE, RELEASE),
           Source((*kernels.BOOKWORM, "bookworm-backports"), RELEASE),
           Source(kernels.TRIXIE, RELEASE, chroot=True),
           Source(("forky",), RELEASE, chroot=True),
-          Source(("sid",), RELEASE, chroot=True))
+          Source(("sid",), RELEASE, chroot=True),
+          Source(kernels.BOOKWORM, ARM, chroot=True, arch="arm64"),
+          Source(kernels.TRIXIE, ARM, chroot=True, arch="arm64"),
+          Source(("trixie",), RISCV, chroot=True, arch="riscv64"))
 # What kmod/compat.h is to refuse, and how.
 OLDEST = (5, 10, 119)
 REFUSAL = "vmgenc needs Linux 5.10.119 or newer"
@@ -39,7 +45,7 @@ def fetch(offer):
     known = root / "kernels"
     known.mkdir(parents=True, exist_ok=True)
     with cache.locked(f"headers-{suite}") as new:
-        apt = kernels.Apt(new / "apt", offer.suites)
+        apt = kernels.Apt(new / "apt", offer.suites, dict.fromkeys(("amd64", offer.arch)))
         releases = apt.releases("headers", offer.release)
         wanted = {r: kernels.header_packages(apt, r) for r in releases if not (known / r).exists()}
         if wanted:
@@ -53,7 +59,7 @@ def fetch(offer):
             (known / release).write_text(json.dumps(tools), "ascii")
     found = [kernels.Kernel(name=r, release=r, root=root,
                             tools=tuple(json.loads((known / r).read_text("ascii"))),
-                            chroot=offer.suites if offer.chroot else ())
+                            chroot=offer.suites if offer.chroot else (), arch=offer.arch)
              for r in releases if (known / r).exists()]
     if wanted and offer.chroot:
         module.make_chroot(offer.suites, {t for k in found for t in k.tools}, renew=True)

@@ -22,8 +22,9 @@ from harness.kernel import KernelError, run
 COMPILER = "gcc-12"
 # What the kernel's make has to be told for another architecture, and with which compiler. That one
 # is in a chroot because it and the machine's gcc-multilib exclude each other.
-VARIABLES = {"arm64": ("ARCH=arm64", "CROSS_COMPILE=aarch64-linux-gnu-")}
-CROSS = {"arm64": ("gcc-aarch64-linux-gnu",)}
+VARIABLES = {"arm64": ("ARCH=arm64", "CROSS_COMPILE=aarch64-linux-gnu-"),
+             "riscv64": ("ARCH=riscv", "CROSS_COMPILE=riscv64-linux-gnu-")}
+CROSS = {"arm64": ("gcc-aarch64-linux-gnu",), "riscv64": ("gcc-riscv64-linux-gnu",)}
 # What Debian's compilers and kernel headers take for granted.
 ALWAYS = ("make", "binutils")
 STAMP = "build.hash"
