@@ -77,7 +77,7 @@ const struct vmgenc_kind vmgenc_genid = {
  * The memory is not claimed: the in-tree drivers map it as well, and could not bind.
  * UAPI.13 and 14: cacheable. DEC: the host writes it, in the clear.
  */
-static const void *map(const char *path, const struct vmgenc_kind *kind, u64 phys, u64 room)
+static const void *map_memory(const char *path, const struct vmgenc_kind *kind, u64 phys, u64 room)
 {
 	const void *memory = memremap(phys, kind->size, MEMREMAP_WB | MEMREMAP_DEC);
 	const char *wrong;
@@ -122,7 +122,7 @@ struct vmgenc_device *vmgenc_device_offer(struct vmgenc *vg,
 		pr_warn("%s: ignored, no more than %d devices are used\n", path, VMGENC_DEVICES);
 		return NULL;
 	}
-	memory = map(path, kind, phys, room);
+	memory = map_memory(path, kind, phys, room);
 	if (!memory)
 		return NULL;
 	dev = &vg->devices[vg->n_devices++];

@@ -127,6 +127,7 @@ static bool torn(const struct vmgenc *vg, struct vmgenc_id id)
  */
 static const struct vmgenc_device *change_over(struct vmgenc *vg)
 {
+	const struct vmgenc_listener * const *l;
 	struct vmgenc_device *dev = vg->device;
 	const struct vmgenc_device *other;
 
@@ -140,7 +141,9 @@ static const struct vmgenc_device *change_over(struct vmgenc *vg)
 	vg->lost_ids += vmgenc_id_valid(dev->settled);
 	WRITE_ONCE(vg->device, &vg->devices[other - vg->devices]);
 	spin_unlock(&vg->lock);
-	vmgenc_timer_choose(vg);
+	for (l = vg->listeners; *l; l++)
+		if ((*l)->change_over)
+			(*l)->change_over(vg);
 	return dev;
 }
 

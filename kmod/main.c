@@ -38,10 +38,12 @@ static const struct vmgenc_firmware * const firmware[] = {
 static const struct vmgenc_listener * const listeners[] = {
 	&vmgenc_sysgenid_listener,
 	&vmgenc_chardev_listener,
+	&vmgenc_timer_listener,
 	NULL
 };
 
-static struct vmgenc vmgenc;
+/* -1: there is no timer yet. */
+static struct vmgenc vmgenc = { .poll_ms = -1 };
 
 static int __init vmgenc_init(void)
 {

@@ -40,16 +40,17 @@ void vmgenc_timer_update(struct vmgenc *vg)
 	mod_timer(&vg->timer, jiffies + 1);
 }
 
-/*
- * By the worker, after another device was taken into use: its host may leave out the
- * Notify. What the administrator has set stays.
- */
-void vmgenc_timer_choose(struct vmgenc *vg)
+/* The device may come without a Notify. What the administrator has set stays. */
+static void choose(struct vmgenc *vg)
 {
-	if (poll_ms == POLL_AUTO && !vg->device->notifies &&
+	if (poll_ms == POLL_AUTO && !READ_ONCE(vg->device)->notifies &&
 	    !cmpxchg(&vg->poll_ms, 0, POLL_DEFAULT_MS))
 		vmgenc_timer_update(vg);
 }
+
+const struct vmgenc_listener vmgenc_timer_listener = {
+	.change_over = choose,
+};
 
 /* Returns: 0; -EINVAL: the module's parameter is out of range. */
 int vmgenc_timer_init(struct vmgenc *vg)
@@ -59,19 +60,19 @@ int vmgenc_timer_init(struct vmgenc *vg)
 		       poll_ms, VMGENC_POLL_MAX_MS, POLL_AUTO);
 		return -EINVAL;
 	}
-	vg->poll_ms = poll_ms;
-	if (poll_ms == POLL_AUTO)
-		vg->poll_ms = vg->device->notifies ? 0 : POLL_DEFAULT_MS;
 	/* An idle CPU is not woken: where nobody runs, nobody draws. */
 	timer_setup(&vg->timer, handle_timer, TIMER_DEFERRABLE);
+	/* Pairs with the cmpxchg() in choose(). */
+	smp_store_release(&vg->poll_ms, poll_ms == POLL_AUTO ? 0 : poll_ms);
+	choose(vg);
 	start(vg);
 	return 0;
 }
 
 void vmgenc_timer_exit(struct vmgenc *vg)
 {
-	/* Neither the timer nor vmgenc_timer_choose() starts it again. */
-	WRITE_ONCE(vg->poll_ms, -1);
+	/* Neither the timer nor a change-over starts it again. */
+	WRITE_ONCE(vg->poll_ms, POLL_AUTO);
 	kthread_flush_work(&vg->settle);
 	timer_delete_sync(&vg->timer);
 }

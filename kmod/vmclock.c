@@ -81,10 +81,11 @@ static struct vmgenc_id sample(const void *memory)
 
 	for (tries = 0; tries < SAMPLE_TRIES; tries++) {
 		seq = le32_to_cpu(READ_ONCE(clock->seq));
-		/* Both pair with the host's write barriers around what it writes. */
+		/* Pairs with the host's write barrier before what it writes. */
 		virt_rmb();
 		counts = !check_content(clock);
 		generation = le64_to_cpu(READ_ONCE(clock->generation));
+		/* Pairs with the one after it. */
 		virt_rmb();
 		if (!(seq % 2) && le32_to_cpu(READ_ONCE(clock->seq)) == seq)
 			break;

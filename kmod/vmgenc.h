@@ -88,6 +88,7 @@ struct vmgenc {
 
 	/* Hosts that do not notify: timer.c. */
 	struct timer_list timer;
+	/* 0: it does not run; -1: it must not be started. */
 	int poll_ms;
 
 	/* The state machine: generation.c. */
@@ -137,10 +138,12 @@ struct vmgenc_firmware {
 	void (*ignore)(struct vmgenc_device *dev);
 };
 
-/* Who else hears of a new generation; both by the worker, each may be NULL. */
+/* Who else hears of a new generation; all by the worker, each may be NULL. */
 struct vmgenc_listener {
 	/* With the lock held: nobody sees one generation without the other. */
 	void (*move)(struct vmgenc *vg);
+	/* Another device is in use. */
+	void (*change_over)(struct vmgenc *vg);
 	/* After those who wait were woken; may sleep. */
 	void (*announce)(struct vmgenc *vg);
 };
@@ -186,9 +189,9 @@ void vmgenc_power_exit(struct vmgenc *vg);
 
 /* timer.c */
 enum { VMGENC_POLL_MAX_MS = 3600 * 1000 };
+extern const struct vmgenc_listener vmgenc_timer_listener;
 int vmgenc_timer_init(struct vmgenc *vg);
 void vmgenc_timer_update(struct vmgenc *vg);
-void vmgenc_timer_choose(struct vmgenc *vg);
 void vmgenc_timer_exit(struct vmgenc *vg);
 
 /* random.c */
