@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Copyright (C) the vmgen authors
 """ACPI under UEFI firmware on a real ARM kernel, where there is no SCI and a device for generic
-events notifies: the ID in ACPI NVS memory and in memory that the firmware does not name are used,
-and memory that is the kernel's is refused."""
+events notifies: an ID in ACPI NVS memory or outside of RAM is used, and one in memory that is the
+kernel's is refused."""
 
 import re
 
@@ -24,8 +24,8 @@ REFUSED = {
     "beyond the CPU": (1 << 52, f"the address is beyond what this CPU can address{VENDOR}"),
     "odd": (RAM + 4, f"the address is not a multiple of 8{VENDOR}"),
 }
-# Where the machine has its flash, of which no list of memory says anything.
-UNNAMED = 0x04000000 - 0x1000
+# In the machine's flash.
+OUTSIDE = 0x04000000 - 0x1000
 
 
 def messages(g):
@@ -81,9 +81,9 @@ def check_places(g, t):
         move(g, address)
         status, _ = g.execute("insmod /vmgenc.ko")
         t.ok(status and f"\\_SB_.VGEN: {fault}" in messages(g), f"{name}: {fault}")
-    move(g, UNNAMED)
+    move(g, OUTSIDE)
     g.run("insmod /vmgenc.ko")
-    t.equal(info(g)["hid"], HID, "memory that the firmware does not name: it is used")
+    t.equal(info(g)["hid"], HID, "outside of RAM it is used")
     g.run("rmmod vmgenc")
     move(g, 0)
 
