@@ -14,6 +14,8 @@
 #include <linux/pgtable.h>
 #include <linux/poll.h>
 #include <linux/slab.h>
+#include <linux/time64.h>
+#include <linux/time_namespace.h>
 #include <linux/uaccess.h>
 #include "vmgenc.h"
 
@@ -62,6 +64,21 @@ static bool has_news(struct vmgenc_file *vf)
 	return vmgenc_record(vf->vg).generation != READ_ONCE(vf->seen);
 }
 
+/* For the caller, who compares the time with a clock that a name space may have moved. */
+static struct vmgenid_record record_for_caller(struct vmgenc *vg)
+{
+	struct vmgenid_record record = vmgenc_record(vg);
+	struct timespec64 time;
+
+	if (record.changed_boottime_ns) {
+		time = ns_to_timespec64(record.changed_boottime_ns);
+		timens_add_boottime(&time);
+		/* 0 would be no change. */
+		record.changed_boottime_ns = timespec64_to_ns(&time) ?: 1;
+	}
+	return record;
+}
+
 /*
  * Returns: bytes copied; -EAGAIN: nothing new, or another thread is at it and
  * this one must not wait; -EFAULT: nothing consumed.
@@ -76,7 +93,7 @@ static ssize_t take_news(struct vmgenc_file *vf, char __user *buf, size_t size,
 		return -EAGAIN;
 	if (!nonblock && mutex_lock_interruptible(&vf->lock))
 		return -ERESTARTSYS;
-	record = vmgenc_record(vf->vg);
+	record = record_for_caller(vf->vg);
 	if (record.generation == vf->seen)
 		goto out;
 	ret = -EFAULT;
@@ -197,7 +214,7 @@ static long ioctl_wait(struct vmgenc *vg, void __user *arg)
 	for (;;) {
 		if (vmgenc_wait_settled(vg))
 			return interrupted(wait.timeout_ns);
-		wait.record = vmgenc_record(vg);
+		wait.record = record_for_caller(vg);
 		if (wait.record.generation != wait.known)
 			break;
 		if (end != KTIME_MAX)

@@ -68,8 +68,11 @@ struct vmgen;
 struct vmgen_event {
 	/* Starts at 1 with each load of the kernel module, only grows. */
 	uint64_t generation;
-	/* CLOCK_BOOTTIME when it was noticed; 0: no change yet. */
-	uint64_t changed_boottime_ns;
+	/*
+	 * CLOCK_BOOTTIME of the caller's time name space when it was noticed; 0: no
+	 * change yet. Negative: before that clock's start.
+	 */
+	int64_t changed_boottime_ns;
 	/* Who noticed: enum vmgenid_source of <vmgen/vmgenid.h>. */
 	uint32_t source;
 	/* VMGEN_RNG_STALE, VMGEN_NO_ID, VMGEN_RNG_OTHER */

@@ -17,7 +17,7 @@
 
 static void print_change(const struct view *view)
 {
-	uint64_t changed = view->event.changed_boottime_ns;
+	int64_t changed = view->event.changed_boottime_ns;
 
 	if (!changed) {
 		text_print(stdout, "last change: none since the module was loaded\n");
@@ -82,7 +82,7 @@ static int fill_device(struct json_object *json, const struct view *view)
 	    json_add(json, "hid", json_object_new_string(view->info.hid)) ||
 	    json_add(json, "id_valid", json_object_new_boolean(view_has_id(view))) ||
 	    json_add(json, "changed_boottime_ns",
-		     json_object_new_uint64(view->event.changed_boottime_ns)) ||
+		     json_object_new_int64(view->event.changed_boottime_ns)) ||
 	    json_add(json, "noticed_by",
 		     json_object_new_string(view_noticed_by(view->event.source))) ||
 	    json_add(json, "rng_stale",

@@ -5,6 +5,8 @@
 goes first. In FIPS mode nobody is called protected."""
 
 import json
+import re
+import struct
 
 from harness import tap
 from harness.scenario import NOBODY, boot, generation, new_guid, seed, test_module
@@ -133,11 +135,35 @@ def check_change(snapshot, t):
         t.equal([line["generation"] for line in told if line["type"] == "generation"], [1, 2],
                 "and the change itself")
         t.ok("vmgen_changes_total 1" in c.run("vmgenctl metrics").splitlines(), "metrics count it")
+        check_times(c, t)
+
+
+def change_times(c, prefix):
+    """What vmgenctl and read(2) say of the time of a change, and how long ago that is in words."""
+    noticed = json.loads(c.run(f"{prefix} vmgenctl status --json"))["changed_boottime_ns"]
+    record = c.run(f"{prefix} dd if=/dev/vmgenid bs=24 count=1 2>/dev/null |"
+                   " hexdump -v -e '1/1 \"%02x\"'")
+    ago = re.search("last change: ([0-9.]+) s ago", c.run(f"{prefix} vmgenctl status"))
+    return noticed, struct.unpack("=QqII", bytes.fromhex(record))[1], ago and float(ago[1])
+
+
+def check_times(c, t):
+    """Where a time name space has moved the clock that whoever is told has."""
+    noticed, record, _ = change_times(c, "")
+    t.ok(0 < noticed == record < c.uptime() * 1e9, "vmgenctl and read have one time of the change")
+    after = noticed // 10**9 + 1
+    c.wait_for(f"test $(cut -d. -f1 /proc/uptime) -ge {after}")
+    for offset in (100000, -after):
+        there = change_times(c, f"/bin/unshare -T --boottime {offset} -f")
+        t.equal(there[:2], (noticed + offset * 10**9,) * 2,
+                f"a time name space that is {offset} s off has its own")
+        t.ok(there[2] is not None and there[2] <= c.uptime(),
+             f"vmgenctl compares its own clock with that: {there[2]} s ago")
 
 
 def scenario(kernel, t):
-    with boot(kernel, PROGRAMS, guid=new_guid(), files={**HOOKS, **test_module(kernel, "other")},
-              load=False) as g:
+    with boot(kernel, [*PROGRAMS, "/usr/bin/unshare"], guid=new_guid(),
+              files={**HOOKS, **test_module(kernel, "other")}, load=False) as g:
         check_no_module(g, t)
         seed(g)
         check_other_random(g, t)

@@ -17,7 +17,7 @@ def scenario(kernel, t):
     with snapshot.clone(guid=new_guid()) as c:
         c.run(READ)
         record = bytes.fromhex(c.run("hexdump -v -e '1/1 \"%02x\"' /tmp/record"))
-        count, noticed, source, flags = struct.unpack("=QQII", record)
+        count, noticed, source, flags = struct.unpack("=QqII", record)
         t.equal(count, 2, "the first read of a new file is the new generation")
         t.ok(0 < noticed <= c.uptime() * 1e9, "it says when that was noticed")
         t.ok(source in range(1, 8), "it says who noticed")

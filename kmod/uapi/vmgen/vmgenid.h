@@ -107,8 +107,12 @@ enum vmgenid_source {
 /* What read(2) returns. */
 struct vmgenid_record {
 	__u64 generation;
-	/* CLOCK_BOOTTIME, nanoseconds, when it was noticed; 0: no change yet. */
-	__u64 changed_boottime_ns;
+	/*
+	 * When it was noticed, nanoseconds of CLOCK_BOOTTIME as the caller's time name
+	 * space has it, in which it may be before the clock's start: negative. 0: no
+	 * change yet.
+	 */
+	__s64 changed_boottime_ns;
 	__u32 source;		/* enum vmgenid_source */
 	__u32 flags;		/* VMGENID_RNG_*, VMGENID_NO_ID */
 };

@@ -40,7 +40,7 @@ def take_snapshot(protected):
 def record(c):
     """generation and CLOCK_BOOTTIME of the change, as /dev/vmgenid gives them."""
     c.run("dd if=/dev/vmgenid bs=24 count=1 2>/dev/null >/tmp/record")
-    return struct.unpack("=QQII", bytes.fromhex(c.run("hexdump -v -e '1/1 \"%02x\"' /tmp/record")))
+    return struct.unpack("=QqII", bytes.fromhex(c.run("hexdump -v -e '1/1 \"%02x\"' /tmp/record")))
 
 
 def look_at(c, protected):
