@@ -59,6 +59,11 @@ static int vmgenc_release(struct inode *inode, struct file *file)
 	return 0;
 }
 
+static struct wait_queue_head *queue_of(const struct vmgenc_file *vf)
+{
+	return vmgenc_waiters_queue(vf->vg, vf->privileged);
+}
+
 static bool has_news(struct vmgenc_file *vf)
 {
 	return vmgenc_record(vf->vg).generation != READ_ONCE(vf->seen);
@@ -121,13 +126,13 @@ static ssize_t vmgenc_read(struct file *file, char __user *buf, size_t size,
 			       -EAGAIN :
 			       take_news(vf, buf, size, true);
 	for (;;) {
-		err = vmgenc_wait_settled(vg);
+		err = vmgenc_wait_settled(vg, vf->privileged);
 		if (err)
 			return err;
 		ret = take_news(vf, buf, size, false);
 		if (ret != -EAGAIN)
 			return ret;
-		err = wait_event_interruptible(vg->wait,
+		err = wait_event_interruptible(*queue_of(vf),
 					       has_news(vf) || vmgenc_differs(vg));
 		if (err)
 			return err;
@@ -139,7 +144,7 @@ static __poll_t vmgenc_poll(struct file *file, poll_table *table)
 	struct vmgenc_file *vf = file->private_data;
 	struct vmgenc *vg = vf->vg;
 
-	poll_wait(file, &vg->wait, table);
+	poll_wait(file, queue_of(vf), table);
 	/* Not ready while it is settled: the worker wakes whoever polls. */
 	if (vmgenc_notice(vg, VMGENID_SOURCE_CALL))
 		return 0;
@@ -200,8 +205,9 @@ static int interrupted(s64 timeout_ns)
 	return timeout_ns < 0 ? -ERESTARTSYS : -EINTR;
 }
 
-static long ioctl_wait(struct vmgenc *vg, void __user *arg)
+static long ioctl_wait(struct vmgenc_file *vf, void __user *arg)
 {
+	struct vmgenc *vg = vf->vg;
 	struct vmgenid_wait wait;
 	ktime_t end = KTIME_MAX;
 	ktime_t left = KTIME_MAX;
@@ -212,7 +218,7 @@ static long ioctl_wait(struct vmgenc *vg, void __user *arg)
 	if (wait.timeout_ns >= 0)
 		end = ktime_add_safe(ktime_get(), ns_to_ktime(wait.timeout_ns));
 	for (;;) {
-		if (vmgenc_wait_settled(vg))
+		if (vmgenc_wait_settled(vg, vf->privileged))
 			return interrupted(wait.timeout_ns);
 		wait.record = record_for_caller(vg);
 		if (wait.record.generation != wait.known)
@@ -222,7 +228,7 @@ static long ioctl_wait(struct vmgenc *vg, void __user *arg)
 		if (left <= 0)
 			return -ETIMEDOUT;
 		/* The loop finds out about a time-out, after another look. */
-		err = wait_event_interruptible_hrtimeout(vg->wait,
+		err = wait_event_interruptible_hrtimeout(*queue_of(vf),
 							 differs_from(vg, wait.known),
 							 left);
 		if (err == -ERESTARTSYS)
@@ -276,9 +282,9 @@ static struct vmgenid_info describe(const struct file *file, struct vmgenc *vg)
 	return info;
 }
 
-static long ioctl_info(struct file *file, struct vmgenc *vg, unsigned int size,
-		       void __user *arg)
+static long ioctl_info(struct file *file, unsigned int size, void __user *arg)
 {
+	struct vmgenc_file *vf = file->private_data;
 	struct vmgenid_info info;
 	long err;
 
@@ -288,26 +294,25 @@ static long ioctl_info(struct file *file, struct vmgenc *vg, unsigned int size,
 		return -EFAULT;
 	if (info.size != size || info.flags)
 		return -EINVAL;
-	err = vmgenc_wait_settled(vg);
+	err = vmgenc_wait_settled(vf->vg, vf->privileged);
 	if (err)
 		return err;
-	info = describe(file, vg);
+	info = describe(file, vf->vg);
 	info.size = min_t(unsigned int, size, sizeof(info));
 	return copy_to_user(arg, &info, info.size) ? -EFAULT : 0;
 }
 
 static long vmgenc_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 {
-	struct vmgenc *vg = ((struct vmgenc_file *)file->private_data)->vg;
 	void __user *uarg = (void __user *)arg;
 
 	switch (IOC_BARE(cmd)) {
 	case IOC_BARE(VMGENID_WAIT):
 		if (_IOC_SIZE(cmd) != sizeof(struct vmgenid_wait))
 			return -EINVAL;
-		return ioctl_wait(vg, uarg);
+		return ioctl_wait(file->private_data, uarg);
 	case IOC_BARE(VMGENID_INFO):
-		return ioctl_info(file, vg, _IOC_SIZE(cmd), uarg);
+		return ioctl_info(file, _IOC_SIZE(cmd), uarg);
 	}
 	return -ENOTTY;
 }
@@ -322,6 +327,7 @@ static const struct file_operations vmgenc_fops = {
 	.mmap = vmgenc_mmap,
 	.unlocked_ioctl = vmgenc_ioctl,
 	.compat_ioctl = compat_ptr_ioctl,
+	.fasync = vmgenc_waiters_fasync,
 	.llseek = noop_llseek,
 };
 

@@ -14,7 +14,6 @@
 #include <linux/err.h>
 #include <linux/fips.h>
 #include <linux/gfp.h>
-#include <linux/poll.h>
 #include <linux/sched.h>
 #include <linux/timekeeping.h>
 #include "vmgenc.h"
@@ -231,11 +230,6 @@ static bool publish(struct vmgenc *vg, struct vmgenc_id id, u32 flags,
 	return changed;
 }
 
-static void wake(struct vmgenc *vg)
-{
-	wake_up_interruptible_poll(&vg->wait, EPOLLIN | EPOLLRDNORM);
-}
-
 static void tell_listeners(struct vmgenc *vg)
 {
 	const struct vmgenc_listener * const *l;
@@ -282,7 +276,7 @@ static void settle(struct kthread_work *work)
 
 	/* Whoever saw a change that went away again waits as well. */
 	if (vg->adopted && !doubtful && !vmgenc_differs(vg)) {
-		wake(vg);
+		vmgenc_waiters_wake(vg);
 		return;
 	}
 	left = change_over(vg);
@@ -292,7 +286,7 @@ static void settle(struct kthread_work *work)
 	changed = publish(vg, id, (err ? VMGENID_RNG_STALE : 0) |
 			  (vmgenc_random_is_other(vg) ? VMGENID_RNG_OTHER : 0),
 			  source ?: VMGENID_SOURCE_RECHECK, now);
-	wake(vg);
+	vmgenc_waiters_wake(vg);
 	if (left)
 		pr_warn_ratelimited("%s: provides no ID, so %s is used from now on\n", left->path,
 				    vg->device->path);
@@ -307,10 +301,12 @@ static void settle(struct kthread_work *work)
  *
  * Returns: 0; -ERESTARTSYS on a signal.
  */
-int vmgenc_wait_settled(struct vmgenc *vg)
+int vmgenc_wait_settled(struct vmgenc *vg, bool privileged)
 {
+	struct wait_queue_head *queue = vmgenc_waiters_queue(vg, privileged);
+
 	/* Also what changes while this waits: perhaps nobody else looks. */
-	return wait_event_interruptible(vg->wait,
+	return wait_event_interruptible(*queue,
 					!vmgenc_notice(vg, VMGENID_SOURCE_CALL));
 }
 
@@ -328,10 +324,11 @@ struct vmgenid_record vmgenc_record(struct vmgenc *vg)
 int vmgenc_generation_init(struct vmgenc *vg,
 			   const struct vmgenc_listener * const *listeners)
 {
+	int err;
+
 	BUILD_BUG_ON(sizeof(struct vmgenc_id) != VMGENID_ID_SIZE);
 
 	spin_lock_init(&vg->lock);
-	init_waitqueue_head(&vg->wait);
 	kthread_init_work(&vg->settle, settle);
 	vg->listeners = listeners;
 
@@ -341,12 +338,14 @@ int vmgenc_generation_init(struct vmgenc *vg,
 	vg->page->version = VMGENID_ABI_VERSION;
 	vg->page->generation = 1;
 	vg->record.generation = 1;
+	err = vmgenc_waiters_init(vg);
+	if (err)
+		goto err_waiters;
 
 	vg->worker = kthread_run_worker(0, "vmgenc");
-	if (IS_ERR(vg->worker)) {
-		free_page((unsigned long)vg->page);
-		return PTR_ERR(vg->worker);
-	}
+	err = PTR_ERR_OR_ZERO(vg->worker);
+	if (err)
+		goto err_worker;
 	/* Before user space runs again on a machine with one CPU. */
 	sched_set_fifo(vg->worker->task);
 
@@ -357,6 +356,12 @@ int vmgenc_generation_init(struct vmgenc *vg,
 	kthread_queue_work(vg->worker, &vg->settle);
 	kthread_flush_work(&vg->settle);
 	return 0;
+
+err_worker:
+	vmgenc_waiters_exit(vg);
+err_waiters:
+	free_page((unsigned long)vg->page);
+	return err;
 }
 
 void vmgenc_generation_exit(struct vmgenc *vg)
@@ -364,6 +369,7 @@ void vmgenc_generation_exit(struct vmgenc *vg)
 	/* The work queues itself while the ID changes. */
 	kthread_cancel_work_sync(&vg->settle);
 	kthread_destroy_worker(vg->worker);
+	vmgenc_waiters_exit(vg);
 	vmgenc_random_exit(vg);
 	free_page((unsigned long)vg->page);
 }

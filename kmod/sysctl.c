@@ -50,7 +50,7 @@ static int show_generation(COMPAT_CTL_CONST struct ctl_table *table, int write,
 	};
 	int err;
 
-	err = vmgenc_wait_settled(table->extra1);
+	err = vmgenc_wait_settled(table->extra1, vmgenc_is_privileged());
 	if (err)
 		return err;
 	generation = vmgenc_record(table->extra1).generation;

@@ -34,6 +34,8 @@ MODULE_PARM_DESC(sysgenid, "Offer /dev/sysgenid (default: yes)");
 /* An open file. Its state is the vmgenc's lock's, for it is counted there too. */
 struct watcher {
 	struct vmgenc *vg;
+	/* Of whoever opened it. Constant. */
+	bool privileged;
 	u64 confirmed;
 	bool tracked;
 };
@@ -98,7 +100,7 @@ static void track(struct watcher *w, bool tracked)
 	last = set_watcher(w, w->confirmed, tracked);
 	spin_unlock(&w->vg->lock);
 	if (last)
-		wake_up_interruptible(&w->vg->wait);
+		vmgenc_waiters_wake(w->vg);
 }
 
 static int confirm(struct watcher *w, u32 value)
@@ -114,7 +116,7 @@ static int confirm(struct watcher *w, u32 value)
 	}
 	spin_unlock(&w->vg->lock);
 	if (last)
-		wake_up_interruptible(&w->vg->wait);
+		vmgenc_waiters_wake(w->vg);
 	return err;
 }
 
@@ -128,6 +130,11 @@ static bool is_outdated(struct watcher *w)
 	return outdated;
 }
 
+static struct wait_queue_head *queue_of(const struct watcher *w)
+{
+	return vmgenc_waiters_queue(w->vg, w->privileged);
+}
+
 static int sysgenid_open(struct inode *inode, struct file *file)
 {
 	struct vmgenc *vg = container_of(file->private_data, struct vmgenc,
@@ -139,6 +146,7 @@ static int sysgenid_open(struct inode *inode, struct file *file)
 	/* Does not wait: AWS-LC gives up for good when a signal interrupts it. */
 	vmgenc_notice(vg, VMGENID_SOURCE_CALL);
 	w->vg = vg;
+	w->privileged = vmgenc_is_privileged();
 	spin_lock(&vg->lock);
 	w->confirmed = vg->sysgenid.generation;
 	spin_unlock(&vg->lock);
@@ -159,10 +167,10 @@ static int wait_outdated(struct watcher *w)
 	int err;
 
 	for (;;) {
-		err = vmgenc_wait_settled(vg);
+		err = vmgenc_wait_settled(vg, w->privileged);
 		if (err || is_outdated(w))
 			return err;
-		err = wait_event_interruptible(vg->wait,
+		err = wait_event_interruptible(*queue_of(w),
 					       is_outdated(w) || vmgenc_differs(vg));
 		if (err)
 			return err;
@@ -208,7 +216,7 @@ static __poll_t sysgenid_poll(struct file *file, poll_table *table)
 {
 	struct watcher *w = file->private_data;
 
-	poll_wait(file, &w->vg->wait, table);
+	poll_wait(file, queue_of(w), table);
 	/* Not ready while it is settled: the worker wakes whoever polls. */
 	if (vmgenc_notice(w->vg, VMGENID_SOURCE_CALL))
 		return 0;
@@ -250,7 +258,7 @@ static long ioctl_wait(struct watcher *w, unsigned long timeout_ms)
 	if (!forever)
 		end = ktime_add_safe(ktime_get(), ms_to_ktime(timeout_ms));
 	for (;;) {
-		err = vmgenc_wait_settled(vg);
+		err = vmgenc_wait_settled(vg, w->privileged);
 		if (err)
 			break;
 		if (is_outdated(w))
@@ -262,7 +270,7 @@ static long ioctl_wait(struct watcher *w, unsigned long timeout_ms)
 		if (left <= 0)
 			return -ETIME;
 		/* The loop finds out about a time-out, after another look. */
-		err = wait_event_interruptible_hrtimeout(vg->wait,
+		err = wait_event_interruptible_hrtimeout(*queue_of(w),
 							 all_confirmed(vg) || is_outdated(w) ||
 							 vmgenc_differs(vg),
 							 left);
@@ -289,7 +297,7 @@ static void handle_trigger(struct kthread_work *work)
 	spin_lock(&vg->lock);
 	move(vg, steps);
 	spin_unlock(&vg->lock);
-	wake_up_interruptible(&vg->wait);
+	vmgenc_waiters_wake(vg);
 	/* Of a snapshot taken since the reseed. */
 	vmgenc_notice(vg, VMGENID_SOURCE_RECHECK);
 }
@@ -339,6 +347,7 @@ static const struct file_operations sysgenid_fops = {
 	.unlocked_ioctl = sysgenid_ioctl,
 	/* No argument is a pointer, so none has to be converted. */
 	.compat_ioctl = sysgenid_ioctl,
+	.fasync = vmgenc_waiters_fasync,
 	.llseek = noop_llseek,
 };
 

@@ -75,6 +75,14 @@ struct vmgenc_sysgenid {
 	unsigned int outdated;
 };
 
+/* Who waits, and the thread that wakes most of them: waiters.c. */
+struct vmgenc_waiters {
+	wait_queue_head_t privileged;
+	wait_queue_head_t others;
+	struct kthread_worker *crowd_worker;
+	struct kthread_delayed_work wake_crowd;
+};
+
 struct vmgenc {
 	/* device.c; the one in use may change, by the worker with the lock held. */
 	struct vmgenc_device devices[VMGENC_DEVICES];
@@ -109,7 +117,7 @@ struct vmgenc {
 	/* Changes of either kind. */
 	u64 n_settled;
 	struct vmgenid_page *page;
-	wait_queue_head_t wait;
+	struct vmgenc_waiters waiters;
 
 	/* Notifies: device.c. */
 	u64 n_notified;
@@ -180,8 +188,15 @@ bool vmgenc_id_valid(struct vmgenc_id id);
 bool vmgenc_differs(const struct vmgenc *vg);
 bool vmgenc_notice(struct vmgenc *vg, enum vmgenid_source source);
 void vmgenc_distrust(struct vmgenc *vg, enum vmgenid_source source);
-int vmgenc_wait_settled(struct vmgenc *vg);
+int vmgenc_wait_settled(struct vmgenc *vg, bool privileged);
 struct vmgenid_record vmgenc_record(struct vmgenc *vg);
+
+/* waiters.c */
+int vmgenc_waiters_init(struct vmgenc *vg);
+void vmgenc_waiters_exit(struct vmgenc *vg);
+struct wait_queue_head *vmgenc_waiters_queue(struct vmgenc *vg, bool privileged);
+void vmgenc_waiters_wake(struct vmgenc *vg);
+int vmgenc_waiters_fasync(int fd, struct file *file, int on);
 
 /* power.c */
 int vmgenc_power_init(struct vmgenc *vg);

@@ -16,6 +16,7 @@ LOADS = 3
 MANY_LOADS = 4
 SECONDS = 2
 HANG_SECONDS = 300
+TOLD_SECONDS = 20
 STRESS_NG = "/usr/bin/stress-ng"
 
 
@@ -57,13 +58,23 @@ def check_stress_ng(g, host, t):
     t.ok(generation(g) > before, "the generation moved meanwhile")
 
 
+def check_told(g, host, t):
+    pid = g.spawn(f"told {TOLD_SECONDS * g.patience} >/tmp/told 2>&1; echo $? >/tmp/told-status")
+    g.wait_for("grep -E 'ready|broken|Sanitizer' /tmp/told")
+    host.change()
+    generation(g)
+    g.join(pid, 2 * TOLD_SECONDS)
+    t.results(tap.parse(int(g.run("cat /tmp/told-status")), g.run("cat /tmp/told"), "told"))
+
+
 def scenario(kernel, t):
     guid = new_guid()
     loads = MANY_LOADS if kernel == sanitizer.KERNEL else LOADS
-    with boot(kernel, ["storm", STRESS_NG], guid=guid, cpus=2, shared=True) as g:
+    with boot(kernel, ["storm", "told", STRESS_NG], guid=guid, cpus=2, shared=True) as g:
         host = Host(g, guid)
         figures = check_storm(g, host, loads, t)
         check_stress_ng(g, host, t)
+        check_told(g, host, t)
         before = generation(g)
         host.change()
         t.equal(generation(g), before + 1, "and all is well afterwards")

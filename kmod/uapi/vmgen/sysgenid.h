@@ -46,7 +46,9 @@
  *	one by now.
  *
  * poll(2)
- *	POLLIN while this open file is outdated.
+ *	POLLIN while this open file is outdated. O_ASYNC, a signal: not offered;
+ *	fcntl(2) gives EINVAL. All who wait are told, and in the order that
+ *	<vmgen/vmgenid.h> gives.
  *
  * mmap(2), read-only, offset 0, up to one page
  *	A page that begins with the generation. PROT_WRITE: EPERM, and

@@ -43,7 +43,17 @@
  *
  * poll(2)
  *	POLLIN while the generation differs from the one this open file read
- *	last. Level-triggered; consumed by read, never by poll.
+ *	last. Level-triggered; consumed by read, never by poll. Also by epoll,
+ *	EPOLLEXCLUSIVE too, and io_uring: all are told, since each open file has
+ *	a state of its own. O_ASYNC, a signal: not offered; fcntl(2) gives EINVAL.
+ *
+ * Who is told first
+ *	The node is for everyone, and one open file may be polled any number of
+ *	times. Those whose open file was opened with CAP_SYS_ADMIN in the first
+ *	user namespace, O_RDONLY too, are woken first, as fast as if nobody else
+ *	waited. The others come after them; where there are more than 64, not
+ *	before 20 ms have passed, and a thread without priority wakes them, 64 at
+ *	once. This counts for read, poll and VMGENID_WAIT.
  *
  * mmap(2), read-only, MAP_SHARED, one page
  *	Offset 0: struct vmgenid_page, kept by the module.
