@@ -18,7 +18,7 @@ from harness.tap import Tap
 
 # Meta packages have two numbers or none.
 RELEASE = r"\d+\.\d+\.\d+\S*-amd64"
-# Of other architectures those that differ: the oldest and the newest kernels of their own.
+# Of other architectures: with kernels, headers and compilers of their own.
 ARM = RELEASE.replace("amd64", "arm64")
 RISCV = RELEASE.replace("amd64", "riscv64")
 OFFERS = (Source(kernels.BULLSEYE, RELEASE),
@@ -28,7 +28,8 @@ OFFERS = (Source(kernels.BULLSEYE, RELEASE),
           Source(("sid",), RELEASE, chroot=True),
           Source(kernels.BOOKWORM, ARM, chroot=True, arch="arm64"),
           Source(kernels.TRIXIE, ARM, chroot=True, arch="arm64"),
-          Source(("trixie",), RISCV, chroot=True, arch="riscv64"))
+          Source(("trixie",), RISCV, chroot=True, arch="riscv64"),
+          Source(("sid",), RISCV, chroot=True, arch="riscv64"))
 # What kmod/compat.h is to refuse, and how.
 OLDEST = (5, 10, 119)
 REFUSAL = "vmgenc needs Linux 5.10.119 or newer"
