@@ -65,13 +65,15 @@ only_vmclock := 7.2 newest
 only_witness := 6.1 7.2
 # This is about what only the kernel with sanitizers does.
 only_mutants := debug
+# A kernel that is built for it, from the same source, so only make check-all does.
+only_bare := bare
 # What make check-debug leaves out: what comes with kernels of its own, or talks
 # over a network, which that kernel has not; what is about user space or about
 # speed, which on that kernel takes minutes and finds nothing more; and what
 # counts instructions, of which there are so many there that ACPI gives up
 # (hibernate), that programs ahead of all others leave no time to the rest
 # (order), or that one by one they take half an hour (midway).
-not_debug   := $(whole) devicetree examples awslc clones crowd ctl daemon faults first hibernate \
+not_debug   := $(whole) bare devicetree examples awslc clones crowd ctl daemon faults first hibernate \
 	       hostile midway order policy remedies sources spinners uefi vmclock witness
 # ARM, with a device tree and with ACPI under UEFI.
 on_arm          := $(filter %-arm64,$(KERNELS))
@@ -103,6 +105,7 @@ more_tests  := $(foreach s,$(SCENARIOS),$(foreach k,$(call adds_on,$(s)),$(O)/ch
 
 # With larger pages: the ID's place in one, and the mapping of it.
 more_tests  += $(if $(filter uefi,$(SCENARIOS)),$(if $(on_arm),$(O)/check/newest-16k-arm64/uefi.t))
+more_tests  += $(if $(filter bare,$(SCENARIOS)),$(O)/check/bare/bare.t)
 
 debug_tests := $(patsubst %,$(O)/check/debug/%.t,$(filter-out $(not_debug),$(SCENARIOS)))
 

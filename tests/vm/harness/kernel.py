@@ -63,6 +63,7 @@ KERNELS = {
     "newest": Source(TRIXIE, r"\d+\.\d+\.\d+\+deb13(\.\d+)?-amd64", chroot=True),
     "newest-cloud": Source(TRIXIE, r"\d+\.\d+\.\d+\+deb13(\.\d+)?-cloud-amd64", chroot=True),
     "newest-rt": Source(TRIXIE, r"\d+\.\d+\.\d+\+deb13(\.\d+)?-rt-amd64", chroot=True),
+    "bare": Source(BOOKWORM, "linux-source-6.1", config="bare.config"),
     "debug": Source(BOOKWORM, "linux-source-6.1", config="debug.config"),
 }
 
