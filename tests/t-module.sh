@@ -59,9 +59,17 @@ headers_of_clang() {
 }
 
 make_kmod_of_clang() {
-	make -s kmod O="$scratch/o" KREL=clang KDIR="$scratch/clang" &&
-		readelf -p .comment "$scratch/o/kmod-clang/main.o" | grep 'clang version' &&
+	KBUILD_EXTRA_WARN=12 make -s kmod O="$scratch/o" KREL=clang KDIR="$scratch/clang" \
+		>"$scratch/log" 2>&1 || cat "$scratch/log"
+	readelf -p .comment "$scratch/o/kmod-clang/main.o" | grep 'clang version' &&
 		! readelf -p .comment "$scratch/o/kmod-clang/main.o" | grep GCC
+}
+
+# Of what W=12 shows; macros that wait have one variable twice, which clang tells of those who
+# use them.
+clang_findings() {
+	[ -s "$scratch/log" ] || echo 'it has said nothing'
+	grep -E '/kmod-clang/[a-z/]*\.[ch]:.*(warning|error): ' "$scratch/log" | grep -v '\[-Wshadow\]$'
 }
 
 # make, where only these compilers are; it does nothing but print what it would do.
@@ -103,6 +111,7 @@ ok 'dkms removes it' remove_module
 ok 'make kmod builds a module that udev finds' make_kmod
 ok 'headers are those of a kernel that clang built' headers_of_clang
 ok 'make kmod builds with clang for a kernel that clang built' make_kmod_of_clang
+empty 'clang has nothing to say of the module' clang_findings
 ok 'a clang whose name has a number is found, also for DKMS' numbered_clang
 ok 'another clang is better than none' other_clang
 ok 'a compiler that is named is used' named_compiler
