@@ -11,7 +11,6 @@
 #include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/mutex.h>
-#include <linux/pgtable.h>
 #include <linux/poll.h>
 #include <linux/slab.h>
 #include <linux/time64.h>
@@ -151,13 +150,21 @@ static __poll_t vmgenc_poll(struct file *file, poll_table *table)
 	return has_news(vf) ? EPOLLIN | EPOLLRDNORM : 0;
 }
 
+/*
+ * Where memory is encrypted, memremap() decides by what the firmware calls the region
+ * whether this page is, whatever it is asked for; a second mapping might differ.
+ */
 static bool raw_page_allowed(const struct file *file, const struct vmgenc_device *dev)
 {
 	return (file->f_mode & FMODE_WRITE) && !dev->kind->counts &&
+	       !cc_platform_has(CC_ATTR_MEM_ENCRYPT) &&
 	       offset_in_page(dev->phys) + VMGENID_ID_SIZE <= PAGE_SIZE;
 }
 
-/* With the attributes of the kernel's own mapping: see vmgenc_device_offer(). */
+/*
+ * Write-back, as the kernel's own mapping: on x86 PAT keeps track of both and gives the
+ * second the type of the first; arm64 has no other for memory.
+ */
 static int map_raw_page(const struct file *file, struct vm_area_struct *vma,
 			const struct vmgenc *vg)
 {
@@ -168,7 +175,7 @@ static int map_raw_page(const struct file *file, struct vm_area_struct *vma,
 	if (!raw_page_allowed(file, dev))
 		return -EOPNOTSUPP;
 	return remap_pfn_range(vma, vma->vm_start, PHYS_PFN(dev->phys),
-			       PAGE_SIZE, pgprot_decrypted(vma->vm_page_prot));
+			       PAGE_SIZE, vma->vm_page_prot);
 }
 
 static int vmgenc_mmap(struct file *file, struct vm_area_struct *vma)

@@ -17,7 +17,12 @@
 #include <linux/sysctl.h>
 #include <linux/timer.h>
 
-#ifndef COMPAT_PROBE
+#ifdef COMPAT_PROBE
+/* A header that 5.10 got late. */
+#if __has_include("linux/cc_platform.h")
+#include <linux/cc_platform.h>
+#endif
+#else
 #include <have.h>
 
 /* With this the generator began to take in all that is mixed in on a reseed. */
@@ -39,6 +44,13 @@ static inline void vm_flags_mod(struct vm_area_struct *vma, vm_flags_t set,
 {
 	vma->vm_flags = (vma->vm_flags | set) & ~clear;
 }
+#endif
+
+#ifdef COMPAT_HAVE_CC_PLATFORM_HAS
+#include <linux/cc_platform.h>
+#else
+#include <linux/mem_encrypt.h>
+#define cc_platform_has(attribute) mem_encrypt_active()
 #endif
 
 #ifndef COMPAT_HAVE_REGISTER_SYSCTL_SZ

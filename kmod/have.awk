@@ -5,7 +5,7 @@
 # kernel's headers declare, or define as a macro. There are no comments in it any more, and it
 # does not matter in which header something is, or in which tree that lies.
 BEGIN {
-	names = "crypto_get_default_rng kthread_run_worker random_init register_syscore " \
+	names = "cc_platform_has crypto_get_default_rng kthread_run_worker random_init register_syscore " \
 		"register_sysctl_sz timer_container_of timer_delete_sync vm_flags_mod"
 	n = split(names, name, " ")
 	for (i = 1; i <= n; i++)

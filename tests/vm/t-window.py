@@ -4,6 +4,8 @@
 """With one CPU no program runs an instruction on the old generation: not on the raw page, nor on
 the counter page."""
 
+import collections
+
 from harness import tap
 from harness.scenario import boot, new_guid, say
 
@@ -14,10 +16,20 @@ def read_word(vm, address):
     return int(answer.split(":")[1], 16)
 
 
+def memory_types(g):
+    """What x86 knows of the attributes of mappings: a line for each."""
+    return collections.Counter(g.run("cat /sys/kernel/debug/x86/pat_memtype_list").splitlines())
+
+
 def scenario(kernel, t):
     with boot(kernel, ["window"], guid=new_guid(), cpus=1) as g:
+        g.run("mount -t debugfs debugfs /sys/kernel/debug")
+        before = memory_types(g)
         g.spawn("window >/tmp/window")
         g.wait_for("grep -q count /tmp/window")
+        (added, n), = (memory_types(g) - before).items()
+        t.ok(n == 1 and added in before and "write-back" in added,
+             f"the raw page has the attributes of the kernel's mapping: {added}")
         address = int(g.run("cat /tmp/window").split()[1], 16)
         snapshot = g.snapshot()
     with snapshot.clone(guid=new_guid(), paused=True) as c:
