@@ -10,6 +10,7 @@
 #include <linux/acpi.h>
 #include <linux/errno.h>
 #include <linux/kernel.h>
+#include <linux/platform_device.h>
 #include <linux/slab.h>
 #include <linux/string.h>
 #include "vmgenc.h"
@@ -153,6 +154,11 @@ static const char *evaluate_crs(acpi_handle handle, struct place *ret_place)
 	return ret_place->n == 1 ? NULL : "_CRS names more than one range of memory";
 }
 
+static int is_companion(struct device *dev, const void *handle)
+{
+	return ACPI_HANDLE(dev) == handle;
+}
+
 static void consider(const struct search *search, acpi_handle handle, const char *path,
 		     const struct acpi_device_info *info)
 {
@@ -172,8 +178,10 @@ static void consider(const struct search *search, acpi_handle handle, const char
 	dev = vmgenc_device_offer(search->vg, search->firmware, path,
 				  has_hid ? info->hardware_id.string : "",
 				  place.phys, place.room, wrong);
-	if (dev)
-		dev->handle = handle;
+	if (!dev)
+		return;
+	dev->handle = handle;
+	dev->parent = bus_find_device(&platform_bus_type, NULL, handle, is_companion);
 }
 
 static acpi_status visit(acpi_handle handle, u32 level, void *context,

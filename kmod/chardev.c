@@ -361,6 +361,7 @@ int vmgenc_chardev_init(struct vmgenc *vg)
 		.minor = MISC_DYNAMIC_MINOR,
 		.name = "vmgenid",
 		.fops = &vmgenc_fops,
+		.parent = vg->device->parent,
 		/* What takes a right is up to vmgenc_open(). */
 		.mode = 0666,
 	};

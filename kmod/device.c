@@ -5,6 +5,7 @@
  * The devices, whoever describes them: firmware is asked for them, where it says
  * that the ID lies is checked, the ID is mapped, and one of them is chosen.
  */
+#include <linux/device.h>
 #include <linux/errno.h>
 #include <linux/io.h>
 #include <linux/ioport.h>
@@ -74,7 +75,9 @@ const struct vmgenc_kind vmgenc_genid = {
 };
 
 /*
- * The memory is not claimed: the in-tree drivers map it as well, and could not bind.
+ * The memory is not claimed by request_mem_region(): it mostly lies in what the
+ * firmware has reserved, which is busy already, and where it does not, the in-tree
+ * drivers for device trees and for VMClock claim it, and could not bind.
  * UAPI.13 and 14: cacheable. DEC: the host writes it, in the clear.
  */
 static const void *map_memory(const char *path, const struct vmgenc_kind *kind, u64 phys, u64 room)
@@ -188,8 +191,13 @@ int vmgenc_device_find(struct vmgenc *vg,
 
 void vmgenc_device_unmap(struct vmgenc *vg)
 {
-	while (vg->n_devices)
-		memunmap((void *)vg->devices[--vg->n_devices].memory);
+	struct vmgenc_device *dev;
+
+	while (vg->n_devices) {
+		dev = &vg->devices[--vg->n_devices];
+		put_device(dev->parent);
+		memunmap((void *)dev->memory);
+	}
 }
 
 /*

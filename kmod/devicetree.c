@@ -15,6 +15,7 @@
 #include <linux/of.h>
 #include <linux/of_address.h>
 #include <linux/of_irq.h>
+#include <linux/platform_device.h>
 #include <linux/slab.h>
 #include "vmgenc.h"
 
@@ -61,9 +62,7 @@ static void consider(struct vmgenc *vg, const struct vmgenc_firmware *firmware,
 	if (!dev)
 		return;
 	dev->irq = of_irq_get(node, 0);
-	if (dev->irq <= 0)
-		pr_warn("%s: it has no usable interrupt, so a timer looks for changes\n",
-			path);
+	dev->parent = bus_find_device_by_of_node(&platform_bus_type, node);
 }
 
 static void find(struct vmgenc *vg, const struct vmgenc_firmware *firmware)
@@ -94,13 +93,15 @@ static irqreturn_t handle_irq_thread(int irq, void *context)
 	return IRQ_HANDLED;
 }
 
-/* Without an interrupt there is still the timer. */
-static int listen(struct vmgenc_device *dev)
+static void request(struct vmgenc_device *dev)
 {
 	int err;
 
-	if (dev->irq <= 0)
-		return 0;
+	if (dev->irq <= 0) {
+		pr_warn("%s: it has no usable interrupt, so a timer looks for changes\n",
+			dev->path);
+		return;
+	}
 	err = request_threaded_irq(dev->irq, handle_irq, handle_irq_thread,
 				   IRQF_SHARED, KBUILD_MODNAME, dev);
 	if (err) {
@@ -108,12 +109,42 @@ static int listen(struct vmgenc_device *dev)
 			dev->path, dev->irq, err);
 		dev->irq = 0;
 	}
-	dev->notifies = !err;
+	WRITE_ONCE(dev->notifies, !err);
+}
+
+/* Once a second; an idle CPU is not woken for it. */
+static void retry(struct work_struct *work)
+{
+	struct vmgenc_device *dev = container_of(to_delayed_work(work), struct vmgenc_device,
+						 retry);
+
+	dev->irq = of_irq_get(dev->parent->of_node, 0);
+	if (dev->irq == -EPROBE_DEFER)
+		schedule_delayed_work(&dev->retry, HZ);
+	else
+		request(dev);
+}
+
+/*
+ * Without an interrupt there is still the timer. Drivers are probed again when that of
+ * the interrupt's controller is there; nobody tells this module, which is none.
+ */
+static int listen(struct vmgenc_device *dev)
+{
+	INIT_DEFERRABLE_WORK(&dev->retry, retry);
+	if (dev->irq != -EPROBE_DEFER || !dev->parent) {
+		request(dev);
+		return 0;
+	}
+	pr_notice("%s: its interrupt controller is not there yet, so a timer looks for changes\n",
+		  dev->path);
+	schedule_delayed_work(&dev->retry, HZ);
 	return 0;
 }
 
 static void ignore(struct vmgenc_device *dev)
 {
+	cancel_delayed_work_sync(&dev->retry);
 	if (dev->irq > 0)
 		free_irq(dev->irq, dev);
 }

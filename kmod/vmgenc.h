@@ -19,6 +19,7 @@
 #include <linux/types.h>
 #include <linux/user_namespace.h>
 #include <linux/wait.h>
+#include <linux/workqueue.h>
 #include <vmgen/vmgenid.h>
 
 /* The ID as it lies in memory; two words because 16 bytes cannot be read at once. */
@@ -50,10 +51,14 @@ struct vmgenc_device {
 	u8 hid[32];
 	phys_addr_t phys;
 	const void *memory;
+	/* Of /dev/vmgenid in sysfs, with a reference; NULL: there is none. */
+	struct device *parent;
 	/* What announces changes, an acpi_handle or an interrupt; whether it is known to. */
 	void *handle;
 	int irq;
 	bool notifies;
+	/* Asks for the interrupt again: devicetree.c. */
+	struct delayed_work retry;
 	/* It lies in memory that hibernation writes back: power.c. */
 	bool nvs;
 	/* What it held when the last change was settled. Written by the worker only. */

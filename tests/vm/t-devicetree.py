@@ -11,10 +11,14 @@ from harness import contexts, tap
 from harness.board import LINE, RAM, RESERVE, RESERVED, Board, device, node
 from harness.host import Host
 from harness.machine import build_directory
-from harness.scenario import generation, info, say, seed
+from harness.scenario import generation, info, say, seed, test_module
 from harness.vmclock import NOTIFICATION_PRESENT, Clock
 
 FIRST, SECOND, CLOCK = RESERVED, RESERVED + 0x1000, RESERVED + 0x2000
+# Nobody is the controller before a module of the test is.
+LATE = """late: controller {
+    compatible = "vmgen,controller"; interrupt-controller; #interrupt-cells = <1>;
+};"""
 # enum vmgenid_source
 NOTIFY, TIMER = "2", "6"
 NOTIFIES = 1 << 1           # VMGENID_INFO_NOTIFIES
@@ -62,6 +66,9 @@ def check_found(g, kernel, host, t):
     guid = host.change()
     g.run("insmod /vmgenc.ko")
     t.equal((sysctl(g, "guid"), sysctl(g, "hid")), (guid, "microsoft,vmgenid"), "its ID is shown")
+    t.ok(g.run("readlink /sys/class/misc/vmgenid/device").strip().endswith(".first"),
+         "sysfs has the node below the device")
+    t.ok(g.execute("grep vmgenc /proc/iomem")[0], "whose memory is left for others to claim")
     t.ok("/second: it provides no ID, /first is used" in messages(g),
          "a second device is named in the log")
     facts = info(g)
@@ -127,8 +134,9 @@ def check_good(kernel, t):
 def check_timer(kernel, t):
     vmclock = device("clock", CLOCK, size=0x1000, compatible="amazon,vmclock")
     short = device("short-clock", CLOCK, size=104, compatible="amazon,vmclock")
-    nodes = "\n".join((RESERVE, device("silent", FIRST, ""), vmclock, short))
-    with Board(kernel, nodes, WITHOUT_INTREE) as g:
+    late = device("late", SECOND, "interrupt-parent = <&late>; interrupts = <0>;")
+    nodes = "\n".join((RESERVE, LATE, device("silent", FIRST, ""), late, vmclock, short))
+    with Board(kernel, nodes, WITHOUT_INTREE, files=test_module(kernel, "controller")) as g:
         host = Host(g, at=FIRST - RAM)
         host.change()
         g.run("insmod /vmgenc.ko")
@@ -141,8 +149,20 @@ def check_timer(kernel, t):
             g.wait_for("dmesg | grep -q 'noticed by timer'")
         check_contexts(trace, kernel, "s", t)
         t.equal(info(g)["source"], TIMER, "the timer notices a change")
+        check_late(g, host, t)
         g.run("rmmod vmgenc")
         check_vmclock(g, host, t)
+
+
+def check_late(g, host, t):
+    t.ok("/late: its interrupt controller is not there yet, so a timer looks for changes"
+         in messages(g), "an interrupt that cannot be had yet is waited for")
+    g.run("echo 0 >/proc/sys/dev/vmgenc/0/poll_ms; insmod /controller.ko")
+    g.wait_for("grep vmgenc /proc/interrupts")
+    host.change()
+    g.run("echo 1 >/sys/module/controller/parameters/raise")
+    g.wait_for("dmesg | tail -n 1 | grep -q 'noticed by notify'")
+    t.equal(info(g)["source"], NOTIFY, "and listened to when it is there")
 
 
 def check_vmclock(g, host, t):

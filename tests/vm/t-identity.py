@@ -55,6 +55,8 @@ def scenario(kernel, t):
         status, output = g.execute("sysctl -w dev.vmgenc.0.generation=7")
         t.ok(status and generation(g) == 1, "sysctl generation cannot be written")
         t.equal(g.run("stat -c %a:%u:%g /dev/vmgenid").strip(), "666:0:0", "the node is everybody's")
+        parent = g.run("readlink /sys/class/misc/vmgenid/device").strip()
+        t.ok(parent.endswith("/QEMUVGID:00"), f"sysfs has it below the device: {parent}")
         check_rights(g, t)
         for program in ("abi", "abi32", "library", "library nobody"):
             t.results(g.tap(program))
