@@ -12,6 +12,7 @@ import subprocess
 import sys
 
 import check
+import crowd
 import latency
 import memory
 import randomness
@@ -30,6 +31,8 @@ PARTS = {
               stale.measure, stale.COLUMNS),
     "waiters": ("Instructions from a change being noticed to the return of poll, 1 CPU",
                 waiters.measure, waiters.COLUMNS),
+    "crowd": ("Instructions from a change being noticed, with a crowd that waits too, 1 CPU",
+              crowd.measure, crowd.COLUMNS),
     "latency": ("Instructions from the first of a clone, 1 CPU",
                 latency.measure, latency.COLUMNS),
     "memory": ("Memory of vmgend while nothing happens, in KiB", memory.measure, memory.COLUMNS),

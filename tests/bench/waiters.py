@@ -5,7 +5,7 @@
 import itertools
 import statistics
 
-from harness.figures import NS_PER_INSTRUCTION, programs
+from harness.figures import NS_PER_INSTRUCTION
 from harness.scenario import boot, new_guid
 
 COUNTS = (1, 100, 1000, 10000)
@@ -22,7 +22,7 @@ def wake(snapshot, count):
 
 def measure_kernel(kernel, options):
     rows = []
-    with boot(kernel, programs("waiters"), sanitized=False, guid=new_guid(), icount=True) as g:
+    with boot(kernel, ["waiters"], sanitized=False, guid=new_guid(), icount=True) as g:
         for count in COUNTS:
             # Ahead of the shell that asks whether it has been woken.
             pid = g.spawn(f"exec chrt -f 1 waiters {count} >/tmp/waiters")

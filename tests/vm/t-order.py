@@ -2,9 +2,10 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Copyright (C) the vmgen authors
 """Nobody wakes, and nobody sees the generation move, before the kernel's generator was reseeded:
-what two siblings draw from that moment on has nothing in common, on one CPU or many."""
+what two siblings draw from that moment on has nothing in common, on one CPU or many. And a crowd
+of nobody's does not delay the privileged, nor does it keep interrupts waiting."""
 
-from harness import tap
+from harness import crowd, tap
 from harness.scenario import ALL, boot, new_guid, say, seed
 
 WAYS = ("read", "poll", "wait", "map", "sysctl", "uevent", "changed", "vmgen_wait")
@@ -12,6 +13,11 @@ CPUS = (1, 2, 4) if ALL else (1, 4)
 # Of each way: see notice.c.
 DRAWS = 64
 TRIES = 8
+# Who waits beside root: so few that they are woken at once, and a crowd.
+FEW, MANY = 1, 50000
+MS = 1000000
+# Instructions are counted, but on the way there are others: a command of the host, the log.
+LONGER, LATE_MS = 8, 4
 
 
 def start_waiting(g):
@@ -70,6 +76,29 @@ def freeze(g):
     return g.snapshot()
 
 
+def waits(g, count):
+    """How long each waits in a clone of the guest, which is as it was afterwards."""
+    pids = crowd.gather(g, count)
+    snapshot = g.save(str(count))
+    g.resume()
+    g.run(f"kill {' '.join(map(str, pids))}")
+    with snapshot.clone(guid=new_guid()) as c:
+        return crowd.measure(c, count)
+
+
+def check_crowd(kernel, t):
+    with boot(kernel, ["waiters"], guid=new_guid(), icount=True) as g:
+        few, many = waits(g, FEW), waits(g, MANY)
+    for who in ("root", "heir"):
+        t.ok(getattr(many, who) < LONGER * getattr(few, who),
+             f"{who} is told as fast beside {MANY} as beside {FEW}: {getattr(many, who) / MS} ms, "
+             f"{getattr(few, who) / MS} ms")
+    t.ok(many.latest < LATE_MS * MS,
+         f"nor are interrupts off for as long as that takes: {many.latest / MS} ms")
+    say(f"{kernel}: from the change to root's wake-up beside {FEW} others: {few.root / MS:.2f} ms, "
+        f"beside {MANY}: {many.root / MS:.2f} ms; these: {many.crowd / MS:.2f} ms")
+
+
 def check(kernel, cpus, t):
     guid = new_guid()
     with boot(kernel, ["notice"], guid=guid, cpus=cpus, icount=cpus == 1,
@@ -93,6 +122,7 @@ def check(kernel, cpus, t):
 def scenario(kernel, t):
     for cpus in CPUS:
         check(kernel, cpus, t)
+    check_crowd(kernel, t)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ import time
 
 from harness import sanitizer, tap
 from harness.host import Host
-from harness.scenario import boot, generation, new_guid, say
+from harness.scenario import NOBODY, boot, generation, new_guid, say
 
 NODES = ("/dev/vmgenid", "/dev/sysgenid")
 LOADS = 3
@@ -17,6 +17,8 @@ MANY_LOADS = 4
 SECONDS = 2
 HANG_SECONDS = 300
 TOLD_SECONDS = 20
+# More processes than wake at once, all of the time on their way in or out.
+LOOPS, ENTRIES = 8, 50
 STRESS_NG = "/usr/bin/stress-ng"
 
 
@@ -49,6 +51,9 @@ def check_storm(g, host, loads, t):
 
 def check_stress_ng(g, host, t):
     before = generation(g)
+    for _ in range(LOOPS):
+        g.spawn(f"until test -e /tmp/over; do {NOBODY} waiters {ENTRIES} 1; done;"
+                " echo $? >>/tmp/nobody")
     for node in NODES:
         g.spawn(f"stress-ng --dev 2 --dev-file {node} --timeout {SECONDS} >/tmp/stress 2>&1;"
                 " echo $? >>/tmp/stress-status")
@@ -56,6 +61,11 @@ def check_stress_ng(g, host, t):
         t.equal(g.run("cat /tmp/stress-status; rm /tmp/stress-status").strip(), "0",
                 f"stress-ng --dev-file {node}")
     t.ok(generation(g) > before, "the generation moved meanwhile")
+    g.run("touch /tmp/over")
+    # Some are yet to begin, so one change is not enough.
+    change_until(g, host, "sysctl -n dev.vmgenc.0.generation >/dev/null;"
+                 f" test $(wc -l </tmp/nobody) = {LOOPS}")
+    t.equal(g.run("sort -u /tmp/nobody").strip(), "0", "and a crowd of nobody's was told each time")
 
 
 def check_told(g, host, t):
@@ -70,7 +80,7 @@ def check_told(g, host, t):
 def scenario(kernel, t):
     guid = new_guid()
     loads = MANY_LOADS if kernel == sanitizer.KERNEL else LOADS
-    with boot(kernel, ["storm", "told", STRESS_NG], guid=guid, cpus=2, shared=True) as g:
+    with boot(kernel, ["storm", "told", "waiters", STRESS_NG], guid=guid, cpus=2, shared=True) as g:
         host = Host(g, guid)
         figures = check_storm(g, host, loads, t)
         check_stress_ng(g, host, t)

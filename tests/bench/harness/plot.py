@@ -61,6 +61,19 @@ def lines_of_waiters(axes, rows):
     axes.legend()
 
 
+def lines_of_crowds(axes, rows):
+    for kernel in dict.fromkeys(row["kernel"] for row in rows):
+        own = [row for row in rows if row["kernel"] == kernel]
+        for what in ("root", "latest"):
+            axes.plot([row["count"] for row in own], [row[what] for row in own], "o-",
+                      label=f"{kernel}: {what}")
+    axes.set_xscale("log")
+    axes.set_yscale("log")
+    axes.set_xlabel("entries that wait too")
+    axes.set_ylabel("instructions")
+    axes.legend()
+
+
 def bars_of_latencies(axes, rows):
     # What never came has no bar.
     axes.barh([f"{row['what']}\n{row['condition']} {row['kernel']}" for row in rows],
@@ -92,6 +105,7 @@ PANELS = {
     "stale": ("Stale rounds after a resume",
               lambda axes, rows: bars_of_groups(axes, rows, "way", "rounds", "rounds (largest)")),
     "waiters": ("Wake-up from poll", lines_of_waiters),
+    "crowd": ("Wake-up of root beside a crowd", lines_of_crowds),
     "latency": ("Answers to a change", bars_of_latencies),
     "memory": ("Memory, idle", bars_of_memory),
     "randomness": ("Random numbers in common",
