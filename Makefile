@@ -58,6 +58,7 @@ deps += qemu-system-arm device-tree-compiler    # boots a machine with a device 
 # Not gcc-aarch64-linux-gnu, which cannot be installed beside gcc-multilib.
 deps += binutils-aarch64-linux-gnu libc6-dev-arm64-cross libgcc-12-dev-arm64-cross # its programs
 deps += qemu-efi-aarch64     # and by UEFI, with ACPI
+deps += qemu-user-static     # runs what configures the packages of a Debian for it
 deps += ovmf                 # boots them by UEFI, where the ID lies in ACPI NVS memory
 deps += qemu-utils e2fsprogs # disks of whole systems
 deps += busybox-static       # the shell of the guests

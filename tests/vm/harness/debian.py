@@ -20,6 +20,8 @@ README = pathlib.Path(__file__).parents[3] / "README.md"
 # What a virtual machine has anyway; the README need not ask for it.
 SYSTEM = ("systemd-sysv", "udev", "kmod", "procps")
 KERNEL = ("linux-image-amd64", "initramfs-tools", "zstd")
+BINFMT = pathlib.Path("/proc/sys/fs/binfmt_misc")
+QEMU = {"arm64": "qemu-aarch64"}
 # Nobody reads it there.
 EXCLUDED = [f"--dpkgopt=path-exclude=/usr/share/{name}/*" for name in ("doc", "locale", "man")]
 # What mounts the disk, and the network card, which vmgend tells the machine by: Debian's has it
@@ -66,7 +68,17 @@ def install_commands():
     return [shlex.split(line) for line in text.splitlines()]
 
 
-def base(suite, packages, beside=(), disabled=()):
+def emulate(arch):
+    """Linux runs programs of that architecture from here on. systemd has seen to that before."""
+    name = QEMU[arch]
+    if not (BINFMT / "register").exists():
+        kernels.run(["mount", "-t", "binfmt_misc", "binfmt_misc", BINFMT])
+    if not (BINFMT / name).exists():
+        line = pathlib.Path("/usr/lib/binfmt.d", f"{name}.conf").read_text("ascii")
+        (BINFMT / "register").write_text(line.strip(), "ascii")
+
+
+def base(suite, packages, beside=(), disabled=(), arch="amd64"):
     """An image of Debian with these packages, from the cache.
 
     Those beside are unpacked only: some exclude each other where one can just as well stop them.
@@ -81,17 +93,20 @@ def base(suite, packages, beside=(), disabled=()):
                      'tar -x --keep-directory-symlink -C "$1"; done && rm *.deb')
     if disabled:
         hooks.append(f'--customize-hook=chroot "$1" systemctl disable {" ".join(disabled)}')
-    words = (suite, *packages, *EXCLUDED, *hooks)
+    foreign = () if arch == "amd64" else (f"--arch={arch}", "--skip=check/qemu")
+    words = (suite, *packages, *EXCLUDED, *hooks, *foreign)
     name = hashlib.sha256("\0".join(words).encode()).hexdigest()[:16]
     target = cache.directory() / "debian" / f"{name}.ext4"
     if not target.exists():
         with cache.locked(f"debian-{name}") as new:     # others may be made at the same time
             if not target.exists():
                 target.parent.mkdir(exist_ok=True)
+                if foreign:
+                    emulate(arch)
                 suites = (suite, f"{suite}-security")
                 (new / "vmgen.sources").write_text(kernels.sources(suites), encoding="utf-8")
                 kernels.run(["mmdebstrap", "--variant=minbase", f"--include={','.join(packages)}",
-                             '--aptopt=APT::Sandbox::User "root"', *EXCLUDED, *hooks,
+                             '--aptopt=APT::Sandbox::User "root"', *EXCLUDED, *hooks, *foreign,
                              suite, new / "root", new / "vmgen.sources"])
                 image.make(new / "root", new / "image")
                 (new / "image").rename(target)
@@ -120,6 +135,7 @@ class Debian:
 
     prepare(root) changes its files before they are written to the disk.
     """
+    arch = "amd64"
 
     def __init__(self, packages=(), prepare=None):
         commands = install_commands()
@@ -160,7 +176,7 @@ class Debian:
             chroot(root, "/usr/src/vmgen", command)
 
     def add_agent(self, root):
-        shutil.copy(machine.agent(), root / "sbin/vmgen-agent")
+        shutil.copy(machine.agent(self.arch), root / "sbin/vmgen-agent")
         (root / "etc/systemd/system/vmgen-agent.service").write_text(AGENT, "ascii")
         chroot(root, "/", "systemctl enable vmgen-agent")
 
@@ -196,7 +212,7 @@ def find_modules(kernel, names):
 
 def write_initrd(path, kernel):
     """One with no more than that: unpacking Debian's takes longer than all the rest."""
-    archive = initramfs.base(machine.agent())
+    archive = initramfs.base(machine.agent(kernel.arch), kernel.busybox)
     archive.file("/init", INIT, 0o755)
     for number, file in enumerate(find_modules(kernel, INITRD_MODULES)):
         content = file.read_bytes()
@@ -217,6 +233,7 @@ class Prebuilt(Debian):
 
     def __init__(self, kernel, packages=(), prepare=None):
         self.kernel = kernels.load(kernel)
+        self.arch = self.kernel.arch
         super().__init__(packages, prepare)
 
     def base(self, required, packages):
@@ -224,7 +241,7 @@ class Prebuilt(Debian):
         suite, beside, disabled = kernels.row(self.kernel.name).suites[0], (), ()
         if SERVICES.issuperset(packages):
             packages, beside, disabled = sorted(SERVICES), BESIDE, DISABLED
-        return base(suite, (*SYSTEM, *libraries, *packages), beside, disabled)
+        return base(suite, (*SYSTEM, *libraries, *packages), beside, disabled, self.arch)
 
     def add_kernel(self, root, directory):
         self.release = self.kernel.release

@@ -26,6 +26,7 @@ from harness.debian import SMALL_INITRD
 from harness.kernel import KernelError, run
 from harness.machine import build_directory, scratch
 
+NATIVE = "amd64"
 TOP = pathlib.Path(__file__).resolve().parents[3]
 # What a virtual machine in a cloud has anyway.
 SYSTEM = ("systemd-sysv", "udev", "kmod", "procps", "initramfs-tools", "zstd", "apt", "dbus")
@@ -84,47 +85,56 @@ def make(target, directory, number):
     run(["make", "-s", target, f"O={directory}", f"VERSION={number}"], cwd=TOP, env=environment)
 
 
-def builder(suite):
-    """A tar file with a system of another release that has what the packages are built with."""
+def builder(suite, arch):
+    """A tar file with a system of a release that has what packages are built with for one of
+    its architectures."""
     control = TOP / "packaging/debian/control"
     wanted = run(["sed", "-n", "/^Build-Depends:/,/^[^ ]*:/p", control])
-    target = cache.directory() / "builders" / f"{suite}-{digest(wanted)}.tar"
-    with cache.locked(f"builders-{suite}") as new:
+    name = suite if arch == NATIVE else f"{suite}-{arch}"
+    target = cache.directory() / "builders" / f"{name}-{digest(wanted)}.tar"
+    with cache.locked(f"builders-{name}") as new:
         if not target.exists():
             target.parent.mkdir(exist_ok=True)
             (new / "vmgen.sources").write_text(kernels.sources(RELEASES[suite].suites[:2]), "utf-8")
             take = ('mkdir -p "$1/var/tmp/vmgen/debian" && '
                     f'cp {control} "$1/var/tmp/vmgen/debian" && '
-                    'chroot "$1" apt-get -y --no-install-recommends build-dep /var/tmp/vmgen')
-            run(["mmdebstrap", "--variant=apt", "--include=build-essential",
+                    'chroot "$1" apt-get -y --no-install-recommends '
+                    f'-a {arch} build-dep /var/tmp/vmgen')
+            compilers = ["build-essential"]
+            if arch != NATIVE:
+                compilers.append(f"crossbuild-essential-{arch}")
+            run(["mmdebstrap", "--variant=apt", f"--include={','.join(compilers)}",
+                 f"--architectures={','.join(dict.fromkeys((NATIVE, arch)))}",
                  '--aptopt=APT::Sandbox::User "root"', f"--customize-hook={take}", suite,
                  str(new / "root.tar"), str(new / "vmgen.sources")])
             (new / "root.tar").rename(target)
     return cache.used(target)
 
 
-def build_elsewhere(suite, directory):
+def build_elsewhere(suite, directory, arch):
     """Build the tree that make has laid out, in a chroot of that release."""
     root = directory / "root"
     root.mkdir()
-    run(["tar", "-xf", builder(suite), "-C", root])
+    run(["tar", "-xf", builder(suite, arch), "-C", root])
     script = ('mount --rbind /dev "$1/dev"; mount -t proc proc "$1/proc"; mkdir "$1/deb"; '
               'mount --bind "$2" "$1/deb"; '
-              'exec chroot "$1" sh -ec "cd /deb/vmgen-*; dpkg-buildpackage -us -uc -b"')
+              'exec chroot "$1" sh -ec "cd /deb/vmgen-*; dpkg-buildpackage -us -uc $3"')
     run(["env", "-u", "MAKEFLAGS", "-u", "MAKELEVEL", "-u", "O", "unshare", "--mount", "sh", "-ec",
-         script, "sh", str(root), str(directory / "deb")])
+         script, "sh", str(root), str(directory / "deb"),
+         # What is of no architecture is the same.
+         "-b" if arch == NATIVE else f"-B -a {arch}"])
     shutil.rmtree(root)
 
 
-def build(suite, number):
+def build(suite, number, arch):
     """Returns a directory with the packages, which ends with this process."""
     # Not in the build directory, whose make would take files of the chroot for its own.
     directory = pathlib.Path(tempfile.mkdtemp(dir=scratch()))
-    if suite == kernels.machine_suite():
+    if (suite, arch) == (kernels.machine_suite(), NATIVE):
         make("deb", directory, number)
     else:
         make("deb-tree", directory, number)
-        build_elsewhere(suite, directory)
+        build_elsewhere(suite, directory, arch)
     return directory / "deb"
 
 
@@ -143,15 +153,15 @@ def kept(name, wanted, fill):
     return directory
 
 
-def packages(suite, number=None):
+def packages(suite, number=None, arch=NATIVE):
     """The directory with the packages of this checkout, with this version or its own."""
     number = number or version()
 
     def fill(directory):
-        for path in build(suite, number).glob("*.*"):
+        for path in build(suite, number, arch).glob("*.*"):
             if path.is_file():
                 shutil.copy2(path, directory)
-    return kept(f"{suite}-{number}", source_hash(), fill)
+    return kept(f"{suite}-{arch}-{number}", source_hash(), fill)
 
 
 def installed(directory):
