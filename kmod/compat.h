@@ -10,6 +10,7 @@
 #define VMGENC_COMPAT_H
 
 #include <crypto/rng.h>
+#include <linux/interrupt.h>
 #include <linux/kthread.h>
 #include <linux/mm.h>
 #include <linux/random.h>
@@ -61,6 +62,11 @@ static inline void vm_flags_mod(struct vm_area_struct *vma, vm_flags_t set,
 #define COMPAT_CTL_CONST const
 #else
 #define COMPAT_CTL_CONST
+#endif
+
+/* 6.9 lets drivers share an interrupt that one of them keeps masked meanwhile. */
+#ifndef IRQF_COND_ONESHOT
+#define IRQF_COND_ONESHOT 0
 #endif
 
 /* Until 6.13 a worker was created running. */

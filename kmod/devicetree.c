@@ -102,8 +102,10 @@ static void request(struct vmgenc_device *dev)
 			dev->path);
 		return;
 	}
+	/* The in-tree driver's handler may become a thread that masks the interrupt. */
 	err = request_threaded_irq(dev->irq, handle_irq, handle_irq_thread,
-				   IRQF_SHARED, KBUILD_MODNAME, dev);
+				   IRQF_SHARED | IRQF_COND_ONESHOT,
+				   KBUILD_MODNAME, dev);
 	if (err) {
 		pr_warn("%s: its interrupt %d cannot be had (error %d), so a timer looks for changes\n",
 			dev->path, dev->irq, err);

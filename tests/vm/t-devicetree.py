@@ -136,7 +136,8 @@ def check_timer(kernel, t):
     short = device("short-clock", CLOCK, size=104, compatible="amazon,vmclock")
     late = device("late", SECOND, "interrupt-parent = <&late>; interrupts = <0>;")
     nodes = "\n".join((RESERVE, LATE, device("silent", FIRST, ""), late, vmclock, short))
-    with Board(kernel, nodes, WITHOUT_INTREE, files=test_module(kernel, "controller")) as g:
+    files = test_module(kernel, "controller") | test_module(kernel, "oneshot")
+    with Board(kernel, nodes, WITHOUT_INTREE, files=files) as g:
         host = Host(g, at=FIRST - RAM)
         host.change()
         g.run("insmod /vmgenc.ko")
@@ -151,7 +152,7 @@ def check_timer(kernel, t):
         t.equal(info(g)["source"], TIMER, "the timer notices a change")
         check_late(g, host, t)
         g.run("rmmod vmgenc")
-        check_vmclock(g, host, t)
+        check_vmclock(g, kernel, host, t)
 
 
 def check_late(g, host, t):
@@ -165,8 +166,11 @@ def check_late(g, host, t):
     t.equal(info(g)["source"], NOTIFY, "and listened to when it is there")
 
 
-def check_vmclock(g, host, t):
+def check_vmclock(g, kernel, host, t):
     """The same board; the ID is none now."""
+    # Until 6.9 nobody can share an interrupt with a handler that masks it meanwhile.
+    if not kernel.startswith("6.1-"):
+        g.run("insmod /oneshot.ko")
     clock = Clock(g, CLOCK - RAM)
     host.write(bytes(16))
     clock.fill(NOTIFICATION_PRESENT)
