@@ -65,7 +65,7 @@ only_vmclock := 7.2 newest
 # Without the module there is the kernel's log, and there VMClock as well.
 only_witness := 6.1 7.2
 # This is about what only the kernel with sanitizers does.
-only_mutants := debug
+only_mutants := debug debug-arm64
 # A kernel that is built for it, from the same source, so only make check-all does.
 only_bare := bare
 # What make check-debug leaves out: what comes with kernels of its own, or talks
@@ -108,7 +108,8 @@ more_tests  := $(foreach s,$(SCENARIOS),$(foreach k,$(call adds_on,$(s)),$(O)/ch
 more_tests  += $(if $(filter uefi,$(SCENARIOS)),$(if $(on_arm),$(O)/check/newest-16k-arm64/uefi.t))
 more_tests  += $(if $(filter bare,$(SCENARIOS)),$(O)/check/bare/bare.t)
 
-debug_tests := $(patsubst %,$(O)/check/debug/%.t,$(filter-out $(not_debug),$(SCENARIOS)))
+debug_tests := $(patsubst %,$(O)/check/debug/%.t,$(filter-out $(not_debug),$(SCENARIOS))) \
+	       $(patsubst %,$(O)/check/debug-arm64/%.t,$(filter devicetree mutants,$(SCENARIOS)))
 
 # What check-hooks runs to its end, and in Debian 13.
 long_tests  := $(patsubst %,$(O)/check/6.1/%.t,samba services) $(O)/check/6.12-trixie/samba.t
@@ -254,7 +255,7 @@ help::
 	@echo 'make check-kernels  builds the module for every kernel that Debian has'
 	@echo 'make check-hooks  what ships as hooks: domain controllers of $(samba_suites)'
 	@echo 'make check-faults  vmgend: KILLS=$(KILLS), CUTS=$(CUTS) of the power'
-	@echo 'make check-debug  the scenarios on a kernel with sanitizers, built at first'
+	@echo 'make check-debug  the scenarios on kernels with sanitizers, built at first'
 	@echo 'make fuzz       fuzzes the library, for FUZZ_SECONDS=$(FUZZ_SECONDS) a fuzzer'
 	@echo 'make bench      what a check costs and misses; KERNELS= and PARTS= choose'
 

@@ -7,7 +7,7 @@ import dataclasses
 import pathlib
 import shutil
 
-from harness import kernel as kernels, module, tap
+from harness import board, kernel as kernels, module, tap
 from harness.guest import GuestError
 from harness.machine import build_directory, scratch
 from harness.scenario import boot, new_guid
@@ -16,6 +16,8 @@ SOURCE = pathlib.Path(__file__).parent.parent.parent / "kmod"
 FREE = "\tkfree(file->private_data);\n"
 RECORD = "\trecord = vg->record;\n"
 NOTICE = "\tif (!vmgenc_differs(vg))\n"
+LISTEN = "static int listen("
+IRQ = "\tif (dev->irq <= 0)\n\t\treturn 0;\n"
 
 
 @dataclasses.dataclass
@@ -25,9 +27,10 @@ class Mutant:
     old: str
     new: str
     report: str     # what the kernel says of it
+    more: tuple = ()    # (old, new) elsewhere in the file
 
 
-MUTANTS = (
+X86 = (
     Mutant("memory that is never freed", "chardev.c", FREE, "", "unreferenced object"),
     Mutant("use of freed memory", "chardev.c", FREE,
            FREE + "\t((struct vmgenc_file *)file->private_data)->seen++;\n", "use-after-free"),
@@ -38,6 +41,24 @@ MUTANTS = (
     Mutant("an interrupt that takes a lock of processes", "generation.c", NOTICE,
            "\tspin_lock(&vg->lock);\n\tspin_unlock(&vg->lock);\n" + NOTICE, "lock state"),
 )
+# Of what only a device tree has: an interrupt of the device's own, shared with the in-tree driver.
+ARM = (
+    Mutant("an interrupt that sleeps", "generation.c", NOTICE, "\tmight_sleep();\n" + NOTICE,
+           "sleeping function called from invalid context"),
+    Mutant("the chain that the in-tree driver calls in its interrupt", "devicetree.c", LISTEN,
+           "static int nothing(struct notifier_block *nb, unsigned long action, void *data)\n"
+           "{\n\treturn NOTIFY_DONE;\n}\n\n"
+           "static struct notifier_block vmfork = { .notifier_call = nothing };\n\n" + LISTEN,
+           "(vmfork_chain).rwsem", ((IRQ, "\tregister_random_vmfork_notifier(&vmfork);\n" + IRQ),
+                                    ("#include <linux/of.h>\n",
+                                     "#include <linux/of.h>\n#include <linux/random.h>\n"))),
+    Mutant("a lock that sleeps only under PREEMPT_RT", "generation.c", NOTICE,
+           "\tstatic DEFINE_RAW_SPINLOCK(outer);\n\tstatic DEFINE_SPINLOCK(inner);\n"
+           "\tunsigned long flags;\n\n\traw_spin_lock_irqsave(&outer, flags);\n"
+           "\tspin_lock(&inner);\n\tspin_unlock(&inner);\n"
+           "\traw_spin_unlock_irqrestore(&outer, flags);\n" + NOTICE, "Invalid wait context"),
+)
+MUTANTS = {"debug": X86, "debug-arm64": ARM}
 
 
 def build(kernel, mutant, number):
@@ -45,30 +66,46 @@ def build(kernel, mutant, number):
     shutil.copytree(SOURCE, source)
     path = source / mutant.file
     text = path.read_text("ascii")
-    if text.count(mutant.old) != 1:
-        raise ValueError(f"{mutant.file} has no single {mutant.old!r} to make a mistake of")
-    path.write_text(text.replace(mutant.old, mutant.new), "ascii")
-    return module.build(kernels.load(kernel), source, build_directory() / f"mutants/{number}")
+    for old, new in ((mutant.old, mutant.new), *mutant.more):
+        if text.count(old) != 1:
+            raise ValueError(f"{mutant.file} has no single {old!r} to make a mistake of")
+        text = text.replace(old, new)
+    path.write_text(text, "ascii")
+    return module.build(kernels.load(kernel), source,
+                        build_directory() / f"mutants/{kernel}/{number}")
+
+
+def change(kernel, files):
+    """A guest in which the module is used, and changes once."""
+    guid = new_guid()
+    with boot(kernel, guid=guid, load=False, files=files) as g:
+        g.run("insmod /mutant.ko")
+        g.run("dd if=/dev/vmgenid of=/dev/null bs=24 count=1")
+        snapshot = g.snapshot()
+    with snapshot.clone(guid=new_guid()) as g:
+        g.wait_for("dmesg | grep -q 'generation 2'")
+
+
+def change_arm(kernel, files):
+    with board.boot(kernel, load=False, files=files) as g:
+        g.run("insmod /mutant.ko")
+        g.host.change()
+        g.interrupt()
+        g.wait_for("dmesg | grep -q 'generation 2'")
 
 
 def reports(kernel, mutant):
-    """What a guest says in which the module is used, and changes once."""
+    """What the kernel of a guest says of the mutant."""
     files = {"/mutant.ko": mutant.read_bytes()}
-    guid = new_guid()
     try:
-        with boot(kernel, guid=guid, load=False, files=files) as g:
-            g.run("insmod /mutant.ko")
-            g.run("dd if=/dev/vmgenid of=/dev/null bs=24 count=1")
-            snapshot = g.snapshot()
-        with snapshot.clone(guid=new_guid()) as g:
-            g.wait_for("dmesg | grep -q 'generation 2'")
+        (change_arm if kernel.endswith("-arm64") else change)(kernel, files)
     except GuestError as e:
         return str(e)
     return ""
 
 
 def scenario(kernel, t):
-    for number, mutant in enumerate(MUTANTS):
+    for number, mutant in enumerate(MUTANTS[kernel]):
         said = reports(kernel, build(kernel, mutant, number))
         if not t.ok(mutant.report in said, f"{mutant.name}: {mutant.report}"):
             t.note(said or "nothing was reported")

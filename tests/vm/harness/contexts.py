@@ -40,7 +40,8 @@ class Trace:
 
     def interrupts(self, function):
         """In which interrupts the function was called: h, hard; s, soft; ., none."""
-        return {where for where, called, _ in self.calls if called == function}
+        # H is a hard one that has interrupted a soft one.
+        return {where.lower() for where, called, _ in self.calls if called == function}
 
 
 @contextlib.contextmanager

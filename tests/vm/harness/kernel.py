@@ -32,7 +32,7 @@ class Source:
     suites: tuple
     release: str            # pattern of `uname -r`; the newest that matches is taken
     chroot: bool = False    # its modules need a compiler of those suites, not the machine's
-    config: str = ""        # built from source with this one, see debug.py
+    config: tuple = ()      # built from source with these together, see debug.py
     arch: str = "amd64"     # as Debian calls it
 
 
@@ -63,8 +63,11 @@ KERNELS = {
     "newest": Source(TRIXIE, r"\d+\.\d+\.\d+\+deb13(\.\d+)?-amd64", chroot=True),
     "newest-cloud": Source(TRIXIE, r"\d+\.\d+\.\d+\+deb13(\.\d+)?-cloud-amd64", chroot=True),
     "newest-rt": Source(TRIXIE, r"\d+\.\d+\.\d+\+deb13(\.\d+)?-rt-amd64", chroot=True),
-    "bare": Source(BOOKWORM, "linux-source-6.1", config="bare.config"),
-    "debug": Source(BOOKWORM, "linux-source-6.1", config="debug.config"),
+    "bare": Source(BOOKWORM, "linux-source-6.1", config=("bare.config",)),
+    "debug": Source(BOOKWORM, "linux-source-6.1",
+                    config=("debug.config", "debug-amd64.config")),
+    "debug-arm64": Source(BOOKWORM, "linux-source-6.12", chroot=True, arch="arm64",
+                          config=("debug.config", "debug-arm64.config")),
 }
 
 
@@ -246,13 +249,15 @@ def row(name):
     return KERNELS[name]
 
 
-def config_path(name):
-    return pathlib.Path(__file__).with_name(name)
+def config(source):
+    """The text that a kernel is configured with."""
+    directory = pathlib.Path(__file__).parent
+    return "\n".join((directory / name).read_text("ascii") for name in source.config)
 
 
-def mark(config):
+def mark(source):
     """The end of the release of a kernel that was built with this configuration."""
-    return hashlib.sha256(config_path(config).read_bytes()).hexdigest()[:8]
+    return hashlib.sha256(config(source).encode()).hexdigest()[:8]
 
 
 def find(name):
@@ -262,7 +267,7 @@ def find(name):
     if not link.exists():
         return None
     root = link.resolve()
-    if source.config and not root.name.endswith(mark(source.config)):
+    if source.config and not root.name.endswith(mark(source)):
         return None
     return Kernel(name=name, root=root, chroot=source.suites if source.chroot else (),
                   arch=source.arch,
@@ -299,6 +304,12 @@ def unpack_kernel(apt, release, root):
     (root / "kernel.json").write_text(json.dumps({"release": release, "tools": tools}), "ascii")
 
 
+def unpack_busybox(apt, source, root):
+    """Of another architecture: its guests cannot run the machine's."""
+    # A newer one than that lies elsewhere.
+    apt.unpack([f"busybox-static:{source.arch}/{source.suites[0]}"], root)
+
+
 def place(new, name, release):
     """Move a kernel that is complete to its place, and have its name mean it."""
     kernels = cache.directory() / "kernels"
@@ -315,9 +326,8 @@ def fetch_one(apt, name, new, say):
     if not (cache.directory() / "kernels" / release).is_dir():
         say(f"{name}: fetching Linux {release}")
         unpack_kernel(apt, release, new / release)
-        if (arch := row(name).arch) != "amd64":
-            # Its guests cannot run the machine's; a newer one than that lies elsewhere.
-            apt.unpack([f"busybox-static:{arch}/{row(name).suites[0]}"], new / release)
+        if row(name).arch != "amd64":
+            unpack_busybox(apt, row(name), new / release)
     place(new, name, release)
 
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Copyright (C) the vmgen authors
-"""Asks the kernel that is built with sanitizers what they found, of every guest before it ends.
+"""Asks the kernels that are built with sanitizers what they found, of every guest before it ends.
 
 KASAN and every WARN() panic the guest at once. The others only write to the kernel's log, and
 kmemleak not even that: without this they would find mistakes that nobody hears of.
@@ -9,6 +9,7 @@ kmemleak not even that: without this they would find mistakes that nobody hears 
 import re
 
 KERNEL = "debug"
+KERNELS = (KERNEL, "debug-arm64")
 # Time-outs are given for a machine that has nothing else to do, and is none of the slowest.
 BUSY = 3
 # Everything takes longer there.
@@ -32,7 +33,7 @@ def report(console):
 
 def patience(kernel):
     """What a time-out is multiplied by."""
-    return BUSY * (PATIENCE if kernel.name == KERNEL else 1)
+    return BUSY * (PATIENCE if kernel.name in KERNELS else 1)
 
 
 def check(process):
@@ -40,7 +41,7 @@ def check(process):
 
     Ends the programs of the guest and unloads the module.
     """
-    if process.machine.kernel.name != KERNEL:
+    if process.machine.kernel.name not in KERNELS:
         return
     alive = process.process.poll() is None
     if alive and process.ask("query-status")["status"] == "running":
