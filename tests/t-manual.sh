@@ -137,6 +137,57 @@ refuses() {
 	[ $? = "$2" ] && printf '%s' "$output" | grep -q "$4"
 }
 
+# Lines "SCENARIO KERNEL [+]": what make check boots, and with + what make check-all adds.
+booted() {
+	# shellcheck disable=SC2016 # variables of make
+	env -u KERNELS -u SCENARIOS -u MAKEFLAGS -u MAKEOVERRIDES make -s --eval \
+		'booted: ; @printf "%s\n" $(KERNELS) - $(vm_tests) + $(more_tests)' booted |
+		awk '$0 == "-" { list = 1; next } $0 == "+" { more = " +"; next }
+		     !list { rank[$0] = ++n }
+		     list { n = split($0, part, "/"); sub(/\.t$/, "", part[n])
+			    print (part[n - 1] in rank ? rank[part[n - 1]] : 99), part[n], part[n - 1] more }' |
+		sort -n | cut -d' ' -f2-
+}
+
+# cell ARM SCENARIO...: as vmgenid(4) has it.
+cell() {
+	arm=$1
+	shift
+	awk -v arm="$arm" -v names=" $* " '
+		!index(names, " " $1 " ") || ($2 ~ /-arm64$/) != arm { next }
+		!seen[$2]++ { kernel[++n] = $2 }
+		!$3 { always[$2] = 1 }
+		END {
+			for (i = 1; i <= n; i++) {
+				name = kernel[i]
+				sub(/-arm64$/, "", name)
+				if (always[kernel[i]])
+					all = all " " name
+				else
+					more = more " " name
+			}
+			sub(/^ /, "", more)
+			all = all (more ? " (" more ")" : "")
+			print all ? substr(all, 2) : "untested"
+		}' "$root/booted"
+}
+
+# Rows of the table that are not what is booted.
+wrong_rows() {
+	booted >"$root/booted" && [ -s "$root/booted" ] || echo 'nothing is booted'
+	sed -n '/^# TESTED/,/^# NOTES/s/^[|:]  //p' "${1:-kmod/vmgenid.4.scd}" | while
+		read -r what && read -r x86 && read -r arm
+	do
+		scenarios=$(echo "$what" | sed 's/.* in _//; s/_$//; s/,//g')
+		# shellcheck disable=SC2086 # several words
+		[ "$x86" = "$(cell 0 $scenarios)" ] && [ "$arm" = "$(cell 1 $scenarios)" ] || echo "$what"
+	done
+}
+
+wrong_row_is_found() {
+	sed 's/^:  7.2 newest$/:  7.2/' kmod/vmgenid.4.scd >"$root/page" && [ "$(wrong_rows "$root/page" | wc -l)" = 1 ]
+}
+
 ok 'make install' make -s install DESTDIR="$root"
 ok 'man shows pages' render
 empty 'man finds a page for each function, which declares it' without_page
@@ -148,6 +199,8 @@ empty 'each page says what is safe in threads and signal handlers' without_attri
 empty 'the tests that pages name exist' missing_files $(pages)
 ok 'one that does not would be found' missing_is_found
 empty 'so do the pages' missing_pages
+empty 'what vmgenid(4) calls tested is booted' wrong_rows
+ok 'what is not would be found' wrong_row_is_found
 for example in libvmgen/examples/*.c; do
 	ok "$example is in the overview" example_is_shown "$example"
 	ok 'gcc compiles it' compile gcc "$example" c
