@@ -81,10 +81,10 @@ def check_found(g, kernel, host, t):
 
 
 def check_contexts(trace, kernel, interrupt, t):
-    """With PREEMPT_RT, handlers run in threads and may sleep."""
-    where = "." if "-rt" in kernel else interrupt
+    """With PREEMPT_RT, handlers and soft interrupts are in threads and may sleep."""
+    where, never = (".", "h") if "-rt" in kernel else (interrupt, "hs")
     t.equal(trace.interrupts("vmgenc_notice") & {where}, {where}, "the module's handler was traced")
-    t.equal(trace.sleeping(), [], "nothing in an interrupt calls what may sleep")
+    t.equal(trace.sleeping(never), [], "nothing in an interrupt calls what may sleep")
 
 
 def check_interrupt(g, kernel, host, t):

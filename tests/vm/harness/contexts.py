@@ -26,17 +26,16 @@ END = (f"cd {TRACING}; echo 0 >tracing_on; cat trace;"
        " echo nop >current_tracer; echo >set_ftrace_filter; echo 1 >tracing_on")
 # Of Documentation/trace/ftrace.rst: interrupts off, to be rescheduled, in which interrupt.
 CALL = re.compile(r"\] \S\S(\S)\S* +[0-9.]+: (\S+) <-(\S+)")
-NO_INTERRUPT = "."
 
 
 @dataclasses.dataclass
 class Trace:
     calls: list = ()            # (of which interrupt, function, its caller)
 
-    def sleeping(self):
-        """Calls of what may sleep, in a hard or soft interrupt."""
+    def sleeping(self, interrupts):
+        """Calls of what may sleep, in hard (h) or soft (s) interrupts."""
         return sorted({f"{function} <-{caller}" for where, function, caller in self.calls
-                       if where != NO_INTERRUPT and function in SLEEPING})
+                       if where.lower() in interrupts and function in SLEEPING})
 
     def interrupts(self, function):
         """In which interrupts the function was called: h, hard; s, soft; ., none."""
