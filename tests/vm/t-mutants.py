@@ -16,8 +16,8 @@ SOURCE = pathlib.Path(__file__).parent.parent.parent / "kmod"
 FREE = "\tkfree(file->private_data);\n"
 RECORD = "\trecord = vg->record;\n"
 NOTICE = "\tif (!vmgenc_differs(vg))\n"
-LISTEN = "static int listen("
-IRQ = "\tif (dev->irq <= 0)\n\t\treturn 0;\n"
+REQUEST = "static void request("
+IRQ = "\terr = request_threaded_irq("
 
 
 @dataclasses.dataclass
@@ -45,10 +45,10 @@ X86 = (
 ARM = (
     Mutant("an interrupt that sleeps", "generation.c", NOTICE, "\tmight_sleep();\n" + NOTICE,
            "sleeping function called from invalid context"),
-    Mutant("the chain that the in-tree driver calls in its interrupt", "devicetree.c", LISTEN,
+    Mutant("the chain that the in-tree driver calls in its interrupt", "devicetree.c", REQUEST,
            "static int nothing(struct notifier_block *nb, unsigned long action, void *data)\n"
            "{\n\treturn NOTIFY_DONE;\n}\n\n"
-           "static struct notifier_block vmfork = { .notifier_call = nothing };\n\n" + LISTEN,
+           "static struct notifier_block vmfork = { .notifier_call = nothing };\n\n" + REQUEST,
            "(vmfork_chain).rwsem", ((IRQ, "\tregister_random_vmfork_notifier(&vmfork);\n" + IRQ),
                                     ("#include <linux/of.h>\n",
                                      "#include <linux/of.h>\n#include <linux/random.h>\n"))),
