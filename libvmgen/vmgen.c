@@ -33,6 +33,9 @@ int vmgen_settle(struct vmgen *v, struct vmgen_event *ret_event)
 	r = v->source.ops->look(&v->source, ret_event);
 	if (r < 0)
 		return r;
+	/* No ID: another device's may be used, of which this page tells nothing. So ask always. */
+	if (half[0] == half[1] && (!half[0] || !~half[0]))
+		half[0] = ~half[0];
 	/* Pairs with vmgen_raw_moved(). */
 	atomic_store_explicit(&v->settled[0], half[0], memory_order_release);
 	atomic_store_explicit(&v->settled[1], half[1], memory_order_release);

@@ -99,6 +99,24 @@ static void test_raw(void)
 	vmgen_close(v);
 }
 
+/* The page stays that of the device that was used when it was mapped. */
+static void test_raw_left(void)
+{
+	static const uint64_t none[] = { 0, UINT64_MAX };
+	struct vmgen *v = open_device(0);
+	size_t i;
+
+	for (i = 0; i < 2; i++) {
+		kernel_set_id(none[i], none[i]);
+		(void)vmgen_changed_now(v);
+		/* Another device, which has the ID now, shows a new one. */
+		memset(kernel.settled, 1, sizeof(kernel.settled));
+		ok(vmgen_changed(v), "no ID in the page any more: the device is asked");
+	}
+	vmgen_close(v);
+	kernel_change();
+}
+
 static void test_without_raw(void)
 {
 	struct vmgen *v = open_device(VMGEN_UNPRIVILEGED);
@@ -375,6 +393,7 @@ int main(void)
 	kernel_has_vmgenid();
 	test_tiers();
 	test_raw();
+	test_raw_left();
 	test_without_raw();
 	test_offsets();
 	test_strangers();
