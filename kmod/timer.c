@@ -34,18 +34,21 @@ static void handle_timer(struct timer_list *timer)
 	start(vg);
 }
 
-/* After poll_ms was written. A timer that is to stop runs once more. */
+/* After the administrator has set it. A timer that is to stop runs once more. */
 void vmgenc_timer_update(struct vmgenc *vg)
 {
+	WRITE_ONCE(poll_ms, READ_ONCE(vg->poll_ms));
 	mod_timer(&vg->timer, jiffies + 1);
 }
 
 /* The device may come without a Notify. What the administrator has set stays. */
 static void choose(struct vmgenc *vg)
 {
-	if (poll_ms == POLL_AUTO && !READ_ONCE(vg->device)->notifies &&
+	/* Pairs with vmgenc_timer_init(): one of the two sees the other's device or value. */
+	smp_mb();
+	if (READ_ONCE(poll_ms) == POLL_AUTO && !READ_ONCE(vg->device)->notifies &&
 	    !cmpxchg(&vg->poll_ms, 0, POLL_DEFAULT_MS))
-		vmgenc_timer_update(vg);
+		mod_timer(&vg->timer, jiffies + 1);
 }
 
 const struct vmgenc_listener vmgenc_timer_listener = {
@@ -62,7 +65,7 @@ int vmgenc_timer_init(struct vmgenc *vg)
 	}
 	/* An idle CPU is not woken: where nobody runs, nobody draws. */
 	timer_setup(&vg->timer, handle_timer, TIMER_DEFERRABLE);
-	/* Pairs with the cmpxchg() in choose(). */
+	/* The timer is ready before a change-over can start it. Pairs with choose(). */
 	smp_store_release(&vg->poll_ms, poll_ms == POLL_AUTO ? 0 : poll_ms);
 	choose(vg);
 	start(vg);
