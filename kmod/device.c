@@ -224,8 +224,8 @@ void vmgenc_device_notified(struct vmgenc_device *dev)
 /*
  * Not by the kernel's vmfork notifiers. Only the in-tree driver calls them, which hears by
  * ACPI's Notify or by a device tree's interrupt that it shares: this module listens to both
- * itself, and where it cannot, that driver cannot either. It calls them in the interrupt,
- * where they take a lock that sleeps as soon as anybody has registered.
+ * itself, and where it cannot, that driver cannot either. With a device tree it calls them
+ * in the interrupt, where they take a lock that sleeps as soon as anybody has registered.
  */
 int vmgenc_device_listen(struct vmgenc *vg)
 {

@@ -102,7 +102,10 @@ static void request(struct vmgenc_device *dev)
 			dev->path);
 		return;
 	}
-	/* The in-tree driver's handler may become a thread that masks the interrupt. */
+	/*
+	 * The in-tree driver, which binds earlier, may get a handler that is a thread and
+	 * masks the interrupt meanwhile.
+	 */
 	err = request_threaded_irq(dev->irq, handle_irq, handle_irq_thread,
 				   IRQF_SHARED | IRQF_COND_ONESHOT,
 				   KBUILD_MODNAME, dev);
@@ -111,7 +114,11 @@ static void request(struct vmgenc_device *dev)
 			dev->path, dev->irq, err);
 		dev->irq = 0;
 	}
-	WRITE_ONCE(dev->notifies, !err);
+	/* A VMClock may have an interrupt and say that it is not used. */
+	WRITE_ONCE(dev->notifies, !err && (!dev->kind->notifies ||
+					   dev->kind->notifies(dev->memory)));
+	/* Of a change before, which raised it in vain. */
+	vmgenc_notice(dev->vg, VMGENID_SOURCE_RECHECK);
 }
 
 /* Once a second; an idle CPU is not woken for it. */
