@@ -86,8 +86,11 @@ int vmgenc_random_reseed(struct vmgenc *vg, struct vmgenc_id id)
 		return PTR_ERR(file);
 	vg->urandom = file;
 	err = file->f_op->unlocked_ioctl(file, RNDRESEEDCRNG, 0);
+	/* Not seeded: nothing was drawn from it, and a draw would wait. */
+	if (err == -ENODATA)
+		return 0;
 	vmgenc_stdrng_renew();
-	return err == -ENODATA ? 0 : err;
+	return err;
 }
 
 /*

@@ -86,7 +86,7 @@ void vmgenc_stdrng_renew(void)
 	int err = renew_current(&s);
 
 	if (err)
-		pr_warn_ratelimited("the crypto API's generator could not be reseeded (error %d): keys that the kernel makes may be those of another clone\n",
+		pr_warn_ratelimited("the crypto API's generator could not be reseeded (error %d): keys that the kernel makes may be those of another clone, so restart what has it make some (IPsec, Bluetooth), or reboot\n",
 				    err);
 	if (s.reset)
 		symbol_put(crypto_rng_reset);
