@@ -186,14 +186,23 @@ static void keep(struct vmgenc_device *dev, struct vmgenc_id id)
 	WRITE_ONCE(dev->settled.half[1], id.half[1]);
 }
 
-/* What the others hold goes with this ID, for change_over(). */
-static void keep_others(struct vmgenc *vg)
+/*
+ * What the others hold goes with this ID, for change_over(). Not if this one has changed
+ * since, because then theirs may be new as well.
+ */
+static void keep_others(struct vmgenc *vg, struct vmgenc_id id)
 {
 	struct vmgenc_device *dev;
+	struct vmgenc_id other;
 
-	for (dev = vg->devices; dev < vg->devices + vg->n_devices; dev++)
-		if (dev != vg->device)
-			keep(dev, vmgenc_device_sample(dev));
+	for (dev = vg->devices; dev < vg->devices + vg->n_devices; dev++) {
+		if (dev == vg->device)
+			continue;
+		other = vmgenc_device_sample(dev);
+		if (!same(id, vmgenc_sample(vg)))
+			return;
+		keep(dev, other);
+	}
 }
 
 /* Returns: whether the generation moved. */
@@ -225,7 +234,7 @@ static bool publish(struct vmgenc *vg, struct vmgenc_id id, u32 flags,
 	}
 	keep(vg->device, id);
 	if (valid)
-		keep_others(vg);
+		keep_others(vg, id);
 	spin_unlock(&vg->lock);
 	return changed;
 }
@@ -303,7 +312,7 @@ static void settle(struct kthread_work *work)
  */
 int vmgenc_wait_settled(struct vmgenc *vg, bool privileged)
 {
-	struct wait_queue_head *queue = vmgenc_waiters_queue(vg, privileged);
+	struct wait_queue_head *queue = vmgenc_waiters_settling(vg, privileged);
 
 	/* Also what changes while this waits: perhaps nobody else looks. */
 	return wait_event_interruptible(*queue,

@@ -92,6 +92,12 @@ static bool set_watcher(struct watcher *w, u64 confirmed, bool tracked)
 	return held_up && !sg->outdated;
 }
 
+/* By the worker: a caller without priority could be in the way of those it wakes. */
+static void wake(struct vmgenc *vg)
+{
+	kthread_queue_work(vg->worker, &vg->settle);
+}
+
 static void track(struct watcher *w, bool tracked)
 {
 	bool last;
@@ -100,7 +106,7 @@ static void track(struct watcher *w, bool tracked)
 	last = set_watcher(w, w->confirmed, tracked);
 	spin_unlock(&w->vg->lock);
 	if (last)
-		vmgenc_waiters_wake(w->vg);
+		wake(w->vg);
 }
 
 static int confirm(struct watcher *w, u32 value)
@@ -116,7 +122,7 @@ static int confirm(struct watcher *w, u32 value)
 	}
 	spin_unlock(&w->vg->lock);
 	if (last)
-		vmgenc_waiters_wake(w->vg);
+		wake(w->vg);
 	return err;
 }
 
@@ -389,6 +395,7 @@ static int create(struct vmgenc *vg)
 		.minor = MISC_DYNAMIC_MINOR,
 		.name = NAME,
 		.fops = &sysgenid_fops,
+		.parent = vg->device->parent,
 		/* For AWS-LC a node that it cannot open is worse than none. */
 		.mode = 0444,
 	};

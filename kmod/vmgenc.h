@@ -83,9 +83,10 @@ struct vmgenc_sysgenid {
 /* Who waits, and the thread that wakes most of them: waiters.c. */
 struct vmgenc_waiters {
 	wait_queue_head_t privileged;
+	wait_queue_head_t settling;
 	wait_queue_head_t others;
-	struct kthread_worker *crowd_worker;
-	struct kthread_delayed_work wake_crowd;
+	struct kthread_worker *others_worker;
+	struct kthread_work wake_others;
 };
 
 struct vmgenc {
@@ -200,6 +201,7 @@ struct vmgenid_record vmgenc_record(struct vmgenc *vg);
 int vmgenc_waiters_init(struct vmgenc *vg);
 void vmgenc_waiters_exit(struct vmgenc *vg);
 struct wait_queue_head *vmgenc_waiters_queue(struct vmgenc *vg, bool privileged);
+struct wait_queue_head *vmgenc_waiters_settling(struct vmgenc *vg, bool privileged);
 void vmgenc_waiters_wake(struct vmgenc *vg);
 int vmgenc_waiters_fasync(int fd, struct file *file, int on);
 

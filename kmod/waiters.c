@@ -2,14 +2,15 @@
 /*
  * Copyright (C) the vmgen authors
  *
- * Who waits for a change, in two queues. Everybody may open the devices, and one open
- * file may be polled half a million times, which takes half a second to wake. So the
- * privileged have a queue of their own, which is woken first. Where the others are many
- * they get a thread without priority, after a pause in which the privileged run, also on
- * a machine with one CPU: there even what a crowd does once it is awake is in their way.
+ * Who waits, in three queues. Everybody may open the devices, and one open file may be
+ * polled half a million times, which takes half a second to wake. So the privileged have
+ * a queue of their own, which is woken first, and then those who are in the middle of a
+ * call, as nobody is more than once. The others have a thread that gives way to all, and,
+ * where they are many, waits before that until the privileged have run, also on a machine
+ * with one CPU: there even what a crowd does once it is awake is in their way.
  */
+#include <linux/delay.h>
 #include <linux/err.h>
-#include <linux/jiffies.h>
 #include <linux/kthread.h>
 #include <linux/list.h>
 #include <linux/sched.h>
@@ -69,9 +70,13 @@ static bool is_crowd(struct wait_queue_head *queue)
 	return count > CHUNK;
 }
 
-static void wake_crowd(struct kthread_work *work)
+static void wake_others(struct kthread_work *work)
 {
-	wake_queue(&container_of(work, struct vmgenc_waiters, wake_crowd.work)->others);
+	struct vmgenc_waiters *w = container_of(work, struct vmgenc_waiters, wake_others);
+
+	if (is_crowd(&w->others))
+		msleep(PAUSE_MS);
+	wake_queue(&w->others);
 }
 
 /* Whoever waits looks again, the privileged first. May sleep. */
@@ -80,18 +85,25 @@ void vmgenc_waiters_wake(struct vmgenc *vg)
 	struct vmgenc_waiters *w = &vg->waiters;
 
 	wake_queue(&w->privileged);
-	if (!is_crowd(&w->others))
-		wake_queue(&w->others);
-	else
-		/* If it is queued already, it has not begun: it will see this change. */
-		kthread_queue_delayed_work(w->crowd_worker, &w->wake_crowd,
-					   msecs_to_jiffies(PAUSE_MS));
+	wake_queue(&w->settling);
+	/*
+	 * Not by the worker: an epoll instance that is polled itself counts as one, and the
+	 * kernel wakes in one go whatever waits on it. If this is queued already, it has
+	 * not begun: it will see this change.
+	 */
+	kthread_queue_work(w->others_worker, &w->wake_others);
 }
 
 /* Where those wait who were privileged, or not, when they opened their file. */
 struct wait_queue_head *vmgenc_waiters_queue(struct vmgenc *vg, bool privileged)
 {
 	return privileged ? &vg->waiters.privileged : &vg->waiters.others;
+}
+
+/* Where those wait whose call goes on when a change is settled. */
+struct wait_queue_head *vmgenc_waiters_settling(struct vmgenc *vg, bool privileged)
+{
+	return privileged ? &vg->waiters.privileged : &vg->waiters.settling;
 }
 
 /* Without it fcntl(2) would take O_ASYNC, and no signal would ever come. */
@@ -103,17 +115,21 @@ int vmgenc_waiters_fasync(int fd, struct file *file, int on)
 int vmgenc_waiters_init(struct vmgenc *vg)
 {
 	struct vmgenc_waiters *w = &vg->waiters;
+	int err;
 
 	init_waitqueue_head(&w->privileged);
+	init_waitqueue_head(&w->settling);
 	init_waitqueue_head(&w->others);
-	kthread_init_delayed_work(&w->wake_crowd, wake_crowd);
-	w->crowd_worker = kthread_run_worker(0, "vmgenc-crowd");
-	return PTR_ERR_OR_ZERO(w->crowd_worker);
+	kthread_init_work(&w->wake_others, wake_others);
+	w->others_worker = kthread_run_worker(0, "vmgenc-others");
+	err = PTR_ERR_OR_ZERO(w->others_worker);
+	if (!err)
+		set_user_nice(w->others_worker->task, MAX_NICE);
+	return err;
 }
 
 /* When nobody waits any more, and nobody wakes. */
 void vmgenc_waiters_exit(struct vmgenc *vg)
 {
-	kthread_cancel_delayed_work_sync(&vg->waiters.wake_crowd);
-	kthread_destroy_worker(vg->waiters.crowd_worker);
+	kthread_destroy_worker(vg->waiters.others_worker);
 }
