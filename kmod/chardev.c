@@ -244,6 +244,22 @@ static long ioctl_wait(struct vmgenc_file *vf, void __user *arg)
 	return copy_to_user(arg, &wait, sizeof(wait)) ? -EFAULT : 0;
 }
 
+static void describe_id(const struct file *file, const struct vmgenc_device *dev,
+			struct vmgenc_id id, struct vmgenid_info *info)
+{
+	info->id_offset = offset_in_page(dev->phys);
+	if (IS_ENABLED(CONFIG_VMGENID))
+		info->flags |= VMGENID_INFO_INTREE;
+	if (vmgenc_id_valid(id))
+		info->flags |= VMGENID_INFO_ID_VALID;
+	if (raw_page_allowed(file, dev))
+		info->flags |= VMGENID_INFO_RAW_PAGE;
+	if (file->f_mode & FMODE_WRITE) {
+		info->flags |= VMGENID_INFO_ID_SHOWN;
+		memcpy(info->id, &id, sizeof(info->id));
+	}
+}
+
 static struct vmgenid_info describe(const struct file *file, struct vmgenc *vg)
 {
 	const struct vmgenc_device *dev;
@@ -269,23 +285,12 @@ static struct vmgenid_info describe(const struct file *file, struct vmgenc *vg)
 	info.changes = info.generation - 1;
 	memcpy(info.hid, dev->hid, sizeof(info.hid));
 
-	if (dev->notifies)
+	if (READ_ONCE(dev->notifies))
 		info.flags |= VMGENID_INFO_NOTIFIES;
-	if (dev->kind->counts) {
+	if (dev->kind->counts)
 		info.flags |= VMGENID_INFO_COUNTER;
-		return info;
-	}
-	info.id_offset = offset_in_page(dev->phys);
-	if (IS_ENABLED(CONFIG_VMGENID))
-		info.flags |= VMGENID_INFO_INTREE;
-	if (vmgenc_id_valid(id))
-		info.flags |= VMGENID_INFO_ID_VALID;
-	if (raw_page_allowed(file, dev))
-		info.flags |= VMGENID_INFO_RAW_PAGE;
-	if (file->f_mode & FMODE_WRITE) {
-		info.flags |= VMGENID_INFO_ID_SHOWN;
-		memcpy(info.id, &id, sizeof(info.id));
-	}
+	else
+		describe_id(file, dev, id, &info);
 	return info;
 }
 

@@ -49,11 +49,13 @@
  *
  * Who is told first
  *	The node is for everyone, and one open file may be polled any number of
- *	times. Those whose open file was opened with CAP_SYS_ADMIN in the first
+ *	times. Those whose open file was opened with CAP_SYS_ADMIN in the initial
  *	user namespace, O_RDONLY too, are woken first, as fast as if nobody else
- *	waited. The others come after them; where there are more than 64, not
- *	before 20 ms have passed, and a thread without priority wakes them, 64 at
- *	once. This counts for read, poll and VMGENID_WAIT.
+ *	waited, and then the calls that wait for a change to be settled. A thread
+ *	that gives way to all wakes the others, 64 at once, and where there are
+ *	more than that, not before 20 ms have passed. This counts for read, poll
+ *	and VMGENID_WAIT. An epoll instance that is polled itself is one waiter:
+ *	whatever waits on it the kernel wakes in one go.
  *
  * mmap(2), read-only, MAP_SHARED, one page
  *	Offset 0: struct vmgenid_page, kept by the module.
@@ -62,7 +64,9 @@
  *	restore, hence before the generation moves: whoever sees it move must
  *	call VMGENID_WAIT before it draws random numbers. EACCES on a
  *	descriptor that is not open for writing, because the page may hold
- *	other data of the firmware. EOPNOTSUPP where the ID crosses a page.
+ *	other data of the firmware.
+ *	EOPNOTSUPP where the ID crosses a page, in a guest with encrypted memory,
+ *	and where only a VMClock counts (VMGENID_INFO_COUNTER).
  *	PROT_WRITE: EPERM, and mprotect(2) to PROT_WRITE is refused.
  *	Private mappings, other offsets and other lengths: EINVAL.
  *
@@ -152,7 +156,10 @@ struct vmgenid_wait {
 };
 
 /* vmgenid_info.flags */
-/* This kernel was built with the in-tree driver, which reseeds as well. */
+/*
+ * This kernel was built with the in-tree driver of the ID, which reseeds as well. Not set
+ * with VMGENID_INFO_COUNTER: the one for VMClock does not reseed.
+ */
 #define VMGENID_INFO_INTREE	(1U << 0)
 /*
  * This host is not known to leave out the Notify (Xen and bhyve do) or, with a
