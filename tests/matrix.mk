@@ -78,8 +78,8 @@ not_debug   := $(whole) bare devicetree examples awslc clones crowd ctl daemon f
 	       hostile midway order policy remedies sources spinners uefi vmclock witness
 # ARM, with a device tree and with ACPI under UEFI.
 on_arm          := $(filter %-arm64,$(KERNELS))
-only_devicetree ?= $(on_arm)
-only_uefi       := $(on_arm)
+only_devicetree ?= $(or $(on_arm),none)
+only_uefi       := $(or $(on_arm),none)
 also_restore    := $(on_arm)
 also_siblings   ?= $(on_arm)
 more_devicetree := 6.12-rt-arm64
@@ -99,7 +99,7 @@ harness = PYTHONPATH=tests/vm $(PYTHON) -m harness
 vm_programs := $(O)/tests/vm/guest/init $(guest:%=$(O)/asan/%) $(O)/asan/tests/vm/guest/abi32 \
 	       $(examples:%=$(O)/asan/%) $(O)/tsan/tests/vm/guest/crowd \
 	       $(addprefix $(O)/tests/vm/guest/,chore first flood mute rights stranger strike window) $(O)/asan/vmgend $(O)/asan/vmgenctl $(O)/asan/clock \
-	       $(if $(filter %-arm64,$(KERNELS)),$(patsubst %,$(O)/aarch64/tests/vm/guest/%,init abi draw info library notice))
+	       $(if $(filter %-arm64,$(KERNELS))$(filter check-debug,$(MAKECMDGOALS)),$(patsubst %,$(O)/aarch64/tests/vm/guest/%,init abi draw info library notice))
 vm_tests    := $(foreach s,$(whole) $(filter-out $(whole),$(SCENARIOS)),$(if $(filter $(s),$(SCENARIOS)),\
 	       $(foreach k,$(call runs_on,$(s)),$(O)/check/$(k)/$(s).t)))
 more_tests  := $(foreach s,$(SCENARIOS),$(foreach k,$(call adds_on,$(s)),$(O)/check/$(k)/$(s).t))

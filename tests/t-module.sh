@@ -97,7 +97,8 @@ other_clang() {
 }
 
 named_compiler() {
-	make_with 'clang ld.lld' KDIR="$scratch/clang" CC=clang-15 | grep '[^C]*LD=ld.lld modules$'
+	make_with 'clang ld.lld' KDIR="$scratch/clang" CC=clang-15 |
+		grep ' LD=ld.lld modules$' | grep -v ' CC='
 }
 
 no_clang() {

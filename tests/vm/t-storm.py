@@ -52,7 +52,7 @@ def check_storm(g, host, loads, t):
 def check_stress_ng(g, host, t):
     before = generation(g)
     for _ in range(LOOPS):
-        g.spawn(f"until test -e /tmp/over; do {NOBODY} waiters {ENTRIES} 1; done;"
+        g.spawn(f"until test -e /tmp/over; do {NOBODY} waiters {ENTRIES} 1 || break; done;"
                 " echo $? >>/tmp/nobody")
     for node in NODES:
         g.spawn(f"stress-ng --dev 2 --dev-file {node} --timeout {SECONDS} >/tmp/stress 2>&1;"

@@ -6,6 +6,7 @@ Compilers are slow in an emulated machine, so packages are installed and program
 chroot; what comes after modprobe is for the booted system.
 """
 
+import contextlib
 import hashlib
 import lzma
 import pathlib
@@ -75,7 +76,9 @@ def emulate(arch):
         kernels.run(["mount", "-t", "binfmt_misc", "binfmt_misc", BINFMT])
     if not (BINFMT / name).exists():
         line = pathlib.Path("/usr/lib/binfmt.d", f"{name}.conf").read_text("ascii")
-        (BINFMT / "register").write_text(line.strip(), "ascii")
+        # Another run may have done it meanwhile.
+        with contextlib.suppress(FileExistsError):
+            (BINFMT / "register").write_text(line.strip(), "ascii")
 
 
 def base(suite, packages, beside=(), disabled=(), arch="amd64"):
