@@ -111,6 +111,12 @@ static int draw_unchecked(void *buf, size_t size)
 	return 0;
 }
 
+/* No device, one without an ID, or FIPS mode: the kernel is all there is. */
+static bool is_unvouched(int r)
+{
+	return r == -ENODATA || r == -EOPNOTSUPP;
+}
+
 static int draw_checked(struct device *device, void *buf, size_t size)
 {
 	struct handle *handle = atomic_load(&device->handle);
@@ -119,10 +125,7 @@ static int draw_checked(struct device *device, void *buf, size_t size)
 	if (!handle)
 		return -ENODATA;
 	r = vmgen_getrandom(handle->v, buf, size);
-	/* It is there, but in FIPS mode nobody vouches for what it reseeds. */
-	if (r == -EOPNOTSUPP)
-		return -ENODATA;
-	if (!r || r == -ENODATA || r == -EIO || r == -EAGAIN || !is_lost(handle))
+	if (!r || is_unvouched(r) || r == -EIO || r == -EAGAIN || !is_lost(handle))
 		return r;
 	handle = replace(device, handle);
 	return handle ? vmgen_getrandom(handle->v, buf, size) : r;
@@ -133,8 +136,7 @@ int device_draw(struct device *device, void *buf, size_t size)
 	int saved = errno;
 	int r = draw_checked(device, buf, size);
 
-	/* No device, one without an ID, or FIPS mode: the kernel is all there is. */
-	if (r == -ENODATA)
+	if (is_unvouched(r))
 		r = draw_unchecked(buf, size);
 	errno = saved;
 	return r;
@@ -149,8 +151,9 @@ uint64_t device_generation(struct device *device)
 	/* Has a change settled that is under way. */
 	r = draw_checked(device, NULL, 0);
 	errno = saved;
-	if (r < 0)
-		return r == -ENODATA;
+	if (r < 0 && !is_unvouched(r))
+		return 0;
+	/* Changes are told also where nobody vouches for the bytes: a new seed beats an old one. */
 	handle = atomic_load(&device->handle);
-	return vmgen_generation(handle->v);
+	return handle ? vmgen_generation(handle->v) : 1;
 }

@@ -95,6 +95,19 @@ static int gives_numbers_away(void)
 	return fcntl(fd, F_GETFD) < 0 ? 101 : i;
 }
 
+/* There is a device to ask, and what it says vouches for nothing. */
+static int closes_often_in_fips_mode(void)
+{
+	kernel_set_flags(VMGENID_RNG_OTHER);
+	return closes_often();
+}
+
+static int gives_numbers_away_in_fips_mode(void)
+{
+	kernel_set_flags(VMGENID_RNG_OTHER);
+	return gives_numbers_away();
+}
+
 static void leave(void)
 {
 	if (chroot(scratch_directory) || chdir("/") || setgroups(0, NULL) ||
@@ -223,6 +236,8 @@ static const struct {
 	{ closes_and_is_cloned, DRAWN, DRAWN, "all descriptors closed, then cloned" },
 	{ closes_often, DRAWN, DRAWN, "the same fifty times" },
 	{ gives_numbers_away, DRAWN, DRAWN, "other files get the numbers" },
+	{ closes_often_in_fips_mode, DRAWN, DRAWN, "FIPS mode: descriptors closed, fifty times" },
+	{ gives_numbers_away_in_fips_mode, DRAWN, DRAWN, "FIPS mode: other files get the numbers" },
 	{ leaves, DRAWN, DRAWN, "another root and user" },
 	{ leaves_and_is_cloned, DRAWN, DRAWN, "another root and user, then cloned" },
 	{ leaves_all, DRAWN, REFUSED, "root, user and descriptors left" },

@@ -217,37 +217,45 @@ static void test_change(void)
 	unload(&l);
 }
 
-/* A generator of OpenSSL's own that has ours as its parent. */
-static void test_child(void)
+/* Of how many seeds a generator has taken: changes when it takes one. */
+static unsigned int seeds(EVP_RAND_CTX *rand)
 {
-	unsigned int before = 0, after = 0;
-	OSSL_PARAM counter[] = { OSSL_PARAM_uint(OSSL_DRBG_PARAM_RESEED_COUNTER, &before),
-				 OSSL_PARAM_END };
+	unsigned int counter = 0;
+	OSSL_PARAM params[] = { OSSL_PARAM_uint(OSSL_DRBG_PARAM_RESEED_COUNTER, &counter),
+				OSSL_PARAM_END };
+
+	EVP_RAND_generate(rand, large, 16, 0, 0, NULL, 0);
+	return EVP_RAND_CTX_get_params(rand, params) ? counter : UINT_MAX;
+}
+
+/* A generator of OpenSSL's own that has ours as its parent. */
+static void test_child(uint32_t flags, const char *when)
+{
 	OSSL_PARAM digest[] = {
 		OSSL_PARAM_utf8_string(OSSL_DRBG_PARAM_DIGEST, (char *)"SHA256", 0), OSSL_PARAM_END
 	};
 	struct loaded l = load();
 	EVP_RAND *method = EVP_RAND_fetch(l.context, "HASH-DRBG", NULL);
 	EVP_RAND_CTX *child = EVP_RAND_CTX_new(method, RAND_get0_primary(l.context));
+	unsigned int before;
 
-	ok(EVP_RAND_instantiate(child, 0, 0, NULL, 0, digest), "a generator takes its seed from ours");
-	ok(EVP_RAND_generate(child, large, 16, 0, 1, NULL, 0), "also another one");
-	EVP_RAND_generate(child, large, 16, 0, 0, NULL, 0);
-	EVP_RAND_CTX_get_params(child, counter);
-	EVP_RAND_generate(child, large, 16, 0, 0, NULL, 0);
-	counter[0].data = &after;
-	EVP_RAND_CTX_get_params(child, counter);
-	equal(after, before, "it goes on with it");
+	kernel_set_flags(flags);
+	ok(EVP_RAND_instantiate(child, 0, 0, NULL, 0, digest), "%s: a generator takes its seed from ours", when);
+	ok(EVP_RAND_generate(child, large, 16, 0, 1, NULL, 0), "%s: also another one", when);
+	before = seeds(child);
+	equal(seeds(child), before, "it goes on with it");
 	kernel_change();
-	EVP_RAND_generate(child, large, 16, 0, 0, NULL, 0);
-	EVP_RAND_CTX_get_params(child, counter);
-	ok(after != before, "after a clone it takes another one");
+	ok(seeds(child) != before, "%s: after a clone it takes another one", when);
+	before = seeds(child);
+	equal(seeds(child), before, "and goes on with that");
 	calls.after_draw = clone_after_each_draw;
 	kernel_change();
-	ok(!EVP_RAND_generate(child, large, 16, 0, 0, NULL, 0), "if there is none it gives nothing");
+	equal(EVP_RAND_generate(child, large, 16, 0, 0, NULL, 0), flags != 0,
+	      "if there is none that can be vouched for it gives nothing");
 	calls.after_draw = NULL;
 	kernel_change();
 	ERR_clear_error();
+	kernel_set_flags(0);
 	EVP_RAND_CTX_free(child);
 	EVP_RAND_free(method);
 	unload(&l);
@@ -332,7 +340,8 @@ int main(void)
 	test_too_large();
 	test_params();
 	test_change();
-	test_child();
+	test_child(0, "with an ID");
+	test_child(VMGENID_RNG_OTHER, "in FIPS mode");
 	test_contexts();
 	test_threads();
 	return tap_done();
