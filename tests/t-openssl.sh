@@ -248,6 +248,11 @@ service() {
 		exits 1 enable --service other && [ ! -e /etc/systemd/system/other.service.d ]
 }
 
+promises_nothing() {
+	ctl enable >"$scratch/enabled" && grep -F 'a clone may have as well: there is no device' "$scratch/enabled" &&
+		! grep -F 'no clone has' "$scratch/enabled" && ctl disable
+}
+
 for_root() {
 	setpriv --reuid=65534 --clear-groups "$O/vmgenctl" openssl enable
 	[ $? = 4 ]
@@ -268,6 +273,7 @@ ok 'if the provider goes, programs go on as before' without_module
 ok 'where it fails, what was switched on before stays as it was' fails_later
 ok 'lines that somebody adds later stay' later_edit
 
+ok 'where nothing can vouch for them, nothing is promised' promises_nothing
 ctl enable >/dev/null
 ok 'switched on, status misses the device' exits 8 status
 sed -i 's/^# vmgen-provider(7)/# changed/' "$conf"

@@ -97,7 +97,7 @@ enum ctl_exit ctl_check(const struct ctl *ctl, int argc, char **argv)
 	view_read(ctl, &view);
 	check_kernel(ctl, &view, &findings);
 	check_service(ctl, &view, &findings);
-	check_openssl(ctl, &findings);
+	check_openssl(ctl, &view, &findings);
 	verdict = view_verdict(&view);
 	if (verdict == CTL_OK && findings.problem)
 		verdict = CTL_DEGRADED;

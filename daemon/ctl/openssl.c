@@ -18,6 +18,7 @@
 #include "ctl/openssl/sslchange.h"
 #include "ctl/openssl/sslservice.h"
 #include "ctl/openssl/sslsystem.h"
+#include "ctl/view/doubt.h"
 #include "record/fencefile.h"
 
 /* Where vmgen's lines are in the system's configuration, if they are there. */
@@ -31,7 +32,25 @@ static enum ctl_exit find_lines(const char *path, const char *text, const char *
 	return CTL_OK;
 }
 
-static enum ctl_exit enable_system(const char *unit)
+/* What those take that use the provider. */
+static enum ctl_exit tell_taken(const struct ctl *ctl, const char *who)
+{
+	const char *doubt;
+	struct view view;
+
+	view_read(ctl, &view);
+	doubt = doubt_random(&view);
+	view_clear(&view);
+	if (!doubt) {
+		text_print(stdout, "%s: random numbers that no clone has\n", who);
+		return CTL_OK;
+	}
+	text_print(stdout, "%s: the kernel's random numbers, which a clone may have as well: %s; vmgenctl check tells more\n",
+		   who, doubt);
+	return CTL_DEGRADED;
+}
+
+static enum ctl_exit enable_system(const struct ctl *ctl)
 {
 	char path[PATH_MAX], *text, *with = NULL;
 	struct sslsystem before;
@@ -41,7 +60,6 @@ static enum ctl_exit enable_system(const char *unit)
 	struct stat st;
 	int r;
 
-	(void)unit;
 	code = sslchange_base(path, &text, &st);
 	if (code)
 		return code;
@@ -56,18 +74,17 @@ static enum ctl_exit enable_system(const char *unit)
 	r = with ? sslchange_put(path, with, st.st_mode & 07777) : -ENOMEM;
 	code = r ? sslchange_refuse("cannot write %s: %s", path, file_strerror(r)) :
 		   sslchange_try(SSLCONF_SYSTEM, NULL, &conf, NULL, &before);
-	if (!code) {
-		text_print(stdout, "Programs that start from now on take random numbers that no clone has.\n");
-	} else if (!r && !lines) {
+	if (!code)
+		(void)tell_taken(ctl, "programs that start from now on");
+	else if (!r && !lines)
 		(void)sslchange_put(path, text, st.st_mode & 07777);
-	}
 out:
 	free(with);
 	free(text);
 	return code;
 }
 
-static enum ctl_exit disable_system(const char *unit)
+static enum ctl_exit disable_system(const struct ctl *ctl)
 {
 	char path[PATH_MAX], *text, *without = NULL, reason[SSLSYSTEM_REASON_SIZE];
 	struct sslsystem now;
@@ -76,7 +93,7 @@ static enum ctl_exit disable_system(const char *unit)
 	struct stat st;
 	int r;
 
-	(void)unit;
+	(void)ctl;
 	code = sslchange_base(path, &text, &st);
 	if (code)
 		return code;
@@ -113,13 +130,7 @@ static enum ctl_exit show(const char *what, const char *configuration, const str
 		text_print(stdout, "%s: OpenSSL's own random numbers, the same in every clone\n", what);
 		return CTL_FAILED;
 	}
-	if (access(ctl->device, F_OK)) {
-		text_print(stdout, "%s: the kernel's random numbers; there is no %s to check them against\n",
-			   what, ctl->device);
-		return CTL_DEGRADED;
-	}
-	text_print(stdout, "%s: random numbers that no clone has\n", what);
-	return CTL_OK;
+	return tell_taken(ctl, what);
 }
 
 static enum ctl_exit show_service(const struct ctl *ctl, const char *unit)
@@ -130,17 +141,17 @@ static enum ctl_exit show_service(const struct ctl *ctl, const char *unit)
 	return code ? code : show(unit, *path ? path : NULL, ctl);
 }
 
-static enum ctl_exit disable_all(void)
+static enum ctl_exit disable_all(const struct ctl *ctl)
 {
 	enum ctl_exit services = sslservice_disable_all();
-	enum ctl_exit system = disable_system(NULL);
+	enum ctl_exit system = disable_system(ctl);
 
 	return services ? services : system;
 }
 
 static const struct action {
 	const char *name;
-	enum ctl_exit (*system)(const char *unit);
+	enum ctl_exit (*system)(const struct ctl *ctl);
 	enum ctl_exit (*service)(const char *unit);
 } actions[] = {
 	{ "enable", enable_system, sslservice_enable },
@@ -198,6 +209,6 @@ enum ctl_exit ctl_openssl(const struct ctl *ctl, int argc, char **argv)
 		return CTL_NO_RIGHTS;
 	}
 	if (all)
-		return disable_all();
-	return service ? action->service(unit) : action->system(unit);
+		return disable_all(ctl);
+	return service ? action->service(unit) : action->system(ctl);
 }

@@ -240,7 +240,8 @@ static void test_child(uint32_t flags, const char *when)
 	unsigned int before;
 
 	kernel_set_flags(flags);
-	ok(EVP_RAND_instantiate(child, 0, 0, NULL, 0, digest), "%s: a generator takes its seed from ours", when);
+	ok(EVP_RAND_instantiate(child, 0, 0, NULL, 0, digest),
+	   "%s: a generator takes its seed from ours", when);
 	ok(EVP_RAND_generate(child, large, 16, 0, 1, NULL, 0), "%s: also another one", when);
 	before = seeds(child);
 	equal(seeds(child), before, "it goes on with it");

@@ -51,6 +51,6 @@ void check_service(const struct ctl *ctl, const struct view *view, struct findin
 void check_fences(const struct ctl *ctl, struct findings *findings);
 
 /* libcrypto.c: processes with OpenSSL in them. */
-void check_openssl(const struct ctl *ctl, struct findings *findings);
+void check_openssl(const struct ctl *ctl, const struct view *view, struct findings *findings);
 
 #endif /* FINDING_H */

@@ -12,6 +12,7 @@
 #include "base/paths.h"
 #include "census.h"
 #include "ctl/openssl/sslconf.h"
+#include "ctl/view/doubt.h"
 #include "finding.h"
 
 #define RESTART_UNITS	"list their units in /etc/vmgen/restart-units"
@@ -36,7 +37,22 @@ static const struct {
 	  "run this again; ls -ld /proc/PID tells whose a process is" },
 };
 
-static void tell(const struct census *census, bool enabled, struct findings *findings)
+static void tell_provided(const struct view *view, unsigned int count, struct findings *findings)
+{
+	const char *doubt = doubt_random(view);
+
+	if (count && doubt)
+		finding_add(findings, "openssl", FINDING_WARNING, "",
+			    "processes whose OpenSSL takes the kernel's random numbers, which a clone may have as well: %u: %s",
+			    count, doubt);
+	else if (count)
+		finding_add(findings, "openssl", FINDING_OK, "",
+			    "processes whose OpenSSL takes random numbers that no clone has: %u",
+			    count);
+}
+
+static void tell(const struct view *view, const struct census *census, bool enabled,
+		 struct findings *findings)
 {
 	unsigned int count = census->kinds[CENSUS_UNPROTECTED].count;
 	size_t i;
@@ -53,11 +69,7 @@ static void tell(const struct census *census, bool enabled, struct findings *fin
 				    "%s: %u: %s", words[i].text, count,
 				    census->kinds[words[i].kind].names);
 	}
-	count = census->kinds[CENSUS_PROTECTED].count;
-	if (count)
-		finding_add(findings, "openssl", FINDING_OK, "",
-			    "processes whose OpenSSL takes random numbers that no clone has: %u",
-			    count);
+	tell_provided(view, census->kinds[CENSUS_PROTECTED].count, findings);
 	count = census->kinds[CENSUS_FORBIDDEN].count;
 	if (count && geteuid())
 		finding_add(findings, "openssl", FINDING_NOTE, "run this as root",
@@ -68,7 +80,7 @@ static void tell(const struct census *census, bool enabled, struct findings *fin
 			    "processes that root may not examine here: %u", count);
 }
 
-void check_openssl(const struct ctl *ctl, struct findings *findings)
+void check_openssl(const struct ctl *ctl, const struct view *view, struct findings *findings)
 {
 	bool enabled = !access(SSLCONF_SYSTEM, F_OK);
 	struct census census;
@@ -78,5 +90,5 @@ void check_openssl(const struct ctl *ctl, struct findings *findings)
 		finding_add(findings, "openssl", FINDING_WARNING, "run this again",
 			    "no process could be examined for OpenSSL: %s", strerror(-r));
 	else
-		tell(&census, enabled, findings);
+		tell(view, &census, enabled, findings);
 }
