@@ -265,14 +265,15 @@ int vmgen_info(struct vmgen *v, struct vmgen_info *ret_info, size_t size);
  * Fills buf with size bytes from getrandom(2) that no clone made before the
  * last check of this call has drawn as well: draws, checks, and draws again if
  * the world changed in between, on any number of virtual CPUs. Some instructions
- * after that check the call returns.
+ * after that check the call returns. With VMGEN_INFO_COUNTER clones of one snapshot
+ * differ only if the clocks or a hardware generator tell them apart.
  *
  * Returns 0; -EIO: the kernel could not reseed after a change (VMGEN_RNG_STALE);
  * -ENODATA: the host provides no ID (VMGEN_NO_ID); -EAGAIN: the machine is
  * being cloned faster than it can draw; -EOPNOTSUPP: the handle is not
  * VMGEN_INFO_SETTLES, or getrandom(2) may not be what was reseeded
- * (VMGEN_RNG_OTHER); -EINVAL: NULL; otherwise what getrandom(2) or ioctl(2)
- * failed with. On failure buf holds zeros.
+ * (VMGEN_RNG_OTHER), and getrandom(2) itself is all that is left; -EINVAL: NULL;
+ * otherwise what getrandom(2) or ioctl(2) failed with. On failure buf holds zeros.
  */
 int vmgen_getrandom(struct vmgen *v, void *buf, size_t size);
 
