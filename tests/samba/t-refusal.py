@@ -219,14 +219,6 @@ def in_the_way(dc, t):
         f"{installation.SOURCE}/daemon/samba/vmgend-samba-ad", "--no-unit",
         f"--state-directory={dc.directory}/vmgen", "repair")
     t.equal((status, "root" in output), (4, True), "no rights") or t.note(output)
-    # As the sysctl, this may be opened by its mode, and takes a capability.
-    status, output = installation.execute(
-        "setpriv", "--bounding-set=-all", "--inh-caps=-all", "/usr/bin/python3",
-        f"{installation.SOURCE}/daemon/samba/vmgend-samba-ad", "--no-unit",
-        f"--configfile={dc.configuration}", f"--state-directory={dc.directory}/vmgen",
-        "--guid-file=/proc/kmsg", "repair")
-    t.equal((status, "CAP_SYS_ADMIN in the initial user namespace" in output), (4, True),
-            "no capability") or t.note(output)
     with open(installation.path(dc.database), "rb"):
         status, output = dc.safeguard("before-start")
     t.equal((status, "is in use by" in output), (1, True), "a process has the database open")
@@ -240,6 +232,41 @@ def in_the_way(dc, t):
             time.sleep(0.01)
         dc.must("before-start")
         t.ok(other.poll() is not None, "one waits for another to end")
+
+
+def contained(dc, guid_file, command, *options):
+    """As root in a container: without capabilities."""
+    return installation.execute(
+        "setpriv", "--bounding-set=-all", "--inh-caps=-all", "/usr/bin/python3",
+        f"{installation.SOURCE}/daemon/samba/vmgend-samba-ad", "--no-unit",
+        f"--configfile={dc.configuration}", f"--state-directory={dc.directory}/vmgen",
+        f"--guid-file={guid_file}", *options, command)
+
+
+def in_container(dc, t):
+    """Root who may not read the ID can start Samba all the same, and is not told to be root."""
+    foreign = installation.path("/srv/foreign.id")
+    foreign.write_text(f"{dc.id}\n", "ascii")
+    foreign.chmod(0o400)
+    shutil.chown(foreign, 65534)
+    # This may be opened by its mode and takes a capability, as the sysctl; in a user namespace
+    # its mode is another one's, too.
+    for guid_file in ("/proc/kmsg", "/srv/foreign.id"):
+        dc.restore("adopted")
+        before = dc.facts()
+        for command in ("repair", "before-start"):
+            status, output = contained(dc, guid_file, command)
+            t.equal((status, "CAP_SYS_ADMIN in the initial user namespace" in output,
+                     "--force repair" in output, "run this as root" in output),
+                    (4, True, True, False), f"{guid_file}: {command} without the right to read"
+                    ) or t.note(output)
+        status, output = contained(dc, guid_file, "repair", "--force")
+        t.equal((status, "without a decision" in output), (0, True), "--force") or t.note(output)
+        status, output = contained(dc, guid_file, "before-start")
+        t.equal((status, "without a decision" in output), (0, True),
+                "Samba starts then, up to the next boot") or t.note(output)
+        t.ok(dc.facts() == before and not dc.fence.exists(),
+             "nothing is changed, and nothing fenced")
 
 
 @contextlib.contextmanager
@@ -301,7 +328,7 @@ def scenario(_suite, t):
     dc.snapshot("adopted")
     dc.new_id()
     for test in (clones, on_record, fences, generations, too_many, too_old, too_few, not_applicable,
-                 in_the_way, no_room, damaged):
+                 in_the_way, in_container, no_room, damaged):
         test(dc, t)
     lmdb(t)
 

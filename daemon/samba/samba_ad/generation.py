@@ -2,7 +2,6 @@
 # Copyright (C) the vmgen authors
 """The generation ID of this machine, as the kernel module vmgenc shows it."""
 
-import errno
 import glob
 import hashlib
 import os
@@ -19,6 +18,10 @@ NO_ID = (bytes(16), b"\xff" * 16)
 
 class Hidden(Failure):
     """There is one, and nobody here can read it."""
+
+
+class Forbidden(NoRights, Hidden):
+    """The same, because root of this container has too few rights."""
 
 
 class Generation:
@@ -75,10 +78,11 @@ def read(path=GUID_FILE):
                          f"it: {remedy}; vmgenctl check tells more") from None
         return None
     except PermissionError as e:
-        # uid 0 can open it.
-        remedy = "this needs CAP_SYS_ADMIN in the initial user namespace" \
-            if e.errno == errno.EPERM else "run this as root"
-        raise NoRights(f"{path}: {e.strerror}: {remedy}") from None
+        text = f"{path}: {e.strerror}"
+        if os.geteuid():
+            raise NoRights(f"{text}: run this as root") from None
+        raise Forbidden(f"{text}: this needs CAP_SYS_ADMIN in the initial user namespace, which a "
+                        "container has to be given") from None
     except (OSError, ValueError) as e:
         raise Failure(f"{path} holds no GUID: {e}") from None
     return None if value in NO_ID else Generation(value)

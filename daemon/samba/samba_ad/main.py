@@ -206,9 +206,9 @@ class Program:
             return generation.read(self.options.guid_file), False
         except generation.Hidden as e:
             if not self.options.force and not self.state.waived():
-                raise ends.Failure(f"{e}; to start it all the same: "
-                                   f"{command_line.by_hand(self.options, '--force', 'repair')}"
-                                   ) from None
+                raise type(e)(f"{e}; to start it all the same: "
+                              f"{command_line.by_hand(self.options, '--force', 'repair')}"
+                              ) from None
             say(str(e))
             return None, True
 
