@@ -41,14 +41,15 @@ static int look_at_id(struct vmgen *device, struct sighting *sighting)
 }
 
 /*
- * A counter starts again with each boot, and lines of the log are numbered in
- * each, so what tells changes apart is this boot and the number.
+ * Lines of the log are numbered in each boot, and so are changes by a counter, by that
+ * of the module from each time that it is loaded: what tells them apart is this boot,
+ * the number and the time. Other counters tell no time, and it is 0.
  */
-static void make_id_up(struct sighting *sighting, uint64_t time_usec)
+static void make_id_up(struct sighting *sighting, uint64_t time)
 {
 	struct {
 		char boot_id[BOOT_ID_SIZE];
-		uint64_t source, generation, time_usec;
+		uint64_t source, generation, time;
 	} parts;
 
 	memset(&parts, 0, sizeof(parts));
@@ -56,7 +57,7 @@ static void make_id_up(struct sighting *sighting, uint64_t time_usec)
 	(void)state_boot_id(parts.boot_id);
 	parts.source = sighting->source;
 	parts.generation = sighting->generation;
-	parts.time_usec = time_usec;
+	parts.time = time;
 	hash_bytes(&parts, sizeof(parts), sighting->id);
 	sighting->has_id = true;
 	sighting->made_up = true;
@@ -72,7 +73,7 @@ static int look_at_counter(struct vmgen *device, struct sighting *sighting)
 	sighting->generation = event.generation;
 	sighting->changed_here = event.changed_boottime_ns != 0;
 	sighting->rng_other = event.flags & VMGEN_RNG_OTHER;
-	make_id_up(sighting, 0);
+	make_id_up(sighting, event.changed_boottime_ns);
 	return 0;
 }
 
@@ -120,11 +121,15 @@ static enum event decide_unfinished(enum event event, bool same_boot)
 	return event;
 }
 
-/* Do both come from one boot and one counter, so that a difference is a change? */
+/*
+ * Do both come from one boot and one counter, so that a difference is a change? That of
+ * the module may have been loaded anew, and tells of a change by itself.
+ */
 static bool comparable(const struct record *record, const struct sighting *sighting,
 		       bool same_boot)
 {
 	return same_boot && sighting->source != WITNESS_KMSG &&
+	       sighting->source != WITNESS_COUNTER &&
 	       !strcmp(record->source, witness_name(sighting->source));
 }
 

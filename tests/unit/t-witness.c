@@ -173,6 +173,12 @@ static void test_counter(void)
 	now.changed_boottime_ns = 1;
 	equal(sighting_look(&counter, &second), 0, "and after a change");
 	ok(second.changed_here && strcmp(first.id_hash, second.id_hash), "it has changed here");
+	now.changed_boottime_ns++;
+	equal(sighting_look(&counter, &first), 0, "and where the module was loaded anew since");
+	ok(strcmp(first.id_hash, second.id_hash), "the same generation at another time is another change");
+	now.changed_boottime_ns--;
+	equal(sighting_look(&counter, &first), 0, "and again");
+	ok(!strcmp(first.id_hash, second.id_hash), "at the same time it is the same one");
 	now.changed_boottime_ns = 0;
 }
 

@@ -120,6 +120,10 @@ def ran(g, event):
     g.run("rm /run/ran")
 
 
+def stop_vmgend(g):
+    g.run("vmgenctl wait --settled && kill $(pidof vmgend) && while pidof vmgend; do sleep 0.1; done")
+
+
 def check_vmgend(g, clock, t):
     g.spawn("exec vmgend >/run/vmgend.log 2>&1")
     g.wait_for("vmgenctl wait --settled")
@@ -134,16 +138,33 @@ def check_vmgend(g, clock, t):
     ran(g, "changed")
     t.ok('"source":"counter"' in g.run("cat /run/vmgen/status.json"),
          "a restore is a change: hooks run")
-    g.run("vmgenctl wait --settled && kill $(pidof vmgend) && while pidof vmgend; do sleep 0.1; done")
+    stop_vmgend(g)
     clock.change()
     clock.notify()
     g.spawn("exec vmgend >/run/vmgend.log 2>&1")
     ran(g, "changed")
     t.ok(True, "so is one while vmgend is not running")
-    g.run("vmgenctl wait --settled && kill $(pidof vmgend) && while pidof vmgend; do sleep 0.1; done")
+    stop_vmgend(g)
     g.spawn("exec vmgend >/run/vmgend.log 2>&1")
     g.wait_for("vmgenctl wait --settled")
     t.ok(g.execute("test -e /run/ran")[0], "what was handled is not handled again")
+    stop_vmgend(g)
+
+
+def check_loaded_anew(g, clock, t):
+    """The module counts from 1 again, so that its numbers were there before."""
+    handled = generation(g)
+    g.run("rmmod vmgenc && insmod /vmgenc.ko")
+    while generation(g) < handled:
+        clock.change()
+    g.spawn("exec vmgend >/run/vmgend.log 2>&1")
+    ran(g, "changed")
+    t.equal(generation(g), handled, "loaded anew, a change of the number that was handled is noticed")
+    stop_vmgend(g)
+    g.run("rmmod vmgenc && insmod /vmgenc.ko")
+    g.spawn("exec vmgend >/run/vmgend.log 2>&1")
+    g.wait_for("vmgenctl wait --settled")
+    t.ok(g.execute("test -e /run/ran")[0], "loaded anew alone is no change")
 
 
 def begin(g, clock):
@@ -198,6 +219,7 @@ def scenario(kernel, t):
         check_lost(g, clock, t)
         check_notified(g, clock, t)
         check_vmgend(g, clock, t)
+        check_loaded_anew(g, clock, t)
     # It counts instructions, of which there are too many with sanitizers.
     if kernel != sanitizer.KERNEL:
         check_siblings(kernel, t)
