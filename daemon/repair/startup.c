@@ -64,6 +64,7 @@ static void log_start(enum event event, const struct sighting *sighting, bool re
 		[EVENT_BOOT_CHANGED]	= "boot-changed: this machine was cloned or restored while the system was down",
 		[EVENT_UNKNOWN]		= "unknown: perhaps this machine was cloned or restored",
 	};
+	static const char without_id[] = "adopted: without an ID there is nothing to compare with across a boot or a new start of the counter, and no hook runs";
 	static const enum message messages[] = {
 		[EVENT_ADOPTED] = MESSAGE_ADOPTED, [EVENT_CHANGED] = MESSAGE_CHANGED,
 		[EVENT_BOOT_CHANGED] = MESSAGE_CHANGED, [EVENT_UNKNOWN] = MESSAGE_UNKNOWN,
@@ -79,7 +80,8 @@ static void log_start(enum event event, const struct sighting *sighting, bool re
 		log_notice("what happened while vmgend was not running is not known");
 	else
 		log_event(LOG_NOTICE, &fields, "generation %" PRIu64 ": %s%s", sighting->generation,
-			  texts[event], resume ? "; the run was interrupted and is finished now" : "");
+			  event == EVENT_ADOPTED && sighting->made_up ? without_id : texts[event],
+			  resume ? "; the run was interrupted and is finished now" : "");
 }
 
 static void begin(struct repair *repair)

@@ -165,6 +165,7 @@ def check_loaded_anew(g, clock, t):
     g.spawn("exec vmgend >/run/vmgend.log 2>&1")
     g.wait_for("vmgenctl wait --settled")
     t.ok(g.execute("test -e /run/ran")[0], "loaded anew alone is no change")
+    t.ok("adopted: without an ID" in g.run("cat /run/vmgend.log"), "and the log says what can be known")
 
 
 def begin(g, clock):
