@@ -133,7 +133,7 @@ const char *guest_explain(enum guest guest)
 	static const char *const texts[] = {
 		[GUEST_READY] = "the device is there",
 		[GUEST_NO_RIGHTS] = "the device may not be opened, or does not give the ID: this needs root with CAP_SYS_ADMIN in the initial user namespace; vmgenid(4) tells of containers",
-		[GUEST_NO_DEVICE] = "this VM has no VM Generation ID device: add it on the host (QEMU: -device vmgenid,guid=auto; libvirt: <genid/>; Hyper-V, VMware and Xen have it by themselves)",
+		[GUEST_NO_DEVICE] = "this VM has no VM Generation ID device: add it on the host (QEMU: -device vmgenid,guid=auto; libvirt: <genid/>; Hyper-V, VMware and Xen have it by themselves); if it has a VMClock: modprobe vmgenc, and dmesg | grep vmgenc tells whether that counts restores",
 		[GUEST_NO_MODULE] = "the kernel module is not loaded: modprobe vmgenc",
 		[GUEST_REFUSED] = "the kernel module is loaded but gives no device: dmesg | grep vmgenc tells why",
 		[GUEST_NO_NODE] = "is the path of the device right?",

@@ -66,6 +66,8 @@ int main(void)
 	equal(guest_in_fips_mode(scratch_path("fips")), false, "one that is not in it");
 	scratch_write("fips", "1\n", 0644);
 	equal(guest_in_fips_mode(scratch_path("fips")), true, "one that is");
+	ok(strstr(guest_explain(GUEST_NO_DEVICE), "VMClock") && strstr(guest_explain(GUEST_NO_DEVICE), "modprobe vmgenc"),
+	   "whether a VMClock counts only the module knows");
 	for (guest = GUEST_READY; guest <= GUEST_BROKEN; guest++)
 		ok(strlen(guest_explain(guest)) > 10, "said in words: %s", guest_explain(guest));
 	return tap_done();
