@@ -121,7 +121,7 @@ static void test_check_device(void)
 	write_status(HANDLED ",\"source\":\"counter\",\"lost\":[\"no ID\"]");
 	expect("check", CTL_DEGRADED, "problem  device    QEMU\"VGID, a VMClock, counts restores and has no ID");
 	ok(says("-> have the host give this VM a generation ID device") && !says("load the module"), "with the remedy");
-	ok(says("the module alone has it reseed"), "the kernel's driver of a VMClock does not reseed");
+	ok(says("no driver of the kernel's own reseeds"), "the kernel's driver of a VMClock does not reseed");
 	expect("status", CTL_DEGRADED, "a change while this system is down is not seen");
 	expect("status --json", CTL_DEGRADED, "\"id_valid\":false");
 	write_status(",\"handled\":false,\"recorded\":true,\"source\":\"counter\"");

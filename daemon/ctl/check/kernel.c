@@ -71,10 +71,10 @@ static void check_device(const struct view *view, struct findings *findings)
 		finding_add(findings, "notify", FINDING_WARNING,
 			    "sysctl dev.vmgenc.0.poll_ms sets how often the module looks",
 			    "this host does not notify of changes, so one is found late, by looking");
-	/* The kernel's driver for a VMClock does not. */
+	/* There may be one for a VMClock. */
 	finding_add(findings, "driver", FINDING_OK, "", "%s", info->flags & VMGEN_INFO_INTREE ?
 		    "the kernel's own driver reseeds, too, but tells no program" :
-		    "the kernel has no driver of its own, the module alone has it reseed");
+		    "no driver of the kernel's own reseeds its generator, the module alone has it do that");
 }
 
 static void check_programs(const struct view *view, struct findings *findings)
