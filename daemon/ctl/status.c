@@ -81,6 +81,7 @@ static int fill_device(struct json_object *json, const struct view *view)
 	    json_add(json, "source", json_object_new_string("vmgenid")) ||
 	    json_add(json, "hid", json_object_new_string(view->info.hid)) ||
 	    json_add(json, "id_valid", json_object_new_boolean(view_has_id(view))) ||
+	    json_add(json, "counter", json_object_new_boolean(view_counts(view))) ||
 	    json_add(json, "changed_boottime_ns",
 		     json_object_new_int64(view->event.changed_boottime_ns)) ||
 	    json_add(json, "noticed_by",

@@ -124,10 +124,12 @@ static void test_check_device(void)
 	ok(says("no driver of the kernel's own reseeds"), "the kernel's driver of a VMClock does not reseed");
 	expect("status", CTL_DEGRADED, "a change while this system is down is not seen");
 	expect("status --json", CTL_DEGRADED, "\"id_valid\":false");
+	ok(says("\"counter\":true"), "a program can tell it from no ID");
 	write_status(",\"handled\":false,\"recorded\":true,\"source\":\"counter\"");
 	expect("check", CTL_NOT_HANDLED, "not handled yet");
 	event.flags = VMGEN_NO_ID;
 	expect("check", CTL_NO_ID, "the host provides no ID");
+	expect("status --json", CTL_NO_ID, "\"counter\":false");
 	event.flags = 0;
 	info.flags &= ~VMGEN_INFO_COUNTER;
 	info.flags |= VMGEN_INFO_ID_VALID | VMGEN_INFO_NOTIFIES;
