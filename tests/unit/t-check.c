@@ -133,6 +133,12 @@ static void test_check_device(void)
 	event.flags = 0;
 	info.flags &= ~VMGEN_INFO_COUNTER;
 	info.flags |= VMGEN_INFO_ID_VALID | VMGEN_INFO_NOTIFIES;
+	write_status(HANDLED ",\"source\":\"counter\",\"lost\":[\"no ID\"]");
+	expect("status", CTL_NOT_HANDLED, "vmgend was started before this VM had an ID, and does not use it: systemctl restart vmgend");
+	ok(says("handled:     no\n"), "what vmgend says is of the counter");
+	expect("check", CTL_NOT_HANDLED, "problem  vmgend    vmgend was started before this VM had an ID");
+	ok(says("-> systemctl restart vmgend") && !says("load the module"), "with the remedy");
+	expect("status --json", CTL_NOT_HANDLED, "\"counter\":false");
 	event.flags = VMGEN_RNG_STALE;
 	write_status(HANDLED);
 	expect("check", CTL_DEGRADED, "problem  random");

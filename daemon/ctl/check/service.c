@@ -52,14 +52,16 @@ static void check_vmgend(const struct view *view, struct findings *findings)
 			    "put that right, then: vmgenctl trigger --real",
 			    "vmgend cannot record what it did, so it is done again after a restart: %s",
 			    view_record_error(view));
+	else if (view->outdated)
+		finding_add(findings, "vmgend", FINDING_PROBLEM, VIEW_OUTDATED_REMEDY, VIEW_OUTDATED);
 	else if (!view->handled && view->guest == GUEST_READY &&
 		 (view_has_id(view) || view_counts(view)))
 		finding_add(findings, "vmgend", FINDING_WARNING, "vmgenctl wait --settled",
 			    "vmgend is running; the last change is not handled yet");
 	else
 		finding_add(findings, "vmgend", FINDING_OK, "", "vmgend is running");
-	/* Of a counter check_kernel() tells it. */
-	if (!view_counts(view))
+	/* Of a counter check_kernel() tells it, and of one that is gone there is nothing to tell. */
+	if (!view_counts(view) && !view->outdated)
 		check_lost(view, findings);
 }
 

@@ -83,20 +83,32 @@ bool view_is_true(struct json_object *object, const char *key)
 	return json_object_object_get_ex(object, key, &value) && json_object_get_boolean(value);
 }
 
+/* By what vmgend notices changes, beside what the device shows now. */
+static void view_source(struct view *view)
+{
+	const char *source;
+
+	if (!view->running || json_get_text(view->vmgend, "source", &source))
+		return;
+	if (view->guest == GUEST_READY)
+		view->outdated = !strcmp(source, "counter") &&
+				 !(view->info.flags & VMGEN_INFO_COUNTER);
+	else
+		view->fallback = strcmp(source, "vmgenid");
+}
+
 static void view_vmgend(const struct ctl *ctl, struct view *view)
 {
 	uint64_t generation, error;
-	const char *source, *text;
 	struct json_object *run;
+	const char *text;
 
 	if (vmgend_status(ctl->runtime_dir, &view->vmgend, &view->running))
 		return;
-	view->fallback = view->running && view->guest != GUEST_READY &&
-			 !json_get_text(view->vmgend, "source", &source) &&
-			 strcmp(source, "vmgenid");
+	view_source(view);
 	view->recorded = view_is_true(view->vmgend, "recorded");
-	/* A handled generation counts only if it is the present one. */
-	view->handled = view_is_true(view->vmgend, "handled") &&
+	/* A handled generation counts only if it is the present one, and its ID was seen. */
+	view->handled = view_is_true(view->vmgend, "handled") && !view->outdated &&
 			!json_get_number(view->vmgend, "generation", &generation) &&
 			(view->fallback || generation == view->event.generation);
 	if (json_object_object_get_ex(view->vmgend, "run", &run))
@@ -225,6 +237,8 @@ const char *view_explain(const struct view *view, enum ctl_exit verdict)
 	case CTL_NOT_RUNNING:
 		return "vmgend is not running, so no hook runs: systemctl enable --now vmgend";
 	case CTL_NOT_HANDLED:
+		if (view->outdated)
+			return VIEW_OUTDATED ": " VIEW_OUTDATED_REMEDY;
 		if (view->guard_lost)
 			return "a guard could not be started, so the last change is not handled; it is tried again: journalctl -u vmgend names it, and what is short";
 		return "the last change is being handled: vmgenctl wait --settled";

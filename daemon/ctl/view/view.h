@@ -29,6 +29,8 @@ struct view {
 	bool running, handled, recorded;
 	/* vmgend notices changes by something else than the device. */
 	bool fallback;
+	/* The device had a counter when vmgend was started, and has an ID now. */
+	bool outdated;
 	/* A guard of the run that is not finished could not be started. */
 	bool guard_lost;
 	/* The run that finished last, and its hooks; part of vmgend; NULL: none. */
@@ -38,6 +40,9 @@ struct view {
 	/* Why an intent was not used in it; NULL: none was left out. */
 	const char *intent_unused;
 };
+
+#define VIEW_OUTDATED		"vmgend was started before this VM had an ID, and does not use it"
+#define VIEW_OUTDATED_REMEDY	"systemctl restart vmgend"
 
 /* Looks at the device and at vmgend's files. The caller clears the view. */
 void view_read(const struct ctl *ctl, struct view *ret_view);
