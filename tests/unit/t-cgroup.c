@@ -115,7 +115,8 @@ static void test_leftover(void)
 	int first;
 
 	clean_hooks();
-	hook("10-hook", "cat /proc/self/cgroup >out-cgroup; sleep 1000 >/dev/null 2>&1 & echo $! >out-left");
+	hook("10-hook", "cat /proc/self/cgroup >out-cgroup; sleep 1000 >/dev/null 2>&1 &"
+	     " until grep -q sleep /proc/$!/comm; do :; done; echo $! >out-left");
 	begin_record(EVENT_CHANGED);
 	run_hooks();
 	expect("10-hook", OUTCOME_SUCCEEDED, 0, NULL);
