@@ -20,7 +20,7 @@ checkers=$(PYTHONPATH=tests/vm python3 -m harness.checkers) || exit 1
 # GENMASK() and min() compare more than they need.
 compiler_findings() {
 	cp -r kmod "$scratch/sparse"
-	env -u MAKEFLAGS make -s -C "$kernel" M="$scratch/sparse" \
+	env -u MAKEFLAGS -u KCFLAGS make -s -C "$kernel" M="$scratch/sparse" \
 		W=12 C=2 CF=-D__CHECK_ENDIAN__ modules >"$scratch/log" 2>&1 || cat "$scratch/log"
 	grep -E '(warning|error): ' "$scratch/log" | grep -vE \
 		"symbol '__ret' shadows|^/[^:]*/include/.*\[-W(shadow|type-limits)\]\$"

@@ -114,7 +114,7 @@ static void use(struct vmgen *v)
 	bool raw;
 
 	if (vmgen_info(v, &info, sizeof(info)) == 0)
-		demand(info.hid[31] == '\0' && !(info.flags & 0xffe0ffd8));
+		demand(info.hid[31] == '\0' && !(info.flags & 0xffe0ff98));
 	raw = info.flags & VMGEN_INFO_RAW;
 	demand(!raw || answers.info.id_offset <= page_size() - VMGEN_ID_SIZE);
 	(void)vmgen_event(v, &event);
