@@ -69,9 +69,9 @@ with_client() {
 			done
 			return 1
 		}
-		# begin COMMAND...: in the background; $pid.
+		# begin COMMAND...: in the background; $pid. Whoever runs this may ignore signals.
 		begin() {
-			"$@" </dev/null >/dev/null 2>&1 &
+			env --default-signal "$@" </dev/null >/dev/null 2>&1 &
 			pids="$pids $!"
 			wait_for begun
 			pids="$pids $pid"
