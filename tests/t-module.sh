@@ -59,7 +59,7 @@ headers_of_clang() {
 }
 
 make_kmod_of_clang() {
-	env -u MAKEFLAGS -u MAKEOVERRIDES -u WERROR -u KCFLAGS KBUILD_EXTRA_WARN=12 make -s kmod O="$scratch/o" KREL=clang KDIR="$scratch/clang" \
+	env -u MAKEFLAGS -u MAKEOVERRIDES -u CI -u WERROR -u KCFLAGS KBUILD_EXTRA_WARN=12 make -s kmod O="$scratch/o" KREL=clang KDIR="$scratch/clang" \
 		>"$scratch/log" 2>&1 || cat "$scratch/log"
 	readelf -p .comment "$scratch/o/kmod-clang/main.o" | grep 'clang version' &&
 		! readelf -p .comment "$scratch/o/kmod-clang/main.o" | grep GCC
