@@ -49,6 +49,7 @@ deps += libsystemd-dev       # sd_notify(3)
 deps += libinih-dev          # configuration files
 deps += libjson-c-dev        # state and status files
 deps += libmd-dev            # SHA-256 of the ID
+deps += libmnl-dev           # netlink, by which the kernel's session keys are found and forgotten
 deps += libssl-dev openssl   # what an OpenSSL provider is made of, and who loads it
 deps += scdoc mandoc         # manual pages, and their lint
 deps += python3              # tests/vm
@@ -108,7 +109,7 @@ endif
 CFLAGS ?= -O2 -g
 WARN   := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
 	  -Wpointer-arith -Wwrite-strings -Wformat=2 -Wundef -Wvla
-libs   := libevent_core libsystemd inih json-c libmd
+libs   := libevent_core libsystemd inih json-c libmd libmnl
 LIBS   ?= $(shell $(PKG_CONFIG) --libs $(libs))
 
 # Where hooks find our programs, if the system's PATH has not got it.
@@ -145,7 +146,7 @@ force:
 
 lib_obj    := $(patsubst %.c,%.o,$(wildcard libvmgen/*.c))
 # Those of vmgend, each above the ones before it; CONTRIBUTING.md tells what is in them.
-rooms      := base process config rng record witness run guard repair
+rooms      := base process keys config rng record witness run guard repair
 daemon_obj := $(patsubst %.c,%.o,$(filter-out daemon/main.c,$(wildcard daemon/*.c $(rooms:%=daemon/%/*.c))))
 ctl_obj    := $(patsubst %.c,%.o,$(filter-out daemon/ctl/main.c,$(wildcard daemon/ctl/*.c daemon/ctl/*/*.c)))
 unit       := $(patsubst %.c,%.t,$(wildcard tests/unit/t-*.c))
