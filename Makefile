@@ -149,6 +149,8 @@ lib_obj    := $(patsubst %.c,%.o,$(wildcard libvmgen/*.c))
 rooms      := base process keys config rng record witness run guard repair
 daemon_obj := $(patsubst %.c,%.o,$(filter-out daemon/main.c,$(wildcard daemon/*.c $(rooms:%=daemon/%/*.c))))
 ctl_obj    := $(patsubst %.c,%.o,$(filter-out daemon/ctl/main.c,$(wildcard daemon/ctl/*.c daemon/ctl/*/*.c)))
+# Hooks that are programs: NN-NAME of daemon/hooks/NAME.c.
+hook_programs :=
 unit       := $(patsubst %.c,%.t,$(wildcard tests/unit/t-*.c))
 # Of those, what tests the library alone.
 lib_unit   := $(addprefix tests/unit/,t-source.t t-generation.t t-guard.t t-device.t t-vmgenid.t t-threads.t t-faults.t)
@@ -168,7 +170,7 @@ man_links    := $(patsubst %,libvmgen/vmgen_%.3,$(also_open) $(also_changed) $(a
 soname     := libvmgen.so.$(SOVERSION)
 so         := $(soname).0.0
 
-all: $(O)/vmgend $(O)/vmgenctl $(O)/clock $(O)/client $(O)/libvmgen.a $(O)/$(so) $(O)/vmgen.so $(O)/libvmgen.pc \
+all: $(O)/vmgend $(O)/vmgenctl $(O)/clock $(O)/client $(hook_programs:%=$(O)/%) $(O)/libvmgen.a $(O)/$(so) $(O)/vmgen.so $(O)/libvmgen.pc \
      $(O)/vmgend.service $(O)/vmgen.conf $(O)/dkms.conf $(O)/80-vmgen $(man:%=$(O)/%) $(man_links:%=$(O)/%)
 
 , := ,
@@ -198,7 +200,8 @@ $(1)/vmgend $(1)/vmgenctl:
 	$$(call link,$(2))
 $(1)/clock: $(1)/daemon/hooks/clock.o
 $(1)/client: $(patsubst %,$(1)/daemon/hooks/%.o,client candidate unit)
-$(1)/clock $(1)/client:
+$(foreach p,$(hook_programs),$(eval $(1)/$(p): $(1)/daemon/hooks/$(word 2,$(subst -, ,$(p))).o $(1)/daemon.a))
+$(1)/clock $(1)/client $(hook_programs:%=$(1)/%):
 	$$(call link,$(2))
 $(guest:%=$(1)/%) $(examples:%=$(1)/%): %: %.o $(1)/libvmgen.a
 	$$(call link,$(2))

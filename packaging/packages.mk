@@ -30,7 +30,7 @@ files := 755:$(O)/vmgend:$(SBINDIR) \
 	 $(foreach f,$(wildcard kmod/*.[ch] kmod/*.awk kmod/Kbuild kmod/Makefile),644:$(f):$(DKMSDIR)) \
 	 $(foreach m,$(man) $(man_links),644:$(O)/$(m):$(MANDIR)/man$(patsubst .%,%,$(suffix $(m))))
 hooks := $(wildcard daemon/hooks/[0-9][0-9]-*)
-files += $(patsubst %,755:%:$(HOOKSDIR),$(filter-out %.conf,$(hooks)))
+files += $(patsubst %,755:%:$(HOOKSDIR),$(filter-out %.conf,$(hooks)) $(hook_programs:%=$(O)/%))
 # What an administrator may have changed stays, in both.
 settings := $(patsubst %,644:%:$(CONFDIR)/hooks.conf.d,$(filter %.conf,$(hooks))) \
 	    644:daemon/hooks/restart-units:$(CONFDIR)
