@@ -7,17 +7,14 @@ The server of time and QEMU's network are in a namespace of their own, so that n
 test's, and nothing on the machine is in the way.
 """
 
-import ctypes
-import dataclasses
 import json
-import os
-import pathlib
 import subprocess
 import time
 
 from harness import tap
 from harness.debian import Prebuilt
-from harness.machine import scratch
+from harness.later import later
+from harness.network import isolate
 from harness.ntp import Ntp
 from harness.scenario import boot, new_guid, say, test_module
 
@@ -27,7 +24,6 @@ DAY = 24 * 3600
 APART = 100
 # And what is no more than that is right: a busy machine takes seconds between two looks at a clock.
 NEAR = APART / 4
-CLONE_NEWNET = 0x40000000
 
 CARD = ("virtio-net-pci,netdev=net,mac=52:54:00:00:00:0a,romfile=",)
 NETWORK = ("user,id=net",)
@@ -132,24 +128,6 @@ def check_program(kernel, t):
 
 
 # ---- the hooks --------------------------------------------------------------------------------
-
-
-def isolate():
-    if ctypes.CDLL(None, use_errno=True).unshare(CLONE_NEWNET):
-        raise OSError(ctypes.get_errno(), "a network namespace of its own needs root")
-    subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
-
-
-def later(snapshot, seconds):
-    """The snapshot, on a host whose clock has gone on for so long."""
-    library = scratch() / "later.so"
-    source = pathlib.Path(__file__).parent / "harness/later.c"
-    subprocess.run([os.environ.get("CC", "cc"), "-shared", "-fPIC", "-O2", "-o", library, source],
-                   check=True)
-    qemu = snapshot.machine.qemu
-    qemu = dataclasses.replace(qemu, env=(*qemu.env, ("LD_PRELOAD", str(library)),
-                                          ("VMGEN_LATER", str(seconds))))
-    return dataclasses.replace(snapshot, machine=dataclasses.replace(snapshot.machine, qemu=qemu))
 
 
 def outcomes(g):
