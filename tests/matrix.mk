@@ -58,6 +58,9 @@ only_spinners := 6.1
 # Linux has no driver of its own there.
 only_counter := 6.12
 more_counter := 5.10 6.1
+# Without Linux's own notifier for WireGuard, and with it.
+only_wireguard := 5.10 6.1-cloud 6.12
+more_wireguard := 6.1
 # The library is the same on all; only these have Linux's VMClock.
 only_crowd  := 6.1 6.12
 only_sources := 6.1-cloud 6.12
@@ -75,7 +78,7 @@ only_bare := bare
 # (hibernate), that programs ahead of all others leave no time to the rest
 # (order), or that one by one they take half an hour (midway).
 not_debug   := $(whole) bare devicetree examples awslc clones crowd ctl daemon faults first hibernate \
-	       hostile midway order policy remedies sources spinners uefi vmclock witness
+	       hostile midway order policy remedies sources spinners uefi vmclock wireguard witness
 # ARM, with a device tree and with ACPI under UEFI.
 on_arm          := $(filter %-arm64,$(KERNELS))
 only_devicetree ?= $(or $(on_arm),none)
@@ -98,7 +101,7 @@ harness = PYTHONPATH=tests/vm $(PYTHON) -m harness
 
 vm_programs := $(O)/tests/vm/guest/init $(guest:%=$(O)/asan/%) $(O)/asan/tests/vm/guest/abi32 \
 	       $(examples:%=$(O)/asan/%) $(O)/tsan/tests/vm/guest/crowd \
-	       $(addprefix $(O)/tests/vm/guest/,chore first flood mute rights stranger strike window) $(O)/asan/vmgend $(O)/asan/vmgenctl $(O)/asan/clock $(hook_programs:%=$(O)/asan/%) \
+	       $(addprefix $(O)/tests/vm/guest/,chatter chore first flood mute rights stranger strike window) $(O)/asan/vmgend $(O)/asan/vmgenctl $(O)/asan/clock $(hook_programs:%=$(O)/asan/%) \
 	       $(if $(filter %-arm64,$(KERNELS))$(filter check-debug,$(MAKECMDGOALS)),$(patsubst %,$(O)/aarch64/tests/vm/guest/%,init abi draw info library notice))
 vm_tests    := $(foreach s,$(whole) $(filter-out $(whole),$(SCENARIOS)),$(if $(filter $(s),$(SCENARIOS)),\
 	       $(foreach k,$(call runs_on,$(s)),$(O)/check/$(k)/$(s).t)))

@@ -92,6 +92,7 @@ class Machine:
     tables: tuple = ()          # .asl files, injected as further ACPI tables
     devices: tuple = ()         # of QEMU, further ones
     netdevs: tuple = ()         # of QEMU: what network cards among them are connected to
+    objects: tuple = ()         # of QEMU, further ones
     uuid: str = ""              # that the firmware shows
     loader: dict = dataclasses.field(default_factory=dict)      # {physical address: bytes}
     shared: bool = False        # the host can write the guest's memory: see Process.memory()
@@ -142,6 +143,8 @@ class Machine:
             args += ["-uuid", self.uuid]
         for netdev in self.netdevs:
             args += ["-netdev", netdev]
+        for item in self.objects:
+            args += ["-object", item]
         for device in self.devices:
             args += ["-device", device]
         for address, content in self.loader.items():
