@@ -74,6 +74,8 @@ static const struct setting hook_table[] = {
 	  offsetof(struct hook_settings, retries), "a number from 0 to 10" },
 	{ "jitter", settings_parse_delay,
 	  offsetof(struct hook_settings, jitter_sec), delay },
+	{ "standby", settings_parse_bool,
+	  offsetof(struct hook_settings, standby), "\"yes\" or \"no\"" },
 	{ "user", settings_parse_user,
 	  offsetof(struct hook_settings, user), "the name of a user" },
 	{ .key = NULL },

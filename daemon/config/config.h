@@ -54,6 +54,8 @@ struct hook_settings {
 	unsigned int retries;
 	/* It begins after a random time up to this one; a guard begins at once. */
 	unsigned int jitter_sec;
+	/* A guard of root's is executed before there is a change, and waits for it. */
+	bool standby;
 	/* As whom it is run; empty: root. */
 	char user[SETTINGS_USER_SIZE];
 };

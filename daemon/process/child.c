@@ -57,7 +57,7 @@ pid_t child_fork(int fd)
 }
 
 /* What the unit gives to the daemon alone. Who was started with less keeps that. */
-void child_become_ordinary(void)
+void child_become_ordinary(bool urgent)
 {
 	static const char file[] = "/proc/self/oom_score_adj";
 	int fd = open(file, O_RDWR | O_CLOEXEC);
@@ -68,7 +68,7 @@ void child_become_ordinary(void)
 			(void)!pwrite(fd, "0", 1, 0);
 		close(fd);
 	}
-	if (getpriority(PRIO_PROCESS, 0) < 0)
+	if (!urgent && getpriority(PRIO_PROCESS, 0) < 0)
 		(void)setpriority(PRIO_PROCESS, 0, 0);
 }
 

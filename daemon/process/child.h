@@ -8,6 +8,7 @@
 #ifndef CHILD_H
 #define CHILD_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -36,7 +37,7 @@ int child_end(pid_t pid, int64_t deadline, int *ret_status);
  */
 void child_reset_signals(int blocked);
 
-/* Gives up a nice value and an OOM score below the usual; for a child, too. */
-void child_become_ordinary(void);
+/* Gives up an OOM score and, unless it is urgent, a nice value below the usual; for a child, too. */
+void child_become_ordinary(bool urgent);
 
 #endif /* CHILD_H */

@@ -4,7 +4,8 @@
  *
  * Starts a program from a checked descriptor. Parent and child talk through a
  * socket: the child says that it stands by, the parent that it shall go, and the
- * child why it could not; a successful exec closes it.
+ * child why it could not; a successful exec closes it. A program that waits has another
+ * socket, which holds its packet also when it has not been executed yet.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -33,18 +34,26 @@ enum {
 
 #define EXEC_PATH "/proc/self/fd/3"
 
-/* Puts the three descriptors in their places and closes all others. */
-static int arrange_descriptors(int exec_fd, int output_fd, int control_fd)
+/* The child's ends of what it has in common with the parent. */
+struct ends {
+	/* -1: /dev/null. */
+	int input_fd;
+	int output_fd, control_fd;
+};
+
+/* Puts the descriptors in their places and closes all others. */
+static int arrange_descriptors(int exec_fd, const struct ends *ends)
 {
-	int null_fd;
+	int input_fd, output_fd, control_fd;
 
 	/* First out of the way, so that no dup2() below hits another. */
 	exec_fd = fcntl(exec_fd, F_DUPFD, CONTROL_FD + 1);
-	output_fd = fcntl(output_fd, F_DUPFD, CONTROL_FD + 1);
-	control_fd = fcntl(control_fd, F_DUPFD, CONTROL_FD + 1);
-	null_fd = open("/dev/null", O_RDONLY);
-	if (exec_fd < 0 || output_fd < 0 || control_fd < 0 || null_fd < 0 ||
-	    dup2(null_fd, STDIN_FILENO) < 0 ||
+	output_fd = fcntl(ends->output_fd, F_DUPFD, CONTROL_FD + 1);
+	control_fd = fcntl(ends->control_fd, F_DUPFD, CONTROL_FD + 1);
+	input_fd = ends->input_fd < 0 ? open("/dev/null", O_RDONLY) :
+					fcntl(ends->input_fd, F_DUPFD, CONTROL_FD + 1);
+	if (exec_fd < 0 || output_fd < 0 || control_fd < 0 || input_fd < 0 ||
+	    dup2(input_fd, STDIN_FILENO) < 0 ||
 	    dup2(output_fd, STDOUT_FILENO) < 0 || dup2(output_fd, STDERR_FILENO) < 0 ||
 	    dup3(exec_fd, EXEC_FD, O_CLOEXEC) < 0 ||
 	    dup3(control_fd, CONTROL_FD, O_CLOEXEC) < 0 || close_range(CONTROL_FD + 1, ~0U, 0))
@@ -60,19 +69,19 @@ static int die_with(pid_t parent)
 	return getppid() == parent ? 0 : -ESRCH;
 }
 
-static int prepare(const struct program *program, pid_t parent, int output_fd, int control_fd)
+static int prepare(const struct program *program, pid_t parent, const struct ends *ends)
 {
 	int r;
 
 	child_reset_signals(0);
-	child_become_ordinary();
+	child_become_ordinary(program->waits);
 	umask(022);
 	if (setsid() < 0 || chdir("/"))
 		return -errno;
 	if (program->cgroup_fd >= 0)
 		(void)cgroup_enter(program->cgroup_fd);
 	r = die_with(parent);
-	return r ? r : arrange_descriptors(program->fd, output_fd, control_fd);
+	return r ? r : arrange_descriptors(program->fd, ends);
 }
 
 /*
@@ -108,14 +117,14 @@ static bool is_script(void)
 }
 
 static void __attribute__((noreturn))
-child(const struct program *program, pid_t parent, int output_fd, int control_fd)
+child(const struct program *program, pid_t parent, const struct ends *ends)
 {
-	int error = -prepare(program, parent, output_fd, control_fd);
+	int error = -prepare(program, parent, ends);
 	bool script;
 	char go;
 
 	if (error)
-		tell(control_fd, error);
+		tell(ends->control_fd, error);
 	tell(CONTROL_FD, 0);
 	script = is_script();
 	if (read(CONTROL_FD, &go, sizeof(go)) != sizeof(go))
@@ -157,7 +166,7 @@ static void reap(pid_t pid)
 		;
 }
 
-static int fork_child(const struct program *program, int output_fd, pid_t *ret_pid,
+static int fork_child(const struct program *program, int input_fd, int output_fd, pid_t *ret_pid,
 		      int *ret_control_fd)
 {
 	pid_t parent = getpid(), pid;
@@ -168,7 +177,9 @@ static int fork_child(const struct program *program, int output_fd, pid_t *ret_p
 	pid = fork();
 	if (!pid) {
 		close(fds[0]);
-		child(program, parent, output_fd, fds[1]);
+		child(program, parent, &(struct ends){
+			.input_fd = input_fd, .output_fd = output_fd, .control_fd = fds[1],
+		});
 	}
 	r = pid < 0 ? -errno : 0;
 	close(fds[1]);
@@ -190,11 +201,15 @@ static int fork_child(const struct program *program, int output_fd, pid_t *ret_p
 
 int process_prepare(const struct program *program, struct process *ret_process)
 {
+	int input_fds[2] = { -1, -1 }, output_fds[2], r;
 	struct process process;
-	int output_fds[2], r;
 
-	if (pipe2(output_fds, O_CLOEXEC))
+	if (program->waits && socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, input_fds))
 		return -errno;
+	if (pipe2(output_fds, O_CLOEXEC)) {
+		r = -errno;
+		goto err_input;
+	}
 	/* Only this end: the hook must block when it writes too fast. */
 	if (fcntl(output_fds[0], F_SETFL, O_NONBLOCK)) {
 		r = -errno;
@@ -202,7 +217,9 @@ int process_prepare(const struct program *program, struct process *ret_process)
 		goto err_output;
 	}
 	process.output_fd = output_fds[0];
-	r = fork_child(program, output_fds[1], &process.pid, &process.control_fd);
+	process.input_fd = input_fds[0];
+	process.begun = false;
+	r = fork_child(program, input_fds[1], output_fds[1], &process.pid, &process.control_fd);
 	close(output_fds[1]);
 	if (r)
 		goto err_output;
@@ -211,6 +228,8 @@ int process_prepare(const struct program *program, struct process *ret_process)
 		r = -errno;
 		goto err_process;
 	}
+	if (program->waits)
+		close(input_fds[1]);
 	*ret_process = process;
 	return 0;
 
@@ -220,34 +239,98 @@ err_process:
 	reap(process.pid);
 err_output:
 	close(output_fds[0]);
+err_input:
+	if (program->waits) {
+		close(input_fds[0]);
+		close(input_fds[1]);
+	}
 	return r;
 }
 
-int process_go(struct process *process, unsigned int limit_ms)
+void process_begin(struct process *process)
+{
+	/* If it has been killed meanwhile, that shows when it is to go. */
+	process->begun = send(process->control_fd, "", 1, MSG_NOSIGNAL) == 1;
+}
+
+/* Of what waits, with all that it has started meanwhile. */
+static void kill_child(const struct process *process)
+{
+	(void)kill(process->input_fd < 0 ? process->pid : -process->pid, SIGKILL);
+}
+
+static void drop(struct process *process)
+{
+	close(process->control_fd);
+	close(process->pid_fd);
+	close(process->output_fd);
+	if (process->input_fd >= 0)
+		close(process->input_fd);
+	process->input_fd = -1;
+}
+
+int process_take(struct process *process, int *ret_output_fd, siginfo_t *ret_end)
+{
+	siginfo_t end = { .si_pid = 0 };
+	int r;
+
+	/* While it is not reaped, its session is nobody else's. */
+	if (waitid(P_PID, process->pid, &end, WEXITED | WNOHANG | WNOWAIT))
+		return -errno;
+	if (!end.si_pid)
+		return -EAGAIN;
+	kill_child(process);
+	reap(process->pid);
+	r = hear(process->control_fd, 0);
+	if (r >= 0) {
+		*ret_end = end;
+		*ret_output_fd = process->output_fd;
+		process->output_fd = -1;
+	}
+	drop(process);
+	return r < 0 ? r : 0;
+}
+
+int process_go(struct process *process, const void *packet, size_t size, unsigned int limit_ms)
 {
 	/* It may have been killed while it stood by. */
 	int r = -ESRCH;
 
-	if (send(process->control_fd, "", 1, MSG_NOSIGNAL) == 1)
+	if (!process->begun)
+		process_begin(process);
+	if (process->begun && (process->input_fd < 0 ||
+			       send(process->input_fd, packet, size, MSG_NOSIGNAL | MSG_DONTWAIT) >= 0))
 		r = hear(process->control_fd, limit_ms);
-	close(process->control_fd);
-	process->control_fd = -1;
-	if (r >= 0)
+	if (r >= 0) {
+		close(process->control_fd);
+		process->control_fd = -1;
 		return 0;
-	/* Its file lies where nobody answers, and perhaps SIGKILL does not reach it there. */
-	if (r == -ETIMEDOUT)
-		(void)kill(process->pid, SIGKILL);
+	}
+	/*
+	 * Its file lies where nobody answers, and perhaps SIGKILL does not reach it there. What
+	 * waited may have closed its standard input, and go on.
+	 */
+	if (r == -ETIMEDOUT || process->input_fd >= 0)
+		kill_child(process);
 	else
 		reap(process->pid);
-	close(process->pid_fd);
-	close(process->output_fd);
+	drop(process);
 	return r;
+}
+
+bool process_missed(const struct process *process)
+{
+	socklen_t size = sizeof(int);
+	int error = 0;
+
+	/* Linux says so where what was sent lies unread in a socket that nobody has any more. */
+	return process->input_fd >= 0 &&
+	       !getsockopt(process->input_fd, SOL_SOCKET, SO_ERROR, &error, &size) &&
+	       error == ECONNRESET;
 }
 
 void process_abandon(struct process *process)
 {
-	close(process->control_fd);
-	(void)kill(process->pid, SIGKILL);
-	close(process->pid_fd);
-	close(process->output_fd);
+	kill_child(process);
+	drop(process);
 }

@@ -13,12 +13,15 @@
  *
  * Starts a program from a checked descriptor, without a shell, in a session of
  * its own. What can fail or take time comes first; then the child stands by, and
- * all that is left to do is to execute.
+ * all that is left to do is to execute. Even that can come first, of a program that
+ * waits for a packet on its standard input.
  */
 #ifndef PROCESS_H
 #define PROCESS_H
 
+#include <signal.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -33,6 +36,10 @@ struct process {
 	int output_fd;
 	/* Of a child that stands by; see process_go(). */
 	int control_fd;
+	/* The other end of its standard input; -1: that is /dev/null. */
+	int input_fd;
+	/* It shall execute, or has. */
+	bool begun;
 };
 
 struct program {
@@ -44,12 +51,14 @@ struct program {
 	const struct account *account;
 	/* Where, if that can be; -1: where the caller is. */
 	int cgroup_fd;
+	/* Standard input is a socket (SOCK_SEQPACKET), and the nice value stays the caller's. */
+	bool waits;
 };
 
 /*
  * Forks a child that stands by to execute a program. Standard input is
- * /dev/null, nothing else is inherited; a script finds itself on descriptor 3.
- * It is killed when the caller ends.
+ * /dev/null unless the program waits, nothing else is inherited; a script finds itself
+ * on descriptor 3. It is killed when the caller ends.
  *
  * Returns 0, and process_go() or process_abandon() must follow; or -errno, and
  * no process is left.
@@ -57,14 +66,34 @@ struct program {
 int process_prepare(const struct program *program, struct process *ret_process);
 
 /*
- * Has the child execute, for which a disk has to answer. Returns 0, and the
- * caller closes both descriptors and reaps the process; -ESRCH: it had been killed
+ * Has the child execute, and does not wait for that: process_go() or process_abandon()
+ * must follow all the same, or process_take() once it has ended. For a program that waits.
+ */
+void process_begin(struct process *process);
+
+/*
+ * Takes the end of a child that process_begin() had execute, and kills what that has left
+ * of its session. Returns 0, how it ended, and its output, which the caller closes;
+ * -EAGAIN: it has not ended; -errno: it could not be executed. Unless it is -EAGAIN,
+ * nothing must follow.
+ */
+int process_take(struct process *process, int *ret_output_fd, siginfo_t *ret_end);
+
+/*
+ * Gives a program that waits its packet, and has one execute that has not begun. Returns
+ * 0, and the caller closes the descriptors and reaps the process; -ESRCH: it had been killed
  * while it stood by; -errno, that of execveat(2) included, and no process is left;
  * -ETIMEDOUT: one was killed, and the caller reaps it with whatever else it has.
  */
-int process_go(struct process *process, unsigned int limit_ms);
+int process_go(struct process *process, const void *packet, size_t size, unsigned int limit_ms);
 
-/* Ends a child that stands by; the caller reaps it with whatever else it has. */
+/* Has a program that waits ended before it has read its packet? For one that has ended. */
+bool process_missed(const struct process *process);
+
+/*
+ * Ends a child that stands by, or all of its session that waits; the caller reaps it
+ * with whatever else it has.
+ */
 void process_abandon(struct process *process);
 
 #endif /* PROCESS_H */

@@ -29,7 +29,7 @@ static void __attribute__((noreturn)) ask(unsigned int limit_sec)
 	};
 
 	child_reset_signals(0);
-	child_become_ordinary();
+	child_become_ordinary(false);
 	/* Goes on after exec. */
 	alarm(limit_sec);
 	execvp(argv[0], (char *const *)argv);

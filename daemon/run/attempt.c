@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -35,7 +36,11 @@ struct attempt {
 	bool stands_by;
 };
 
-enum { EXIT_NOT_APPLICABLE = 77 };
+enum {
+	EXIT_NOT_APPLICABLE = 77,
+	/* More than a pipe holds whose size nobody has raised. */
+	PIPE_LIMIT = 1 << 17,
+};
 
 static const struct log_fields unusable = {
 	.message = MESSAGE_HOOK_FAILED, .outcome = "unusable",
@@ -162,27 +167,47 @@ static int check(const struct job *job, struct attempt *attempt)
 	return r;
 }
 
-static int stand_by(const struct job *job, struct attempt *attempt)
+static ssize_t pack(const struct record *run, const struct hook *hook,
+		    char ret_packet[static ENVIRONMENT_PACKET_SIZE])
 {
-	struct environment *environment;
+	struct environment environment;
+
+	environment_init(&environment, run, hook, NULL);
+	return environment_pack(&environment, ret_packet);
+}
+
+/* waits: it is executed at once, and hears of the change later. */
+static int stand_by(const struct job *job, struct attempt *attempt, bool waits)
+{
+	static const struct record nothing = { .event = EVENT_NONE };
+	struct environment *environment = attempt->environment;
+	char packet[ENVIRONMENT_PACKET_SIZE];
 	int r;
 
-	environment = mmap(NULL, sizeof(*environment), PROT_READ | PROT_WRITE,
-			   MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	if (environment == MAP_FAILED)
-		return -errno;
-	attempt->environment = environment;
 	r = process_prepare(&(struct program){
 		.fd = attempt->fd, .argv = environment->argv, .envp = environment->envp,
-		.account = attempt->account, .cgroup_fd = attempt->cgroup.fd,
+		.account = attempt->account, .cgroup_fd = attempt->cgroup.fd, .waits = waits,
 	}, &attempt->process);
 	if (r)
 		log_unusable(job, r);
 	attempt->stands_by = !r;
 	/* A rehearsal: what is done for the first time takes ten times as long. */
-	environment_init(environment, &(struct record){ .event = EVENT_NONE }, job->hook,
-			 attempt->account);
-	return r;
+	environment_init(environment, &nothing, job->hook, attempt->account);
+	if (r || !waits)
+		return r;
+	(void)pack(&nothing, job->hook, packet);
+	environment_init_standby(environment, job->hook);
+	process_begin(&attempt->process);
+	return 0;
+}
+
+/*
+ * Is the hook to be executed before the change? Not as another user, who could stop it, or
+ * take its limits away.
+ */
+static bool is_to_wait(const struct job *job, const struct attempt *attempt)
+{
+	return !job->run && job->settings->standby && !attempt->account;
 }
 
 /* What an earlier run left goes on, and does not cost this one its cgroup. */
@@ -215,12 +240,18 @@ int attempt_prepare(const struct job *job, struct attempt **ret_attempt)
 	if (!attempt)
 		return -ENOMEM;
 	attempt->fd = -1;
+	attempt->process.input_fd = -1;
 	/* Without a cgroup it takes longer to end it, and that is all. */
 	if (!create_cgroup(job->hook->name, &attempt->cgroup))
 		attempt->cgroup.fd = -1;
 	r = check(job, attempt);
+	if (!r) {
+		attempt->environment = mmap(NULL, sizeof(*attempt->environment),
+					    PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+		r = attempt->environment == MAP_FAILED ? -errno : 0;
+	}
 	if (!r)
-		r = stand_by(job, attempt);
+		r = stand_by(job, attempt, is_to_wait(job, attempt));
 	if (r) {
 		attempt_free(attempt);
 		return r;
@@ -229,13 +260,73 @@ int attempt_prepare(const struct job *job, struct attempt **ret_attempt)
 	return 0;
 }
 
+/* Of a hook that was executed before there was a change, and may have left its session. */
+static void kill_cgroup(const struct attempt *attempt)
+{
+	if (attempt->process.begun && attempt->cgroup.fd >= 0)
+		(void)cgroup_kill(attempt->cgroup.fd);
+}
+
+static void log_early_end(const struct job *job, const siginfo_t *end)
+{
+	bool exited = end->si_code == CLD_EXITED;
+
+	/* It had nothing to wait for, or does not know how. */
+	log_event(exited && (!end->si_status || end->si_status == EXIT_NOT_APPLICABLE) ?
+		  LOG_INFO : LOG_WARNING, &not_ready,
+		  "%s: ended while it stood by (%s %d); it is executed at the change",
+		  job->hook->name, exited ? "exit status" : "signal", end->si_status);
+}
+
+/* Once only: what ends at once would do so again and again. */
+static void replace(const struct job *job, struct attempt *attempt)
+{
+	struct output output = { .name = job->hook->name };
+	siginfo_t end;
+	int fd, r;
+
+	kill_cgroup(attempt);
+	r = process_take(&attempt->process, &fd, &end);
+	/* Its end is somebody else's, who traces it; so it is found to be gone at the change. */
+	if (r == -EAGAIN)
+		return;
+	attempt->stands_by = false;
+	if (r) {
+		log_unusable(job, r);
+	} else {
+		(void)output_pump(&output, fd, PIPE_LIMIT);
+		close(fd);
+		output_finish(&output);
+		log_early_end(job, &end);
+	}
+	(void)stand_by(job, attempt, false);
+}
+
+void attempt_watch(const struct job *job, struct attempt *attempt, int fd)
+{
+	struct pollfd fds[] = {
+		{ .fd = fd, .events = POLLIN }, { .fd = attempt->process.pid_fd, .events = POLLIN },
+	};
+
+	if (!attempt->stands_by || !attempt->process.begun)
+		return;
+	while (poll(fds, 2, -1) <= 0)
+		;
+	if (!fds[0].revents)
+		replace(job, attempt);
+}
+
 struct attempt *attempt_free(struct attempt *attempt)
 {
 	if (!attempt)
 		return NULL;
-	if (attempt->stands_by)
+	if (attempt->stands_by) {
+		kill_cgroup(attempt);
 		process_abandon(&attempt->process);
-	if (attempt->environment)
+	} else if (attempt->process.input_fd >= 0) {
+		close(attempt->process.input_fd);
+	}
+	if (attempt->environment && attempt->environment != MAP_FAILED)
 		(void)munmap(attempt->environment, sizeof(*attempt->environment));
 	if (attempt->account)
 		account_clear(attempt->account);
@@ -259,8 +350,8 @@ bool attempt_is_fresh(const struct attempt *attempt)
 	       now.st_ctim.tv_nsec == then->st_ctim.tv_nsec;
 }
 
-/* Not before it is executed: room is made for much output. */
-static void supervise(const struct job *job, const struct attempt *attempt, int64_t start,
+/* Not before it is executed: room is made for much output. Returns 0 or -ESRCH. */
+static int supervise(const struct job *job, const struct attempt *attempt, int64_t start,
 		      int end_fd, struct hook_result *ret_result,
 		      char ret_output[static OUTPUT_EXCERPT_SIZE])
 {
@@ -275,29 +366,39 @@ static void supervise(const struct job *job, const struct attempt *attempt, int6
 	};
 	enum supervision_end how = supervision_run(&hook);
 
+	if (how == SUPERVISION_ENDED && process_missed(&attempt->process)) {
+		log_early_end(job, &hook.end);
+		return -ESRCH;
+	}
 	output_tail(&hook.output, ret_output);
 	ret_result->duration_ms = deadline_in(0) - start;
 	set_outcome(ret_result, how, &hook.end);
 	log_result(job, ret_result);
+	return 0;
 }
 
 int attempt_run(const struct job *job, struct attempt *attempt, int end_fd,
 		struct hook_result *ret_result, char ret_output[static OUTPUT_EXCERPT_SIZE])
 {
 	int64_t start = deadline_in(0);
+	char packet[ENVIRONMENT_PACKET_SIZE];
+	ssize_t size = 0;
 	int r;
 
-	environment_init(attempt->environment, job->run, job->hook, attempt->account);
+	if (attempt->process.begun)
+		size = pack(job->run, job->hook, packet);
+	else
+		environment_init(attempt->environment, job->run, job->hook, attempt->account);
+	if (!attempt->stands_by || size < 0)
+		return -ESRCH;
 	attempt->stands_by = false;
-	r = process_go(&attempt->process, job->settings->timeout_sec * 1000);
+	r = process_go(&attempt->process, packet, size, job->settings->timeout_sec * 1000);
 	if (r == -ESRCH)
 		return r;
 	ret_result->outcome = OUTCOME_UNUSABLE;
 	ret_result->status = 0;
-	if (!r) {
-		supervise(job, attempt, start, end_fd, ret_result, ret_output);
-		return 0;
-	}
+	if (!r)
+		return supervise(job, attempt, start, end_fd, ret_result, ret_output);
 	log_unusable(job, r);
 	return r == -ETIMEDOUT ? r : 0;
 }

@@ -26,8 +26,8 @@ struct job {
 struct attempt;
 
 /*
- * Checks the hook, and forks a process that stands by to execute it. What is
- * wrong is logged. Returns 0; -errno: see attempt_is_shortage().
+ * Checks the hook, and forks a process that stands by to execute it, or has executed
+ * it already where it is known to wait for the change. What is wrong is logged. Returns 0; -errno: see attempt_is_shortage().
  */
 int attempt_prepare(const struct job *job, struct attempt **ret_attempt);
 
@@ -37,6 +37,13 @@ bool attempt_is_shortage(int r);
 /* Ends what stands by. NULL is allowed. Returns NULL. */
 struct attempt *attempt_free(struct attempt *attempt);
 
+/*
+ * Looks after what stands by until a descriptor is readable. A hook that was executed
+ * before there is a change (standby of its settings) may end: then it is executed at the
+ * change, as any other.
+ */
+void attempt_watch(const struct job *job, struct attempt *attempt, int fd);
+
 /* Is the hook the very file that was checked, as it was then? */
 bool attempt_is_fresh(const struct attempt *attempt);
 
@@ -44,7 +51,8 @@ bool attempt_is_fresh(const struct attempt *attempt);
  * Executes the hook, passes its output on, ends it when its time is over or
  * when end_fd becomes readable (-1: nothing else ends it), and logs how it
  * ended. ret_result: all but the name and the output, which is in ret_output, or
- * empty. Returns 0; -ESRCH: what stood by was gone, and nothing has happened;
+ * empty. Returns 0; -ESRCH: what stood by was gone, and nothing has happened, or it has
+ * ended and has not heard of the change;
  * -ETIMEDOUT: its disk did not answer.
  */
 int attempt_run(const struct job *job, struct attempt *attempt, int end_fd,

@@ -5,9 +5,11 @@
  * What a hook is told. It is all text of a known size, so it needs no memory
  * but its own.
  */
+#include <errno.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/event.h"
 #include "base/paths.h"
@@ -33,20 +35,47 @@ static void set(struct environment *environment, const char *name, const char *v
 	environment->envp[environment->n_variables] = NULL;
 }
 
+/* What every hook finds. */
+static void begin(struct environment *environment, const struct hook *hook)
+{
+	environment->used = 0;
+	environment->n_variables = 0;
+	environment->argv[0] = add(environment, "%s/%s", hook->directory, hook->name);
+	environment->argv[1] = NULL;
+	environment->envp[environment->n_variables++] = (char *)"PATH=" PATH_PROGRAMS;
+	set(environment, "LANG", "C.UTF-8");
+}
+
+void environment_init_standby(struct environment *environment, const struct hook *hook)
+{
+	begin(environment, hook);
+	set(environment, "VMGEN_STANDBY", "1");
+}
+
+ssize_t environment_pack(const struct environment *environment,
+			 char ret_packet[static ENVIRONMENT_PACKET_SIZE])
+{
+	size_t used = 0, size, i;
+
+	for (i = 0; i < environment->n_variables; i++, used += size) {
+		size = strlen(environment->envp[i]) + 1;
+		if (size > ENVIRONMENT_PACKET_SIZE - used)
+			return -E2BIG;
+		memcpy(ret_packet + used, environment->envp[i], size);
+	}
+	return used;
+}
+
 void environment_init(struct environment *environment, const struct record *run,
 		      const struct hook *hook, const struct account *account)
 {
 	const char *event = event_name(run->event), *generation;
 
-	environment->used = 0;
-	environment->n_variables = 0;
+	begin(environment, hook);
 	generation = add(environment, "%" PRIu64, run->generation);
-	environment->argv[0] = add(environment, "%s/%s", hook->directory, hook->name);
 	environment->argv[1] = (char *)event;
 	environment->argv[2] = (char *)generation;
 	environment->argv[3] = NULL;
-	environment->envp[environment->n_variables++] = (char *)"PATH=" PATH_PROGRAMS;
-	set(environment, "LANG", "C.UTF-8");
 	set(environment, "VMGEN_EVENT", event);
 	set(environment, "VMGEN_GENERATION", generation);
 	set(environment, "VMGEN_SOURCE", run->source);

@@ -12,6 +12,9 @@
 #include "process/account.h"
 #include "record/record.h"
 
+/* What a hook gets at once that was executed before. */
+enum { ENVIRONMENT_PACKET_SIZE = 4096 };
+
 struct environment {
 	/* Both end with NULL and point into text or to constants. */
 	char *argv[4], *envp[16];
@@ -25,5 +28,15 @@ struct environment {
  */
 void environment_init(struct environment *environment, const struct record *run,
 		      const struct hook *hook, const struct account *account);
+
+/* The same for one that is executed while nothing has happened yet. */
+void environment_init_standby(struct environment *environment, const struct hook *hook);
+
+/*
+ * Writes all variables one after another, each with its NUL. Returns how many bytes;
+ * -E2BIG: there is no room.
+ */
+ssize_t environment_pack(const struct environment *environment,
+			 char ret_packet[static ENVIRONMENT_PACKET_SIZE]);
 
 #endif /* ENVIRONMENT_H */

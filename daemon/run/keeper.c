@@ -243,7 +243,8 @@ static void __attribute__((noreturn)) keep_held(const struct job *job)
 	struct job known = *job;
 	int run_fd = turn_open(job, "run"), turn_fd = turn_open(job, job->hook->name);
 
-	(void)attempt_prepare(job, &attempt);
+	if (!attempt_prepare(job, &attempt))
+		attempt_watch(job, attempt, ORDER_FD);
 	if (read(ORDER_FD, &order, sizeof(order)) != sizeof(order)) {
 		attempt_free(attempt);
 		_exit(0);

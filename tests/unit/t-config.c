@@ -224,6 +224,7 @@ static void test_bad_settings(const struct config *config)
 	} cases[] = {
 		{ "retries=11", "of \"retries\": must be a number from 0 to 10" },
 		{ "retries=", "of \"retries\"" },
+		{ "standby=1", "of \"standby\": must be \"yes\" or \"no\"" },
 		{ "jitter=86401", "of \"jitter\": must be a number of seconds from 0 to 86400" },
 		{ "user=", "of \"user\": must be the name of a user" },
 		{ "user=0123456789012345678901234567890123456789012345678901234567890123", "of \"user\"" },
@@ -249,17 +250,17 @@ static void test_hooks(struct config *config)
 	config->hook_timeout_sec = 33;
 	equal(config_read_hook(config, "10-a", &settings, error), 0, "a hook without a file");
 	ok(settings.enabled && settings.timeout_sec == 33, "has the defaults");
-	ok(!settings.retries && !*settings.user && !settings.jitter_sec, "all of them");
+	ok(!settings.retries && !*settings.user && !settings.jitter_sec && !settings.standby, "all of them");
 	config->jitter_sec = 12;
 	equal(config_hook_defaults(config, "39-a").jitter_sec, 0, "no jitter below 40");
 	equal(config_hook_defaults(config, "40-a").jitter_sec, 12, "from there on that of vmgend.conf");
 	equal(config_check_hooks(config, error), 0, "no directory is no mistake");
 	equal(config_check_users(config, error), 0, "nor is it for users");
 	scratch_mkdir("hooks.conf.d", 0755);
-	scratch_write("hooks.conf.d/10-a.conf", "[hook]\nenabled=no\ntimeout=3\nretries=4\njitter=5\nuser=nobody\n", 0644);
+	scratch_write("hooks.conf.d/10-a.conf", "[hook]\nenabled=no\ntimeout=3\nretries=4\njitter=5\nuser=nobody\nstandby=yes\n", 0644);
 	equal(config_read_hook(config, "10-a", &settings, error), 0, "a hook with a file");
 	ok(!settings.enabled && settings.timeout_sec == 3, "has its own settings");
-	ok(settings.retries == 4 && settings.jitter_sec == 5 && !strcmp(settings.user, "nobody"),
+	ok(settings.retries == 4 && settings.jitter_sec == 5 && !strcmp(settings.user, "nobody") && settings.standby,
 	   "all of them");
 	equal(config_check_hooks(config, error), 0, "the files are good");
 	equal(config_check_users(config, error), 0, "so is the user");
