@@ -70,48 +70,97 @@ struct nlmsghdr *netlink_begin_generic(void *buffer, uint16_t family, uint16_t f
 	return message;
 }
 
-static bool is_answer(const struct netlink *netlink, const struct nlmsghdr *message, int length)
+/* A dump is read to its end also where it is of no use: until then Linux begins no other. */
+static void take_message(const struct nlmsghdr *message, struct netlink_question *question)
 {
-	return mnl_nlmsg_ok(message, length) && message->nlmsg_seq == netlink->sequence &&
-	       message->nlmsg_pid == netlink->port;
+	const int *error = mnl_nlmsg_get_payload(message);
+	int r = 0;
+
+	if (message->nlmsg_flags & NLM_F_DUMP_INTR) {
+		r = -EINTR;
+	} else if (message->nlmsg_type == NLMSG_ERROR || message->nlmsg_type == NLMSG_DONE) {
+		/* Both begin with it, but in old versions of Linux the second may be empty. */
+		if (mnl_nlmsg_get_payload_len(message) >= sizeof(*error))
+			r = *error;
+		else if (message->nlmsg_type == NLMSG_ERROR)
+			r = -EBADMSG;
+	} else if (message->nlmsg_type >= NLMSG_MIN_TYPE && !question->result && question->take &&
+		   question->take(message, question->context) < 0) {
+		r = -errno;
+	}
+	question->is_answered = message->nlmsg_type == NLMSG_ERROR ||
+				message->nlmsg_type == NLMSG_DONE;
+	if (!question->result)
+		question->result = r;
 }
 
-/* Returns 1: there is more to come; 0; -errno. */
-static int take_part(struct netlink *netlink, mnl_cb_t take, void *context, int64_t deadline)
+static int take_part(struct netlink *netlink, struct netlink_question *questions, size_t n,
+		     int64_t deadline)
 {
 	char answer[NETLINK_ANSWER_SIZE] __attribute__((aligned(NLMSG_ALIGNTO)));
-	ssize_t n;
-	int r;
+	const struct nlmsghdr *message = (struct nlmsghdr *)answer;
+	unsigned int which;
+	ssize_t size;
+	int left, r;
 
 	r = deadline_wait(mnl_socket_get_fd(netlink->socket), deadline);
 	if (r)
 		return r;
-	n = mnl_socket_recvfrom(netlink->socket, answer, sizeof(answer));
-	if (n < 0)
-		return errno == EAGAIN || errno == EINTR ? 1 : -errno;
-	/* Of a request that was given up answers may be left. */
-	if (!is_answer(netlink, (struct nlmsghdr *)answer, n))
-		return 1;
-	r = mnl_cb_run(answer, n, 0, 0, take, context);
+	size = mnl_socket_recvfrom(netlink->socket, answer, sizeof(answer));
+	if (size < 0)
+		return errno == EAGAIN || errno == EINTR ? 0 : -errno;
+	for (left = size; mnl_nlmsg_ok(message, left); message = mnl_nlmsg_next(message, &left)) {
+		which = message->nlmsg_seq - netlink->sequence + n - 1;
+		/* Of a request that was given up answers may be left. */
+		if (message->nlmsg_pid == netlink->port && which < n)
+			take_message(message, &questions[which]);
+	}
 	/* It may hold a key. */
-	explicit_bzero(answer, n);
-	return r < 0 ? -errno : r > 0;
+	explicit_bzero(answer, size);
+	return 0;
+}
+
+static bool are_answered(const struct netlink_question *questions, size_t n)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		if (!questions[i].is_answered)
+			return false;
+	return true;
+}
+
+int netlink_ask_all(struct netlink *netlink, struct netlink_question *questions, size_t n)
+{
+	int64_t deadline = deadline_in(NETLINK_LIMIT_MS);
+	size_t i, size = 0;
+	int r = 0;
+
+	for (i = 0; i < n; i++) {
+		struct nlmsghdr *request = questions[i].request;
+
+		request->nlmsg_seq = ++netlink->sequence;
+		if ((request->nlmsg_flags & NLM_F_DUMP) != NLM_F_DUMP)
+			request->nlmsg_flags |= NLM_F_ACK;
+		size += NLMSG_ALIGN(request->nlmsg_len);
+		questions[i].is_answered = false;
+		questions[i].result = 0;
+	}
+	if (mnl_socket_sendto(netlink->socket, questions[0].request, size) < 0)
+		return -errno;
+	while (!r && !are_answered(questions, n))
+		r = take_part(netlink, questions, n, deadline);
+	return r;
 }
 
 int netlink_ask(struct netlink *netlink, struct nlmsghdr *request, mnl_cb_t take, void *context)
 {
-	int64_t deadline = deadline_in(NETLINK_LIMIT_MS);
-	int r;
+	struct netlink_question question = {
+		.request = request, .take = take, .context = context,
+	};
+	int r = netlink_ask_all(netlink, &question, 1);
 
-	request->nlmsg_seq = ++netlink->sequence;
-	if ((request->nlmsg_flags & NLM_F_DUMP) != NLM_F_DUMP)
-		request->nlmsg_flags |= NLM_F_ACK;
-	if (mnl_socket_sendto(netlink->socket, request, request->nlmsg_len) < 0)
-		return -errno;
-	do
-		r = take_part(netlink, take, context, deadline);
-	while (r > 0);
-	return r;
+	return r ? r : question.result;
 }
 
 struct family {

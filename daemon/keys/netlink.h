@@ -18,6 +18,7 @@
 #define NETLINK_H
 
 #include <libmnl/libmnl.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -63,6 +64,23 @@ struct nlmsghdr *netlink_begin_generic(void *buffer, uint16_t family, uint16_t f
  * caller asks again, NETLINK_TRIES times; -ETIMEDOUT; -errno: what the kernel or take said.
  */
 int netlink_ask(struct netlink *netlink, struct nlmsghdr *request, mnl_cb_t take, void *context);
+
+/* One of several requests, and what came of it. */
+struct netlink_question {
+	struct nlmsghdr *request;
+	mnl_cb_t take;
+	void *context;
+	bool is_answered;
+	/* As netlink_ask() returns it. */
+	int result;
+};
+
+/*
+ * As netlink_ask(), for n requests that lie one behind the other, each at the end of the one
+ * before, aligned: Linux works all of them off before the call returns, and before anybody can
+ * be killed. Returns 0: all are answered, see the results; -ETIMEDOUT; -errno.
+ */
+int netlink_ask_all(struct netlink *netlink, struct netlink_question *questions, size_t n);
 
 /*
  * Finds the number of a family of generic netlink in a list of all, because to ask for its
