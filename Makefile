@@ -151,7 +151,7 @@ rooms      := base process keys config rng record witness run guard repair
 daemon_obj := $(patsubst %.c,%.o,$(filter-out daemon/main.c,$(wildcard daemon/*.c $(rooms:%=daemon/%/*.c))))
 ctl_obj    := $(patsubst %.c,%.o,$(filter-out daemon/ctl/main.c,$(wildcard daemon/ctl/*.c daemon/ctl/*/*.c)))
 # Hooks that are programs: NN-NAME of daemon/hooks/NAME.c.
-hook_programs :=
+hook_programs := 10-wireguard 30-wireguard
 unit       := $(patsubst %.c,%.t,$(wildcard tests/unit/t-*.c))
 # Of those, what tests the library alone.
 lib_unit   := $(addprefix tests/unit/,t-source.t t-generation.t t-guard.t t-device.t t-vmgenid.t t-threads.t t-faults.t)
@@ -216,6 +216,7 @@ $(1)/tests/unit/%.t: $(1)/tests/unit/%.o $(1)/ctl.a $(1)/daemon.a $(1)/libvmgen.
 # What tests/unit/calls.h stands in for.
 $(addprefix $(1)/tests/unit/,t-device.t t-vmgenid.t t-threads.t t-faults.t t-openssl.t t-confined.t): \
 	private wraps := $(wraps_of_calls)
+$(1)/tests/unit/t-wireguard.t: private wraps := $(addprefix -Wl$(,)--wrap=mnl_socket_,sendto recvfrom get_fd)
 endef
 wraps_of_calls := $(addprefix -Wl$(,)--wrap=,calloc stat open fstat mmap ioctl read pread write \
 		  close getrandom nanosleep syscall)

@@ -90,9 +90,9 @@ past_a_door() {
 		grep -vE "\"($open)\""
 }
 
-# main.c is what each program begins with.
+# main.c is what each program begins with, and a hook's is named as the hook.
 same_names() {
-	sources 'daemon/*.c' | xargs -n 1 basename | grep -vx main.c | sort | uniq -d
+	sources 'daemon/*.c' ':!daemon/hooks' | xargs -n 1 basename | grep -vx main.c | sort | uniq -d
 	sources 'daemon/*.h' | xargs -n 1 basename | sort | uniq -d
 }
 

@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Copyright (C) the vmgen authors
+ *
+ * Has WireGuard forget the session keys that were agreed before this machine was cloned or
+ * restored: 10-wireguard at once, 30-wireguard once more when the clock is right, because
+ * until then the peers may have ignored who wanted to agree on new ones.
+ */
+#include <errno.h>
+#include <linux/netlink.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+
+#include "base/deadline.h"
+#include "base/text.h"
+#include "keys/netns.h"
+#include "keys/standby.h"
+#include "keys/wireguard.h"
+
+enum {
+	NOT_APPLICABLE = 77,
+	/* For the network name spaces of others, who may have as many as they like. */
+	OTHERS_LIMIT_MS = 20000,
+};
+
+struct work {
+	/* Of this network name space, opened before there is a change. */
+	struct netlink route, generic;
+	/* 0: not known yet. */
+	uint16_t family;
+	bool drill, failed;
+	size_t n_interfaces;
+	int64_t deadline;
+};
+
+/* ---- messages ------------------------------------------------------------ */
+
+struct place {
+	const char *before, *name, *after;
+};
+
+static struct place place_of(const char *netns)
+{
+	return *netns ? (struct place){ " (network name space ", netns, ")" } :
+			(struct place){ "", "", "" };
+}
+
+static void complain(struct work *work, const char *netns, const char *what, int error)
+{
+	struct place place = place_of(netns);
+
+	work->failed = true;
+	text_print(stdout, "%s%s%s%s: %s%s\n", what, place.before, place.name, place.after,
+		   strerror(-error), error == -EPERM || error == -EACCES ?
+		   "; the hook needs root with CAP_NET_ADMIN and CAP_SYS_ADMIN" : "");
+}
+
+static void tell(struct work *work, const char *netns, const char *name, int result)
+{
+	struct place place = place_of(netns);
+
+	/* It went while it was looked at, or has nothing to forget. */
+	if (result == -ENODEV || result == -ENOKEY)
+		return;
+	work->n_interfaces++;
+	if (!result) {
+		text_print(stdout, work->drill ? "%s%s%s%s would forget its session keys\n" :
+						 "%s%s%s%s has forgotten its session keys\n",
+			   name, place.before, place.name, place.after);
+		return;
+	}
+	work->failed = true;
+	if (result == -EKEYREJECTED)
+		text_print(stdout, "%s%s%s%s has lost its private key: give it back with \"wg set %s private-key FILE\", or start anew what has configured it\n",
+			   name, place.before, place.name, place.after, name);
+	else if (result == -ESTALE)
+		text_print(stdout, "%s%s%s%s has forgotten its session keys, but meanwhile somebody has changed its peers, its port or its mark: compare \"wg show %s\" with its configuration\n",
+			   name, place.before, place.name, place.after, name);
+	else
+		text_print(stdout, "%s%s%s%s may still use session keys of before the change: %s%s\n",
+			   name, place.before, place.name, place.after, strerror(-result),
+			   result == -EPERM ? "; the hook needs root with CAP_NET_ADMIN" :
+			   "; \"vmgenctl hooks run 10-wireguard\" tries again");
+}
+
+/* ---- the work ------------------------------------------------------------ */
+
+static int handle(struct work *work, struct netlink *generic, uint32_t index)
+{
+	int (*act)(struct netlink *generic, uint16_t family, uint32_t index) =
+		work->drill ? wireguard_try : wireguard_forget;
+	int r = -ENOENT;
+
+	if (work->family)
+		r = act(generic, work->family, index);
+	if (r != -ENOENT)
+		return r;
+	/* The module was loaded, or loaded anew, while this hook stood by. */
+	r = netlink_family(generic, WG_GENL_NAME, &work->family);
+	return r ? r : act(generic, work->family, index);
+}
+
+static void handle_all(struct work *work, const char *netns, struct netlink *route,
+		       struct netlink *generic)
+{
+	static struct wireguard_list list;
+	size_t i;
+	int r;
+
+	r = wireguard_list(route, &list);
+	if (r) {
+		complain(work, netns, "cannot list interfaces", r);
+		return;
+	}
+	if (list.more)
+		complain(work, netns, "there are more interfaces than are looked at", -E2BIG);
+	for (i = 0; i < list.n; i++) {
+		r = *netns && !deadline_left(work->deadline) ? -ETIMEDOUT :
+		    handle(work, generic, list.interfaces[i].index);
+		tell(work, netns, list.interfaces[i].name, r);
+	}
+}
+
+static void visit(const char *netns, void *context)
+{
+	struct work *work = context;
+	struct netlink route = { .socket = NULL }, generic = { .socket = NULL };
+	int r;
+
+	if (!*netns) {
+		if (work->route.socket && work->generic.socket)
+			handle_all(work, netns, &work->route, &work->generic);
+		return;
+	}
+	r = netlink_open(NETLINK_ROUTE, &route);
+	if (!r)
+		r = netlink_open(NETLINK_GENERIC, &generic);
+	if (r)
+		complain(work, netns, "cannot ask the kernel", r);
+	else
+		handle_all(work, netns, &route, &generic);
+	netlink_close(&generic);
+	netlink_close(&route);
+}
+
+static void missed(const char *netns, int error, void *context)
+{
+	complain(context, netns, "cannot look for interfaces", error);
+}
+
+/* What is said is said at the end: whoever reads it must not hold the work up. */
+static int handle_everywhere(struct work *work)
+{
+	const struct netns_visitor visitor = {
+		.visit = visit, .missed = missed, .context = work,
+	};
+	int r;
+
+	work->deadline = deadline_in(OTHERS_LIMIT_MS);
+	r = netns_walk(OTHERS_LIMIT_MS, &visitor);
+	if (r)
+		complain(work, "", "there are network name spaces where nobody looked for interfaces", r);
+	if (work->failed)
+		return 1;
+	if (work->n_interfaces)
+		return 0;
+	printf("no interface of WireGuard has a private key\n");
+	return NOT_APPLICABLE;
+}
+
+/* Private keys pass through: not into swap, and not into a core file. */
+static void keep_secrets(void)
+{
+	(void)prctl(PR_SET_DUMPABLE, 0);
+	(void)mlockall(MCL_CURRENT | MCL_FUTURE);
+}
+
+static int prepare(struct work *work)
+{
+	int r = netlink_open(NETLINK_ROUTE, &work->route);
+
+	if (!r)
+		r = netlink_open(NETLINK_GENERIC, &work->generic);
+	if (r)
+		return r;
+	r = netlink_family(&work->generic, WG_GENL_NAME, &work->family);
+	return r == -ENOENT ? 0 : r;
+}
+
+static int answer(struct work *work, int ready)
+{
+	const char *event = getenv("VMGEN_EVENT");
+
+	work->drill = event && !strcmp(event, "test");
+	if (!work->drill && (!event || strcmp(event, "changed"))) {
+		printf("session keys are older than a change only at the event changed\n");
+		return NOT_APPLICABLE;
+	}
+	if (ready && ready != -EPROTONOSUPPORT)
+		complain(work, "", "cannot ask the kernel", ready);
+	return handle_everywhere(work);
+}
+
+int main(int argc, char **argv)
+{
+	static char output[1 << 16];
+	struct work work = { .family = 0 };
+	int r, ready;
+
+	(void)argc;
+	keep_secrets();
+	setvbuf(stdout, output, _IOFBF, sizeof(output));
+	ready = prepare(&work);
+	r = standby_wait();
+	if (!r) {
+		r = answer(&work, ready);
+	} else if (r == -ENODATA) {
+		r = 0;
+	} else {
+		fprintf(stderr, "%s: cannot stand by: %s\n", argv[0], strerror(-r));
+		r = 1;
+	}
+	netlink_close(&work.generic);
+	netlink_close(&work.route);
+	return r;
+}

@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Copyright (C) the vmgen authors
+ */
+#include <errno.h>
+#include <linux/if_link.h>
+#include <linux/rtnetlink.h>
+#include <string.h>
+
+#include "tunnel.h"
+#include "wireguard.h"
+
+/* ---- what there is ------------------------------------------------------- */
+
+static bool is_wireguard(const struct nlattr *information)
+{
+	const struct nlattr *attribute;
+
+	if (mnl_attr_validate(information, MNL_TYPE_NESTED) < 0)
+		return false;
+	mnl_attr_for_each_nested(attribute, information)
+		if (mnl_attr_get_type(attribute) == IFLA_INFO_KIND)
+			return mnl_attr_validate(attribute, MNL_TYPE_STRING) >= 0 &&
+			       mnl_attr_get_payload_len(attribute) >= strlen(WG_GENL_NAME) &&
+			       !strncmp(mnl_attr_get_str(attribute), WG_GENL_NAME,
+					mnl_attr_get_payload_len(attribute));
+	return false;
+}
+
+static int take_interface(const struct nlmsghdr *message, void *context)
+{
+	const struct ifinfomsg *own = mnl_nlmsg_get_payload(message);
+	struct wireguard_list *list = context;
+	const struct nlattr *attribute;
+	const char *name = NULL;
+	bool is_one = false;
+
+	if (message->nlmsg_type != RTM_NEWLINK ||
+	    mnl_nlmsg_get_payload_len(message) < sizeof(*own))
+		return MNL_CB_OK;
+	mnl_attr_for_each(attribute, message, sizeof(*own)) {
+		if (mnl_attr_get_type(attribute) == IFLA_IFNAME &&
+		    !mnl_attr_validate(attribute, MNL_TYPE_NUL_STRING))
+			name = mnl_attr_get_str(attribute);
+		if (mnl_attr_get_type(attribute) == IFLA_LINKINFO)
+			is_one = is_wireguard(attribute);
+	}
+	if (!is_one || !name || strlen(name) >= IF_NAMESIZE)
+		return MNL_CB_OK;
+	if (list->n == WIREGUARD_MAX) {
+		list->more = true;
+		return MNL_CB_OK;
+	}
+	list->interfaces[list->n].index = own->ifi_index;
+	strcpy(list->interfaces[list->n++].name, name);
+	return MNL_CB_OK;
+}
+
+/* Linux leaves out the others, unless it has never had an interface of this kind. */
+int wireguard_list(struct netlink *route, struct wireguard_list *ret_list)
+{
+	char buffer[128] __attribute__((aligned(NLMSG_ALIGNTO)));
+	struct nlmsghdr *request;
+	struct nlattr *information;
+	unsigned int i;
+	int r = -EINTR;
+
+	for (i = 0; i < NETLINK_TRIES && r == -EINTR; i++) {
+		ret_list->n = 0;
+		ret_list->more = false;
+		request = netlink_begin(buffer, RTM_GETLINK, NLM_F_DUMP, sizeof(struct ifinfomsg),
+					NULL);
+		information = mnl_attr_nest_start(request, IFLA_LINKINFO);
+		mnl_attr_put_str(request, IFLA_INFO_KIND, WG_GENL_NAME);
+		mnl_attr_nest_end(request, information);
+		r = netlink_ask(route, request, take_interface, ret_list);
+	}
+	return r;
+}
+
+/* ---- forgetting ---------------------------------------------------------- */
+
+/* Linux forgets the session keys of an interface that gets another private key. */
+enum { LOOK, TAKE_AWAY, GIVE_BACK, QUESTIONS };
+
+struct exchange {
+	struct netlink *generic;
+	uint16_t family;
+	struct netlink_question questions[QUESTIONS];
+	/* The interface, just before its key is taken away. */
+	struct tunnel seen;
+};
+
+static struct nlmsghdr *put_key(void *buffer, uint16_t family, uint32_t index,
+				const uint8_t *private_key)
+{
+	struct nlmsghdr *request = netlink_begin_generic(buffer, family, 0,
+							 WG_CMD_SET_DEVICE, WG_GENL_VERSION);
+
+	mnl_attr_put_u32(request, WGDEVICE_A_IFINDEX, index);
+	mnl_attr_put(request, WGDEVICE_A_PRIVATE_KEY, WG_KEY_LEN, private_key);
+	return request;
+}
+
+/*
+ * What is set meanwhile is zero, which means none: no peer can have the public key that
+ * belongs to it, and be removed for that; nobody computes with it; and nothing is sent under
+ * it. Linux would not see that the key which zero becomes inside (Curve25519 sets bit 254) is
+ * set after it, but that one is no secret.
+ */
+static bool has_secret(const struct tunnel *tunnel)
+{
+	static const uint8_t zero[WG_KEY_LEN] = { [WG_KEY_LEN - 1] = 0x40 };
+
+	return tunnel->has_key && memcmp(tunnel->private_key, zero, WG_KEY_LEN) != 0;
+}
+
+static int run_exchange(struct exchange *exchange, const struct tunnel *before)
+{
+	static const uint8_t none[WG_KEY_LEN];
+	char buffer[512] __attribute__((aligned(NLMSG_ALIGNTO))), *end = buffer;
+	size_t i;
+	int r;
+
+	for (i = 0; i < QUESTIONS; i++) {
+		struct nlmsghdr *request = i == LOOK ?
+			tunnel_request(end, exchange->family, before->index) :
+			put_key(end, exchange->family, before->index,
+				i == TAKE_AWAY ? none : before->private_key);
+
+		exchange->questions[i].request = request;
+		end += NLMSG_ALIGN(request->nlmsg_len);
+	}
+	exchange->questions[LOOK].take = tunnel_take;
+	exchange->questions[LOOK].context = &exchange->seen;
+	r = netlink_ask_all(exchange->generic, exchange->questions, QUESTIONS);
+	explicit_bzero(buffer, sizeof(buffer));
+	return r;
+}
+
+static int set_key(struct exchange *exchange, const struct tunnel *wanted)
+{
+	char buffer[128] __attribute__((aligned(NLMSG_ALIGNTO)));
+	int r;
+
+	r = netlink_ask(exchange->generic, put_key(buffer, exchange->family, wanted->index,
+						   wanted->private_key), NULL, NULL);
+	explicit_bzero(buffer, sizeof(buffer));
+	return r;
+}
+
+/* It must not stay without its key, whatever went wrong. */
+static int verify(struct exchange *exchange, const struct tunnel *wanted)
+{
+	struct tunnel after;
+	unsigned int i;
+	int r;
+
+	for (i = 0; i < NETLINK_TRIES; i++) {
+		r = tunnel_read(exchange->generic, exchange->family, wanted->index, &after);
+		if (r == -ENODEV)
+			return r;
+		if (!r && tunnel_has_key_of(&after, wanted)) {
+			r = tunnel_is_same(&after, wanted) ? 0 : -ESTALE;
+			tunnel_clear(&after);
+			return r;
+		}
+		(void)set_key(exchange, wanted);
+	}
+	tunnel_clear(&after);
+	return -EKEYREJECTED;
+}
+
+static int forget(struct exchange *exchange, struct tunnel *before)
+{
+	const struct netlink_question *look = &exchange->questions[LOOK];
+	int r, failed;
+
+	failed = run_exchange(exchange, before);
+	if (!failed)
+		failed = exchange->questions[TAKE_AWAY].result;
+	/*
+	 * An administrator has set another one since it was read: that one is wanted. But
+	 * none at all may be what another instance of this has set, for a moment.
+	 */
+	if (exchange->seen.has_key && (!look->result || look->result == -EINTR) &&
+	    !tunnel_has_key_of(&exchange->seen, before))
+		*before = exchange->seen;
+	r = verify(exchange, before);
+	return r && r != -ESTALE ? r : failed ? failed : r;
+}
+
+/* Another instance may have taken the key away, and gives it back before it is read again. */
+static int read_secret(struct netlink *generic, uint16_t family, uint32_t index,
+		       struct tunnel *ret_tunnel)
+{
+	int r = tunnel_read(generic, family, index, ret_tunnel);
+
+	if (!r && !ret_tunnel->has_key)
+		r = tunnel_read(generic, family, index, ret_tunnel);
+	return r ? r : has_secret(ret_tunnel) ? 0 : -ENOKEY;
+}
+
+int wireguard_forget(struct netlink *generic, uint16_t family, uint32_t index)
+{
+	struct exchange exchange = { .generic = generic, .family = family,
+				     .seen.index = index };
+	struct tunnel before;
+	int r;
+
+	r = read_secret(generic, family, index, &before);
+	if (!r)
+		r = forget(&exchange, &before);
+	tunnel_clear(&before);
+	tunnel_clear(&exchange.seen);
+	return r;
+}
+
+int wireguard_try(struct netlink *generic, uint16_t family, uint32_t index)
+{
+	struct tunnel tunnel;
+	int r;
+
+	r = read_secret(generic, family, index, &tunnel);
+	tunnel_clear(&tunnel);
+	return r;
+}
