@@ -28,9 +28,10 @@ also_siblings := 6.1-arm64 newest-arm64
 endif
 everywhere := restore siblings
 # What differs little from kernel to kernel: a new one, and the oldest in check-all.
-on_one     := clones ctl identity late malformed remedies several silent stale steps storm timer torn unload \
-	      unseeded
+on_one     := clones ctl identity late malformed remedies several silent stale steps storm timer torn tunnels \
+	      unload unseeded
 $(foreach s,$(on_one),$(eval more_$(s) := 5.10))
+more_tunnels := 5.10 6.1-cloud
 more_sleep := 6.1 6.12-rt 7.2 newest-rt
 more_first := 6.1-cloud newest-rt
 more_reduced := 5.10
