@@ -73,7 +73,8 @@ static void tell(struct work *work, const char *netns, const char *name, int res
 			   name, place.before, place.name, place.after);
 		return;
 	}
-	work->failed = true;
+	/* In others' name spaces that is up to them. */
+	work->failed |= result != -ESTALE || !*netns;
 	if (result == -EKEYREJECTED)
 		text_print(stdout, "%s%s%s%s has lost its private key: give it back with \"wg set %s private-key FILE\", or start anew what has configured it\n",
 			   name, place.before, place.name, place.after, name);
@@ -84,7 +85,7 @@ static void tell(struct work *work, const char *netns, const char *name, int res
 		text_print(stdout, "%s%s%s%s may still use session keys of before the change: %s%s\n",
 			   name, place.before, place.name, place.after, strerror(-result),
 			   result == -EPERM ? "; the hook needs root with CAP_NET_ADMIN" :
-			   "; \"vmgenctl hooks run 10-wireguard\" tries again");
+			   "; \"vmgenctl hooks run --real 10-wireguard\" tries again");
 }
 
 /* ---- the work ------------------------------------------------------------ */

@@ -155,11 +155,11 @@ bool tunnel_has_key_of(const struct tunnel *tunnel, const struct tunnel *other)
 	       !memcmp(tunnel->public_key, other->public_key, WG_KEY_LEN);
 }
 
-bool tunnel_is_same(const struct tunnel *tunnel, const struct tunnel *other)
+bool tunnel_has_peers_of(const struct tunnel *tunnel, const struct tunnel *other)
 {
-	return tunnel_has_key_of(tunnel, other) && tunnel->n_peers == other->n_peers &&
-	       !memcmp(tunnel->sum, other->sum, sizeof(tunnel->sum)) &&
-	       tunnel->port == other->port && tunnel->mark == other->mark;
+	return tunnel->n_peers == other->n_peers && tunnel->port == other->port &&
+	       tunnel->mark == other->mark &&
+	       !memcmp(tunnel->sum, other->sum, sizeof(tunnel->sum));
 }
 
 void tunnel_clear(struct tunnel *tunnel)

@@ -44,8 +44,8 @@ int tunnel_read(struct netlink *generic, uint16_t family, uint32_t index,
 /* Do both have the same key, or none? */
 bool tunnel_has_key_of(const struct tunnel *tunnel, const struct tunnel *other);
 
-/* Do they have the same peers, port and mark, and the same key? */
-bool tunnel_is_same(const struct tunnel *tunnel, const struct tunnel *other);
+/* Do they have the same peers, port and mark? */
+bool tunnel_has_peers_of(const struct tunnel *tunnel, const struct tunnel *other);
 
 /* Forgets what it has read, the private key among it. */
 void tunnel_clear(struct tunnel *tunnel);

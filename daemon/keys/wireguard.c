@@ -149,8 +149,12 @@ static int set_key(struct exchange *exchange, const struct tunnel *wanted)
 	return r;
 }
 
-/* It must not stay without its key, whatever went wrong. */
-static int verify(struct exchange *exchange, const struct tunnel *wanted)
+/*
+ * It must not stay without its key, whatever went wrong. given: what the exchange gave back; a
+ * third one is somebody else's, who set it afterwards.
+ */
+static int verify(struct exchange *exchange, const struct tunnel *wanted,
+		  const struct tunnel *given)
 {
 	struct tunnel after;
 	unsigned int i;
@@ -160,8 +164,9 @@ static int verify(struct exchange *exchange, const struct tunnel *wanted)
 		r = tunnel_read(exchange->generic, exchange->family, wanted->index, &after);
 		if (r == -ENODEV)
 			return r;
-		if (!r && tunnel_has_key_of(&after, wanted)) {
-			r = tunnel_is_same(&after, wanted) ? 0 : -ESTALE;
+		if (!r && after.has_key && (tunnel_has_key_of(&after, wanted) ||
+					    !tunnel_has_key_of(&after, given))) {
+			r = tunnel_has_peers_of(&after, wanted) ? 0 : -ESTALE;
 			tunnel_clear(&after);
 			return r;
 		}
@@ -171,9 +176,10 @@ static int verify(struct exchange *exchange, const struct tunnel *wanted)
 	return -EKEYREJECTED;
 }
 
-static int forget(struct exchange *exchange, struct tunnel *before)
+static int forget(struct exchange *exchange, const struct tunnel *before)
 {
 	const struct netlink_question *look = &exchange->questions[LOOK];
+	const struct tunnel *wanted = before;
 	int r, failed;
 
 	failed = run_exchange(exchange, before);
@@ -185,8 +191,8 @@ static int forget(struct exchange *exchange, struct tunnel *before)
 	 */
 	if (exchange->seen.has_key && (!look->result || look->result == -EINTR) &&
 	    !tunnel_has_key_of(&exchange->seen, before))
-		*before = exchange->seen;
-	r = verify(exchange, before);
+		wanted = &exchange->seen;
+	r = verify(exchange, wanted, before);
 	return r && r != -ESTALE ? r : failed ? failed : r;
 }
 

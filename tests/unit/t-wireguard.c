@@ -18,7 +18,7 @@
 #include "keys/wireguard.h"
 #include "tap.h"
 
-enum { FAMILY = 35, INDEX = 7, PORT = 99, MARK = 0x77, MAX_PARTS = 64, PER_PART = 100 };
+enum { FAMILY = 35, INDEX = 7, PORT = 99, MARK = 0x77, MAX_PARTS = 2000, PER_PART = 100 };
 
 /* What goes wrong with an answer. */
 enum lie {
@@ -33,29 +33,32 @@ static const char *const lies[LIES] = {
 static struct {
 	uint8_t private_key[WG_KEY_LEN];
 	size_t n_peers;
+	unsigned int first_peer, n_links;
 	bool is_there;
 	unsigned int n_forgotten;
 	/* Requests so far: each GET, and each SET. */
 	unsigned int n_gets, n_sets, n_sends;
-	/* The number of the SET that fails, with what; of the GET that is asked in between. */
+	/* The number of the SET that fails, with what. */
 	unsigned int fails_at;
 	int error;
-	/* With this GET somebody else has set a key; a set of this number loses a peer. */
-	unsigned int meddled_at, loses_at, hidden_at;
+	/* Before this GET somebody else sets a key; a SET of this number loses a peer or changes one. */
+	unsigned int meddled_at, loses_at, swaps_at;
 	uint8_t meddled[WG_KEY_LEN];
 	/* The dump of this number has changed meanwhile. */
 	unsigned int interrupted_at;
 	enum lie lie;
 	/* Acknowledgements are lost from here on. */
 	bool silent;
-	struct {
-		size_t size;
-		char bytes[NETLINK_ANSWER_SIZE];
-	} parts[MAX_PARTS];
 	size_t first, last;
 	/* There is one dump at a time. */
 	bool is_dumping;
 } kernel;
+
+/* What it has answered, from kernel.first on. */
+static struct {
+	size_t size;
+	char bytes[NETLINK_ANSWER_SIZE];
+} parts[MAX_PARTS];
 
 static const uint8_t key_a[WG_KEY_LEN] = { 0x10, [31] = 0x41 }, key_b[WG_KEY_LEN] = { 0x20, [31] = 0x42 };
 
@@ -67,7 +70,7 @@ static struct nlmsghdr *begin_part(const struct nlmsghdr *request, uint16_t type
 
 	if (kernel.last == MAX_PARTS)
 		abort();
-	part = mnl_nlmsg_put_header(kernel.parts[kernel.last].bytes);
+	part = mnl_nlmsg_put_header(parts[kernel.last].bytes);
 	part->nlmsg_type = type;
 	part->nlmsg_flags = NLM_F_MULTI;
 	part->nlmsg_seq = request->nlmsg_seq;
@@ -78,7 +81,7 @@ static struct nlmsghdr *begin_part(const struct nlmsghdr *request, uint16_t type
 
 static void end_part(const struct nlmsghdr *part)
 {
-	kernel.parts[kernel.last++].size = part->nlmsg_len;
+	parts[kernel.last++].size = part->nlmsg_len;
 }
 
 static void answer_error(const struct nlmsghdr *request, int error)
@@ -140,7 +143,10 @@ static void put_device(struct nlmsghdr *part)
 	put_public_key(part, WGDEVICE_A_PUBLIC_KEY, kernel.private_key);
 }
 
-/* The last peer of a part is begun again in the next, as one that has many addresses. */
+/*
+ * The last peer of a part is begun again in the next, as one that has many addresses; parts
+ * differ in size, as they do after the first has been read.
+ */
 static void answer_get(const struct nlmsghdr *request)
 {
 	struct nlattr *peers;
@@ -165,8 +171,8 @@ static void answer_get(const struct nlmsghdr *request)
 		else if (kernel.n_gets == kernel.interrupted_at)
 			part->nlmsg_flags |= NLM_F_DUMP_INTR;
 		peers = mnl_attr_nest_start(part, WGDEVICE_A_PEERS);
-		for (end = i + PER_PART, i -= i > 0; i < end && i < kernel.n_peers; i++)
-			put_peer(part, i);
+		for (end = i + PER_PART + kernel.n_gets, i -= i > 0; i < end && i < kernel.n_peers; i++)
+			put_peer(part, kernel.first_peer + i);
 		if (kernel.lie == STRAY_PEER)
 			mnl_attr_put_u8(part, 0, 1);
 		mnl_attr_nest_end(part, peers);
@@ -196,6 +202,7 @@ static void answer_set(const struct nlmsghdr *request)
 		kernel.n_forgotten++;
 	}
 	kernel.n_peers -= kernel.n_sets == kernel.loses_at;
+	kernel.first_peer += kernel.n_sets == kernel.swaps_at;
 	answer_error(request, 0);
 }
 
@@ -216,11 +223,15 @@ static void put_link(const struct nlmsghdr *request, unsigned int index, const c
 
 static void answer_links(const struct nlmsghdr *request)
 {
+	unsigned int i;
+
 	put_link(request, 1, "lo", NULL);
 	put_link(request, 2, "br0", "bridge");
 	put_link(request, 3, "w", "wireguard2");
 	put_link(request, 4, "v", "wire");
 	put_link(request, INDEX, "wg0", "wireguard");
+	for (i = 0; i < kernel.n_links; i++)
+		put_link(request, 100 + i, "wgx", "wireguard");
 	put_link(request, 8, "a-name-that-is-too-long", "wireguard");
 	answer_done(request);
 }
@@ -266,10 +277,10 @@ ssize_t __wrap_mnl_socket_recvfrom(const struct mnl_socket *socket, void *buffer
 		errno = ENOBUFS;
 		return -1;
 	}
-	n = kernel.parts[kernel.first].size;
+	n = parts[kernel.first].size;
 	if (n > size)
 		abort();
-	memcpy(buffer, kernel.parts[kernel.first++].bytes, n);
+	memcpy(buffer, parts[kernel.first++].bytes, n);
 	return n;
 }
 
@@ -314,6 +325,9 @@ static void test_list(void)
 	equal(wireguard_list(&netlink, &list), 0, "interfaces are listed");
 	ok(list.n == 1 && list.interfaces[0].index == INDEX &&
 	   !strcmp(list.interfaces[0].name, "wg0") && !list.more, "those of WireGuard alone");
+	kernel.n_links = WIREGUARD_MAX;
+	equal(wireguard_list(&netlink, &list), 0, "more than there is room for");
+	ok(list.n == WIREGUARD_MAX && list.more, "are told");
 }
 
 static void test_forget(void)
@@ -368,6 +382,9 @@ static void test_failures(void)
 	begin(3);
 	kernel.loses_at = 1;
 	equal(forget(), -ESTALE, "a peer that is missing afterwards is told");
+	begin(3);
+	kernel.swaps_at = 2;
+	equal(forget(), -ESTALE, "also if there is another instead");
 }
 
 /* Somebody else sets keys at the same time. */
@@ -378,6 +395,15 @@ static void test_others(void)
 	memcpy(kernel.meddled, key_b, WG_KEY_LEN);
 	equal(forget(), 0, "a key that was set just before it is taken away");
 	ok(has(key_b), "is the one that is given back");
+	begin(3);
+	kernel.meddled_at = 3;
+	memcpy(kernel.meddled, key_b, WG_KEY_LEN);
+	equal(forget(), 0, "one that was set afterwards");
+	ok(has(key_b), "is left alone");
+	begin(3);
+	kernel.meddled_at = 3;
+	equal(forget(), 0, "a key that is missing afterwards");
+	ok(has(key_a), "is given back");
 	begin(3);
 	kernel.meddled_at = 2;
 	equal(forget(), 0, "but none, which another instance has set for a moment");
