@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Copyright (C) the vmgen authors
+ *
+ * MACsec (IEEE 802.1AE): interfaces that encrypt each frame of a network card under a key and
+ * a packet number. The kernel drops what is sent where there is no key to send with; it is
+ * never sent in plain text (Linux 6.12, macsec_start_xmit()).
+ */
+#ifndef SECY_H
+#define SECY_H
+
+#include <net/if.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "netlink.h"
+
+/* So many senders of one interface are forgotten at a time. */
+enum { SECY_SENDERS = 64 };
+
+struct secy {
+	/* Of it, and of the interface below; 0: that is in another network name space. */
+	uint32_t index, lower;
+	/* To be escaped. */
+	char name[IF_NAMESIZE];
+	/* Somebody on the interface below listens for the protocol that agrees on keys (MKA). */
+	bool listened;
+	/* A key to send with has no name as that protocol makes them. */
+	bool by_hand;
+	/* A bit for each key to send with. */
+	unsigned int keys;
+	/* Whose frames it takes; no more than SECY_SENDERS are told. */
+	unsigned int n_senders;
+	uint64_t senders[SECY_SENDERS];
+};
+
+/* Whether a daemon has agreed on its keys with the other end, and can do so again. */
+static inline bool secy_by_mka(const struct secy *interface)
+{
+	return interface->listened && !interface->by_hand;
+}
+
+struct secy_list {
+	struct secy *interfaces;
+	size_t n;
+};
+
+struct secy_socket {
+	struct netlink generic;
+	uint16_t family;
+};
+
+/*
+ * In the network name space of this thread. Returns 0; -ENOENT: this kernel has no MACsec, or
+ * has not loaded it, so nothing is configured anywhere; -errno.
+ */
+int secy_open(struct secy_socket *ret_socket);
+void secy_close(struct secy_socket *socket);
+
+/* Returns 0, with a list to be freed by secy_free(); -errno. */
+int secy_list(struct secy_socket *socket, struct secy_list *ret_list);
+void secy_free(struct secy_list *list);
+
+/*
+ * Deletes all keys to send with, after which the interface sends nothing until it gets others;
+ * of MKA also the senders, which its daemon would not make anew while they are there. What is
+ * gone already is no error. Returns 0; -errno: the first error, after all was tried.
+ */
+int secy_forget(struct secy_socket *socket, const struct secy *interface);
+
+#endif /* SECY_H */

@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Copyright (C) the vmgen authors
+ *
+ * What 10-macsec and 50-macsec do and say, with a kernel, processes and files that are played.
+ */
+#include "secy.h"
+
+static int played_exec(const char *path, const char *name, ...);
+#define execl played_exec
+int guard_main(int argc, char **argv);
+#define main guard_main
+#include "hooks/macsec.c"
+#undef main
+#undef execl
+
+#include "tap.h"
+
+static struct {
+	int stopped, signal_error, walk_error;
+	bool untrusted, manual, nested, restarted;
+} around;
+
+/* ---- what else the guard has to do with ---------------------------------------------------- */
+
+int standby_wait(void)
+{
+	return 0;
+}
+
+bool manual_wanted(void)
+{
+	return around.manual;
+}
+
+static int played_exec(const char *path, const char *name, ...)
+{
+	around.restarted = !strcmp(path, "/usr/libexec/vmgen/client") && !strcmp(name, "client");
+	return -1;
+}
+
+int netns_walk(int limit_ms, const struct netns_visitor *visitor)
+{
+	(void)limit_ms;
+	visitor->visit(around.nested ? "blue" : "", visitor->context);
+	return around.walk_error;
+}
+
+int program_open(const char *path, struct program *ret_program)
+{
+	(void)ret_program;
+	return strcmp(path, "/sbin/wpa_supplicant") ? -ENOENT : around.untrusted ? -EPERM : 0;
+}
+
+void program_close(struct program *program)
+{
+	(void)program;
+}
+
+void process_release(struct process *process)
+{
+	(void)process;
+}
+
+int process_hold(pid_t pid, const struct program *program, uid_t also, struct process *ret_process)
+{
+	(void)program;
+	(void)also;
+	if (pid != getpid())
+		return -ESRCH;
+	*ret_process = (struct process){ .pid = pid, .fd = -1 };
+	return 0;
+}
+
+
+int process_signal(const struct process *process, int number)
+{
+	(void)process;
+	around.stopped += number == SIGSTOP;
+	return around.signal_error;
+}
+
+static void begin(const uint8_t *id)
+{
+	play(id);
+	memset(&around, 0, sizeof(around));
+}
+
+static char said[8192];
+
+static int run_guard(const char *name, const char *event)
+{
+	FILE *own = stdout, *file = fmemopen(said, sizeof(said), "w");
+	char *argv[] = { (char *)name, NULL };
+	int r;
+
+	if (event)
+		setenv("VMGEN_EVENT", event, 1);
+	else
+		unsetenv("VMGEN_EVENT");
+	memset(said, 0, sizeof(said));
+	stdout = file;
+	r = guard_main(1, argv);
+	stdout = own;
+	fclose(file);
+	return r;
+}
+
+#define GUARD "/usr/lib/vmgen/hooks.d/10-macsec"
+#define REPAIR "/usr/lib/vmgen/hooks.d/50-macsec"
+
+static void test_guard(void)
+{
+	begin(of_mka);
+	equal(run_guard(GUARD, "changed"), 0, "the guard deletes what MKA agreed");
+	ok(!strcmp(kernel.asked, "off3.0 del3.0 off3.1 del3.1 sender3.1 "
+		   "off3.0 del3.0 off3.1 del3.1 sender3.1 "),
+	   "each key is off before it is deleted, then each sender; and all once more");
+	equal(around.stopped, 1, "in between it stops the daemon");
+	ok(!strncmp(said, "macsec0: sends nothing until it has new keys\nprocess ", 53), "it says so");
+	begin(of_mka);
+	kernel.grows = true;
+	kernel.interfaces[1] = (struct played){ 5, "macsec1", of_mka, 1, 0, false, false };
+	equal(run_guard(GUARD, "changed"), 0, "one that appears meanwhile");
+	ok(strstr(kernel.asked, "off5.0 del5.0"), "is deleted too");
+}
+
+static void test_manual(void)
+{
+	begin(by_hand);
+	equal(run_guard(GUARD, "changed"), 1, "keys by hand stay in use, which is a failure");
+	ok(!*kernel.asked && !around.stopped, "nothing is changed");
+	ok(strstr(said, ": 1; they stay in use unless there is /etc/vmgen/forget-manual-keys\n"),
+	   "and how to have it otherwise is said");
+	around.manual = true;
+	equal(run_guard(GUARD, "changed"), 0, "they are deleted if that is wanted");
+	ok(!strcmp(kernel.asked, "off3.0 del3.0 off3.1 del3.1 "), "once, and no sender");
+	ok(!around.stopped && strstr(said, "ip macsec add macsec0 tx sa 0 pn 1 on key ID KEY\n"),
+	   "no daemon is stopped, and it says how to give others");
+	begin(by_hand);
+	around.manual = true;
+	equal(run_guard(GUARD, "test"), 0, "a drill says that they would be");
+	ok(!*kernel.asked && !strcmp(said, "macsec0: would delete its keys\n"), "and does nothing");
+	begin(of_mka);
+	around.nested = true;
+	equal(run_guard(GUARD, "changed"), 1, "of MKA in another name space: as by hand");
+	ok(!*kernel.asked && !around.stopped, "and left alone");
+	around.manual = true;
+	equal(run_guard(GUARD, "changed"), 0, "unless that is wanted");
+	ok(*kernel.asked && !strncmp(said, "macsec0, network name space blue: ", 34), "said with its name");
+}
+
+static void test_start(void)
+{
+	begin(of_mka);
+	equal(run_guard(REPAIR, "changed"), 1, "there is no client to be executed");
+	ok(around.restarted && !*kernel.asked, "which would start the daemon anew");
+	begin(by_hand);
+	equal(run_guard(REPAIR, "changed"), 77, "keys by hand: there is no daemon");
+	ok(!around.restarted, "and none is started");
+	kernel.n = 0;
+	equal(run_guard(REPAIR, "changed"), 77, "there is no interface");
+	kernel.family_error = -ENOENT;
+	equal(run_guard(REPAIR, "changed"), 77, "no MACsec in the kernel");
+	kernel.family_error = -ETIMEDOUT;
+	equal(run_guard(REPAIR, "changed"), 1, "a kernel that does not answer");
+	ok(!around.restarted, "nothing is started either");
+}
+
+static void test_nothing(void)
+{
+	begin(of_mka);
+	equal(run_guard(GUARD, "test"), 0, "a drill succeeds");
+	ok(!*kernel.asked && !around.stopped && !strcmp(said, "macsec0: would delete its keys\n"),
+	   "and changes nothing");
+	equal(run_guard(GUARD, "boot-changed"), 77, "at another event there is nothing to do");
+	equal(run_guard(GUARD, NULL), 77, "without one neither");
+	ok(!*kernel.asked, "and nothing is asked");
+	kernel.n = 0;
+	equal(run_guard(GUARD, "changed"), 77, "there is no interface");
+	kernel.family_error = -ENOENT;
+	equal(run_guard(GUARD, "changed"), 77, "no MACsec in the kernel");
+	kernel.open_error = -EPROTONOSUPPORT;
+	equal(run_guard(GUARD, "changed"), 77, "no netlink");
+}
+
+static void test_failures(void)
+{
+	begin(of_mka);
+	kernel.delete_error = -ENODEV;
+	equal(run_guard(GUARD, "changed"), 0, "what is gone already is no error");
+	kernel.delete_error = -EPERM;
+	equal(run_guard(GUARD, "changed"), 1, "what may not be deleted is one");
+	ok(strstr(said, "macsec0: its keys cannot be deleted: Operation not permitted; to stop it: ip link set macsec0 down\n"),
+	   "with a remedy");
+	begin(of_mka);
+	kernel.interfaces[0].name = "a\x1b]b";
+	kernel.delete_error = -EPERM;
+	run_guard(GUARD, "changed");
+	ok(!strchr(said, 0x1b) && strstr(said, "a\\x1b]b"), "a name is shown so that it is harmless");
+	begin(of_mka);
+	kernel.list_error = -ETIMEDOUT;
+	equal(run_guard(GUARD, "changed"), 1, "a kernel that does not answer");
+	begin(of_mka);
+	around.walk_error = -ETIMEDOUT;
+	equal(run_guard(GUARD, "changed"), 1, "name spaces that were not looked into");
+	begin(of_mka);
+	around.untrusted = true;
+	equal(run_guard(GUARD, "changed"), 1, "a daemon that others than root can change");
+	ok(!around.stopped && *kernel.asked, "goes on, without its keys");
+	begin(of_mka);
+	around.signal_error = -EPERM;
+	equal(run_guard(GUARD, "changed"), 1, "a daemon that cannot be stopped");
+}
+
+int main(void)
+{
+	test_guard();
+	test_manual();
+	test_start();
+	test_nothing();
+	test_failures();
+	return tap_done();
+}
