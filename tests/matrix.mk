@@ -62,6 +62,9 @@ more_counter := 5.10 6.1
 # Without Linux's own notifier for WireGuard, and with it.
 only_wireguard := 5.10 6.1-cloud 6.12
 more_wireguard := 6.1
+# An interface of MACsec is much the same on all.
+only_macsec := 6.12
+more_macsec := 5.10 6.1-cloud
 # The library is the same on all; only these have Linux's VMClock.
 only_crowd  := 6.1 6.12
 only_sources := 6.1-cloud 6.12
@@ -79,7 +82,7 @@ only_bare := bare
 # (hibernate), that programs ahead of all others leave no time to the rest
 # (order), or that one by one they take half an hour (midway).
 not_debug   := $(whole) bare devicetree examples awslc clones crowd ctl daemon faults first hibernate \
-	       hostile midway order policy remedies sources spinners uefi vmclock wireguard witness
+	       hostile macsec midway order policy remedies sources spinners uefi vmclock wireguard witness
 # ARM, with a device tree and with ACPI under UEFI.
 on_arm          := $(filter %-arm64,$(KERNELS))
 only_devicetree ?= $(or $(on_arm),none)
