@@ -50,6 +50,7 @@ deps += libinih-dev          # configuration files
 deps += libjson-c-dev        # state and status files
 deps += libmd-dev            # SHA-256 of the ID
 deps += libmnl-dev           # netlink, by which the kernel's session keys are found and forgotten
+deps += libnftnl-dev         # rules of nftables, which keep RSTs from leaving
 deps += libssl-dev openssl   # what an OpenSSL provider is made of, and who loads it
 deps += scdoc mandoc         # manual pages, and their lint
 deps += python3              # tests/vm
@@ -110,7 +111,7 @@ endif
 CFLAGS ?= -O2 -g
 WARN   := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
 	  -Wpointer-arith -Wwrite-strings -Wformat=2 -Wundef -Wvla
-libs   := libevent_core libsystemd inih json-c libmd libmnl
+libs   := libevent_core libsystemd inih json-c libmd libmnl libnftnl
 LIBS   ?= $(shell $(PKG_CONFIG) --libs $(libs))
 
 # Where hooks find our programs, if the system's PATH has not got it.

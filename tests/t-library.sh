@@ -85,7 +85,7 @@ mutant() {
 ctl_links() {
 	# shellcheck disable=SC2046 # several words
 	gcc "$O"/daemon/ctl/main.o "$O"/ctl.a "$O"/daemon.a "$O"/libvmgen.so.*.* -o "$root/vmgenctl" \
-		$(pkg-config --libs libevent_core libsystemd inih json-c libmd libmnl) &&
+		$(pkg-config --libs libevent_core libsystemd inih json-c libmd libmnl libnftnl) &&
 		LD_LIBRARY_PATH="$root/usr/local/lib" "$root/vmgenctl" --version
 }
 

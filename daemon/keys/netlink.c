@@ -130,11 +130,22 @@ static bool are_answered(const struct netlink_question *questions, size_t n)
 	return true;
 }
 
-int netlink_ask_all(struct netlink *netlink, struct netlink_question *questions, size_t n)
+static int exchange(struct netlink *netlink, struct netlink_question *questions, size_t n,
+		    size_t size)
 {
 	int64_t deadline = deadline_in(NETLINK_LIMIT_MS);
-	size_t i, size = 0;
 	int r = 0;
+
+	if (mnl_socket_sendto(netlink->socket, questions[0].request, size) < 0)
+		return -errno;
+	while (!r && !are_answered(questions, n))
+		r = take_part(netlink, questions, n, deadline);
+	return r;
+}
+
+int netlink_ask_all(struct netlink *netlink, struct netlink_question *questions, size_t n)
+{
+	size_t i, size = 0;
 
 	for (i = 0; i < n; i++) {
 		struct nlmsghdr *request = questions[i].request;
@@ -146,11 +157,20 @@ int netlink_ask_all(struct netlink *netlink, struct netlink_question *questions,
 		questions[i].is_answered = false;
 		questions[i].result = 0;
 	}
-	if (mnl_socket_sendto(netlink->socket, questions[0].request, size) < 0)
-		return -errno;
-	while (!r && !are_answered(questions, n))
-		r = take_part(netlink, questions, n, deadline);
-	return r;
+	return exchange(netlink, questions, n, size);
+}
+
+int netlink_submit(struct netlink *netlink, void *messages, size_t size)
+{
+	struct netlink_question question = { .request = messages };
+	struct nlmsghdr *message = messages;
+	int left = size, r;
+
+	netlink->sequence++;
+	for (; mnl_nlmsg_ok(message, left); message = mnl_nlmsg_next(message, &left))
+		message->nlmsg_seq = netlink->sequence;
+	r = exchange(netlink, &question, 1, size);
+	return r ? r : question.result;
 }
 
 int netlink_ask(struct netlink *netlink, struct nlmsghdr *request, mnl_cb_t take, void *context)

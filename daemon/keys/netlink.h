@@ -83,6 +83,13 @@ struct netlink_question {
 int netlink_ask_all(struct netlink *netlink, struct netlink_question *questions, size_t n);
 
 /*
+ * Sends messages that Linux takes as a whole, or not at all (nf_tables); the last of them but a
+ * mark of the end has NLM_F_ACK. Returns 0; -ETIMEDOUT; -errno: what the first that failed
+ * failed with.
+ */
+int netlink_submit(struct netlink *netlink, void *messages, size_t size);
+
+/*
  * Finds the number of a family of generic netlink in a list of all, because to ask for its
  * name would load its module. Returns 0; -ENOENT: there is none; -errno.
  */
