@@ -152,7 +152,7 @@ rooms      := base process keys config rng record witness run guard repair
 daemon_obj := $(patsubst %.c,%.o,$(filter-out daemon/main.c,$(wildcard daemon/*.c $(rooms:%=daemon/%/*.c))))
 ctl_obj    := $(patsubst %.c,%.o,$(filter-out daemon/ctl/main.c,$(wildcard daemon/ctl/*.c daemon/ctl/*/*.c)))
 # Hooks that are programs: NN-NAME of daemon/hooks/NAME.c.
-hook_programs := 10-macsec 10-wireguard 30-wireguard 50-macsec
+hook_programs := 10-connections 10-macsec 10-wireguard 30-wireguard 50-macsec
 unit       := $(patsubst %.c,%.t,$(wildcard tests/unit/t-*.c))
 # Of those, what tests the library alone.
 lib_unit   := $(addprefix tests/unit/,t-source.t t-generation.t t-guard.t t-device.t t-vmgenid.t t-threads.t t-faults.t)

@@ -33,7 +33,7 @@ hooks := $(wildcard daemon/hooks/[0-9][0-9]-*)
 files += $(patsubst %,755:%:$(HOOKSDIR),$(filter-out %.conf,$(hooks)) $(hook_programs:%=$(O)/%))
 # What an administrator may have changed stays, in both.
 settings := $(patsubst %,644:%:$(CONFDIR)/hooks.conf.d,$(filter %.conf,$(hooks))) \
-	    644:daemon/hooks/restart-units:$(CONFDIR)
+	    $(foreach f,kept-connections restart-units,644:daemon/hooks/$(f):$(CONFDIR))
 part   = $(word $(1),$(subst :, ,$(2)))
 target = $(DESTDIR)$(call part,3,$(1))/$(notdir $(call part,2,$(1)))
 # The directories that install made, so that uninstall leaves those of others.
