@@ -28,10 +28,11 @@ also_siblings := 6.1-arm64 newest-arm64
 endif
 everywhere := restore siblings
 # What differs little from kernel to kernel: a new one, and the oldest in check-all.
-on_one     := clones ctl identity late malformed remedies several silent stale steps storm timer torn tunnels \
-	      unload unseeded
+on_one     := clones connections ctl identity late malformed remedies several silent stale steps \
+	      storm timer torn tunnels unload unseeded
 $(foreach s,$(on_one),$(eval more_$(s) := 5.10))
 more_tunnels := 5.10 6.1-cloud
+more_connections := 5.10 6.1-cloud newest
 more_sleep := 6.1 6.12-rt 7.2 newest-rt
 more_first := 6.1-cloud newest-rt
 more_reduced := 5.10
@@ -81,8 +82,9 @@ only_bare := bare
 # counts instructions, of which there are so many there that ACPI gives up
 # (hibernate), that programs ahead of all others leave no time to the rest
 # (order), or that one by one they take half an hour (midway).
-not_debug   := $(whole) bare devicetree examples awslc clones crowd ctl daemon faults first hibernate \
-	       hostile macsec midway order policy remedies sources spinners uefi vmclock wireguard witness
+not_debug   := $(whole) awslc bare clones connections crowd ctl daemon devicetree examples faults \
+	       first hibernate hostile macsec midway order policy remedies sources spinners uefi \
+	       vmclock wireguard witness
 # ARM, with a device tree and with ACPI under UEFI.
 on_arm          := $(filter %-arm64,$(KERNELS))
 only_devicetree ?= $(or $(on_arm),none)
