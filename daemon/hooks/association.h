@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Copyright (C) the vmgen authors
+ *
+ * What 10-ipsec and 50-ipsec do with IKE daemons and their SAs. Each of the two says what it
+ * does and returns the exit status of a hook. drill: it changes nothing.
+ */
+#ifndef ASSOCIATION_H
+#define ASSOCIATION_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "keys/ike.h"
+#include "keys/xfrm.h"
+
+enum {
+	NOT_APPLICABLE = 77,
+	ASSOCIATION_UNITS_SIZE = 256,
+	ASSOCIATION_NAMESPACES_MAX = 16,
+};
+
+/* Freezes the daemons, blocks what their policies match, and forgets their SAs. */
+int association_stop(bool drill);
+
+/* Starts what was stopped, and lifts the blocks when its policies are back. */
+int association_repair(bool drill);
+
+/* What both of them do. */
+
+/* Which change the last guard belongs to, and the units that it stopped. */
+struct association_note {
+	uint64_t generation;
+	char units[ASSOCIATION_UNITS_SIZE];	/* " a.service b.service" */
+};
+
+/* Without one, or where it cannot be read, it is empty. */
+void association_read(struct association_note *ret_note);
+int association_write(const struct association_note *note);
+bool association_has(const struct association_note *note, const char *unit);
+void association_add(struct association_note *note, const char *unit);
+
+/* That of the change which this hook answers; by hand: that of the last guard. */
+uint64_t association_generation(const struct association_note *note);
+
+/* The network name spaces of the daemons, by their inodes. */
+struct association_namespaces {
+	ino_t inode[ASSOCIATION_NAMESPACES_MAX];
+	size_t n;
+};
+
+/*
+ * Calls visit with a socket in each network name space of the units' processes, and adds
+ * those to the list. Returns 0, or the first -errno, of visit as well; -EPROTONOSUPPORT:
+ * this kernel has no IPsec; the other name spaces are visited all the same.
+ */
+int association_visit(const struct ike_units *units, int (*visit)(struct netlink *xfrm, void *context),
+		      void *context, struct association_namespaces *ret_namespaces);
+
+/* Blocks and forgets what there is in one of them; context: struct association_blocked. */
+struct association_blocked {
+	unsigned int required, optional;
+};
+int association_forget(struct netlink *xfrm, void *context);
+
+#endif /* ASSOCIATION_H */
