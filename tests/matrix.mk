@@ -41,7 +41,7 @@ only_faults  := 6.1-cloud
 only_hostile := 6.12
 # A whole system has a kernel of its own, and what ACPI tables can look like
 # takes a boot each.
-whole := clock debian fence foreign lease openssl samba services stranger
+whole := clock debian fence foreign ipsec lease openssl samba services stranger
 $(foreach s,$(whole),$(eval only_$(s) := 6.1))
 only_foreign := 6.12-arm64
 only_shapes := 6.1-cloud
