@@ -51,6 +51,7 @@ only_firmware := 6.12
 only_hibernate := 6.12
 only_nvs := 6.12
 only_policy := 6.12
+only_keys := 6.12
 # These take many clones.
 only_asleep := 6.12
 only_awslc  := 6.12
@@ -83,8 +84,8 @@ only_bare := bare
 # (hibernate), that programs ahead of all others leave no time to the rest
 # (order), or that one by one they take half an hour (midway).
 not_debug   := $(whole) awslc bare clones connections crowd ctl daemon devicetree examples faults \
-	       first hibernate hostile macsec midway order policy remedies sources spinners uefi \
-	       vmclock wireguard witness
+	       first hibernate hostile keys macsec midway order policy remedies sources spinners \
+	       uefi vmclock wireguard witness
 # ARM, with a device tree and with ACPI under UEFI.
 on_arm          := $(filter %-arm64,$(KERNELS))
 only_devicetree ?= $(or $(on_arm),none)

@@ -98,6 +98,7 @@ enum ctl_exit ctl_check(const struct ctl *ctl, int argc, char **argv)
 	check_kernel(ctl, &view, &findings);
 	check_service(ctl, &view, &findings);
 	check_openssl(ctl, &view, &findings);
+	check_keys(ctl, &findings);
 	verdict = view_verdict(&view);
 	if (verdict == CTL_OK && findings.problem)
 		verdict = CTL_DEGRADED;

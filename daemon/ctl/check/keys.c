@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Copyright (C) the vmgen authors
+ *
+ * What vmgenctl check finds of session keys with counters, which clones and a restore use
+ * again: what is configured, whether a hook has them forgotten, and what helps if none does.
+ */
+#include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "ctl/view/inventory.h"
+#include "finding.h"
+#include "network.h"
+#include "sessions.h"
+#include "tunnels.h"
+
+#define CHAPTER		"see WHAT WAS AGREED BEFORE THE SNAPSHOT in vmgen-security(7)"
+#define REPEAT		"whose session keys clones and a restore use again"
+
+enum { REMEDY_SIZE = 2 * PATH_MAX };
+
+static const char restart[] = "80-restart-units";
+static const char connections[] = "10-connections";
+
+/* Of each kind: the hooks that it takes, all of them; none: nothing that is shipped helps. */
+static const struct {
+	const char *text;
+	const char *hooks[2];
+} words[NETWORK_KINDS] = {
+	[NETWORK_WIREGUARD] = { "WireGuard interfaces", { "10-wireguard", "30-wireguard" } },
+	[NETWORK_MACSEC] = { "MACsec interfaces", { "10-macsec" } },
+	[NETWORK_OVPN] = { "interfaces of OpenVPN in the kernel", { NULL } },
+	[NETWORK_WIRELESS] = { "wireless interfaces", { NULL } },
+	[NETWORK_IPSEC] = { "IPsec states", { "10-ipsec", "50-ipsec" } },
+	[NETWORK_TLS] = { "TCP connections with TLS in the kernel", { connections } },
+};
+
+/* Those whose states the hooks have made anew. */
+static const char *const ike_daemons[] = {
+	"strongswan.service", "strongswan-starter.service", "ipsec.service",
+};
+
+/* Returns whether the hook would run; if not, what to do about that. */
+static bool hook_runs(const struct inventory *inventory, const char *name,
+		      enum finding_state *ret_state, char ret_remedy[REMEDY_SIZE])
+{
+	const struct item *item = inventory_find(inventory, name);
+
+	if (item && item->state == ITEM_ON)
+		return true;
+	*ret_state = FINDING_WARNING;
+	if (!item) {
+		snprintf(ret_remedy, REMEDY_SIZE, "install the hook %s, which comes with vmgend", name);
+	} else if (item->state == ITEM_DISABLED) {
+		snprintf(ret_remedy, REMEDY_SIZE, "enabled = yes in %s/%s.conf, see vmgend-hooks(7)",
+			 inventory->config.hook_settings_dir, name);
+	} else if (item->state == ITEM_MASKED) {
+		snprintf(ret_remedy, REMEDY_SIZE, "rm %s/%s, which masks the hook",
+			 item->hook->directory, name);
+	} else {
+		/* What is wrong with it stands where all hooks do. */
+		snprintf(ret_remedy, REMEDY_SIZE, "fix the hook %s", name);
+		*ret_state = FINDING_PROBLEM;
+	}
+	return false;
+}
+
+static bool hooks_run(const struct inventory *inventory, const char *const hooks[2],
+		      enum finding_state *ret_state, char ret_remedy[REMEDY_SIZE])
+{
+	size_t i;
+
+	*ret_state = FINDING_WARNING;
+	snprintf(ret_remedy, REMEDY_SIZE, CHAPTER);
+	for (i = 0; i < 2 && hooks[i]; i++)
+		if (!hook_runs(inventory, hooks[i], ret_state, ret_remedy))
+			return false;
+	return i;
+}
+
+static bool has_ike_daemon(void)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(ike_daemons) / sizeof(ike_daemons[0]); i++)
+		if (tunnels_runs(ike_daemons[i]))
+			return true;
+	return false;
+}
+
+static void tell_kind(const struct inventory *inventory, const struct network *network,
+		      enum network_kind kind, struct findings *findings)
+{
+	uint64_t count = network->kinds[kind].count;
+	const char *names = network->kinds[kind].names, *text = words[kind].text;
+	enum finding_state state;
+	char remedy[REMEDY_SIZE];
+
+	if (!count)
+		return;
+	if (kind == NETWORK_IPSEC && !has_ike_daemon())
+		finding_add(findings, "keys", FINDING_WARNING, CHAPTER,
+			    "%s " REPEAT ", and no IKE daemon that the hooks know: %" PRIu64 "%s%s",
+			    text, count, *names ? ": " : "", names);
+	else if (!hooks_run(inventory, words[kind].hooks, &state, remedy))
+		finding_add(findings, "keys", state, remedy, "%s " REPEAT ": %" PRIu64 "%s%s", text,
+			    count, *names ? ": " : "", names);
+	else
+		finding_add(findings, "keys", FINDING_OK, "",
+			    "%s whose session keys %s ends at a change: %" PRIu64 "%s%s", text,
+			    words[kind].hooks[0], count, *names ? ": " : "", names);
+}
+
+static void tell_network(const struct inventory *inventory, struct findings *findings)
+{
+	struct network network;
+	enum network_kind kind;
+
+	network_look(&network);
+	for (kind = 0; kind < NETWORK_KINDS; kind++)
+		tell_kind(inventory, &network, kind, findings);
+	if (geteuid() || network.forbidden)
+		finding_add(findings, "keys", FINDING_NOTE,
+			    geteuid() ? "run this as root" : "run this outside of the container",
+			    "what has session keys in IPsec and in other network name spaces cannot be seen here");
+	else if (network.cut)
+		finding_add(findings, "keys", FINDING_WARNING, "run this again; lsns -t net lists them",
+			    "there are too many network name spaces to look for session keys in all");
+	else if (network.n_missed)
+		finding_add(findings, "keys", FINDING_WARNING, "run this again",
+			    "network name spaces that could not be entered: %u: %s",
+			    network.n_missed, network.missed);
+	if (network.error)
+		finding_add(findings, "keys", FINDING_WARNING, "run this again",
+			    "the kernel does not tell all that has session keys: %s",
+			    strerror(-network.error));
+}
+
+static void tell_sessions(const struct inventory *inventory, struct findings *findings)
+{
+	const char *const hooks[2] = { connections };
+	enum finding_state state;
+	struct sessions sessions;
+	char remedy[REMEDY_SIZE];
+	bool runs;
+	size_t i;
+
+	sessions_look(&sessions);
+	runs = hooks_run(inventory, hooks, &state, remedy);
+	for (i = 0; i < SESSIONS_KINDS; i++) {
+		if (sessions.kinds[i].count && !runs)
+			finding_add(findings, "keys", state, remedy, "%s " REPEAT ": %u: %s",
+				    sessions_text(i), sessions.kinds[i].count,
+				    sessions.kinds[i].names);
+	}
+	if (sessions.error)
+		finding_add(findings, "keys", FINDING_WARNING, "run this again",
+			    "not all mounts could be looked at: %s", strerror(-sessions.error));
+}
+
+/* killed: of those that are listed and not killed, or of those that are not listed. */
+static size_t join_units(const struct tunnels *tunnels, bool listed, char *text, size_t size)
+{
+	size_t i, n = 0, used = 0;
+
+	for (i = 0; i < tunnels->n; i++) {
+		const struct tunnel *tunnel = &tunnels->units[i];
+
+		if (tunnel->listed != listed || (listed && tunnel->killed))
+			continue;
+		n++;
+		if (used < size)
+			used += snprintf(text + used, size - used, "%s%s", used ? ", " : "",
+					 tunnel->unit);
+	}
+	return n;
+}
+
+static void tell_tunnels(const struct inventory *inventory, struct findings *findings)
+{
+	char text[1024] = "", remedy[REMEDY_SIZE];
+	enum finding_state state = FINDING_WARNING;
+	struct tunnels tunnels;
+	size_t n;
+
+	tunnels_look(&tunnels);
+	n = join_units(&tunnels, false, text, sizeof(text));
+	if (n)
+		finding_add(findings, "keys", FINDING_WARNING,
+			    "list them in /etc/vmgen/restart-units, with RestartKillSignal=SIGKILL: "
+			    CHAPTER, "units " REPEAT ": %zu: %s", n, text);
+	n = join_units(&tunnels, true, text, sizeof(text));
+	if (n && tunnels.error)
+		finding_add(findings, "keys", FINDING_WARNING, "run this again",
+			    "whether a restart kills these units at once cannot be told: %zu: %s", n, text);
+	else if (n)
+		finding_add(findings, "keys", FINDING_WARNING,
+			    "systemctl edit UNIT, and write: [Service] RestartKillSignal=SIGKILL",
+			    "units that say goodbye under the copied key when they are restarted: %zu: %s",
+			    n, text);
+	n = tunnels.n;
+	if (n && join_units(&tunnels, false, text, sizeof(text)) < n &&
+	    !hook_runs(inventory, restart, &state, remedy))
+		finding_add(findings, "keys", state, remedy,
+			    "units in /etc/vmgen/restart-units are not restarted");
+	if (tunnels.more)
+		finding_add(findings, "keys", FINDING_WARNING, CHAPTER,
+			    "there are more units with session keys than are named here");
+}
+
+void check_keys(const struct ctl *ctl, struct findings *findings)
+{
+	char error[SETTINGS_ERROR_SIZE];
+	struct inventory inventory;
+
+	/* Without hooks nothing is covered, and check_service() says why. */
+	if (inventory_read(ctl->config, &inventory, error))
+		return;
+	tell_sessions(&inventory, findings);
+	tell_tunnels(&inventory, findings);
+	tell_network(&inventory, findings);
+	inventory_clear(&inventory);
+}

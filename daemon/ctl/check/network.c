@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Copyright (C) the vmgen authors
+ *
+ * What the kernel's network has session keys for. Only kinds, names and numbers are asked
+ * for, never keys.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <linux/if_link.h>
+#include <linux/rtnetlink.h>
+#include <linux/xfrm.h>
+#include <net/if.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "keys/netlink.h"
+#include "keys/netns.h"
+#include "network.h"
+
+enum {
+	/* No visit to a further name space begins after that. */
+	WALK_MS = 1500,
+	LINE_SIZE = 256,
+	BUFFER_SIZE = 256,
+	/* Others may have as many sockets open as they like. */
+	MAX_LINES = 1 << 16,
+};
+
+struct look {
+	struct network *network;
+	/* Of the name space that is being looked at. */
+	const char *place;
+	/* What was found there, which counts when all of it was. */
+	struct network here;
+};
+
+static const struct {
+	const char *name;
+	enum network_kind kind;
+} link_kinds[] = {
+	{ "wireguard", NETWORK_WIREGUARD },
+	{ "macsec", NETWORK_MACSEC },
+	{ "ovpn", NETWORK_OVPN },
+	/* Of the package openvpn-dco-dkms. */
+	{ "ovpn-dco", NETWORK_OVPN },
+};
+
+static void join(char names[NETWORK_NAMES_SIZE], const char *name, const char *place)
+{
+	size_t used = strlen(names);
+	size_t length = strlen(name) + strlen(place) + 16;
+
+	if (!*name && !*place)
+		return;
+	if (used >= 3 && !strcmp(names + used - 3, "..."))
+		return;
+	if (used + length < NETWORK_NAMES_SIZE - 8)
+		sprintf(names + used, "%s%s%s%s%s", used ? ", " : "", name, *name && *place ? " " : "",
+			*place ? "in " : "", place);
+	else
+		strcpy(names + used, used ? ", ..." : "...");
+}
+
+static void add(struct look *look, enum network_kind kind, uint64_t count, const char *name)
+{
+	look->here.kinds[kind].count += count;
+	join(look->here.kinds[kind].names, name, look->place);
+}
+
+static void keep(struct look *look)
+{
+	struct network *network = look->network;
+	size_t i, used, length;
+
+	for (i = 0; i < NETWORK_KINDS; i++) {
+		network->kinds[i].count += look->here.kinds[i].count;
+		used = strlen(network->kinds[i].names);
+		length = strlen(look->here.kinds[i].names);
+		if (!length)
+			continue;
+		if (used + length + 2 < NETWORK_NAMES_SIZE)
+			sprintf(network->kinds[i].names + used, "%s%s", used ? ", " : "",
+				look->here.kinds[i].names);
+		else if (used + 6 < NETWORK_NAMES_SIZE)
+			strcpy(network->kinds[i].names + used, ", ...");
+	}
+}
+
+/* ---- interfaces ---- */
+
+static const char *kind_of(const struct nlattr *linkinfo)
+{
+	const struct nlattr *attribute;
+
+	mnl_attr_for_each_nested(attribute, linkinfo)
+		if (mnl_attr_get_type(attribute) == IFLA_INFO_KIND &&
+		    !mnl_attr_validate(attribute, MNL_TYPE_NUL_STRING))
+			return mnl_attr_get_str(attribute);
+	return "";
+}
+
+/* Of its own name space alone, because that is what is mounted. */
+static bool has_radio(const struct look *look, const char *name)
+{
+	char path[PATH_MAX];
+
+	if (*look->place || !*name || *name == '.' || strchr(name, '/'))
+		return false;
+	snprintf(path, sizeof(path), "/sys/class/net/%s/phy80211", name);
+	return !access(path, F_OK);
+}
+
+static int take_link(const struct nlmsghdr *message, void *context)
+{
+	const struct ifinfomsg *link = mnl_nlmsg_get_payload(message);
+	struct look *look = context;
+	const struct nlattr *attribute;
+	const char *name = "", *kind = "";
+	size_t i;
+
+	if (message->nlmsg_type != RTM_NEWLINK || mnl_nlmsg_get_payload_len(message) < sizeof(*link))
+		return MNL_CB_OK;
+	mnl_attr_for_each(attribute, message, sizeof(*link)) {
+		if (mnl_attr_get_type(attribute) == IFLA_IFNAME &&
+		    !mnl_attr_validate(attribute, MNL_TYPE_NUL_STRING))
+			name = mnl_attr_get_str(attribute);
+		if (mnl_attr_get_type(attribute) == IFLA_LINKINFO &&
+		    !mnl_attr_validate(attribute, MNL_TYPE_NESTED))
+			kind = kind_of(attribute);
+	}
+	for (i = 0; i < sizeof(link_kinds) / sizeof(link_kinds[0]); i++)
+		if (!strcmp(kind, link_kinds[i].name))
+			add(look, link_kinds[i].kind, 1, name);
+	if (link->ifi_flags & IFF_RUNNING && has_radio(look, name))
+		add(look, NETWORK_WIRELESS, 1, name);
+	return MNL_CB_OK;
+}
+
+static int ask_links(struct look *look, struct netlink *route)
+{
+	char buffer[BUFFER_SIZE] __attribute__((aligned(NLMSG_ALIGNTO)));
+	struct nlmsghdr *request;
+	int r = -EINTR, i;
+
+	for (i = 0; i < NETLINK_TRIES && r == -EINTR; i++) {
+		memset(&look->here, 0, sizeof(look->here));
+		request = netlink_begin(buffer, RTM_GETLINK, NLM_F_DUMP, sizeof(struct ifinfomsg),
+					NULL);
+		mnl_attr_put_u32(request, IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
+		r = netlink_ask(route, request, take_link, look);
+	}
+	return r;
+}
+
+static int look_at_links(struct look *look)
+{
+	struct netlink route;
+	int r = netlink_open(NETLINK_ROUTE, &route);
+
+	if (r)
+		return r;
+	r = ask_links(look, &route);
+	netlink_close(&route);
+	return r;
+}
+
+/* ---- IPsec ---- */
+
+/* To open a socket of a protocol that is not there would load its module. */
+static bool has_xfrm(void)
+{
+	FILE *file = fopen("/proc/thread-self/net/netlink", "re");
+	unsigned int protocol, port, lines = 0;
+	char line[LINE_SIZE];
+	bool found = false;
+
+	while (file && !found && lines++ < MAX_LINES && fgets(line, sizeof(line), file))
+		found = sscanf(line, "%*s %u %u ", &protocol, &port) == 2 &&
+			protocol == NETLINK_XFRM && !port;
+	if (file)
+		fclose(file);
+	return found;
+}
+
+static int take_states(const struct nlmsghdr *message, void *context)
+{
+	const struct nlattr *attribute;
+	struct look *look = context;
+
+	if (message->nlmsg_type != XFRM_MSG_NEWSADINFO)
+		return MNL_CB_OK;
+	mnl_attr_for_each(attribute, message, sizeof(uint32_t))
+		if (mnl_attr_get_type(attribute) == XFRMA_SAD_CNT &&
+		    !mnl_attr_validate(attribute, MNL_TYPE_U32) && mnl_attr_get_u32(attribute))
+			add(look, NETWORK_IPSEC, mnl_attr_get_u32(attribute), "");
+	return MNL_CB_OK;
+}
+
+static int look_at_ipsec(struct look *look)
+{
+	char buffer[BUFFER_SIZE] __attribute__((aligned(NLMSG_ALIGNTO)));
+	struct netlink xfrm;
+	int r;
+
+	if (!has_xfrm())
+		return 0;
+	r = netlink_open(NETLINK_XFRM, &xfrm);
+	if (!r) {
+		r = netlink_ask(&xfrm, netlink_begin(buffer, XFRM_MSG_GETSADINFO, 0,
+						     sizeof(uint32_t), NULL), take_states, look);
+		netlink_close(&xfrm);
+	}
+	if (r == -EPERM || r == -EACCES)
+		look->network->forbidden = true;
+	return look->network->forbidden ? 0 : r;
+}
+
+/* ---- TLS ---- */
+
+/* A file that is there once the module is; inet_diag(7) would load one, and walk all sockets. */
+static void look_at_tls(struct look *look)
+{
+	FILE *file = fopen("/proc/thread-self/net/tls_stat", "re");
+	uint64_t sent = 0, received = 0, n;
+	char line[LINE_SIZE], name[64];
+	unsigned int lines = 0;
+
+	while (file && lines++ < MAX_LINES && fgets(line, sizeof(line), file)) {
+		if (sscanf(line, "%63s %" SCNu64, name, &n) != 2)
+			continue;
+		if (!strcmp(name, "TlsCurrTxSw") || !strcmp(name, "TlsCurrTxDevice"))
+			sent += n;
+		else if (!strcmp(name, "TlsCurrRxSw") || !strcmp(name, "TlsCurrRxDevice"))
+			received += n;
+	}
+	if (file)
+		fclose(file);
+	/* Most have both directions. */
+	if (sent || received)
+		add(look, NETWORK_TLS, sent > received ? sent : received, "");
+}
+
+static void visit(const char *name, void *context)
+{
+	struct look *look = context;
+	int r, r2;
+
+	look->place = name;
+	r = look_at_links(look);
+	if (r)
+		memset(&look->here, 0, sizeof(look->here));
+	r2 = look_at_ipsec(look);
+	look_at_tls(look);
+	keep(look);
+	if (r || r2)
+		look->network->error = r ? r : r2;
+}
+
+static void missed(const char *name, int error, void *context)
+{
+	struct look *look = context;
+
+	(void)error;
+	look->network->n_missed++;
+	join(look->network->missed, name, "");
+}
+
+void network_look(struct network *ret_network)
+{
+	struct look look = { .network = ret_network };
+	const struct netns_visitor visitor = { .visit = visit, .missed = missed, .context = &look };
+	int r;
+
+	*ret_network = (struct network){ .error = 0 };
+	r = netns_walk(WALK_MS, &visitor);
+	if (r == -E2BIG || r == -ETIMEDOUT)
+		ret_network->cut = true;
+	else if (r)
+		ret_network->error = r;
+}
