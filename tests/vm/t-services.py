@@ -2,14 +2,14 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Copyright (C) the vmgen authors
 """What services of a whole Debian keep in clones and restores of it: TLS ticket keys, SSH host
-keys, the machine ID; and the hooks that give them new ones, or must not."""
+keys, the machine ID, session keys of a tunnel; and the hooks that give them new ones, or must not."""
 
 import json
 import os
 import re
 import time
 
-from harness import tap
+from harness import readme, tap
 from harness.debian import Prebuilt, chroot
 from harness.scenario import new_guid, say, seed
 
@@ -26,6 +26,13 @@ SITE = """server {
 """
 REQUEST = r"printf 'GET / HTTP/1.0\r\n\r\n' | openssl s_client -connect 127.0.0.1:443 -ign_eof"
 BY_HAND = f"VMGEN_EVENT=changed VMGEN_ID_HASH=%s VMGEN_INTENT=%s VMGEN_HINT=%s {HOOKS}/{SSH}"
+# Stands for a tunnel, which says goodbye under its keys when it may.
+TUNNEL = "openvpn-client@office.service"
+UNIT = """[Service]
+ExecStartPre=/bin/rm -f /run/tunnel
+ExecStart=/bin/sh -c 'trap "echo >>/run/goodbye; exit" TERM; echo >/run/tunnel; while :; do sleep 1; done'
+ExecStartPost=/bin/sh -c 'while [ ! -e /run/tunnel ]; do sleep 1; done'
+"""
 # Kills all of the hook instead of the nth rename or sync; n grows until there is none. Each time
 # the key can be read, sshd takes it, and the next run ends with another one.
 KILLS = r"""set -e
@@ -65,6 +72,7 @@ def prepare(root):
            "-nodes -subj /CN=test -keyout key -out certificate 2>&1")
     (root / "etc/nginx/conf.d/tls.conf").write_text(SITE, "ascii")
     (root / "etc/machine-id").write_text(f"{ID}\n", "ascii")
+    (root / "etc/systemd/system/openvpn-client@.service").write_text(UNIT, "ascii")
     # networkd has no network to configure here, for which other services would wait.
     chroot(root, "/", "systemctl enable systemd-networkd ssh nginx 2>&1; "
            "systemctl mask systemd-networkd-wait-online 2>&1")
@@ -110,6 +118,46 @@ def check_as_shipped(g, t):
             "as shipped the hooks of identity are off")
     g.run(f"vmgenctl hooks run {RESTART}")
     t.ok("lists no unit" in log(g), "and no unit is listed")
+
+
+def said_of_units(g):
+    _, output = g.execute("vmgenctl check --json")
+    return [(f["text"], f["remedy"]) for f in json.loads(output)["findings"]
+            if f["name"] == "keys" and "units " in f["text"]]
+
+
+def restarted(g, command):
+    """Whether the tunnel is another process after a command, and whether it has said goodbye."""
+    show = f"systemctl show -P MainPID {TUNNEL}"
+    before = g.run(f"rm -f /run/goodbye; {show}").strip()
+    g.run(command)
+    g.wait_for(f"systemctl -q is-active {TUNNEL} && [ $({show}) != {before} ]")
+    return g.execute("test -e /run/goodbye")[0] == 0
+
+
+def check_tunnel(g, t):
+    """What the manual says of tunnels, done here as it says."""
+    drop_in, guard = readme.blocks("daemon/vmgen-security.7.scd", "## Tunnels in processes")[:2]
+    restart = f"VMGEN_EVENT=changed {HOOKS}/{RESTART}"
+    t.equal(said_of_units(g), [], "no tunnel runs: no unit is named")
+    g.run(f"systemctl start {TUNNEL}")
+    text, remedy = said_of_units(g)[0]
+    t.ok(text.endswith(f": 1: {TUNNEL}") and LIST in remedy, "one that runs and is not listed is")
+    g.run(f"cp -p {LIST} /tmp/list; echo {TUNNEL} >>{LIST}")
+    t.ok("say goodbye" in said_of_units(g)[0][0], "one that a restart does not kill is, too")
+    t.ok(restarted(g, restart), "for it says goodbye")
+    g.run(f"mkdir /etc/systemd/system/{TUNNEL}.d; cat >/etc/systemd/system/{TUNNEL}.d/override.conf "
+          f"<<'END'\n{drop_in}END\nsystemctl daemon-reload")
+    t.equal(said_of_units(g), [], "with the manual's drop-in nothing is said")
+    t.ok(not restarted(g, restart), "and the restart kills it")
+    path = re.search("(?m)^# (/etc.*)$", guard).group(1)
+    g.run(f"mkdir -p $(dirname {path}); cat >{path} <<'END'\n{guard}END\nchmod 755 {path}")
+    t.equal(g.run(f"VMGEN_EVENT=test {path}"), f"would kill {TUNNEL.removesuffix('.service')}\n",
+            "the manual's guard says what it would do")
+    t.ok(not restarted(g, f"VMGEN_EVENT=changed {path}"), "and kills it, and it starts again")
+    g.run(f"systemctl stop {TUNNEL}")
+    t.equal(g.execute("test -e /run/goodbye")[0], 0, "a stop remains orderly")
+    g.run(f"rm {path}; cp -p /tmp/list {LIST}")
 
 
 def configure(g, t):
@@ -261,6 +309,7 @@ def scenario(kernel, t):
         for unit in ("nginx", "ssh", "systemd-networkd", "vmgend"):
             g.wait_for(f"systemctl -q is-active {unit}", timeout=120)
         check_as_shipped(g, t)
+        check_tunnel(g, t)
         before = configure(g, t)
         # Clones shall answer the change when they are told to.
         g.run("systemctl stop vmgend; sync")
