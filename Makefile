@@ -205,6 +205,7 @@ $(1)/client: $(patsubst %,$(1)/daemon/hooks/%.o,client candidate unit)
 $(foreach p,$(hook_programs),$(eval $(1)/$(p): $(1)/daemon/hooks/$(word 2,$(subst -, ,$(p))).o $(1)/daemon.a))
 $(1)/10-macsec $(1)/50-macsec: $(1)/daemon/hooks/candidate.o
 $(1)/10-ipsec $(1)/50-ipsec: $(patsubst %,$(1)/daemon/hooks/%.o,association ipsecguard ipsecrepair)
+$(1)/10-ipsec $(1)/50-ipsec $(1)/tests/unit/t-ipsec.t $(1)/tests/unit/t-ike.t: $(patsubst %,$(1)/daemon/hooks/%.o,association ipsecguard ipsecrepair)
 $(1)/clock $(1)/client $(hook_programs:%=$(1)/%):
 	$$(call link,$(2))
 $(guest:%=$(1)/%) $(examples:%=$(1)/%): %: %.o $(1)/libvmgen.a

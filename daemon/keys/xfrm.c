@@ -40,15 +40,23 @@ int ipsec_open(struct netlink *ret_xfrm)
 
 /* ---- SAs ----------------------------------------------------------------- */
 
+/* It is aligned to 4 bytes there, and holds numbers of 8. */
+static bool copy(const struct nlmsghdr *message, uint16_t type, void *to, size_t size)
+{
+	if (message->nlmsg_type != type || mnl_nlmsg_get_payload_len(message) < size)
+		return false;
+	memcpy(to, mnl_nlmsg_get_payload(message), size);
+	return true;
+}
+
 /* Those that only wait for keys have no number yet. */
 static int take_state(const struct nlmsghdr *message, void *context)
 {
-	const struct xfrm_usersa_info *state = mnl_nlmsg_get_payload(message);
+	struct xfrm_usersa_info state;
 	unsigned int *n = context;
 
-	if (message->nlmsg_type == XFRM_MSG_NEWSA &&
-	    mnl_nlmsg_get_payload_len(message) >= sizeof(*state) && state->id.spi &&
-	    (state->id.proto == IPPROTO_ESP || state->id.proto == IPPROTO_AH))
+	if (copy(message, XFRM_MSG_NEWSA, &state, sizeof(state)) && state.id.spi &&
+	    (state.id.proto == IPPROTO_ESP || state.id.proto == IPPROTO_AH))
 		++*n;
 	return MNL_CB_OK;
 }
@@ -117,6 +125,7 @@ static enum ipsec_kind kind_of_templates(const struct nlattr *attribute)
 
 	if (!attribute)
 		return kind;
+	/* Of numbers of 4 bytes at most. */
 	template = mnl_attr_get_payload(attribute);
 	for (n = mnl_attr_get_payload_len(attribute) / sizeof(*template); n; n--, template++) {
 		if (template->id.proto != IPPROTO_ESP && template->id.proto != IPPROTO_AH)
@@ -161,13 +170,12 @@ static struct ipsec_policy *add(struct ipsec_policies *policies)
 static int take_policy(const struct nlmsghdr *message, void *context)
 {
 	const struct nlattr *attributes[XFRMA_MAX + 1] = { NULL }, *attribute;
-	const struct xfrm_userpolicy_info *info = mnl_nlmsg_get_payload(message);
+	struct xfrm_userpolicy_info info;
 	struct ipsec_policy *policy;
 
-	if (message->nlmsg_type != XFRM_MSG_NEWPOLICY ||
-	    mnl_nlmsg_get_payload_len(message) < sizeof(*info) || info->dir != XFRM_POLICY_OUT)
+	if (!copy(message, XFRM_MSG_NEWPOLICY, &info, sizeof(info)) || info.dir != XFRM_POLICY_OUT)
 		return MNL_CB_OK;
-	mnl_attr_for_each(attribute, message, sizeof(*info))
+	mnl_attr_for_each(attribute, message, sizeof(info))
 		if (mnl_attr_get_type(attribute) <= XFRMA_MAX)
 			attributes[mnl_attr_get_type(attribute)] = attribute;
 	policy = add(context);
@@ -175,7 +183,7 @@ static int take_policy(const struct nlmsghdr *message, void *context)
 		errno = ENOMEM;
 		return MNL_CB_ERROR;
 	}
-	*policy = (struct ipsec_policy){ .kind = kind_of(info, attributes), .info = *info };
+	*policy = (struct ipsec_policy){ .kind = kind_of(&info, attributes), .info = info };
 	attribute = attributes[XFRMA_MARK];
 	if (attribute && mnl_attr_get_payload_len(attribute) >= sizeof(policy->mark))
 		memcpy(&policy->mark, mnl_attr_get_payload(attribute), sizeof(policy->mark));
@@ -246,20 +254,21 @@ static int put(struct netlink *xfrm, const struct ipsec_policy *policy, uint8_t 
 	       uint8_t action, uint32_t priority)
 {
 	char request[REQUEST_SIZE] __attribute__((aligned(NLMSG_ALIGNTO)));
-	struct xfrm_userpolicy_info *info;
+	struct xfrm_userpolicy_info info = {
+		.sel = policy->info.sel,
+		.lft = {
+			.soft_byte_limit = XFRM_INF, .hard_byte_limit = XFRM_INF,
+			.soft_packet_limit = XFRM_INF, .hard_packet_limit = XFRM_INF,
+		},
+		.priority = priority, .dir = XFRM_POLICY_OUT, .action = action,
+	};
 	struct nlmsghdr *message;
+	void *own;
 	int r;
 
-	message = netlink_begin(request, XFRM_MSG_NEWPOLICY, 0, sizeof(*info), (void **)&info);
-	info->sel = policy->info.sel;
-	info->sel.user = IPSEC_OURS;
-	info->lft = (struct xfrm_lifetime_cfg){
-		.soft_byte_limit = XFRM_INF, .hard_byte_limit = XFRM_INF,
-		.soft_packet_limit = XFRM_INF, .hard_packet_limit = XFRM_INF,
-	};
-	info->priority = priority;
-	info->dir = XFRM_POLICY_OUT;
-	info->action = action;
+	info.sel.user = IPSEC_OURS;
+	message = netlink_begin(request, XFRM_MSG_NEWPOLICY, 0, sizeof(info), &own);
+	memcpy(own, &info, sizeof(info));
 	put_place(message, policy, type);
 	r = netlink_ask(xfrm, message, NULL, NULL);
 	return r == -EEXIST ? 0 : r;
