@@ -250,7 +250,7 @@ fuzz: $(fuzzers:%=$(O)/%)
 			-artifact_prefix=$(O)/corpus/$$f- $(O)/corpus/$$f tests/fuzz/seeds/$$f || exit 1; \
 	done
 
-bench: all $(bench_kernels:%=module-%) $(addprefix $(O)/tests/vm/guest/,init draw stamp waiters) $(bench:%=$(O)/%)
+bench: all $(bench_kernels:%=module-%) $(addprefix $(O)/tests/vm/guest/,init chatter draw stamp waiters) $(bench:%=$(O)/%)
 	@PYTHONPATH=tests/vm $(PYTHON) tests/bench/report.py --kernels $(bench_kernels) -- $(PARTS)
 
 help::

@@ -19,6 +19,7 @@ import randomness
 import stale
 import tls
 import waiters
+import wireguard
 from harness.machine import build_directory
 
 # {part: (title, what measures it, columns)}; a column is a heading, its width and its text.
@@ -35,6 +36,8 @@ PARTS = {
               crowd.measure, crowd.COLUMNS),
     "latency": ("Instructions from the first of a clone, 1 CPU",
                 latency.measure, latency.COLUMNS),
+    "wireguard": ("Packets that a clone sends with its original's key of WireGuard, 1 CPU",
+                  wireguard.measure, wireguard.COLUMNS),
     "memory": ("Memory of vmgend while nothing happens, in KiB", memory.measure, memory.COLUMNS),
     "randomness": ("Random numbers that pairs of siblings have in common",
                    randomness.measure, randomness.COLUMNS),

@@ -83,6 +83,13 @@ def bars_of_latencies(axes, rows):
     axes.set_xlabel("instructions, clone's first to this")
 
 
+def bars_of_packets(axes, rows):
+    axes.barh([f"{row['who']}\n{row['kernel']}" for row in rows],
+              [row["packets"] for row in rows])
+    axes.invert_yaxis()
+    axes.set_xlabel("of a clone's own, until that is over")
+
+
 def bars_of_memory(axes, rows):
     kinds = ("pss", "locked")
     axes.barh([f"{kind}\n{row['kernel']}" for row in rows for kind in kinds],
@@ -107,6 +114,7 @@ PANELS = {
     "waiters": ("Wake-up from poll", lines_of_waiters),
     "crowd": ("Wake-up of root beside a crowd", lines_of_crowds),
     "latency": ("Answers to a change", bars_of_latencies),
+    "wireguard": ("Packets with the original's session key", bars_of_packets),
     "memory": ("Memory, idle", bars_of_memory),
     "randomness": ("Random numbers in common",
                    lambda axes, rows: bars_of_groups(axes, rows, "way", "common",

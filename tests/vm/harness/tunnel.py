@@ -4,29 +4,44 @@
 passes there is recorded. The source is the one that is cloned; the peer has no device and never
 the same snapshot. A clone takes the place of its original on the wire, one at a time.
 
-    source, peer = tunnel.ends()
-    with peer.boot(kernel, load=False) as p, source.boot(kernel, guid=GUID) as g:
-        peer.connect(p, source)
-        source.connect(g, peer)
+    wire = tunnel.Tunnel(kernel)
+    with wire.boot_peer() as p, wire.boot(guid=GUID) as g:
+        wire.connect(g)
+        original = wire.save(g, "original")
+        peer = p.save("peer")
+    with wire.clone(original, peer) as c:
+        wire.check(c)
 """
 
+import contextlib
 import dataclasses
+import pathlib
 import subprocess
 import time
 
 from harness import capture, drivers, kernel as kernels, network
+from harness.guest import Snapshot
 from harness.machine import scratch
-from harness.scenario import boot, seed
+from harness.scenario import WITHOUT_INTREE, boot, new_guid, seed
 
 DRIVERS = ("virtio_pci", "virtio_net", "wireguard")
 PORT = 51820
 PATIENCE = 120      # seconds
+# Packets by which a busy sender is under way.
+MANY = 1000
 # A peer that never answers, and has all that can be configured.
 SILENT = ("preshared-key /silent endpoint [2001:db8::7]:7 persistent-keepalive 21 "
           "allowed-ips 10.9.7.0/24,fd00:7::/64")
-# Session keys of WireGuard are gone once the private key was another, but two commands are two
-# chances to be killed between.
+# What WireGuard agreed on is gone once the private key was another.
 FORGET = "wg set wg0 private-key /dev/null; wg set wg0 private-key /key"
+
+SOURCES = pathlib.Path(__file__).parents[3] / "daemon/hooks"
+HOOKS_DIR = "/usr/lib/vmgen/hooks.d"
+GUARDS = ("10-wireguard", "30-wireguard")
+HOOKS = {f"{HOOKS_DIR}/20-clock": ((SOURCES / "20-clock").read_text("ascii"), 0o755),
+         "/etc/vmgen/hooks.conf.d/10-wireguard.conf":
+             (SOURCES / "10-wireguard.conf").read_text("ascii"),
+         "/usr/libexec/vmgen/clock": ("#!/bin/sh\nexec /bin/clock\n", 0o755)}
 
 
 def wg(command, content=""):
@@ -50,15 +65,14 @@ class End:
         self.recording = capture.Recording(self.path)
 
     def boot(self, kernel, programs=(), files=None, **machine):
-        """A guest that is on the wire; keywords as in boot() of scenario.py."""
         found = {**drivers.files(kernels.load(kernel), DRIVERS), "/key": self.key,
                  "/silent": wg("genpsk"), **(files or {})}
         network.isolate()
         # UDP: it loses what the other one is too slow for, and waits for nobody.
         wire = f"udp=127.0.0.1:{3 - self.number},localaddr=127.0.0.1:{self.number}"
         card = f"virtio-net-pci,netdev=net,mac=52:54:00:00:00:0{self.number},romfile="
-        guest = boot(kernel, ["/usr/bin/wg", "chatter", *programs], sanitized=False, files=found,
-                     netdevs=(f"socket,id=net,{wire}",), devices=(card,),
+        guest = boot(kernel, ["/usr/bin/wg", "chatter", *programs], load=False, sanitized=False,
+                     files=found, netdevs=(f"socket,id=net,{wire}",), devices=(card,),
                      objects=(capture.to(self.path),), **machine)
         try:
             seed(guest)
@@ -83,10 +97,6 @@ class End:
     def data(self):
         return [m for m in self.sent() if m.type == capture.DATA]
 
-    def session(self):
-        """The index of the session that it sends in."""
-        return self.data()[-1].index
-
     def await_data(self, count, without=None):
         """Wait until it has sent so many packets, those of a session aside; returns them."""
         deadline = time.monotonic() + PATIENCE
@@ -101,8 +111,79 @@ class End:
         return self.await_data(1, session)[0]
 
 
-def ends():
-    return End(1), End(2)
+@dataclasses.dataclass
+class Original:
+    """A snapshot of the source, and the index of the session that its clones go on with."""
+    snapshot: Snapshot
+    session: int
+
+
+class Tunnel:
+    def __init__(self, kernel):
+        self.kernel = kernel
+        # Linux has a notifier of its own for WireGuard.
+        self.intree = kernel not in WITHOUT_INTREE
+        self.source, self.peer = End(1), End(2)
+
+    def boot_peer(self):
+        guest = self.peer.boot(self.kernel)
+        self.peer.connect(guest, self.source)
+        return guest
+
+    def boot(self, **machine):
+        """The source, with hooks and without the module; keywords as in boot() of scenario.py."""
+        self.source.begin()
+        guest = self.source.boot(self.kernel, ["vmgend", "vmgenctl", "clock", *GUARDS], HOOKS,
+                                 **machine)
+        guest.run(f"cd /bin && cp {' '.join(GUARDS)} {HOOKS_DIR}")
+        return guest
+
+    def connect(self, g):
+        self.source.connect(g, self.peer)
+        self.check(g)
+
+    def check(self, g):
+        """The tunnel works in both directions."""
+        g.wait_for(f"ping -c 1 -W 1 {self.peer.inside} >/dev/null")
+
+    def chatter(self, g):
+        """Have a busy sender in a guest from now on."""
+        g.spawn(f"exec chatter {self.peer.inside}")
+        self.source.await_data(len(self.source.data()) + MANY)
+
+    def save(self, g, name):
+        """A snapshot of the guest, which goes on."""
+        snapshot = g.save(name)
+        session = self.source.data()[-1].index
+        g.resume()
+        return Original(snapshot, session)
+
+    def later(self, p, session):
+        """The peer begins another session than that, and hears nothing of the source's clock."""
+        p.run(FORGET)
+        p.wait_for(f"ping -c 1 -W 1 {self.source.inside} >/dev/null")
+        self.source.await_other(session)
+
+    @contextlib.contextmanager
+    def clone(self, original, peer, change=None):
+        """A clone with a peer of its own; a host that does not notify changes its memory."""
+        guid = new_guid() if original.snapshot.has_device else None
+        with peer.clone(), original.snapshot.clone(guid=guid, paused=True) as c:
+            self.source.begin()
+            if change:
+                change(c)
+            c.resume()
+            yield c
+
+    def old(self, original):
+        """What a clone has sent in the session of its original."""
+        return [m for m in self.source.data() if m.index == original.session]
+
+
+def start(g):
+    """vmgend, which stands by when this returns."""
+    g.spawn("exec vmgend >>/run/vmgend.log 2>&1")
+    g.wait_for("vmgenctl wait --settled")
 
 
 def twice(found, session):
@@ -110,6 +191,17 @@ def twice(found, session):
     first, second = ({m.counter: m for m in messages if m.index == session} for messages in found)
     return [(first[n], second[n]) for n in sorted(first.keys() & second.keys())
             if first[n].content != second[n].content]
+
+
+def own(found):
+    """How many packets of each clone no other one has sent; the rest is of before the snapshot."""
+    sets = [{(m.counter, m.content) for m in messages} for messages in found]
+    return [len(each.difference(*sets[:i], *sets[i + 1:])) for i, each in enumerate(sets)]
+
+
+def duration(messages):
+    """Milliseconds from the first to the last, by the time of the guest."""
+    return 1000 * (messages[-1].time - messages[0].time) if messages else 0
 
 
 def configuration(guest):
