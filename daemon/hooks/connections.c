@@ -195,14 +195,17 @@ static void find_and_treat(const char *name, struct netlink *diag, struct netlin
 		fail(name, "there are more connections than this hook could list: the others stay");
 	else if (r)
 		fail_with(name, "listing TCP connections", "tcp_diag", r);
-	r = local_read(&local);
-	if (r)
-		fail(name, "the addresses of this machine cannot be read: %s: all connections stay",
-		     strerror(-r));
-	else
+	if (!r || r == -ETIMEDOUT) {
+		r = local_read(&local);
+		if (r)
+			fail(name, "the addresses of this machine cannot be read: %s: all connections stay",
+			     strerror(-r));
+	}
+	if (!r) {
 		choose(&connections, &local);
-	if (!r && connections.n)
-		treat(name, diag, netfilter, &connections);
+		if (connections.n)
+			treat(name, diag, netfilter, &connections);
+	}
 	local_free(&local);
 	connection_free(&connections);
 }

@@ -15,231 +15,38 @@ int hook_main(void);
 #include "hooks/connections.c"
 #undef main
 
-#include <arpa/inet.h>
 #include <linux/netfilter/nf_tables.h>
-#include <linux/netfilter/nfnetlink.h>
-#include <linux/rtnetlink.h>
-#include <linux/sock_diag.h>
 #include <net/if.h>
-#include <netinet/tcp.h>
 #include <sched.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/wait.h>
 
+#include "diag.h"
 #include "tap.h"
 
-enum { SENT_MAX = 64, PORT_NUMBER = 77 };
+/* As if the time were over with the first. */
+static void end_time(void)
+{
+	run.deadline = 0;
+}
 
-/* ---- the kernel ---------------------------------------------------------------------- */
-
-struct socket_played {
-	const char *own, *peer;
-	uint16_t own_port, peer_port;
-	uint8_t state;
-	bool ktls;
-};
-
-/* The cookie of each is its place here. */
-static const struct socket_played few[] = {
-	{ "192.0.2.1", "198.51.100.1", 40000, 443, TCP_ESTABLISHED, false },
-	{ "192.0.2.1", "198.51.100.2", 22, 40001, TCP_CLOSE_WAIT, false },
-	{ "127.0.0.1", "127.0.0.1", 40002, 80, TCP_ESTABLISHED, false },
-	{ "192.0.2.1", "192.0.2.7", 40003, 80, TCP_ESTABLISHED, false },
-	{ "192.0.2.1", "203.0.113.9", 40004, 5432, TCP_ESTABLISHED, false },
-	{ "192.0.2.1", "198.51.100.3", 40005, 443, TCP_FIN_WAIT2, false },
-	{ "2001:db8::1", "2001:db8::2", 40006, 443, TCP_ESTABLISHED, true },
-	{ "::ffff:192.0.2.1", "::ffff:198.51.100.4", 40007, 443, TCP_ESTABLISHED, false },
-	{ "::1", "::1", 40008, 443, TCP_ESTABLISHED, false },
-	{ "::ffff:127.0.0.1", "::ffff:127.0.0.9", 40009, 443, TCP_ESTABLISHED, false },
-};
-
-enum { N_FEW = sizeof(few) / sizeof(few[0]) };
-
+/* Network name spaces besides its own. */
 static struct {
-	/* Of what was sent, in order; of a SOCK_DESTROY its cookie as well. */
-	struct { uint16_t type; uint32_t cookie; } sent[SENT_MAX];
-	unsigned int n_sent;
-} *heard;
-
-static struct {
-	/* -errno with which the kernel answers. */
-	int list, filter, end;
-	/* The cookie of one that alone is answered so. */
-	uint32_t end_of;
-	size_t many;
-	bool late;
-} plays;
-
-static struct {
-	uint16_t type;
-	uint8_t family;
-	uint32_t sequence, at;
-	int error;
-} request;
-
-int mnl_socket_bind(struct mnl_socket *s, unsigned int groups, pid_t pid)
-{
-	(void)s;
-	(void)groups;
-	(void)pid;
-	return 0;
-}
-
-struct mnl_socket *mnl_socket_open2(int bus, int flags)
-{
-	(void)bus;
-	(void)flags;
-	/* Enough for libmnl, which does not get its options set. */
-	return calloc(1, 64);
-}
-
-int mnl_socket_close(struct mnl_socket *s)
-{
-	free(s);
-	return 0;
-}
-
-unsigned int mnl_socket_get_portid(const struct mnl_socket *s)
-{
-	(void)s;
-	return PORT_NUMBER;
-}
-
-/* There is always something to read. */
-int mnl_socket_get_fd(const struct mnl_socket *s)
-{
-	static int fd = -1;
-
-	(void)s;
-	if (fd < 0)
-		fd = open("/dev/zero", O_RDONLY | O_CLOEXEC);
-	return fd;
-}
-
-static void hear(const struct nlmsghdr *message)
-{
-	const struct inet_diag_req_v2 *diag = mnl_nlmsg_get_payload(message);
-
-	request.sequence = message->nlmsg_seq;
-	request.type = message->nlmsg_type;
-	request.at = 0;
-	request.error = 0;
-	if (message->nlmsg_type == SOCK_DIAG_BY_FAMILY) {
-		request.family = diag->sdiag_family;
-		request.error = plays.list;
-		request.at = diag->idiag_states ? 0 : N_FEW;
-	} else if (message->nlmsg_type == SOCK_DESTROY) {
-		if (!plays.end_of || plays.end_of == diag->id.idiag_cookie[0])
-			request.error = plays.end;
-		if (plays.late)
-			run.deadline = 0;
-	} else if (message->nlmsg_type >> 8 == NFNL_SUBSYS_NFTABLES) {
-		request.error = plays.filter;
-	}
-	if (!heard || heard->n_sent == SENT_MAX)
-		return;
-	heard->sent[heard->n_sent].type = message->nlmsg_type;
-	heard->sent[heard->n_sent++].cookie =
-		message->nlmsg_type == SOCK_DESTROY ? diag->id.idiag_cookie[0] : 0;
-}
-
-ssize_t mnl_socket_sendto(const struct mnl_socket *s, const void *buffer, size_t size)
-{
-	const struct nlmsghdr *message = buffer;
-	int left = size;
-
-	(void)s;
-	for (; mnl_nlmsg_ok(message, left); message = mnl_nlmsg_next(message, &left))
-		if (message->nlmsg_type != NFNL_MSG_BATCH_BEGIN &&
-		    message->nlmsg_type != NFNL_MSG_BATCH_END)
-			hear(message);
-	return size;
-}
-
-static struct nlmsghdr *answer(void *buffer, uint16_t type)
-{
-	struct nlmsghdr *message = mnl_nlmsg_put_header(buffer);
-
-	message->nlmsg_type = type;
-	message->nlmsg_seq = request.sequence;
-	message->nlmsg_pid = PORT_NUMBER;
-	return message;
-}
-
-static size_t answer_end(void *buffer, uint16_t type)
-{
-	struct nlmsghdr *message = answer(buffer, type);
-
-	*(int *)mnl_nlmsg_put_extra_header(message, sizeof(struct nlmsgerr)) = request.error;
-	request.type = 0;
-	return message->nlmsg_len;
-}
-
-static size_t answer_socket(void *buffer, const struct socket_played *played, uint32_t cookie)
-{
-	struct nlmsghdr *message = answer(buffer, SOCK_DIAG_BY_FAMILY);
-	struct inet_diag_msg *told = mnl_nlmsg_put_extra_header(message, sizeof(*told));
-	struct nlattr *nest;
-
-	told->idiag_family = strchr(played->peer, ':') ? AF_INET6 : AF_INET;
-	told->idiag_state = played->state;
-	told->id.idiag_sport = htons(played->own_port);
-	told->id.idiag_dport = htons(played->peer_port);
-	told->id.idiag_cookie[0] = cookie;
-	(void)inet_pton(told->idiag_family, played->own, told->id.idiag_src);
-	(void)inet_pton(told->idiag_family, played->peer, told->id.idiag_dst);
-	if (played->ktls) {
-		nest = mnl_attr_nest_start(message, INET_DIAG_ULP_INFO);
-		mnl_attr_put_strz(message, INET_ULP_INFO_NAME, "tls");
-		mnl_attr_nest_end(message, nest);
-	}
-	return message->nlmsg_len;
-}
-
-static size_t answer_sockets(char *buffer, size_t room)
-{
-	size_t used = 0, n = plays.many ? plays.many : N_FEW;
-	const struct socket_played *played;
-
-	for (; request.at < n && room - used > 256; request.at++) {
-		played = &few[plays.many ? 0 : request.at];
-		if (!!strchr(played->peer, ':') == (request.family == AF_INET6))
-			used += answer_socket(buffer + used, played, request.at + 1);
-	}
-	return used ? used : answer_end(buffer, NLMSG_DONE);
-}
-
-static size_t answer_address(void *buffer)
-{
-	struct nlmsghdr *message = answer(buffer, RTM_NEWADDR);
-	struct ifaddrmsg *told = mnl_nlmsg_put_extra_header(message, sizeof(*told));
-
-	if (request.at++)
-		return answer_end(buffer, NLMSG_DONE);
-	told->ifa_family = AF_INET;
-	/* Of a point-to-point link: the peer's, and this machine's. */
-	mnl_attr_put_u32(message, IFA_ADDRESS, inet_addr("198.51.100.1"));
-	mnl_attr_put_u32(message, IFA_LOCAL, inet_addr("192.0.2.7"));
-	return message->nlmsg_len;
-}
-
-ssize_t mnl_socket_recvfrom(const struct mnl_socket *s, void *buffer, size_t size)
-{
-	(void)s;
-	if (request.type == SOCK_DIAG_BY_FAMILY)
-		return request.error ? answer_end(buffer, NLMSG_DONE) :
-		       answer_sockets(buffer, size);
-	if (request.type == RTM_GETADDR)
-		return answer_address(buffer);
-	return answer_end(buffer, NLMSG_ERROR);
-}
+	const char *other, *missed;
+	int result;
+} walks;
 
 int netns_walk(int limit_ms, const struct netns_visitor *visitor)
 {
 	(void)limit_ms;
 	visitor->visit("", visitor->context);
-	return 0;
+	if (walks.other)
+		visitor->visit(walks.other, visitor->context);
+	if (walks.missed)
+		visitor->missed(walks.missed, -EACCES, visitor->context);
+	return walks.result;
 }
 
 /* ---- the hook ------------------------------------------------------------------------ */
@@ -368,10 +175,28 @@ static void test_failures(void)
 	ok(ended() == 4 && has("192.0.2.1:40000 - 198.51.100.1:443 stays"), "and is named");
 	plays.end = 0;
 
-	plays.late = true;
+	plays.ended = end_time;
 	equal(run_hook("changed"), FAILED, "when the time is over that is a failure");
 	ok(ended() == 1 && has("3 connections were not reached in time"), "the rest is told");
-	plays.late = false;
+	plays.ended = NULL;
+}
+
+static void test_name_spaces(void)
+{
+	walks.other = "bl\033ue";
+	equal(run_hook("changed"), DONE, "another network name space is visited");
+	equal(ended(), 8, "as its own is");
+	ok(has("network name space bl\\x1bue: ended 192.0.2.1:40000 - 198.51.100.1:443\n"),
+	   "it is named, safely");
+	walks.other = NULL;
+	walks.missed = "red";
+	equal(run_hook("changed"), FAILED, "one that cannot be entered is a failure");
+	ok(ended() == 4 && has("network name space red: cannot be entered"), "and is named");
+	walks.missed = NULL;
+	walks.result = -E2BIG;
+	equal(run_hook("changed"), FAILED, "more than the walk takes are a failure");
+	ok(ended() == 4 && has("not all network name spaces were visited"), "which is told");
+	walks.result = 0;
 }
 
 static void test_file(void)
@@ -396,6 +221,60 @@ static void test_many(void)
 	plays.many = 0;
 	connection_free(&connections);
 	netlink_close(&diag);
+}
+
+/* ---- what vmgenctl asks ------------------------------------------------------------------ */
+
+/* Its own /proc and /sys, with nothing but what a test puts there. */
+static void make_machine(void)
+{
+	if (unshare(CLONE_NEWNS) || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
+	    mount("none", "/proc", "tmpfs", 0, NULL) || mount("none", "/sys", "tmpfs", 0, NULL) ||
+	    mkdir("/proc/thread-self", 0755) || mkdir("/proc/thread-self/net", 0755) ||
+	    mkdir("/sys/module", 0755))
+		scratch_give_up("a machine of its own");
+}
+
+/* The sanitizer asks the real one at the end. */
+static void leave_machine(void)
+{
+	if (umount("/proc") || umount("/sys"))
+		scratch_give_up("umount");
+}
+
+static void write_stat(const char *text)
+{
+	FILE *file = fopen("/proc/thread-self/net/tls_stat", "w");
+
+	if (!file || fputs(text, file) == EOF || fclose(file))
+		scratch_give_up("tls_stat");
+}
+
+static void test_ktls(void)
+{
+	struct connection some[4];
+	char text[CONNECTION_TEXT_SIZE];
+	unsigned long n = 9;
+	size_t n_some = 9;
+
+	make_machine();
+	heard->n_sent = 0;
+	ok(!connection_count_ktls(&n, some, 4, &n_some) && !n && !n_some,
+	   "without the module tls no connection has keys in the kernel");
+	write_stat("TlsCurrTxSw  \t0\nTlsCurrRxSw \t0\nTlsTxSw \t7\n");
+	ok(!connection_count_ktls(&n, some, 4, &n_some) && !n, "nor where there was one");
+	write_stat("TlsCurrTxSw\t2\nTlsCurrRxSw\t1\nTlsCurrTxDevice\t1\nTlsTxSw\t7\n");
+	ok(!connection_count_ktls(&n, some, 4, &n_some) && n == 3 && !n_some,
+	   "those that there are, are counted");
+	equal(heard->n_sent, 0, "without a question that would load tcp_diag");
+	if (mkdir("/sys/module/tcp_diag", 0755))
+		scratch_give_up("tcp_diag");
+	ok(!connection_count_ktls(&n, some, 4, &n_some) && n == 3 && n_some == 1,
+	   "where that is loaded it is asked for them");
+	ok(!strcmp(connection_text(&some[0], text), "[2001:db8::1]:40006 - [2001:db8::2]:443"),
+	   "both ends are told");
+	ok(!connection_count_ktls(&n, some, 0, &n_some) && n == 3 && !n_some, "or only counted");
+	leave_machine();
 }
 
 /* ---- the network --------------------------------------------------------------------- */
@@ -442,7 +321,9 @@ int main(void)
 	ok(connection_exists(), "there is one");
 	test_changed();
 	test_failures();
+	test_name_spaces();
 	test_file();
 	test_many();
+	test_ktls();
 	return tap_done();
 }
