@@ -52,6 +52,7 @@ only_hibernate := 6.12
 only_nvs := 6.12
 only_policy := 6.12
 only_keys := 6.12
+more_keys := 7.2
 # These take many clones.
 only_asleep := 6.12
 only_awslc  := 6.12

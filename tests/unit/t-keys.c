@@ -8,6 +8,7 @@
  */
 #include "asked.h"
 
+#include "ctl/check/finding.h"
 #include "ctl/check/network.h"
 #include "ctl/check/sessions.h"
 #include "ctl/check/tunnels.h"
@@ -55,11 +56,13 @@ static void create(void)
 	scratch_mkdir("bin", 0755);
 	scratch_mkdir("sys", 0755);
 	scratch_mkdir("cgroup", 0755);
+	scratch_mkdir("etc", 0755);
 	scratch_write("mounts", "20 1 8:1 / / rw - ext4 /dev/vda1 rw\n", 0644);
 	sessions_mounts = keep("mounts");
 	sessions_sysfs = keep("sys");
 	tunnels_cgroups = keep("cgroup");
 	tunnels_list = keep("list");
+	keys_directory = keep("etc");
 	snprintf(text, sizeof(text), "%s:/usr/bin:/bin", scratch_path("bin"));
 	setenv("PATH", text, 1);
 }
@@ -139,16 +142,40 @@ static void test_ipsec(void)
 	play(NETWORK_IPSEC, 2, "in blue");
 	hook("10-ipsec", 0755);
 	hook("50-ipsec", 0755);
-	expect("check", CTL_OK, "warning  keys      IPsec states whose session keys clones and a restore use again, and no IKE daemon that the hooks know: 2: in blue");
+	expect("check", CTL_OK, "warning  keys      SAs of IPsec whose session keys clones and a restore use again, and nobody replaces them: 2: in blue\n");
+	ok(says("-> touch ") && says("/etc/forget-manual-sas if you can set others afterwards"), "with the remedy");
+	scratch_write("etc/forget-manual-sas", "", 0666);
+	expect("check", CTL_OK, "and nobody replaces them");
+	(void)chmod(scratch_path("etc/forget-manual-sas"), 0644);
+	expect("check", CTL_OK, "ok       keys      SAs of IPsec whose session keys 10-ipsec ends at a change: 2: in blue\n");
+	unlink(scratch_path("etc/forget-manual-sas"));
 	service("system.slice", NULL);
-	service("system.slice/strongswan.service", "populated 0\nfrozen 0\n");
-	expect("check", CTL_OK, "no IKE daemon that the hooks know");
+	service("system.slice/ssh.service", "populated 1\nfrozen 0\n");
+	expect("check", CTL_OK, "and nobody replaces them");
 	service("system.slice/strongswan.service", "populated 1\nfrozen 0\n");
-	expect("check", CTL_OK, "ok       keys      IPsec states whose session keys 10-ipsec ends at a change: 2");
+	scratch_write("cgroup/system.slice/strongswan.service/cgroup.procs", "4242\n", 0644);
+	expect("check", CTL_OK, "ok       keys      SAs of IPsec whose session keys 10-ipsec ends at a change: 2");
 	unhook("50-ipsec");
 	expect("check", CTL_OK, "-> install the hook 50-ipsec");
 	unhook("10-ipsec");
 	play(NETWORK_IPSEC, 0, "");
+}
+
+static void test_macsec(void)
+{
+	play(NETWORK_MACSEC, 1, "m0");
+	hook("10-macsec", 0755);
+	expect("check", CTL_OK, "-> install the hook 50-macsec");
+	hook("50-macsec", 0755);
+	expect("check", CTL_OK, "ok       keys      MACsec interfaces whose session keys 10-macsec ends at a change: 1: m0\n");
+	play(NETWORK_MACSEC_MANUAL, 1, "m0");
+	expect("check", CTL_OK, "warning  keys      MACsec interfaces with keys set by hand whose session keys clones and a restore use again, and nobody replaces them: 1: m0\n");
+	ok(says("/etc/forget-manual-keys if you can"), "with the remedy");
+	scratch_write("etc/forget-manual-keys", "", 0644);
+	expect("check", CTL_OK, "ok       keys      MACsec interfaces with keys set by hand");
+	unhook("10-macsec");
+	expect("check", CTL_OK, "warning  keys      MACsec interfaces with keys set by hand whose session keys clones and a restore use again: 1: m0\n");
+	play(NETWORK_MACSEC, 0, "");
 }
 
 static void test_mounts(void)
@@ -251,6 +278,7 @@ int main(void)
 	test_nothing();
 	test_interfaces();
 	test_ipsec();
+	test_macsec();
 	test_mounts();
 	test_units();
 	test_many_units();

@@ -5,14 +5,17 @@
  * What vmgenctl check finds of session keys with counters, which clones and a restore use
  * again: what is configured, whether a hook has them forgotten, and what helps if none does.
  */
+#include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "base/trust.h"
 #include "ctl/view/inventory.h"
 #include "finding.h"
+#include "keys/ike.h"
 #include "network.h"
 #include "sessions.h"
 #include "tunnels.h"
@@ -29,19 +32,21 @@ static const char connections[] = "10-connections";
 static const struct {
 	const char *text;
 	const char *hooks[2];
+	/* Without this file the hooks leave keys alone that nobody replaces. */
+	const char *file;
 } words[NETWORK_KINDS] = {
-	[NETWORK_WIREGUARD] = { "WireGuard interfaces", { "10-wireguard", "30-wireguard" } },
-	[NETWORK_MACSEC] = { "MACsec interfaces", { "10-macsec" } },
-	[NETWORK_OVPN] = { "interfaces of OpenVPN in the kernel", { NULL } },
-	[NETWORK_WIRELESS] = { "wireless interfaces", { NULL } },
-	[NETWORK_IPSEC] = { "IPsec states", { "10-ipsec", "50-ipsec" } },
-	[NETWORK_TLS] = { "TCP connections with TLS in the kernel", { connections } },
+	[NETWORK_WIREGUARD] = { "WireGuard interfaces", { "10-wireguard", "30-wireguard" }, NULL },
+	[NETWORK_MACSEC] = { "MACsec interfaces", { "10-macsec", "50-macsec" }, NULL },
+	[NETWORK_MACSEC_MANUAL] = {
+		"MACsec interfaces with keys set by hand", { "10-macsec" }, "forget-manual-keys"
+	},
+	[NETWORK_OVPN] = { "interfaces of OpenVPN in the kernel", { NULL }, NULL },
+	[NETWORK_WIRELESS] = { "wireless interfaces", { NULL }, NULL },
+	[NETWORK_IPSEC] = { "SAs of IPsec", { "10-ipsec", "50-ipsec" }, "forget-manual-sas" },
+	[NETWORK_TLS] = { "TCP connections with TLS in the kernel", { connections }, NULL },
 };
 
-/* Those whose states the hooks have made anew. */
-static const char *const ike_daemons[] = {
-	"strongswan.service", "strongswan-starter.service", "ipsec.service",
-};
+const char *keys_directory = "/etc/vmgen";
 
 /* Returns whether the hook would run; if not, what to do about that. */
 static bool hook_runs(const struct inventory *inventory, const char *name,
@@ -83,35 +88,59 @@ static bool hooks_run(const struct inventory *inventory, const char *const hooks
 
 static bool has_ike_daemon(void)
 {
-	size_t i;
+	char unified[PATH_MAX], systemd[PATH_MAX];
+	const char *const mounts[] = { tunnels_cgroups, unified, systemd, NULL };
+	struct ike_units units = { .n = 0 };
+	bool found;
 
-	for (i = 0; i < sizeof(ike_daemons) / sizeof(ike_daemons[0]); i++)
-		if (tunnels_runs(ike_daemons[i]))
-			return true;
-	return false;
+	snprintf(unified, sizeof(unified), "%s/unified", tunnels_cgroups);
+	snprintf(systemd, sizeof(systemd), "%s/systemd", tunnels_cgroups);
+	ike_find(mounts, NULL, &units);
+	found = units.n;
+	ike_release(&units);
+	return found;
+}
+
+static bool file_is_there(const char *name)
+{
+	char path[PATH_MAX], reason[2 * PATH_MAX];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/%s", keys_directory, name);
+	if (trust_open(path, O_RDONLY, &fd, reason, sizeof(reason)))
+		return false;
+	close(fd);
+	return true;
 }
 
 static void tell_kind(const struct inventory *inventory, const struct network *network,
 		      enum network_kind kind, struct findings *findings)
 {
+	const char *file = words[kind].file, *text = words[kind].text;
+	const char *names = network->kinds[kind].names, *colon = *names ? ": " : "";
 	uint64_t count = network->kinds[kind].count;
-	const char *names = network->kinds[kind].names, *text = words[kind].text;
 	enum finding_state state;
 	char remedy[REMEDY_SIZE];
 
 	if (!count)
 		return;
-	if (kind == NETWORK_IPSEC && !has_ike_daemon())
-		finding_add(findings, "keys", FINDING_WARNING, CHAPTER,
-			    "%s " REPEAT ", and no IKE daemon that the hooks know: %" PRIu64 "%s%s",
-			    text, count, *names ? ": " : "", names);
-	else if (!hooks_run(inventory, words[kind].hooks, &state, remedy))
+	if (kind == NETWORK_IPSEC && has_ike_daemon())
+		file = NULL;
+	if (file && !file_is_there(file)) {
+		snprintf(remedy, sizeof(remedy),
+			 "touch %s/%s if you can set others afterwards, see vmgend-hooks(7)",
+			 keys_directory, file);
+		finding_add(findings, "keys", FINDING_WARNING, remedy,
+			    "%s " REPEAT ", and nobody replaces them: %" PRIu64 "%s%s", text, count,
+			    colon, names);
+	} else if (!hooks_run(inventory, words[kind].hooks, &state, remedy)) {
 		finding_add(findings, "keys", state, remedy, "%s " REPEAT ": %" PRIu64 "%s%s", text,
-			    count, *names ? ": " : "", names);
-	else
+			    count, colon, names);
+	} else {
 		finding_add(findings, "keys", FINDING_OK, "",
 			    "%s whose session keys %s ends at a change: %" PRIu64 "%s%s", text,
-			    words[kind].hooks[0], count, *names ? ": " : "", names);
+			    words[kind].hooks[0], count, colon, names);
+	}
 }
 
 static void tell_network(const struct inventory *inventory, struct findings *findings)
@@ -161,7 +190,7 @@ static void tell_sessions(const struct inventory *inventory, struct findings *fi
 			    "not all mounts could be looked at: %s", strerror(-sessions.error));
 }
 
-/* killed: of those that are listed and not killed, or of those that are not listed. */
+/* listed: of those that are listed and not killed, or of those that are not listed. */
 static size_t join_units(const struct tunnels *tunnels, bool listed, char *text, size_t size)
 {
 	size_t i, n = 0, used = 0;

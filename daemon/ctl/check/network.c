@@ -7,28 +7,25 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <limits.h>
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
-#include <linux/xfrm.h>
 #include <net/if.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "keys/connection.h"
 #include "keys/netlink.h"
 #include "keys/netns.h"
+#include "keys/secy.h"
+#include "keys/xfrm.h"
 #include "network.h"
 
 enum {
 	/* No visit to a further name space begins after that. */
 	WALK_MS = 1500,
-	LINE_SIZE = 256,
 	BUFFER_SIZE = 256,
-	/* Others may have as many sockets open as they like. */
-	MAX_LINES = 1 << 16,
 };
 
 struct look {
@@ -44,7 +41,6 @@ static const struct {
 	enum network_kind kind;
 } link_kinds[] = {
 	{ "wireguard", NETWORK_WIREGUARD },
-	{ "macsec", NETWORK_MACSEC },
 	{ "ovpn", NETWORK_OVPN },
 	/* Of the package openvpn-dco-dkms. */
 	{ "ovpn-dco", NETWORK_OVPN },
@@ -169,96 +165,81 @@ static int look_at_links(struct look *look)
 	return r;
 }
 
-/* ---- IPsec ---- */
-
-/* To open a socket of a protocol that is not there would load its module. */
-static bool has_xfrm(void)
-{
-	FILE *file = fopen("/proc/thread-self/net/netlink", "re");
-	unsigned int protocol, port, lines = 0;
-	char line[LINE_SIZE];
-	bool found = false;
-
-	while (file && !found && lines++ < MAX_LINES && fgets(line, sizeof(line), file))
-		found = sscanf(line, "%*s %u %u ", &protocol, &port) == 2 &&
-			protocol == NETLINK_XFRM && !port;
-	if (file)
-		fclose(file);
-	return found;
-}
-
-static int take_states(const struct nlmsghdr *message, void *context)
-{
-	const struct nlattr *attribute;
-	struct look *look = context;
-
-	if (message->nlmsg_type != XFRM_MSG_NEWSADINFO)
-		return MNL_CB_OK;
-	mnl_attr_for_each(attribute, message, sizeof(uint32_t))
-		if (mnl_attr_get_type(attribute) == XFRMA_SAD_CNT &&
-		    !mnl_attr_validate(attribute, MNL_TYPE_U32) && mnl_attr_get_u32(attribute))
-			add(look, NETWORK_IPSEC, mnl_attr_get_u32(attribute), "");
-	return MNL_CB_OK;
-}
+/* ---- IPsec and MACsec ---- */
 
 static int look_at_ipsec(struct look *look)
 {
-	char buffer[BUFFER_SIZE] __attribute__((aligned(NLMSG_ALIGNTO)));
+	unsigned int count = 0;
 	struct netlink xfrm;
-	int r;
+	int r = ipsec_open(&xfrm);
 
-	if (!has_xfrm())
-		return 0;
-	r = netlink_open(NETLINK_XFRM, &xfrm);
-	if (!r) {
-		r = netlink_ask(&xfrm, netlink_begin(buffer, XFRM_MSG_GETSADINFO, 0,
-						     sizeof(uint32_t), NULL), take_states, look);
-		netlink_close(&xfrm);
+	if (r)
+		return r == -EPROTONOSUPPORT ? 0 : r;
+	r = ipsec_count(&xfrm, &count);
+	netlink_close(&xfrm);
+	if (!r && count)
+		add(look, NETWORK_IPSEC, count, "");
+	look->network->forbidden |= r == -EPERM || r == -EACCES;
+	return r == -EPERM || r == -EACCES ? 0 : r;
+}
+
+/* Where nobody has given it a key there is none to be used twice. */
+static int look_at_macsec(struct look *look)
+{
+	struct secy_socket socket;
+	struct secy_list list;
+	bool by_mka;
+	size_t i;
+	int r = secy_open(&socket);
+
+	if (r)
+		return r == -ENOENT ? 0 : r;
+	r = secy_list(&socket, &list);
+	secy_close(&socket);
+	if (r)
+		return r;
+	for (i = 0; i < list.n; i++) {
+		/* Elsewhere the hook takes no daemon for one that it may start again. */
+		by_mka = secy_by_mka(&list.interfaces[i]) && !*look->place;
+		if (list.interfaces[i].keys)
+			add(look, by_mka ? NETWORK_MACSEC : NETWORK_MACSEC_MANUAL, 1,
+			    list.interfaces[i].name);
 	}
-	if (r == -EPERM || r == -EACCES)
-		look->network->forbidden = true;
-	return look->network->forbidden ? 0 : r;
+	secy_free(&list);
+	return 0;
 }
 
 /* ---- TLS ---- */
 
-/* A file that is there once the module is; inet_diag(7) would load one, and walk all sockets. */
-static void look_at_tls(struct look *look)
+static int look_at_tls(struct look *look)
 {
-	FILE *file = fopen("/proc/thread-self/net/tls_stat", "re");
-	uint64_t sent = 0, received = 0, n;
-	char line[LINE_SIZE], name[64];
-	unsigned int lines = 0;
+	unsigned long count = 0;
+	size_t n_some;
+	int r = connection_count_ktls(&count, NULL, 0, &n_some);
 
-	while (file && lines++ < MAX_LINES && fgets(line, sizeof(line), file)) {
-		if (sscanf(line, "%63s %" SCNu64, name, &n) != 2)
-			continue;
-		if (!strcmp(name, "TlsCurrTxSw") || !strcmp(name, "TlsCurrTxDevice"))
-			sent += n;
-		else if (!strcmp(name, "TlsCurrRxSw") || !strcmp(name, "TlsCurrRxDevice"))
-			received += n;
-	}
-	if (file)
-		fclose(file);
-	/* Most have both directions. */
-	if (sent || received)
-		add(look, NETWORK_TLS, sent > received ? sent : received, "");
+	if (!r && count)
+		add(look, NETWORK_TLS, count, "");
+	return r;
 }
 
 static void visit(const char *name, void *context)
 {
 	struct look *look = context;
-	int r, r2;
+	int errors[4];
+	size_t i;
 
 	look->place = name;
-	r = look_at_links(look);
-	if (r)
+	errors[0] = look_at_links(look);
+	/* Part of a list is none. */
+	if (errors[0])
 		memset(&look->here, 0, sizeof(look->here));
-	r2 = look_at_ipsec(look);
-	look_at_tls(look);
+	errors[1] = look_at_macsec(look);
+	errors[2] = look_at_ipsec(look);
+	errors[3] = look_at_tls(look);
 	keep(look);
-	if (r || r2)
-		look->network->error = r ? r : r2;
+	for (i = 0; i < sizeof(errors) / sizeof(errors[0]); i++)
+		if (errors[i])
+			look->network->error = errors[i];
 }
 
 static void missed(const char *name, int error, void *context)

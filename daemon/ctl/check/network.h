@@ -14,11 +14,13 @@
 enum network_kind {
 	/* Interfaces. */
 	NETWORK_WIREGUARD,
+	/* With keys of a daemon (MKA), and with keys that nothing replaces. */
 	NETWORK_MACSEC,
+	NETWORK_MACSEC_MANUAL,
 	NETWORK_OVPN,
 	/* With a radio, and connected. */
 	NETWORK_WIRELESS,
-	/* States of ESP, AH and IPcomp. */
+	/* States of ESP and AH. */
 	NETWORK_IPSEC,
 	/* Sockets whose TLS is the kernel's. */
 	NETWORK_TLS,

@@ -41,9 +41,7 @@ static const char *const kinds[] = {
 };
 
 struct walk {
-	/* Called for each service that runs. */
-	void (*take)(const char *unit, void *context);
-	void *context;
+	struct tunnels *tunnels;
 	unsigned int n_entries;
 	bool cut;
 };
@@ -66,6 +64,16 @@ static bool is_tunnel(const char *unit)
 			return true;
 	}
 	return false;
+}
+
+static void take_tunnel(const char *unit, struct tunnels *tunnels)
+{
+	if (!is_tunnel(unit))
+		return;
+	if (tunnels->n < TUNNELS_MAX)
+		snprintf(tunnels->units[tunnels->n++].unit, NAME_MAX + 1, "%s", unit);
+	else
+		tunnels->more = true;
 }
 
 /* What version 1 of cgroups has not got is there only as long as there are processes. */
@@ -110,7 +118,7 @@ static void walk_slice(struct walk *walk, int fd, unsigned int depth)
 			continue;
 		}
 		if (!slice && is_populated(child))
-			walk->take(entry->d_name, walk->context);
+			take_tunnel(entry->d_name, walk->tunnels);
 		close(child);
 	}
 	closedir(directory);
@@ -134,18 +142,6 @@ static void walk_services(struct walk *walk)
 			walk_slice(walk, fd, 0);
 		return;
 	}
-}
-
-static void take_tunnel(const char *unit, void *context)
-{
-	struct tunnels *tunnels = context;
-
-	if (!is_tunnel(unit))
-		return;
-	if (tunnels->n < TUNNELS_MAX)
-		snprintf(tunnels->units[tunnels->n++].unit, NAME_MAX + 1, "%s", unit);
-	else
-		tunnels->more = true;
 }
 
 /* ---- what is restarted, and how ---- */
@@ -231,32 +227,11 @@ static void ask_manager(struct tunnels *tunnels)
 
 void tunnels_look(struct tunnels *ret_tunnels)
 {
-	struct walk walk = { .take = take_tunnel, .context = ret_tunnels };
+	struct walk walk = { .tunnels = ret_tunnels };
 
 	*ret_tunnels = (struct tunnels){ .n = 0 };
 	walk_services(&walk);
 	ret_tunnels->more |= walk.cut;
 	if (read_list(ret_tunnels))
 		ask_manager(ret_tunnels);
-}
-
-struct search {
-	const char *unit;
-	bool found;
-};
-
-static void take_service(const char *unit, void *context)
-{
-	struct search *search = context;
-
-	search->found |= !strcmp(unit, search->unit);
-}
-
-bool tunnels_runs(const char *unit)
-{
-	struct search search = { .unit = unit };
-	struct walk walk = { .take = take_service, .context = &search };
-
-	walk_services(&walk);
-	return search.found;
 }

@@ -37,7 +37,4 @@ extern const char *tunnels_cgroups, *tunnels_list;
 
 void tunnels_look(struct tunnels *ret_tunnels);
 
-/* Does a service of this name run, "strongswan.service"? */
-bool tunnels_runs(const char *unit);
-
 #endif /* TUNNELS_H */
