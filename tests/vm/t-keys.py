@@ -15,7 +15,7 @@ MODULES = ("wireguard", "macsec", "xfrm_user", "esp4", "seqiv", "gcm", "ctr", "g
 # Who asks for a module is heard of.
 SPY = "#!/bin/sh\necho \"$@\" >>/asked\nexit 1\n"
 KEY = "0x" + "11" * 20
-HOOKS = ("10-wireguard", "30-wireguard", "10-connections")
+HOOKS = ("10-wireguard", "10-connections")
 REPEAT = "whose session keys clones and a restore use again"
 # What came after some kernels.
 WITHOUT = {"6.12": ("OpenVPN",)}

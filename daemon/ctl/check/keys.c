@@ -28,14 +28,15 @@ enum { REMEDY_SIZE = 2 * PATH_MAX };
 static const char restart[] = "80-restart-units";
 static const char connections[] = "10-connections";
 
-/* Of each kind: the hooks that it takes, all of them; none: nothing that is shipped helps. */
+/* Of each kind: the hooks that it takes; none: nothing that is shipped helps. */
 static const struct {
 	const char *text;
+	/* What forgets, and what begins anew where the former stops something. */
 	const char *hooks[2];
 	/* Without this file the hooks leave keys alone that nobody replaces. */
 	const char *file;
 } words[NETWORK_KINDS] = {
-	[NETWORK_WIREGUARD] = { "WireGuard interfaces", { "10-wireguard", "30-wireguard" }, NULL },
+	[NETWORK_WIREGUARD] = { "WireGuard interfaces", { "10-wireguard" }, NULL },
 	[NETWORK_MACSEC] = { "MACsec interfaces", { "10-macsec", "50-macsec" }, NULL },
 	[NETWORK_MACSEC_MANUAL] = {
 		"MACsec interfaces with keys set by hand", { "10-macsec" }, "forget-manual-keys"
@@ -73,8 +74,9 @@ static bool hook_runs(const struct inventory *inventory, const char *name,
 	return false;
 }
 
-static bool hooks_run(const struct inventory *inventory, const char *const hooks[2],
-		      enum finding_state *ret_state, char ret_remedy[REMEDY_SIZE])
+/* Returns how many of them run, up to the first that does not; that one's remedy. */
+static size_t count_running(const struct inventory *inventory, const char *const hooks[2],
+			    enum finding_state *ret_state, char ret_remedy[REMEDY_SIZE])
 {
 	size_t i;
 
@@ -82,7 +84,7 @@ static bool hooks_run(const struct inventory *inventory, const char *const hooks
 	snprintf(ret_remedy, REMEDY_SIZE, CHAPTER);
 	for (i = 0; i < 2 && hooks[i]; i++)
 		if (!hook_runs(inventory, hooks[i], ret_state, ret_remedy))
-			return false;
+			break;
 	return i;
 }
 
@@ -121,6 +123,7 @@ static void tell_kind(const struct inventory *inventory, const struct network *n
 	uint64_t count = network->kinds[kind].count;
 	enum finding_state state;
 	char remedy[REMEDY_SIZE];
+	size_t n_running;
 
 	if (!count)
 		return;
@@ -133,14 +136,20 @@ static void tell_kind(const struct inventory *inventory, const struct network *n
 		finding_add(findings, "keys", FINDING_WARNING, remedy,
 			    "%s " REPEAT ", and nobody replaces them: %" PRIu64 "%s%s", text, count,
 			    colon, names);
-	} else if (!hooks_run(inventory, words[kind].hooks, &state, remedy)) {
+		return;
+	}
+	n_running = count_running(inventory, words[kind].hooks, &state, remedy);
+	if (!n_running)
 		finding_add(findings, "keys", state, remedy, "%s " REPEAT ": %" PRIu64 "%s%s", text,
 			    count, colon, names);
-	} else {
+	else if (n_running < 2 && words[kind].hooks[1])
+		finding_add(findings, "keys", state, remedy,
+			    "%s that %s stops at a change, and nothing starts again: %" PRIu64 "%s%s",
+			    text, words[kind].hooks[0], count, colon, names);
+	else
 		finding_add(findings, "keys", FINDING_OK, "",
 			    "%s whose session keys %s ends at a change: %" PRIu64 "%s%s", text,
 			    words[kind].hooks[0], count, colon, names);
-	}
 }
 
 static void tell_network(const struct inventory *inventory, struct findings *findings)
@@ -170,15 +179,14 @@ static void tell_network(const struct inventory *inventory, struct findings *fin
 
 static void tell_sessions(const struct inventory *inventory, struct findings *findings)
 {
-	const char *const hooks[2] = { connections };
-	enum finding_state state;
+	enum finding_state state = FINDING_WARNING;
 	struct sessions sessions;
 	char remedy[REMEDY_SIZE];
 	bool runs;
 	size_t i;
 
 	sessions_look(&sessions);
-	runs = hooks_run(inventory, hooks, &state, remedy);
+	runs = hook_runs(inventory, connections, &state, remedy);
 	for (i = 0; i < SESSIONS_KINDS; i++) {
 		if (sessions.kinds[i].count && !runs)
 			finding_add(findings, "keys", state, remedy, "%s " REPEAT ": %u: %s",
