@@ -15,6 +15,7 @@ MODULES = ("wireguard", "macsec", "xfrm_user", "esp4", "seqiv", "gcm", "ctr", "g
 # Who asks for a module is heard of.
 SPY = "#!/bin/sh\necho \"$@\" >>/asked\nexit 1\n"
 KEY = "0x" + "11" * 20
+MANY = 100
 HOOKS = ("10-wireguard", "10-connections")
 REPEAT = "whose session keys clones and a restore use again"
 # What came after some kernels.
@@ -69,6 +70,11 @@ def scenario(kernel, t):
         t.equal(sorted(f[:2] for f in found), sorted([*own, ("note", note)]),
                 "who may not see it all is told so, once, and what he can see")
         t.equal([f[2] for f in found if f[1] == note], ["run this as root"], "and who may")
+        g.run(f"i=0; while [ $i -lt {MANY} ]; do i=$((i + 1)); echo link add w$i type wireguard; done >/many; "
+              f"{IP} -n blue -batch /many")
+        found = [f[1] for f in findings(g) if "WireGuard" in f[1]]
+        t.ok(found[0].startswith(f"WireGuard interfaces {REPEAT}: {MANY + 2}: wg0, ") and found[0].endswith(", ..."),
+             "of many all are counted, and some named")
         for name in HOOKS:
             g.run(f"mkdir -p /etc/vmgen/hooks.d; printf '#!/bin/sh\\n' >/etc/vmgen/hooks.d/{name}; "
                   f"chmod 755 /etc/vmgen/hooks.d/{name}")

@@ -46,18 +46,22 @@ static const struct {
 	{ "ovpn-dco", NETWORK_OVPN },
 };
 
-static void join(char names[NETWORK_NAMES_SIZE], const char *name, const char *place)
+static bool is_full(const char *names)
 {
 	size_t used = strlen(names);
-	size_t length = strlen(name) + strlen(place) + 16;
 
-	if (!*name && !*place)
+	return used >= 3 && !strcmp(names + used - 3, "...");
+}
+
+static void join(char names[NETWORK_NAMES_SIZE], const char *name, const char *place)
+{
+	size_t used = strlen(names), length = strlen(name) + strlen(place) + sizeof(",  in ");
+
+	if ((!*name && !*place) || is_full(names))
 		return;
-	if (used >= 3 && !strcmp(names + used - 3, "..."))
-		return;
-	if (used + length < NETWORK_NAMES_SIZE - 8)
-		sprintf(names + used, "%s%s%s%s%s", used ? ", " : "", name, *name && *place ? " " : "",
-			*place ? "in " : "", place);
+	if (used + length + sizeof(", ...") <= NETWORK_NAMES_SIZE)
+		sprintf(names + used, "%s%s%s%s%s", used ? ", " : "", name,
+			*name && *place ? " " : "", *place ? "in " : "", place);
 	else
 		strcpy(names + used, used ? ", ..." : "...");
 }
@@ -70,20 +74,13 @@ static void add(struct look *look, enum network_kind kind, uint64_t count, const
 
 static void keep(struct look *look)
 {
-	struct network *network = look->network;
-	size_t i, used, length;
+	char *names;
+	size_t i;
 
 	for (i = 0; i < NETWORK_KINDS; i++) {
-		network->kinds[i].count += look->here.kinds[i].count;
-		used = strlen(network->kinds[i].names);
-		length = strlen(look->here.kinds[i].names);
-		if (!length)
-			continue;
-		if (used + length + 2 < NETWORK_NAMES_SIZE)
-			sprintf(network->kinds[i].names + used, "%s%s", used ? ", " : "",
-				look->here.kinds[i].names);
-		else if (used + 6 < NETWORK_NAMES_SIZE)
-			strcpy(network->kinds[i].names + used, ", ...");
+		look->network->kinds[i].count += look->here.kinds[i].count;
+		names = look->network->kinds[i].names;
+		join(names, look->here.kinds[i].names, "");
 	}
 }
 
