@@ -23,7 +23,7 @@ static const struct timespec pause_of_looks = { .tv_nsec = 2000000 };
 /* As Debian, Fedora and their like call them; strongSwan has had several names. */
 static const char *const units[] = {
 	"strongswan.service", "strongswan-starter.service", "strongswan-swanctl.service",
-	"ipsec.service", "iked.service", "racoon.service",
+	"ipsec.service", "openiked.service", "iked.service", "racoon.service",
 };
 
 /* The last is where cgroups have no version 2. */
