@@ -40,6 +40,8 @@ enum {
 static struct {
 	struct netlink diag, netfilter;
 	int diag_error, netfilter_error;
+	/* tcp_diag is loaded, and answers faster than the files of /proc. */
+	bool loaded;
 	/* The file of exceptions as it was read. */
 	struct stat file;
 	int file_error;
@@ -216,7 +218,7 @@ static void visit(const char *name, void *context)
 	int r;
 
 	(void)context;
-	if (!connection_exists())
+	if (!ready.loaded && !connection_exists())
 		return;
 	if (!*name && !ready.diag_error && !ready.netfilter_error) {
 		find_and_treat(name, &ready.diag, &ready.netfilter);
@@ -282,8 +284,7 @@ static void prepare(void)
 	if (!getenv("VMGEN_STANDBY"))
 		return;
 	/* What fails now fails again when it is needed, and is told then. */
-	if (!ready.diag_error)
-		(void)connection_prepare(&ready.diag);
+	ready.loaded = !ready.diag_error && !connection_prepare(&ready.diag);
 	if (!ready.netfilter_error)
 		(void)silence_prepare(&ready.netfilter);
 	/* While it is open the way to it stays in memory. */
@@ -298,7 +299,7 @@ static int work(void)
 
 	if (stat(EXCEPTION_PATH, &st))
 		memset(&st, 0, sizeof(st));
-	if (!is_same(&st, &ready.file))
+	if (ready.file_error || !is_same(&st, &ready.file))
 		read_exceptions();
 	if (ready.file_error) {
 		/* Whom it keeps nobody knows, and to end those may lock the administrator out. */

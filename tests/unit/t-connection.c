@@ -53,23 +53,58 @@ int netns_walk(int limit_ms, const struct netns_visitor *visitor)
 
 static const char *said;
 
-static int run_hook(const char *event)
+static void __attribute__((noreturn)) be_hook(void)
+{
+	if (!freopen(scratch_path("out"), "w", stdout))
+		_exit(99);
+	exit(hook_main());
+}
+
+static int await_hook(pid_t pid)
 {
 	int status;
+
+	if (pid < 0 || waitpid(pid, &status, 0) != pid)
+		scratch_give_up("fork");
+	said = scratch_read("out");
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+static int run_hook(const char *event)
+{
 	pid_t pid;
 
 	heard->n_sent = 0;
 	fflush(stdout);
 	pid = fork();
 	if (!pid) {
-		if (!freopen(scratch_path("out"), "w", stdout) || setenv("VMGEN_EVENT", event, 1))
+		if (setenv("VMGEN_EVENT", event, 1))
 			_exit(99);
-		exit(hook_main());
+		be_hook();
 	}
-	if (pid < 0 || waitpid(pid, &status, 0) != pid)
-		scratch_give_up("fork");
-	said = scratch_read("out");
-	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+	return await_hook(pid);
+}
+
+/* Has one stand by, and returns where it waits. */
+static int start_standby(pid_t *ret_pid)
+{
+	int fds[2], i;
+
+	heard->n_sent = 0;
+	fflush(stdout);
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds))
+		scratch_give_up("socketpair");
+	*ret_pid = fork();
+	if (!*ret_pid) {
+		close(fds[0]);
+		if (dup2(fds[1], STDIN_FILENO) < 0 || setenv("VMGEN_STANDBY", "1", 1))
+			_exit(99);
+		be_hook();
+	}
+	close(fds[1]);
+	for (i = 0; i < SCRATCH_LOOKS && heard->n_sent < 2; i++)
+		usleep(10000);
+	return fds[0];
 }
 
 /* Returns how many of a type were sent, and the place of the first. */
@@ -114,6 +149,7 @@ static bool has(const char *text)
 enum {
 	NEW_RULE = NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWRULE,
 	NEW_ELEMENTS = NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWSETELEM,
+	GET_GENERATION = NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETGEN,
 	NEW_TABLE = NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWTABLE,
 };
 
@@ -197,6 +233,33 @@ static void test_name_spaces(void)
 	equal(run_hook("changed"), FAILED, "more than the walk takes are a failure");
 	ok(ended() == 4 && has("not all network name spaces were visited"), "which is told");
 	walks.result = 0;
+}
+
+static void test_standby(void)
+{
+	static const char packet[] = "VMGEN_EVENT=changed";
+	unsigned int i, before;
+	pid_t pid;
+	int fd;
+
+	scratch_write("kept", "port 1\n", 0644);
+	fd = start_standby(&pid);
+	equal(heard->n_sent, 2, "a guard that stands by asks twice, so that modules are loaded");
+	ok(heard->sent[0].type == SOCK_DIAG_BY_FAMILY && heard->sent[1].type == GET_GENERATION,
+	   "without a change");
+	scratch_write("kept", "peer 203.0.113.0/24\n", 0644);
+	before = heard->n_sent;
+	ok(send(fd, packet, sizeof(packet), 0) == sizeof(packet) && await_hook(pid) == DONE,
+	   "at the change it works");
+	equal(ended(), 4, "by the exceptions of now");
+	for (i = before; i < heard->n_sent && heard->sent[i].type != SOCK_DIAG_BY_FAMILY; i++)
+		;
+	equal(i, before, "and begins with the connections");
+	close(fd);
+	fd = start_standby(&pid);
+	close(fd);
+	equal(await_hook(pid), DONE, "one that is not needed any more ends");
+	equal(heard->n_sent, 2, "and does nothing");
 }
 
 static void test_file(void)
@@ -322,6 +385,7 @@ int main(void)
 	test_changed();
 	test_failures();
 	test_name_spaces();
+	test_standby();
 	test_file();
 	test_many();
 	test_ktls();
