@@ -163,7 +163,7 @@ static int compare(const void *a, const void *b)
 
 int hook_list_read(const char *path, hook_complaint complain, struct hook_list *ret_list)
 {
-	struct hook_list list = { .path = strdup(path) };
+	struct hook_list list = { .path = strdup(path), .path_size = strlen(path) + 1 };
 	char *rest, *directory;
 	int r = 0;
 

@@ -30,7 +30,9 @@ struct hook {
 
 /* Every hook, in the order of the names. */
 struct hook_list {
+	/* Its directories, each ended with NUL. */
 	char *path;
+	size_t path_size;
 	/* A directory could not be used. */
 	bool incomplete;
 	size_t n_hooks;

@@ -76,12 +76,13 @@ static int copy_list(const struct hook_list *list, struct hook_list *ret_list)
 	struct hook_list copy = *list;
 	size_t i;
 
-	copy.path = strdup(list->path);
+	copy.path = malloc(list->path_size);
 	copy.hooks = calloc(list->n_hooks + 1, sizeof(*copy.hooks));
 	if (!copy.path || !copy.hooks) {
 		hook_list_clear(&copy);
 		return -ENOMEM;
 	}
+	memcpy(copy.path, list->path, list->path_size);
 	for (i = 0; i < list->n_hooks; i++) {
 		copy.hooks[i] = list->hooks[i];
 		copy.hooks[i].directory = copy.path + (list->hooks[i].directory - list->path);

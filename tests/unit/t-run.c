@@ -5,6 +5,7 @@
  * The order of hooks: what runs, when, and what does not run again.
  */
 #include "rig.h"
+#include "run/muster.h"
 
 static void test_order(void)
 {
@@ -125,6 +126,29 @@ static void test_incomplete(void)
 	equal(record_failures(&record), 1, "which counts as a failure");
 }
 
+/* What stands by for the next change has the directories of what has just run. */
+static void test_renewal(void)
+{
+	struct record later = { .n_results = 0 };
+	struct run *run, *next;
+	char *path = config.hook_path;
+
+	clean_hooks();
+	hook("10-a", "exit 0");
+	begin_record(EVENT_CHANGED);
+	scratch_mkdir("above", 0755);
+	if (asprintf(&config.hook_path, "%s:%s", scratch_path("above"), path) < 0 ||
+	    run_new(&config, &record, RUN_GUARDS, lock_fd, &run) || run_renew(run, &later, &next))
+		scratch_give_up("run");
+	ok(next->list.n_hooks == 1 && !strcmp(next->list.hooks[0].directory, path),
+	   "the hooks of a later directory are looked for there again");
+	run_free(run);
+	run_free(next);
+	record_clear(&later);
+	free(config.hook_path);
+	config.hook_path = path;
+}
+
 /* The state cannot be written: the hooks matter more. */
 static void test_no_state(void)
 {
@@ -146,6 +170,7 @@ int main(void)
 	test_resume();
 	test_stop();
 	test_incomplete();
+	test_renewal();
 	test_no_state();
 	rig_clear();
 	return tap_done();
