@@ -134,8 +134,9 @@ static int visit_of(pid_t pid, int own_fd, int (*visit)(struct netlink *xfrm, vo
 	return r;
 }
 
-int association_visit(const struct ike_units *units, int (*visit)(struct netlink *xfrm, void *context),
-		      void *context, struct association_namespaces *ret_namespaces)
+int association_visit(const struct ike_units *units,
+		      int (*visit)(struct netlink *xfrm, void *context), void *context,
+		      struct association_namespaces *ret_namespaces)
 {
 	int own_fd = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC), one, r = 0;
 	pid_t pids[IKE_PROCESSES_MAX];

@@ -55,8 +55,9 @@ struct association_namespaces {
  * those to the list. Returns 0, or the first -errno, of visit as well; -EPROTONOSUPPORT:
  * this kernel has no IPsec; the other name spaces are visited all the same.
  */
-int association_visit(const struct ike_units *units, int (*visit)(struct netlink *xfrm, void *context),
-		      void *context, struct association_namespaces *ret_namespaces);
+int association_visit(const struct ike_units *units,
+		      int (*visit)(struct netlink *xfrm, void *context), void *context,
+		      struct association_namespaces *ret_namespaces);
 
 /* Blocks and forgets what there is in one of them; context: struct association_blocked. */
 struct association_blocked {

@@ -24,7 +24,7 @@ enum { WALK_MS = 1000 };
 struct others {
 	const struct association_namespaces *known;
 	unsigned int unknown, missed;
-	bool drill, forget;
+	bool drill, forget, forbidden;
 	int error;
 };
 
@@ -81,7 +81,7 @@ static int report(int r, const struct association_blocked *blocked)
 	else if (r)
 		printf("not all SAs and policies could be reached: %s\n", strerror(-r));
 	else
-		printf("its SAs are forgotten; what %u policies match is blocked until 50-ipsec has started it again\n",
+		printf("its SAs are forgotten, and what its policies match (%u) is blocked until 50-ipsec has started it again\n",
 		       blocked->required + blocked->optional);
 	if (blocked->optional)
 		printf("%u of them would let it through in plain text without an SA (level use)\n",
@@ -120,7 +120,9 @@ static void look_here(const char *name, void *context)
 			if (others->known->inode[i] == st.st_ino)
 				return;
 	r = count_here(others, &n);
-	if (r == -EPROTONOSUPPORT)
+	if (r == -EPERM)
+		others->forbidden = true;
+	if (r == -EPROTONOSUPPORT || r == -EPERM)
 		return;
 	if (r) {
 		text_print(stdout, "network name space %s: %s\n", where, strerror(-r));
@@ -131,8 +133,8 @@ static void look_here(const char *name, void *context)
 	others->unknown += n;
 	what = !others->forget ? "are left alone, because nothing known would agree on new ones" :
 	       others->drill ? "would be forgotten" : "are forgotten";
-	text_print(stdout, "network name space %s: %u SAs that no known daemon has agreed on %s\n", where,
-		   n, what);
+	text_print(stdout, "network name space %s: %u SAs that no known daemon has agreed on %s\n",
+		   where, n, what);
 }
 
 static void miss(const char *name, int error, void *context)
@@ -159,11 +161,15 @@ static bool wants_manual(void)
 static int see_to_others(const struct association_namespaces *known, bool drill, bool *ret_found)
 {
 	struct others others = { .known = known, .drill = drill, .forget = wants_manual() };
-	const struct netns_visitor visitor = { .visit = look_here, .missed = miss, .context = &others };
+	const struct netns_visitor visitor = {
+		.visit = look_here, .missed = miss, .context = &others,
+	};
 	int r = netns_walk(WALK_MS, &visitor);
 
 	if (r)
 		printf("not all network name spaces were looked at: %s\n", strerror(-r));
+	if (others.forbidden)
+		printf("SAs are not to be seen here: this needs CAP_NET_ADMIN\n");
 	if (others.unknown && !others.forget)
 		printf("other copies of this machine have their keys and counters too: replace them, on both ends; see vmgend-hooks(7)\n");
 	*ret_found = others.unknown || others.error;
@@ -198,7 +204,7 @@ static int drill_units(const struct ike_units *units, struct association_namespa
 		printf("its policies cannot be read: %s\n", strerror(-r));
 		return 1;
 	}
-	printf("would forget its SAs, and block what %u policies match until then\n",
+	printf("would forget its SAs, and block what its policies match (%u) until then\n",
 	       blocked.required + blocked.optional);
 	return 0;
 }
@@ -225,7 +231,7 @@ int association_stop(bool drill)
 		status = drill ? drill_units(&units, &known) : stop_units(&units, &known);
 	other = see_to_others(&known, drill, &found);
 	if (!units.n && !found) {
-		printf("no IKE daemon runs here, and there are no SAs\n");
+		printf("no IKE daemon runs here, and no SAs are seen\n");
 		return other ? other : NOT_APPLICABLE;
 	}
 	ike_release(&units);

@@ -13,6 +13,7 @@
 
 #include "association.h"
 #include "base/deadline.h"
+#include "base/text.h"
 #include "process/capture.h"
 
 enum {
@@ -79,7 +80,8 @@ static struct ike_unit *find_frozen(struct ike_units *units, const struct associ
 
 	for (i = 0; i < units->n; i++) {
 		r = ike_is_frozen(&units->unit[i]);
-		if (!strcmp(units->unit[i].name, name) && (r == 1 || (r < 0 && association_has(note, name))))
+		if (!strcmp(units->unit[i].name, name) &&
+		    (r == 1 || (r < 0 && association_has(note, name))))
 			return &units->unit[i];
 	}
 	return NULL;
@@ -103,10 +105,10 @@ static int restart(struct repair *repair, struct ike_units *units, const char *n
 	if (!r && (unit || !runs(units, name)))
 		r = start(repair, name);
 	if (!r)
-		printf("%s is started anew\n", name);
+		text_print(stdout, "%s is started anew\n", name);
 	else
-		printf("%s did not start; what its policies matched stays blocked. When it runs again: vmgenctl hooks run 50-ipsec; or, to lift the block: "
-		       LIFT "\n", name);
+		text_print(stdout, "%s did not start; what its policies matched stays blocked; when it runs, lift that: "
+			   LIFT "\n", name);
 	return !!r;
 }
 
@@ -239,17 +241,15 @@ int association_repair(bool drill)
 
 	association_read(&repair.note);
 	repair.own = association_generation(&repair.note);
-	if (repair.note.generation > repair.own) {
-		printf("a newer change has stopped the IKE daemon, whose 50-ipsec goes on\n");
-		return 0;
-	}
 	ike_find(ike_mounts, NULL, &units);
 	add_frozen(&repair.note, &units);
 	if (!*repair.note.units) {
 		printf("no IKE daemon was stopped\n");
 		status = NOT_APPLICABLE;
+	} else if (repair.note.generation > repair.own) {
+		printf("a newer change has stopped it again, whose 50-ipsec goes on\n");
 	} else if (drill) {
-		printf("would start%s anew\n", repair.note.units);
+		text_print(stdout, "would start%s anew\n", repair.note.units);
 	} else {
 		status = repair_all(&repair, &units);
 	}

@@ -130,7 +130,8 @@ static void look(int slice_fd, void (*found)(struct ike_unit *unit), struct ike_
 
 	for (i = 0; i < sizeof(units) / sizeof(units[0]) && known->n < IKE_UNITS_MAX; i++) {
 		unit.name = units[i];
-		unit.fd = openat(slice_fd, unit.name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		unit.fd = openat(slice_fd, unit.name,
+				 O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 		if (unit.fd < 0)
 			continue;
 		if (!ike_processes(&unit, pids)) {

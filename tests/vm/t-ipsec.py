@@ -9,19 +9,17 @@ import json
 
 from harness import ipsec, tap
 from harness.debian import Prebuilt
-from harness.scenario import new_guid, say
+from harness.scenario import ALL, new_guid, say
 
-PACKAGES = ("charon-systemd", "iproute2", "libstrongswan-standard-plugins", "python3")
-UNIT = "strongswan"
 GUARD, REPAIR = "10-ipsec", "50-ipsec"
 INFORMATIONAL = "37"
+HOOKS = "/usr/lib/vmgen/hooks.d"
+LIFT = "ip xfrm policy flush ptype sub"
+MANUAL = "/etc/vmgen/forget-manual-sas"
+FREEZE = "/sys/fs/cgroup/system.slice/{}.service/cgroup.freeze"
 MASK = f"mkdir -p /etc/vmgen/hooks.d && ln -sf /dev/null /etc/vmgen/hooks.d/{GUARD} && " \
        f"ln -sf /dev/null /etc/vmgen/hooks.d/{REPAIR} && systemctl reload vmgend"
 UNMASK = f"rm /etc/vmgen/hooks.d/{GUARD} /etc/vmgen/hooks.d/{REPAIR} && systemctl reload vmgend"
-
-
-def now(g):
-    return g.uptime()
 
 
 def pairs(lines):
@@ -43,7 +41,7 @@ def settle(g):
     g.run("vmgenctl wait --settled --timeout 240 1", timeout=300)
 
 
-def check_without(snapshot, since, t):
+def check_without(snapshot, daemon, since, t):
     """Returns what the first clone has sent."""
     records = []
     for last in (False, True):
@@ -52,19 +50,20 @@ def check_without(snapshot, since, t):
             c.wait_for(f"test $(grep -c ' esp ' {ipsec.WATCH}) -gt {since.n_esp + 25}")
             records.append(ipsec.Record(c, since.time))
             if last:
-                check_orderly(c, t)
+                check_orderly(c, daemon, t)
     first, second = (pairs(r.of("esp")) for r in records)
     twice = {p for p in first.keys() & second.keys() if first[p] != second[p]}
-    t.ok(len(twice) > 10, f"without the guard both clones sent {len(twice)} different packets under the "
-         "same SPI and sequence number")
+    t.ok(len(twice) > 10, f"without the guard both clones sent {len(twice)} different packets "
+         "under the same SPI and sequence number")
     for spi, number in sorted(twice)[:3]:
-        t.note(f"SPI {spi}, sequence number {number}: {first[spi, number]} and {second[spi, number]}")
+        t.note(f"SPI {spi}, sequence number {number}: packets {first[spi, number]} and "
+               f"{second[spi, number]}")
 
 
-def check_orderly(c, t):
+def check_orderly(c, daemon, t):
     """What the recorder shows of a plain restart, so that it would show it of ours."""
-    before = now(c)
-    c.run(f"systemctl restart {UNIT}")
+    before = c.uptime()
+    c.run(f"systemctl restart {daemon.unit}")
     c.wait_for(f"tail -n 20 {ipsec.WATCH} | grep -q answer")
     record = ipsec.Record(c, before)
     t.ok(record.of("ike") and record.of("ike")[0].words[2] == INFORMATIONAL,
@@ -79,7 +78,7 @@ class Since:
         self.ike = {line.words[:2] for line in ipsec.Record(g).of("ike")}
 
 
-def check_with(snapshot, since, t):
+def check_with(snapshot, daemon, since, by_hand, t):
     """Returns the packets of this clone."""
     with snapshot.clone(guid=new_guid()) as c:
         settle(c)
@@ -91,7 +90,95 @@ def check_with(snapshot, since, t):
             for line in said(c, hook):
                 t.note(line["MESSAGE"])
         check_record(record, since, t)
+        if by_hand:
+            check_by_hand(c, daemon, t)
+            check_manual(c, t)
         return pairs(record.of("esp"))
+
+
+def hook(c, name, event="changed", generation=None):
+    """(exit status, output) of a hook that is run by hand."""
+    number = f"VMGEN_GENERATION={generation} " if generation else ""
+    return c.execute(f"VMGEN_EVENT={event} {number}{HOOKS}/{name}", timeout=120)
+
+
+def await_answer(c, since):
+    c.wait_for(f"awk '$1 > {since} && $2 == \"answer\" {{ n++ }} END {{ exit n < 3 }}' "
+               f"{ipsec.WATCH}")
+
+
+def state(c, daemon):
+    """1: it is frozen."""
+    return c.run(f"cat {FREEZE.format(daemon.unit)}").strip()
+
+
+def check_by_hand(c, daemon, t):
+    """What goes wrong at a change, and the hooks run twice."""
+    before = c.uptime()
+    status, output = hook(c, GUARD, "test")
+    t.ok(status == 1 and f"would freeze {daemon.unit}.service" in output,
+         "a drill of the guard says what it would do")
+    t.equal(hook(c, REPAIR, "test")[0], 77, "the repair has nothing to do")
+    await_answer(c, before)
+    t.equal(hook(c, GUARD, "boot-changed")[0], 77, "nor has the guard at a boot")
+    hook(c, GUARD, generation=7)
+    hook(c, GUARD, generation=8)
+    t.equal((state(c, daemon), c.run("ip xfrm state")), ("1", ""),
+            "once more is the same: it is frozen, and has no SA")
+    status, output = hook(c, REPAIR, generation=7)
+    t.ok(status == 0 and "a newer change has stopped it again" in output and
+         state(c, daemon) == "1", "the repair of an older change leaves it frozen")
+    check_no_start(c, daemon, before, t)
+    check_no_note(c, daemon, before, t)
+    hook(c, GUARD, generation=10)
+    c.run(f"systemctl kill --signal=KILL {daemon.unit}; ip xfrm policy flush; {LIFT}")
+    t.ok("ptype sub" not in c.run("ip xfrm policy"), "the command that lifts the block does")
+
+
+def check_no_start(c, daemon, before, t):
+    c.run(f"systemctl mask --runtime {daemon.unit}")
+    status, output = hook(c, REPAIR, generation=8)
+    t.ok(status == 1 and f"{daemon.unit}.service did not start" in output and LIFT in output,
+         "a daemon that does not come back is told")
+    t.ok("ptype sub" in c.run("ip xfrm policy"), "the block stays")
+    t.equal(ipsec.Record(c, before).of("plain"), [], "so nothing leaves in plain text")
+    c.run(f"systemctl unmask --runtime {daemon.unit}")
+    begun = c.uptime()
+    t.equal(hook(c, REPAIR, generation=8)[0], 0, "the repair can be run again")
+    await_answer(c, begun)
+
+
+def check_no_note(c, daemon, before, t):
+    begun = c.uptime()
+    hook(c, GUARD, generation=9)
+    c.run("rm /run/vmgen/ipsec.guard")
+    t.equal(hook(c, REPAIR, generation=9)[0], 0,
+            "a guard that was killed before it noted anything is no hindrance")
+    await_answer(c, begun)
+    t.ok("ptype sub" not in c.run("ip xfrm policy"), "then nothing is blocked")
+    t.equal(ipsec.Record(c, before).of("plain"), [], "and nothing has left in plain text")
+
+
+def check_manual(c, t):
+    """SAs that no daemon has agreed on."""
+    c.run("ip netns add manual; ip -n manual xfrm state add src 10.0.0.1 dst 10.0.0.2 proto esp "
+          "spi 7 aead 'rfc4106(gcm(aes))' 0x0102030405060708090a0b0c0d0e0f1011121314 128")
+
+    def check(condition, name, event="changed"):
+        status, output = hook(c, GUARD, event)
+        t.ok(condition(status, output, c.run("ip -n manual xfrm state")), name)
+    check(lambda status, output, left: status == 1 and left and "left alone" in output and
+          "network name space manual: 1 SAs" in output, "SAs that are set by hand are named")
+    c.run(f"touch {MANUAL}; chmod 666 {MANUAL}")
+    check(lambda status, output, left: status == 1 and left and MANUAL in output,
+          "they are left alone, whatever a file of others says")
+    t.equal(c.execute(f"setpriv --bounding-set=-all --inh-caps=-all {HOOKS}/{GUARD}")[0], 77,
+            "without rights there is nothing to do")
+    c.run(f"chmod 644 {MANUAL}")
+    check(lambda status, output, left: left and "would be forgotten" in output,
+          "a drill does not forget them", "test")
+    check(lambda status, output, left: not status and not left,
+          "where the administrator wants it they are forgotten")
 
 
 def check_record(record, since, t):
@@ -100,27 +187,39 @@ def check_record(record, since, t):
     t.equal([line for line in record.of("ike") if line.words[:2] in since.ike], [],
             "no message of IKE leaves under its old SA")
     t.equal(record.of("plain"), [], "nothing leaves in plain text")
-    t.ok(fresh and all(line.time < fresh[0].time for line in stale), "new keys are in use, and no old ones")
+    t.ok(fresh and all(line.time < fresh[0].time for line in stale),
+         "new keys are in use, and no old ones")
     answer = next(line for line in record.of("answer") if line.time > fresh[0].time)
     begin = record.lines[0].time
-    say(f"packets under old keys: {len(stale)}, the last {stale[-1].time - begin:.3f} s after the "
-        f"restore; traffic flows again after {answer.time - begin:.1f} s" if stale else "none")
+    last = stale[-1].time - begin if stale else 0
+    say(f"packets under old keys: {len(stale)}, the last {last:.3f} s after the restore; traffic "
+        f"flows again after {answer.time - begin:.1f} s")
 
 
-def scenario(kernel, t):
-    debian = Prebuilt(kernel, PACKAGES, prepare=ipsec.prepare)
+def tunnel(kernel, name, t):
+    daemon = ipsec.DAEMONS[name]
+    t.note(name)
+    debian = Prebuilt(kernel, daemon.packages, ipsec.preparer(daemon), daemon.beside)
     with debian.boot(new_guid()) as g:
-        ipsec.connect(g, UNIT)
+        t.equal((hook(g, GUARD)[0], "xfrm_user" in g.run("lsmod")), (77, False),
+                "where there is no IPsec the guard has nothing to do, and loads nothing")
+        ipsec.connect(g, daemon)
         g.run(MASK)
         without = g.save("without")
         g.resume()
         since = Since(g)
         g.run(UNMASK)
         snapshot = g.snapshot()
-    check_without(without, since, t)
-    first, second = (check_with(snapshot, since, t) for _ in range(2))
+    check_without(without, daemon, since, t)
+    first, second = (check_with(snapshot, daemon, since, by_hand, t)
+                     for by_hand in (False, True))
     spis = [{spi for spi, _ in packets} - {since.spi} for packets in (first, second)]
     t.equal(spis[0] & spis[1], set(), "with the guard the two clones share no SPI")
+
+
+def scenario(kernel, t):
+    for name in ipsec.DAEMONS if ALL else ("charon-systemd",):
+        tunnel(kernel, name, t)
 
 
 if __name__ == "__main__":

@@ -237,14 +237,15 @@ class Prebuilt(Debian):
     enables units.
     """
 
-    def __init__(self, kernel, packages=(), prepare=None):
+    def __init__(self, kernel, packages=(), prepare=None, beside=()):
         self.kernel = kernels.load(kernel)
+        self.beside = beside
         self.arch = self.kernel.arch
         super().__init__(packages, prepare)
 
     def base(self, required, packages):
         libraries = (name for name in required if name.startswith("lib"))
-        suite, beside, disabled = kernels.row(self.kernel.name).suites[0], (), ()
+        suite, beside, disabled = kernels.row(self.kernel.name).suites[0], self.beside, ()
         if SERVICES.issuperset(packages):
             packages, beside, disabled = sorted(SERVICES), BESIDE, DISABLED
         return base(suite, (*SYSTEM, *libraries, *packages), beside, disabled, self.arch)

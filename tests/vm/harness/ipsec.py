@@ -3,8 +3,9 @@
 """A tunnel of IPsec in a whole Debian, to a far end in a network name space, and who talks through
 it and records what leaves this end.
 
-    debian = Prebuilt(kernel, PACKAGES, prepare=ipsec.prepare)
-    ipsec.connect(g)
+    daemon = ipsec.DAEMONS["starter"]
+    debian = Prebuilt(kernel, daemon.packages, prepare=ipsec.preparer(daemon))
+    ipsec.connect(g, daemon)
     ipsec.Record(g).esp
 """
 
@@ -50,7 +51,7 @@ Type=notify
 NetworkNamespacePath=/run/netns/far
 Environment=STRONGSWAN_CONF=/etc/far/strongswan.conf
 ExecStart=/usr/sbin/charon-systemd
-ExecStartPost=/usr/sbin/swanctl --load-all --noprompt --file /etc/far/swanctl.conf --uri unix:///run/far.vici
+ExecStartPost=/usr/sbin/swanctl --load-all --file /etc/far/swanctl.conf --uri unix:///run/far.vici
 """
 FAR_CONF = """charon-systemd {
     load_modular = yes
@@ -58,6 +59,9 @@ FAR_CONF = """charon-systemd {
         include strongswan.d/charon/*.conf
         vici {
             socket = unix:///run/far.vici
+        }
+        stroke {
+            load = no
         }
     }
 }
@@ -130,10 +134,50 @@ ip -n far route add 10.1.0.1 via 192.0.2.1 src 10.2.0.1
 """
 
 
-def near_file(start="start"):
-    return CONNECTION.format(local=NEAR, remote=FAR, inside="10.1.0.1", opposite="10.2.0.1", start=start)
+# Of starter and libreswan, whose words differ.
+CONFIGURATION = """conn tunnel
+    left = 192.0.2.1
+    right = 192.0.2.2
+    leftsubnet = 10.1.0.1/32
+    rightsubnet = 10.2.0.1/32
+    authby = secret
+"""
+SECRETS = '192.0.2.1 192.0.2.2 : PSK "of both"\n'
+STARTER = """    keyexchange = ikev2
+    ike = aes128gcm16-prfsha256-ecp256!
+    esp = aes128gcm16!
+    auto = route
+"""
+LIBRESWAN = """    ikev2 = insist
+    ike = aes_gcm128-sha2_256;dh19
+    esp = aes_gcm128
+    auto = start
+"""
 
 
+@dataclasses.dataclass(frozen=True)
+class Daemon:
+    unit: str
+    packages: tuple
+    files: dict
+    beside: tuple = ()
+
+
+# The far end is strongSwan's in each case.
+PACKAGES = ("charon-systemd", "iproute2", "libstrongswan-standard-plugins", "python3")
+DAEMONS = {
+    "charon-systemd": Daemon("strongswan", PACKAGES, {
+        "etc/swanctl/conf.d/tunnel.conf": CONNECTION.format(
+            local=NEAR, remote=FAR, inside="10.1.0.1", opposite="10.2.0.1", start="start")}),
+    "starter": Daemon("strongswan-starter", (*PACKAGES, "strongswan-charon",
+                                             "strongswan-starter"), {
+        "etc/ipsec.conf": CONFIGURATION + STARTER, "etc/ipsec.secrets": SECRETS}),
+    # They exclude each other.
+    "libreswan": Daemon("ipsec", ("iproute2", "python3", "libreswan"), {
+        "etc/ipsec.conf": CONFIGURATION + LIBRESWAN, "etc/ipsec.secrets": SECRETS},
+        ("charon-systemd", "libstrongswan", "libstrongswan-standard-plugins",
+         "strongswan-libcharon", "strongswan-swanctl")),
+}
 FILES = {
     "etc/far/strongswan.conf": FAR_CONF,
     "etc/far/swanctl.conf": CONNECTION.format(local=FAR, remote=NEAR, inside="10.2.0.1",
@@ -144,19 +188,21 @@ FILES = {
 }
 
 
-def prepare(root, files=None):
-    for name, text in {**FILES, "etc/swanctl/conf.d/tunnel.conf": near_file(), **(files or {})}.items():
-        (root / name).parent.mkdir(parents=True, exist_ok=True)
-        (root / name).write_text(text, "ascii")
-    # Not before there is a network.
-    chroot(root, "/", "systemctl disable strongswan 2>&1")
-    # Includes are looked for beside the file.
-    (root / "etc/far/strongswan.d").symlink_to("/etc/strongswan.d")
+def preparer(daemon):
+    def prepare(root):
+        for name, text in {**FILES, **daemon.files}.items():
+            (root / name).parent.mkdir(parents=True, exist_ok=True)
+            (root / name).write_text(text, "ascii")
+        # Not before there is a network.
+        chroot(root, "/", f"systemctl disable strongswan {daemon.unit} 2>&1 || true")
+        # Includes are looked for beside the file.
+        (root / "etc/far/strongswan.d").symlink_to("/etc/strongswan.d")
+    return prepare
 
 
-def connect(g, unit):
+def connect(g, daemon):
     """The tunnel is up, and somebody talks through it."""
-    g.run(f"{LINKS}systemctl start far; systemctl start {unit}")
+    g.run(f"{LINKS}systemctl start far; systemctl start {daemon.unit}")
     g.spawn("ip netns exec far python3 /etc/echo.py")
     g.spawn(f"python3 /etc/watcher.py >{WATCH} 2>&1")
     g.wait_for(f"grep -q ' esp ' {WATCH}")
