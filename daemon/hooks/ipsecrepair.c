@@ -19,7 +19,7 @@
 enum {
 	KILL_MS = 5000,
 	CALL_MS = 10000,
-	START_MS = 30000,
+	START_MS = 60000,
 	/* For the policies of tunnels that the daemon begins by itself. */
 	BACK_MS = 20000,
 };
@@ -63,8 +63,9 @@ static int start(const struct repair *repair, const char *unit)
 	/* Or it may have been started too often of late. */
 	(void)systemctl("reset-failed", "--quiet", unit);
 	r = systemctl("start", "--no-block", unit);
+	/* It may be called failed meanwhile, while commands of its unit clean up. */
 	while (!r && !is_superseded(repair) && systemctl("is-active", "--quiet", unit)) {
-		if (!deadline_left(deadline) || !systemctl("is-failed", "--quiet", unit))
+		if (!deadline_left(deadline))
 			r = -ETIMEDOUT;
 		nanosleep(&pause_of_looks, NULL);
 	}
