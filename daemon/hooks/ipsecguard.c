@@ -73,7 +73,7 @@ static int note(const struct ike_units *units)
 static int report(int r, const struct association_blocked *blocked)
 {
 	if (r == -EPROTONOSUPPORT) {
-		printf("the kernel has no IPsec, so there is no SA to forget\n");
+		printf("no SA is seen: xfrm_user is not loaded\n");
 		return 0;
 	}
 	if (r == -EINVAL)

@@ -54,16 +54,16 @@ static void test_find(void)
 
 	make_unit("cg/system.slice/strongswan.service", getpid());
 	make_unit("cg/system.slice/ipsec.service", 0);
-	make_unit("cg/own.slice/own-vpn.slice/iked.service", getpid());
+	make_unit("cg/own.slice/own-vpn.slice/openiked.service", getpid());
 	make_unit("cg/user.slice/strongswan-starter.service", getpid());
 	make_unit("cg/machine.slice/box.scope/system.slice/strongswan-starter.service", getpid());
 	make_unit("cg/system.slice/other.service/racoon.service", getpid());
 	scratch_write("cg/system.slice/strongswan.service/cgroup.freeze", "0", 0644);
-	scratch_write("cg/own.slice/own-vpn.slice/iked.service/cgroup.freeze", "0", 0644);
+	scratch_write("cg/own.slice/own-vpn.slice/openiked.service/cgroup.freeze", "0", 0644);
 	ike_find(mounts, freeze, &units);
 	for (i = 0; i < units.n; i++) {
 		strongswan |= !strcmp(units.unit[i].name, "strongswan.service");
-		nested |= !strcmp(units.unit[i].name, "iked.service");
+		nested |= !strcmp(units.unit[i].name, "openiked.service");
 	}
 	ok(strongswan && nested, "units are found, in slices of their own as well");
 	equal(units.n, 2, "not those of users, of containers, below services, or without a process");

@@ -54,7 +54,7 @@ def check_without(snapshot, guid, daemon, since, t):
                 check_orderly(c, daemon, t)
     first, second = sent
     twice = {p for p in first.keys() & second.keys() if first[p] != second[p]}
-    t.ok(len(twice) > 10, f"without the guard two clones sent {len(twice)} different packets under "
+    t.ok(len(twice) > 5, f"without the guard two clones sent {len(twice)} different packets under "
          "the same SPI and sequence number")
     for spi, number in sorted(twice)[:3]:
         t.note(f"SPI {spi}, sequence number {number}: packets {first[spi, number]} and "
