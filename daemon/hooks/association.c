@@ -119,7 +119,7 @@ static int visit_of(pid_t pid, int own_fd, int (*visit)(struct netlink *xfrm, vo
 	snprintf(path, sizeof(path), "/proc/%d/ns/net", pid);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0 || fstat(fd, &st) || fstat(own_fd, &own)) {
-		r = fd < 0 ? 0 : -errno;
+		r = fd < 0 && (errno == ENOENT || errno == ESRCH) ? 0 : -errno;
 	} else if (add_namespace(namespaces, st.st_ino)) {
 		if (st.st_ino != own.st_ino && setns(fd, CLONE_NEWNET))
 			r = -errno;
@@ -153,7 +153,7 @@ int association_visit(const struct ike_units *units,
 		}
 	}
 	close(own_fd);
-	return r;
+	return !r && units->n && !ret_namespaces->n ? -ESRCH : r;
 }
 
 /*

@@ -53,7 +53,8 @@ struct association_namespaces {
 /*
  * Calls visit with a socket in each network name space of the units' processes, and adds
  * those to the list. Returns 0, or the first -errno, of visit as well; -EPROTONOSUPPORT:
- * this kernel has no IPsec; the other name spaces are visited all the same.
+ * this kernel has no IPsec; -ESRCH: none of the processes is left. The other name spaces are
+ * visited all the same.
  */
 int association_visit(const struct ike_units *units,
 		      int (*visit)(struct netlink *xfrm, void *context), void *context,

@@ -91,6 +91,31 @@ static void test_signals(void)
 	ike_release(&units);
 }
 
+static int visit(struct netlink *xfrm, void *context)
+{
+	(void)xfrm;
+	++*(int *)context;
+	return 0;
+}
+
+static void test_gone(void)
+{
+	struct association_namespaces namespaces;
+	pid_t pid = begin_process();
+	struct ike_units units;
+	int visits = 0;
+
+	mounts[0] = scratch_path("gone");
+	make_unit("gone/system.slice/ipsec.service", pid);
+	ike_find(mounts, NULL, &units);
+	(void)kill(pid, SIGKILL);
+	(void)waitpid(pid, NULL, 0);
+	equal(association_visit(&units, visit, &visits, &namespaces), -ESRCH,
+	      "where no process is left nobody says that its SAs are gone");
+	equal(visits, 0, "and nothing is touched");
+	ike_release(&units);
+}
+
 static void test_note(void)
 {
 	struct association_note note = { .generation = 3 };
@@ -115,6 +140,7 @@ int main(void)
 	mounts[0] = path;
 	test_find();
 	test_signals();
+	test_gone();
 	test_note();
 	return tap_done();
 }

@@ -93,7 +93,7 @@ def check_with(snapshot, daemon, since, by_hand, t):
         check_record(record, since, t)
         if by_hand:
             check_by_hand(c, daemon, t)
-            check_manual(c, t)
+            check_manual(c, daemon, t)
         return pairs(record.of("esp"))
 
 
@@ -160,8 +160,9 @@ def check_no_note(c, daemon, before, t):
     t.equal(ipsec.Record(c, before).of("plain"), [], "and nothing has left in plain text")
 
 
-def check_manual(c, t):
+def check_manual(c, daemon, t):
     """SAs that no daemon has agreed on."""
+    c.run(f"systemctl kill --signal=KILL {daemon.unit}; systemctl stop {daemon.unit}")
     c.run("ip netns add manual; ip -n manual xfrm state add src 10.0.0.1 dst 10.0.0.2 proto esp "
           "spi 7 aead 'rfc4106(gcm(aes))' 0x0102030405060708090a0b0c0d0e0f1011121314 128")
 
