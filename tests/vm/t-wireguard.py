@@ -25,6 +25,7 @@ TABLE, AT = pathlib.Path(__file__).parent.parent / "tables/bhyve.asl", 0x0FFE000
 SILENT = {"tables": (TABLE,), "shared": True, "cmdline": f"memmap=64K${AT:#x}"}
 # As the module chooses by itself where CPUID says bhyve.
 TIMER = "poll_ms=1000"
+DONE = "grep -q '^{}: succeeded' /run/vmgend.log"
 
 
 def xor(a, b):
@@ -45,14 +46,13 @@ def change(guest):
 def later_by_source(wire, g, p, t):
     """Another session an hour later by the source's clock; the guard runs while nobody answers."""
     p.pause()
-    session = wire.source.data()[-1].index
-    before = tunnel.configuration(g)
+    sessions, before = wire.source.sessions(), tunnel.configuration(g)
     g.run(f"date -s @$(($(date +%s) + {HOUR})); vmgenctl hooks run --real 10-wireguard")
     t.equal(tunnel.configuration(g), before,
             "peers, keys, endpoints and the latest handshakes are as they were before the guard")
     p.resume()
     g.run("vmgenctl hooks run --real 10-wireguard")
-    wire.source.await_other(session)
+    wire.source.await_other(sessions)
 
 
 def prepare_notified(wire, p, t):
@@ -68,7 +68,7 @@ def prepare_notified(wire, p, t):
             wire.chatter(g)
         tunnel.start(g)
         guarded = wire.save(g, "guarded")
-        wire.later(p, guarded.session)
+        wire.later(p)
         right = p.save("right")
         p.resume()
         later_by_source(wire, g, p, t)
@@ -87,7 +87,7 @@ def prepare_silent(wire, p):
         wire.chatter(g)
         tunnel.start(g)
         guarded = wire.save(g, "guarded")
-        wire.later(p, guarded.session)
+        wire.later(p)
         peer = p.save("silent")
         p.resume()
     return bare, guarded, peer
@@ -116,9 +116,10 @@ def check_unguarded(wire, original, peer, t, what, change=None):
 def check_guarded(wire, original, peer, t, what, change=None):
     """Returns what a clone has sent with the old key."""
     with wire.clone(original, peer, change) as c:
-        c.wait_for("grep -q '^10-wireguard: succeeded' /run/vmgend.log")
+        c.wait_for(DONE.format("10-wireguard"))
         left = len(wire.old(original))
-        again = wire.source.await_other(original.session)
+        c.wait_for(DONE.format("30-wireguard"))
+        again = wire.await_other(original)
         wire.check(c)
         old, first = wire.old(original), wire.source.data()[0]
         t.ok(len(old) <= left + QUEUE and not [m for m in old if m.time > again.time],
@@ -129,7 +130,7 @@ def check_guarded(wire, original, peer, t, what, change=None):
 
 def measure_intree(wire, original, peer):
     with wire.clone(original, peer):
-        wire.source.await_other(original.session)
+        wire.await_other(original)
         return wire.old(original)
 
 

@@ -97,18 +97,22 @@ class End:
     def data(self):
         return [m for m in self.sent() if m.type == capture.DATA]
 
-    def await_data(self, count, without=None):
-        """Wait until it has sent so many packets, those of a session aside; returns them."""
+    def sessions(self):
+        """The index of each session that it has sent in."""
+        return {m.index for m in self.data()}
+
+    def await_data(self, count, without=()):
+        """Wait until it has sent so many packets, those of sessions aside; returns them."""
         deadline = time.monotonic() + PATIENCE
-        while len(found := [m for m in self.data() if m.index != without]) < count:
+        while len(found := [m for m in self.data() if m.index not in without]) < count:
             if time.monotonic() > deadline:
                 raise TimeoutError(f"{self.outside} has sent {len(found)} packets, not {count}")
             time.sleep(0.05)
         return found
 
-    def await_other(self, session):
-        """Wait until it sends in another session than that; returns its first packet there."""
-        return self.await_data(1, session)[0]
+    def await_other(self, sessions):
+        """Wait until it sends in another session than those; returns its first packet there."""
+        return self.await_data(1, sessions)[0]
 
 
 @dataclasses.dataclass
@@ -158,11 +162,12 @@ class Tunnel:
         g.resume()
         return Original(snapshot, session)
 
-    def later(self, p, session):
-        """The peer begins another session than that, and hears nothing of the source's clock."""
+    def later(self, p):
+        """The peer begins another session, and hears nothing of the source's clock."""
+        before = self.source.sessions()
         p.run(FORGET)
         p.wait_for(f"ping -c 1 -W 1 {self.source.inside} >/dev/null")
-        self.source.await_other(session)
+        self.source.await_other(before)
 
     @contextlib.contextmanager
     def clone(self, original, peer, change=None):
@@ -175,14 +180,18 @@ class Tunnel:
             c.resume()
             yield c
 
+    def await_other(self, original):
+        """Wait until a clone sends in a session of its own; returns its first packet there."""
+        return self.source.await_other({original.session})
+
     def old(self, original):
         """What a clone has sent in the session of its original."""
         return [m for m in self.source.data() if m.index == original.session]
 
 
 def start(g):
-    """vmgend, which stands by when this returns."""
-    g.spawn("exec vmgend >>/run/vmgend.log 2>&1")
+    """vmgend, with the priority of its unit; its guards stand by when this returns."""
+    g.spawn("exec sh -c 'renice -n -10 -p $$; exec vmgend' >>/run/vmgend.log 2>&1")
     g.wait_for("vmgenctl wait --settled")
 
 
