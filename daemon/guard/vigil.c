@@ -7,6 +7,7 @@
  */
 #include <errno.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -420,6 +421,8 @@ void vigil_keep(const struct config *config, int daemon_fd)
 	sigset_t child;
 	int error, r;
 
+	/* Or a program that is busy goes on until its time is over. Where it may not: as before. */
+	(void)sched_setscheduler(0, SCHED_FIFO, &(struct sched_param){ .sched_priority = 1 });
 	sigemptyset(&child);
 	sigaddset(&child, SIGCHLD);
 	vigil.child_fd = signalfd(-1, &child, SFD_CLOEXEC | SFD_NONBLOCK);

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/close_range.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -68,6 +69,8 @@ void child_become_ordinary(bool urgent)
 			(void)!pwrite(fd, "0", 1, 0);
 		close(fd);
 	}
+	if (!urgent && sched_getscheduler(0) == SCHED_FIFO)
+		(void)sched_setscheduler(0, SCHED_OTHER, &(struct sched_param){ 0 });
 	if (!urgent && getpriority(PRIO_PROCESS, 0) < 0)
 		(void)setpriority(PRIO_PROCESS, 0, 0);
 }

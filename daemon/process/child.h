@@ -37,7 +37,10 @@ int child_end(pid_t pid, int64_t deadline, int *ret_status);
  */
 void child_reset_signals(int blocked);
 
-/* Gives up an OOM score and, unless it is urgent, a nice value below the usual; for a child, too. */
+/*
+ * Gives up an OOM score below the usual and, unless it is urgent, a nice value below it and the
+ * guardian's place before all programs; for a child, too.
+ */
 void child_become_ordinary(bool urgent);
 
 #endif /* CHILD_H */

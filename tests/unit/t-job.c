@@ -9,6 +9,7 @@
 #include "rig.h"
 
 #include <dlfcn.h>
+#include <sched.h>
 #include <sys/mman.h>
 
 /* How often a keeper may not fork. */
@@ -173,7 +174,14 @@ static void test_ordinary(void)
 	begin_record(EVENT_CHANGED);
 	run_hooks();
 	told("10-root| 0 0 5 5\n", "who was started with less keeps that");
-	(void)setpriority(PRIO_PROCESS, 0, 0);
+	if (setpriority(PRIO_PROCESS, 0, 0) ||
+	    sched_setscheduler(0, SCHED_FIFO, &(struct sched_param){ .sched_priority = 1 }))
+		scratch_give_up("priority");
+	hook("10-root", "echo $(ps -o cls= -p $$) $(ps -o cls= -p $PPID)");
+	begin_record(EVENT_CHANGED);
+	run_hooks();
+	told("10-root| TS FF\n", "that of the guardian is its own");
+	(void)sched_setscheduler(0, SCHED_OTHER, &(struct sched_param){ 0 });
 	close(fd);
 }
 

@@ -10,6 +10,7 @@
 
 #include <libgen.h>
 #include <poll.h>
+#include <sched.h>
 #include <sys/resource.h>
 
 #include "keys/standby.h"
@@ -50,7 +51,8 @@ static void note_environment(const char *file, int argc)
 	char **variable;
 
 	(void)!readlink("/proc/self/fd/0", target, sizeof(target) - 1);
-	note(file, "%d argument(s), nice %d, input %.6s:", argc - 1, getpriority(PRIO_PROCESS, 0), target);
+	note(file, "%d argument(s), policy %d, nice %d, input %.6s:", argc - 1, sched_getscheduler(0),
+	     getpriority(PRIO_PROCESS, 0), target);
 	for (variable = environ; *variable; variable++)
 		note(file, " %s", *variable);
 	note(file, "\n");
@@ -189,14 +191,15 @@ static void test_handed(void)
 	pid = begin();
 	first = stands("10-waits.stands", 1);
 	ok(first, "a guard is executed while nothing has happened");
-	expect("10-waits.before", "0 argument(s), nice -5, input socket: PATH=", "with the priority of vmgend");
+	expect("10-waits.before", "0 argument(s), policy 1, nice -5, input socket: PATH=",
+	       "before all programs");
 	ok(strstr(scratch_read("10-waits.before"), " LANG=C.UTF-8 VMGEN_STANDBY=1\n"), "and told nothing else");
 	/* Its time begins with the change. */
 	*clock_ahead_sec += 1000;
 	text = told("stood by", first);
 	played_change();
 	expect("10-waits.told", text, "at the change it is told");
-	ok(strstr(scratch_read("10-waits.after"), "0 argument(s), nice -5, input /dev/n: PATH="), "it has no input");
+	ok(strstr(scratch_read("10-waits.after"), "0 argument(s), policy 1, nice -5, input /dev/n: PATH="), "it has no input");
 	ok(!strstr(scratch_read("10-waits.after"), "STANDBY"), "and what it starts does not wait");
 	ok(strstr(scratch_read("10-waits.after"), " VMGEN_EVENT=changed VMGEN_GENERATION=2 VMGEN_SOURCE=vmgenid VMGEN_HINT=unknown VMGEN_INTENT= VMGEN_ID_HASH="),
 	   "it has the environment of any hook");
