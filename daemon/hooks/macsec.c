@@ -3,8 +3,8 @@
  * Copyright (C) the vmgen authors
  *
  * 10-macsec: interfaces of MACsec stop sending under the keys and packet numbers that other
- * clones have as well, and the daemon that has agreed on those is stopped, until 50-macsec
- * starts it anew. Keys that were given by hand are forgotten only if that is wanted.
+ * clones have as well, and the daemon that has agreed on those is stopped. 50-macsec has it
+ * agree on others. Keys that were given by hand are forgotten only if that is wanted.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -13,8 +13,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
+#include <time.h>
 
+#include "base/deadline.h"
 #include "base/text.h"
 #include "candidate.h"
 #include "keys/secy.h"
@@ -23,18 +24,21 @@
 #include "keys/standby.h"
 
 #define DAEMON	"/sbin/wpa_supplicant"
-#define CLIENT	"/usr/libexec/vmgen/client"
 
 enum {
 	NOT_APPLICABLE = 77,
 	WALK_MS = 5000,
+	/* Who was not heard of for 6 seconds is gone for the others (MKA Life Time). */
+	LIFE_SECONDS = 8,
+	AGREE_MS = 30000,
 };
 
 struct work {
-	/* Which keys, and whether to say what happens to them. */
-	bool by_hand, drill, quiet;
-	/* Interfaces: with keys that shall be gone; with others. */
-	unsigned int done, others, failed;
+	bool drill, quiet;
+	/* Whether to forget keys by hand: -1: the administrator was not asked yet. */
+	int manual;
+	/* Interfaces: with keys that shall be gone, that a daemon replaces; that stay. */
+	unsigned int done, healing, left, failed;
 };
 
 static const char *in(const char *netns)
@@ -50,11 +54,12 @@ static void report(struct work *work, const char *netns, const char *name, int e
 }
 
 static void forget(struct work *work, struct secy_socket *socket, const char *netns,
-		   const struct secy *interface)
+		   const struct secy *interface, bool heals)
 {
 	int r;
 
 	work->done++;
+	work->healing += heals;
 	if (work->drill) {
 		text_print(stdout, "%s%s%s: would delete its keys\n", interface->name, in(netns),
 			   netns);
@@ -69,24 +74,40 @@ static void forget(struct work *work, struct secy_socket *socket, const char *ne
 		return;
 	text_print(stdout, "%s%s%s: sends nothing until it has new keys\n", interface->name,
 		   in(netns), netns);
-	if (work->by_hand)
+	if (!heals)
 		text_print(stdout, "%s: give each to its other ends as well: ip macsec add %s tx sa 0 pn 1 on key ID KEY\n",
 			   interface->name, interface->name);
+}
+
+/* Its file may be on a disk that hangs, so it is looked for when there is nothing else to do. */
+static bool is_manual_wanted(struct work *work)
+{
+	if (work->manual < 0)
+		work->manual = manual_wanted();
+	return work->manual;
 }
 
 /*
  * Of MKA also one without a key: its daemon may be about to give it one. In other network name
  * spaces 50-macsec starts no daemon, so nothing replaces a key there either.
  */
-static void consider(struct work *work, struct secy_socket *socket, const char *netns,
-		     const struct secy *interface)
+static void see_to(struct work *work, struct secy_socket *socket, const char *netns,
+		   const struct secy_list *list)
 {
-	bool heals = !*netns && secy_by_mka(interface);
+	const struct secy *interface;
+	bool heals;
+	size_t i;
 
-	if (heals != work->by_hand && (heals || interface->keys))
-		forget(work, socket, netns, interface);
-	else if (interface->keys)
-		work->others++;
+	for (i = 0; i < 2 * list->n; i++) {
+		interface = &list->interfaces[i % list->n];
+		heals = !*netns && secy_by_mka(interface);
+		if (heals != (i < list->n) || !(heals || interface->keys))
+			continue;
+		if (heals || is_manual_wanted(work))
+			forget(work, socket, netns, interface, heals);
+		else
+			work->left++;
+	}
 }
 
 static void visit(const char *netns, void *context)
@@ -94,17 +115,16 @@ static void visit(const char *netns, void *context)
 	struct work *work = context;
 	struct secy_list list;
 	struct secy_socket socket;
-	size_t i;
 	int r = secy_open(&socket);
 
 	if (r == -ENOENT || r == -EPROTONOSUPPORT)
 		return;
 	if (!r) {
 		r = secy_list(&socket, &list);
-		for (i = 0; !r && i < list.n; i++)
-			consider(work, &socket, netns, &list.interfaces[i]);
-		if (!r)
+		if (!r) {
+			see_to(work, &socket, netns, &list);
 			secy_free(&list);
+		}
 		secy_close(&socket);
 	}
 	if (r) {
@@ -136,68 +156,55 @@ static void walk(struct work *work)
 	}
 }
 
-/*
- * It has the keys as well, and may be about to give them to the kernel. Stopped it is still
- * there for 50-macsec to find.
- */
-static void stop_daemons(struct work *work)
+/* Tells the daemons of this network name space; returns how many cannot be told. */
+static unsigned int signal_daemons(int number)
 {
 	struct program program;
 	struct process process;
 	struct dirent *entry;
+	unsigned int failed = 0;
 	DIR *processes;
 	int r = program_open(DAEMON, &program);
 
 	if (r) {
-		work->failed += r != -ENOENT;
-		if (r != -ENOENT)
-			printf("%s is not trusted, so it goes on: %s\n", DAEMON, strerror(-r));
-		return;
+		printf("%s, which is to agree on new keys, is not %s: restart what does: %s\n", DAEMON,
+		       r == -ENOENT ? "there" : "trusted", strerror(-r));
+		return 1;
 	}
 	processes = opendir("/proc");
 	while (processes && (entry = readdir(processes))) {
 		if (atoi(entry->d_name) <= 1 ||
 		    process_hold(atoi(entry->d_name), &program, 0, &process))
 			continue;
-		r = process_signal(&process, SIGSTOP);
-		printf("process %d, %s: %s\n", process.pid, DAEMON,
-		       r ? strerror(-r) : "stopped until 50-macsec starts it anew");
-		work->failed += r != 0;
+		r = process_signal(&process, number);
+		if (r)
+			printf("process %d, %s: %s\n", process.pid, DAEMON, strerror(-r));
+		failed += r != 0;
 		process_release(&process);
 	}
 	if (processes)
 		closedir(processes);
 	program_close(&program);
-}
-
-/* The disk is asked last. */
-static void see_to_manual(struct work *work)
-{
-	struct work manual = { .by_hand = true, .drill = work->drill };
-
-	if (!manual_wanted()) {
-		printf("interfaces of MACsec with keys that nothing replaces: %u; they stay in use unless there is " MANUAL_FILE "\n",
-		       work->others);
-		work->failed++;
-		return;
-	}
-	walk(&manual);
-	work->done += manual.done;
-	work->failed += manual.failed;
+	return failed;
 }
 
 static int stop(bool drill)
 {
-	struct work work = { .drill = drill }, again = { .quiet = true };
+	struct work work = { .drill = drill, .manual = -1 };
+	struct work again = { .quiet = true };
 
 	walk(&work);
-	if (work.done && !drill) {
-		stop_daemons(&work);
+	/* It has keys from before as well, and may be about to give one to the kernel. */
+	if (work.healing && !drill) {
+		work.failed += signal_daemons(SIGSTOP);
 		visit("", &again);
 		work.failed += again.failed;
 	}
-	if (work.others)
-		see_to_manual(&work);
+	if (work.left) {
+		work.failed++;
+		printf("interfaces of MACsec with keys that nothing replaces: %u; they stay in use unless there is " MANUAL_FILE "\n",
+		       work.left);
+	}
 	if (work.failed)
 		return EXIT_FAILURE;
 	if (work.done)
@@ -206,30 +213,63 @@ static int stop(bool drill)
 	return NOT_APPLICABLE;
 }
 
-/* What the daemon has in memory was agreed before as well. */
-static int start(void)
+/* Returns how many interfaces of MKA are without a key; -errno. */
+static int count_waiting(bool say)
 {
-	struct secy_list list = { .n = 0 };
-	bool by_mka = false;
 	struct secy_socket socket;
+	struct secy_list list;
 	size_t i;
-	int r = secy_open(&socket);
+	int n = 0, r = secy_open(&socket);
 
-	if (!r) {
-		r = secy_list(&socket, &list);
-		secy_close(&socket);
+	if (r)
+		return r == -ENOENT || r == -EPROTONOSUPPORT ? 0 : r;
+	r = secy_list(&socket, &list);
+	secy_close(&socket);
+	if (r)
+		return r;
+	for (i = 0; i < list.n; i++) {
+		if (!secy_by_mka(&list.interfaces[i]) || list.interfaces[i].keys)
+			continue;
+		n++;
+		if (say)
+			text_print(stdout, "%s has no new keys yet: look after its other end, or restart what runs %s\n",
+				   list.interfaces[i].name, DAEMON);
 	}
-	for (i = 0; i < list.n; i++)
-		by_mka |= secy_by_mka(&list.interfaces[i]);
 	secy_free(&list);
-	if (r && r != -ENOENT && r != -EPROTONOSUPPORT) {
-		printf("MACsec: the kernel does not tell its interfaces: %s\n", strerror(-r));
-		return EXIT_FAILURE;
-	}
-	if (!by_mka)
+	return n;
+}
+
+/*
+ * A daemon that was silent for so long is gone for its other ends, and they for it, so they
+ * begin a new session. To start it anew would come to the same, if something knew how.
+ */
+static int agree(bool drill)
+{
+	const struct timespec life = { .tv_sec = LIFE_SECONDS }, pause = { .tv_nsec = 200000000 };
+	struct work again = { .quiet = true };
+	bool over = false;
+	int64_t deadline;
+	int n = count_waiting(false);
+
+	if (n > 0 && !drill) {
+		again.failed = signal_daemons(SIGSTOP);
+		nanosleep(&life, NULL);
+		visit("", &again);
+		again.failed += signal_daemons(SIGCONT);
+		deadline = deadline_in(AGREE_MS);
+		while ((n = count_waiting(over)) > 0 && !over) {
+			nanosleep(&pause, NULL);
+			over = !deadline_left(deadline);
+		}
+		if (!n && !again.failed) {
+			puts("new keys are agreed on");
+			return EXIT_SUCCESS;
+		}
+	} else if (n >= 0) {
 		return NOT_APPLICABLE;
-	execl(CLIENT, "client", "restart", DAEMON, NULL);
-	perror(CLIENT);
+	}
+	if (n < 0)
+		printf("MACsec: the kernel does not tell its interfaces: %s\n", strerror(-n));
 	return EXIT_FAILURE;
 }
 
@@ -251,5 +291,5 @@ int main(int argc, char **argv)
 	drill = event && !strcmp(event, "test");
 	if (!drill && (!event || strcmp(event, "changed")))
 		return NOT_APPLICABLE;
-	return strncmp(name, "50-", 3) ? stop(drill) : start();
+	return strncmp(name, "50-", 3) ? stop(drill) : agree(drill);
 }

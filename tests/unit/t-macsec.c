@@ -6,19 +6,28 @@
  */
 #include "secy.h"
 
-static int played_exec(const char *path, const char *name, ...);
-#define execl played_exec
+static int played_sleep(const struct timespec *duration);
+#define nanosleep(duration, left) played_sleep(duration)
+static int64_t played_deadline(void);
+#define deadline_in(ms) played_deadline()
+#define deadline_left(deadline) ((void)(deadline), played_left())
+static int played_left(void);
 int guard_main(int argc, char **argv);
 #define main guard_main
 #include "hooks/macsec.c"
 #undef main
-#undef execl
+#undef nanosleep
+#undef deadline_in
+#undef deadline_left
 
 #include "tap.h"
 
 static struct {
-	int stopped, signal_error, walk_error;
-	bool untrusted, manual, nested, restarted;
+	int stopped, continued, signal_error, walk_error, left;
+	/* Seconds that the hook waits; then there are so many keys. */
+	time_t silent;
+	unsigned int keys_then;
+	bool untrusted, manual, nested;
 } around;
 
 /* ---- what else the guard has to do with ---------------------------------------------------- */
@@ -33,10 +42,23 @@ bool manual_wanted(void)
 	return around.manual;
 }
 
-static int played_exec(const char *path, const char *name, ...)
+static int played_sleep(const struct timespec *duration)
 {
-	around.restarted = !strcmp(path, "/usr/libexec/vmgen/client") && !strcmp(name, "client");
-	return -1;
+	around.silent += duration->tv_sec;
+	if (around.continued)
+		kernel.interfaces[0].keys = around.keys_then;
+	return 0;
+}
+
+static int64_t played_deadline(void)
+{
+	around.left = 5;
+	return 0;
+}
+
+static int played_left(void)
+{
+	return around.left > 0 ? around.left-- : 0;
 }
 
 int netns_walk(int limit_ms, const struct netns_visitor *visitor)
@@ -77,6 +99,7 @@ int process_signal(const struct process *process, int number)
 {
 	(void)process;
 	around.stopped += number == SIGSTOP;
+	around.continued += number == SIGCONT;
 	return around.signal_error;
 }
 
@@ -117,7 +140,7 @@ static void test_guard(void)
 		   "off3.0 del3.0 off3.1 del3.1 sender3.1 "),
 	   "each key is off before it is deleted, then each sender; and all once more");
 	equal(around.stopped, 1, "in between it stops the daemon");
-	ok(!strncmp(said, "macsec0: sends nothing until it has new keys\nprocess ", 53), "it says so");
+	ok(!strcmp(said, "macsec0: sends nothing until it has new keys\n"), "it says so");
 	begin(of_mka);
 	kernel.grows = true;
 	kernel.interfaces[1] = (struct played){ 5, "macsec1", of_mka, 1, 0, false, false };
@@ -150,21 +173,37 @@ static void test_manual(void)
 	ok(*kernel.asked && !strncmp(said, "macsec0, network name space blue: ", 34), "said with its name");
 }
 
-static void test_start(void)
+static void test_agree(void)
 {
 	begin(of_mka);
-	equal(run_guard(REPAIR, "changed"), 1, "there is no client to be executed");
-	ok(around.restarted && !*kernel.asked, "which would start the daemon anew");
+	kernel.interfaces[0].keys = 0;
+	around.keys_then = 1;
+	equal(run_guard(REPAIR, "changed"), 0, "a daemon that goes on agrees on keys");
+	ok(around.stopped == 1 && around.continued == 1, "it is stopped, and goes on");
+	equal(around.silent, 8, "in between it is silent for longer than the others wait");
+	ok(!strcmp(kernel.asked, "sender3.1 "), "and has no senders left");
+	ok(!strcmp(said, "new keys are agreed on\n"), "this is said when there are keys");
+	begin(of_mka);
+	kernel.interfaces[0].keys = 0;
+	equal(run_guard(REPAIR, "changed"), 1, "there are none, and the wait has an end");
+	ok(!strncmp(said, "macsec0 has no new keys yet: ", 29), "that is said, with the name");
+	equal(around.continued, 1, "the daemon goes on all the same");
+	begin(of_mka);
+	kernel.interfaces[0].keys = 0;
+	equal(run_guard(REPAIR, "test"), 77, "a drill waits for nothing");
+	equal(run_guard(REPAIR, "boot-changed"), 77, "nor does another event");
+	ok(!around.stopped && !around.silent && !*kernel.asked, "and nothing is changed");
+	begin(of_mka);
+	equal(run_guard(REPAIR, "changed"), 77, "it has its keys");
 	begin(by_hand);
 	equal(run_guard(REPAIR, "changed"), 77, "keys by hand: there is no daemon");
-	ok(!around.restarted, "and none is started");
 	kernel.n = 0;
 	equal(run_guard(REPAIR, "changed"), 77, "there is no interface");
 	kernel.family_error = -ENOENT;
 	equal(run_guard(REPAIR, "changed"), 77, "no MACsec in the kernel");
 	kernel.family_error = -ETIMEDOUT;
 	equal(run_guard(REPAIR, "changed"), 1, "a kernel that does not answer");
-	ok(!around.restarted, "nothing is started either");
+	ok(!around.stopped, "nothing is stopped");
 }
 
 static void test_nothing(void)
@@ -217,7 +256,7 @@ int main(void)
 {
 	test_guard();
 	test_manual();
-	test_start();
+	test_agree();
 	test_nothing();
 	test_failures();
 	return tap_done();
