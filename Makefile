@@ -80,6 +80,7 @@ deps += libclang-rt-14-dev   # libFuzzer
 deps += python3-matplotlib   # draws what make bench has measured
 deps += stress-ng            # its device stressor
 deps += wireguard-tools      # what configures WireGuard in guests
+deps += wpasupplicant        # agrees on keys of MACsec there
 deps += gcc-multilib         # a 32-bit program for 64-bit kernels
 deps += debhelper dh-dkms dh-python lintian   # make deb, and what checks its packages
 deps += rpm rpmlint         # make rpm, and what checks its packages

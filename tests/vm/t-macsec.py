@@ -3,36 +3,54 @@
 # Copyright (C) the vmgen authors
 """Two clones of one snapshot with an interface of MACsec whose keys were given by hand: without the
 guard they encrypt different frames with one key and one packet number. With it nothing leaves after
-it, also not in plain text, until there are other keys."""
+it, also not in plain text, until there are other keys. Where wpa_supplicant agrees on keys (make
+check-all) it does so anew, without hands."""
 
 import pathlib
+import re
 import struct
 import time
 
 from harness import capture, drivers, kernel as kernels, network, tap
 from harness.machine import scratch
-from harness.scenario import boot, new_guid, program, say, seed
+from harness.scenario import ALL, boot, new_guid, program, say, seed
 
 SOURCE = pathlib.Path(__file__).parents[2] / "daemon/hooks"
 PATH = scratch() / "wire"
 PATIENCE = 120      # seconds
 GUARD, REPAIR = "10-macsec", "50-macsec"
+MKA = ("/sbin/wpa_supplicant",)
+IPROUTE = "/sbin/ip"
 MANUAL = "/etc/vmgen/forget-manual-keys"
 DRIVERS = ("virtio_pci", "virtio_net", "veth", "aes_generic", "ctr", "ghash_generic", "gcm", "macsec")
 KEY, OTHER = "000102030405060708090a0b0c0d0e0f", "f0f1f2f3f4f5f6f7f8f9fafbfcfdfeff"
 # By its path: the shell of the guest has a command of that name built in.
 IP = "/bin/ip"
-# UDP, which nobody takes there: a hub with nothing else on it would keep it back.
-WIRE = "socket,id=net,udp=127.0.0.1:1,localaddr=127.0.0.1:2"
-CARD = "virtio-net-pci,netdev=net,mac=52:54:00:00:00:01,romfile="
+# UDP, which gets lost where nobody takes it: a hub with nothing else on it would keep it back.
+WIRE = "socket,id=net,udp=127.0.0.1:{},localaddr=127.0.0.1:{}"
+CARD = "virtio-net-pci,netdev=net,mac=52:54:00:00:00:0{},romfile="
 PEER = "10.9.0.2"
+ADDRESS = bytes.fromhex("525400000001")
 MACSEC = b"\x88\xe5"
 # After the addresses: EtherType, flags and association number, length, packet number; and the
 # sender's name, where a flag says so.
 TAG, NAMED, NAME_SIZE, ICV = struct.Struct("!2sBBI"), 0x20, 8, 16
 # What is encrypted, before what a program has sent: EtherType, IPv4 and UDP.
 INSIDE = 2 + 28
-TEXT, COUNT = 64, 10
+TEXT, COUNT, MANY = 64, 10, 100
+# Who has the lower priority makes the keys.
+OTHERS = 100
+AGREED = """eapol_version=3
+ap_scan=0
+network={{
+	key_mgmt=NONE
+	eapol_flags=0
+	macsec_policy=1
+	mka_cak=0123456789abcdef0123456789abcdef
+	mka_ckn=6162636465666768696a6b6c6d6e6f707172737475767778797a303132333435
+	mka_priority={}
+}}
+"""
 CONFIGURE = f"""set -e
 {IP} link set eth0 up
 {IP} link add link eth0 macsec0 type macsec encrypt on
@@ -81,19 +99,22 @@ def xor(a, b):
     return bytes(x ^ y for x, y in zip(a, b))
 
 
-def site(kernel):
-    """A guest whose network card is recorded, with MACsec on it, and with some elsewhere."""
+def site(kernel, number=1, configuration=CONFIGURE, guid=None, files=None):
+    """A guest whose network card is recorded, with MACsec on it."""
     network.isolate()
     hooks = {f"/etc/vmgen/hooks.d/{name}": (program(name, False).read_bytes(), 0o755)
              for name in (GUARD, REPAIR)}
     settings = {f"/etc/vmgen/hooks.conf.d/{GUARD}.conf": (SOURCE / f"{GUARD}.conf").read_bytes()}
-    g = boot(kernel, ["vmgend", "vmgenctl", "chatter", GUARD, "/sbin/ip"], sanitized=False,
-             guid=new_guid(), netdevs=(WIRE,), devices=(CARD,), objects=(capture.to(PATH),),
-             files={**drivers.files(kernels.load(kernel), DRIVERS), **hooks, **settings})
+    g = boot(kernel, ["vmgend", "vmgenctl", "chatter", GUARD, IPROUTE, *(() if not files else MKA)],
+             sanitized=False, load=guid is not None, guid=guid,
+             netdevs=(WIRE.format(3 - number, number),), devices=(CARD.format(number),),
+             objects=(capture.to(PATH if number == 1 else PATH.with_suffix(".peer")),),
+             files={**drivers.files(kernels.load(kernel), DRIVERS), **hooks, **settings,
+                    **(files or {})})
     try:
         seed(g)
         g.run(drivers.LOAD)
-        g.run(CONFIGURE)
+        g.run(configuration)
     except BaseException:
         g.close()
         raise
@@ -175,8 +196,93 @@ def check_again(c, t):
     t.ok(True, "with others it sends again")
 
 
+# ---- keys that a daemon agrees on --------------------------------------------------------------
+
+
+def names(g):
+    """How its keys are called."""
+    return set(re.findall("key ([0-9a-f]+)", g.run(f"{IP} macsec show")))
+
+
+def end(kernel, number, priority, guid=None):
+    return site(kernel, number, f"ln -s /bin/wpa_supplicant /sbin; {IP} link set eth0 up", guid,
+                {"/wpa.conf": AGREED.format(priority)})
+
+
+def connect(guests):
+    for g in guests:
+        g.spawn("exec wpa_supplicant -D macsec_linux -i eth0 -c /wpa.conf")
+    for number, g in enumerate(guests, 1):
+        g.wait_for(f"{IP} macsec show | grep -q 'state on'")
+        g.run(f"{IP} addr add 10.9.0.{number}/24 dev macsec0")
+    guests[0].spawn(f"exec ping {PEER}")
+    check_flow(guests[0])
+
+
+def check_flow(g):
+    g.wait_for(f"ping -c 1 -W 1 {PEER} >/dev/null")
+
+
+def check_agreed(kernel, priority, t):
+    what = "makes the keys" if priority < OTHERS else "gets the keys"
+    with end(kernel, 2, OTHERS) as p, end(kernel, 1, priority, new_guid()) as g:
+        connect([g, p])
+        g.spawn("exec vmgend >>/run/vmgend.log 2>&1")
+        g.wait_for("vmgenctl wait --settled")
+        old = names(g)
+        original, peer = g.snapshot(), p.snapshot()
+    found = [check_anew(what, original, peer, old, t) for _ in (1, 2)]
+    if priority < OTHERS:   # else the clones of the other end, which has no device, make them
+        texts = [set(each) for each, _ in found]
+        t.ok(min(map(len, texts)) == MANY and not texts[0] & texts[1],
+             f"{what}: two clones make different ones")
+    say(f"{kernel}: {what}: traffic flows again after " +
+        " and ".join(f"{seconds:.1f} s" for _, seconds in found))
+
+
+def own():
+    """The packet numbers of what it has sent protected."""
+    return [TAG.unpack_from(frame, 12)[3] for frame in frames()
+            if frame[6:12] == ADDRESS and frame[12:14] == MACSEC]
+
+
+def same_text():
+    """The encrypted texts: under one key each number has its own, whoever sends it."""
+    deadline = time.monotonic() + PATIENCE
+    while len(found := [content[INSIDE:INSIDE + TEXT - 1] for content in protected().values()
+                        if len(content) == INSIDE + TEXT]) < MANY:
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"{len(found)} texts are sent, not {MANY}")
+        time.sleep(0.05)
+    return found
+
+
+def check_anew(what, original, peer, old, t):
+    """Returns what it has sent with its new key, of the same text, and how long that took."""
+    began = time.monotonic()
+    with peer.clone(), original.clone(guid=new_guid()) as c:
+        c.wait_for("grep -q 'is handled (changed)' /run/vmgend.log")
+        check_flow(c)
+        took = time.monotonic() - began
+        t.ok("50-macsec: succeeded" in c.run("cat /run/vmgend.log"), f"{what}: it agrees anew")
+        new = names(c)
+        t.ok(new and not new & old, "on other keys")
+        numbers = own()
+        first = numbers.index(1)
+        t.equal([numbers[:first], numbers[first:]], [sorted(set(numbers[:first])),
+                                                     sorted(set(numbers[first:]))],
+                "once it sends with the new key, it does with no other")
+        t.ok(not any(frame[12:14] == capture.IPV4 for frame in frames()),
+             "nothing leaves in plain text")
+        c.run(f"chatter {PEER} {MANY} '{said(0)}'")
+        return same_text(), took
+
+
 def scenario(kernel, t):
-    with site(kernel) as g:
+    if ALL:
+        for priority in (OTHERS - 1, OTHERS + 1):
+            check_agreed(kernel, priority, t)
+    with site(kernel, guid=new_guid()) as g:
         bare = g.save("bare")
         g.resume()
         check_by_hand(g, t)
