@@ -152,8 +152,8 @@ lib_obj    := $(patsubst %.c,%.o,$(wildcard libvmgen/*.c))
 rooms      := base process keys config rng record witness run guard repair
 daemon_obj := $(patsubst %.c,%.o,$(filter-out daemon/main.c,$(wildcard daemon/*.c $(rooms:%=daemon/%/*.c))))
 ctl_obj    := $(patsubst %.c,%.o,$(filter-out daemon/ctl/main.c,$(wildcard daemon/ctl/*.c daemon/ctl/*/*.c)))
-# Hooks that are programs: NN-NAME of daemon/hooks/NAME.c.
-hook_programs := 10-connections 10-ipsec 10-macsec 10-wireguard 30-wireguard 50-ipsec 50-macsec
+# Hooks that are programs: NN-NAME or NN-NAME-manual of daemon/hooks/NAME.c.
+hook_programs := 10-connections 10-ipsec 10-ipsec-manual 10-macsec 10-macsec-manual 10-wireguard 30-wireguard 50-ipsec 50-macsec
 unit       := $(patsubst %.c,%.t,$(wildcard tests/unit/t-*.c))
 # Of those, what tests the library alone.
 lib_unit   := $(addprefix tests/unit/,t-source.t t-generation.t t-guard.t t-device.t t-vmgenid.t t-threads.t t-faults.t)
@@ -204,9 +204,10 @@ $(1)/vmgend $(1)/vmgenctl:
 $(1)/clock: $(1)/daemon/hooks/clock.o
 $(1)/client: $(patsubst %,$(1)/daemon/hooks/%.o,client candidate unit)
 $(foreach p,$(hook_programs),$(eval $(1)/$(p): $(1)/daemon/hooks/$(word 2,$(subst -, ,$(p))).o $(1)/daemon.a))
-$(1)/10-macsec $(1)/50-macsec: $(1)/daemon/hooks/candidate.o
-$(1)/10-ipsec $(1)/50-ipsec: $(patsubst %,$(1)/daemon/hooks/%.o,association ipsecguard ipsecrepair)
-$(1)/10-ipsec $(1)/50-ipsec $(1)/tests/unit/t-ipsec.t $(1)/tests/unit/t-ike.t: $(patsubst %,$(1)/daemon/hooks/%.o,association ipsecguard ipsecrepair)
+$(1)/10-macsec $(1)/10-macsec-manual $(1)/50-macsec: $(1)/daemon/hooks/candidate.o
+$(1)/10-ipsec $(1)/10-ipsec-manual $(1)/50-ipsec $(1)/tests/unit/t-ike.t: \
+	$(patsubst %,$(1)/daemon/hooks/%.o,association ipsecguard ipsecmanual ipsecrepair)
+$(1)/tests/unit/t-ipsec.t $(1)/tests/unit/t-ipsecmanual.t: $(1)/daemon/hooks/association.o
 $(1)/clock $(1)/client $(hook_programs:%=$(1)/%):
 	$$(call link,$(2))
 $(guest:%=$(1)/%) $(examples:%=$(1)/%): %: %.o $(1)/libvmgen.a

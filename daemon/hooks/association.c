@@ -83,19 +83,6 @@ uint64_t association_generation(const struct association_note *note)
 
 /* ---- name spaces --------------------------------------------------------- */
 
-static bool add_namespace(struct association_namespaces *namespaces, ino_t inode)
-{
-	size_t i;
-
-	for (i = 0; i < namespaces->n; i++)
-		if (namespaces->inode[i] == inode)
-			return false;
-	if (namespaces->n == ASSOCIATION_NAMESPACES_MAX)
-		return false;
-	namespaces->inode[namespaces->n++] = inode;
-	return true;
-}
-
 static int visit_here(int (*visit)(struct netlink *xfrm, void *context), void *context)
 {
 	struct netlink xfrm;
@@ -110,7 +97,7 @@ static int visit_here(int (*visit)(struct netlink *xfrm, void *context), void *c
 
 /* A process that has ended meanwhile is in none. */
 static int visit_of(pid_t pid, int own_fd, int (*visit)(struct netlink *xfrm, void *context),
-		    void *context, struct association_namespaces *namespaces)
+		    void *context, struct ike_namespaces *namespaces)
 {
 	char path[64];
 	struct stat st, own;
@@ -120,7 +107,7 @@ static int visit_of(pid_t pid, int own_fd, int (*visit)(struct netlink *xfrm, vo
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0 || fstat(fd, &st) || fstat(own_fd, &own)) {
 		r = fd < 0 && (errno == ENOENT || errno == ESRCH) ? 0 : -errno;
-	} else if (add_namespace(namespaces, st.st_ino)) {
+	} else if (ike_add_namespace(namespaces, st.st_ino)) {
 		if (st.st_ino != own.st_ino && setns(fd, CLONE_NEWNET))
 			r = -errno;
 		else
@@ -136,7 +123,7 @@ static int visit_of(pid_t pid, int own_fd, int (*visit)(struct netlink *xfrm, vo
 
 int association_visit(const struct ike_units *units,
 		      int (*visit)(struct netlink *xfrm, void *context), void *context,
-		      struct association_namespaces *ret_namespaces)
+		      struct ike_namespaces *ret_namespaces)
 {
 	int own_fd = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC), one, r = 0;
 	pid_t pids[IKE_PROCESSES_MAX];
@@ -170,7 +157,7 @@ int association_forget(struct netlink *xfrm, void *context)
 	if (ipsec_count_of(&policies, IPSEC_OPTIONAL))
 		r = ipsec_block(xfrm, &policies, IPSEC_BYPASS | IPSEC_OPTIONAL);
 	flushed = ipsec_flush(xfrm);
-	if (!r)
+	if (!r && !blocked->only_optional)
 		r = ipsec_block(xfrm, &policies, IPSEC_BYPASS | IPSEC_REQUIRED);
 	again = ipsec_flush(xfrm);
 	blocked->required += ipsec_count_of(&policies, IPSEC_REQUIRED);

@@ -2,8 +2,9 @@
 /*
  * Copyright (C) the vmgen authors
  *
- * What 10-ipsec and 50-ipsec do with IKE daemons and their SAs. Each of the two says what it
- * does and returns the exit status of a hook. drill: it changes nothing.
+ * What 10-ipsec and 50-ipsec do with IKE daemons and their SAs, and 10-ipsec-manual with those
+ * that no such daemon has agreed on. Each of the three says what it does and returns the exit
+ * status of a hook. drill: it changes nothing.
  */
 #ifndef ASSOCIATION_H
 #define ASSOCIATION_H
@@ -18,16 +19,20 @@
 enum {
 	NOT_APPLICABLE = 77,
 	ASSOCIATION_UNITS_SIZE = 256,
-	ASSOCIATION_NAMESPACES_MAX = 16,
 };
 
 /* Freezes the daemons, blocks what their policies match, and forgets their SAs. */
 int association_stop(bool drill);
 
+/* Forgets SAs where no daemon is known, which nobody replaces. */
+int association_forget_manual(bool drill);
+
 /* Starts what was stopped, and lifts the blocks when its policies are back. */
 int association_repair(bool drill);
 
-/* What both of them do. */
+/* What they have in common. */
+
+#define ASSOCIATION_LIFT	"ip xfrm policy flush ptype sub"
 
 /* Which change the last guard belongs to, and the units that it stopped. */
 struct association_note {
@@ -44,12 +49,6 @@ void association_add(struct association_note *note, const char *unit);
 /* That of the change which this hook answers; by hand: that of the last guard. */
 uint64_t association_generation(const struct association_note *note);
 
-/* The network name spaces of the daemons, by their inodes. */
-struct association_namespaces {
-	ino_t inode[ASSOCIATION_NAMESPACES_MAX];
-	size_t n;
-};
-
 /*
  * Calls visit with a socket in each network name space of the units' processes, and adds
  * those to the list. Returns 0, or the first -errno, of visit as well; -EPROTONOSUPPORT:
@@ -58,12 +57,17 @@ struct association_namespaces {
  */
 int association_visit(const struct ike_units *units,
 		      int (*visit)(struct netlink *xfrm, void *context), void *context,
-		      struct association_namespaces *ret_namespaces);
+		      struct ike_namespaces *ret_namespaces);
 
 /* Blocks and forgets what there is in one of them; context: struct association_blocked. */
 struct association_blocked {
+	/* Nobody takes away policies that must encrypt, and these drop what they cannot. */
+	bool only_optional;
 	unsigned int required, optional;
 };
 int association_forget(struct netlink *xfrm, void *context);
+
+/* Says where there are SAs in other name spaces than those, which the guard leaves alone. */
+void association_name_manual(const struct ike_namespaces *known);
 
 #endif /* ASSOCIATION_H */

@@ -2,12 +2,13 @@
 /*
  * Copyright (C) the vmgen authors
  *
- * 10-ipsec and 50-ipsec. Keys and counters that were agreed on before the snapshot are in each
+ * 10-ipsec, 10-ipsec-manual and 50-ipsec. Keys and counters that were agreed on before the snapshot are in each
  * copy of this machine: those of ESP and AH in the kernel, and those of IKE in a daemon. Told
  * to stop, that would send a last message under the latter, and take its policies away.
  *
  * So the guard freezes it and has the kernel forget its SAs, and the repair kills it and
  * starts its unit. What must be encrypted is blocked from the one until the other is done.
+ * SAs that no daemon replaces are forgotten by the third, which is disabled as shipped.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -37,5 +38,7 @@ int main(int argc, char **argv)
 		printf("no SA outlives a boot\n");
 		return NOT_APPLICABLE;
 	}
-	return repair ? association_repair(drill) : association_stop(drill);
+	if (repair)
+		return association_repair(drill);
+	return strstr(name, "-manual") ? association_forget_manual(drill) : association_stop(drill);
 }

@@ -24,8 +24,6 @@ enum {
 	BACK_MS = 20000,
 };
 
-#define LIFT	"ip xfrm policy flush ptype sub"
-
 extern char **environ;
 
 static const struct timespec pause_of_looks = { .tv_nsec = 50000000 };
@@ -109,7 +107,7 @@ static int restart(struct repair *repair, struct ike_units *units, const char *n
 		text_print(stdout, "%s is started anew\n", name);
 	else
 		text_print(stdout, "%s did not start; what its policies matched stays blocked; when it runs, lift that: "
-			   LIFT "\n", name);
+			   ASSOCIATION_LIFT "\n", name);
 	return !!r;
 }
 
@@ -163,7 +161,7 @@ static int yield_here(struct netlink *xfrm, void *context)
 
 static int lift(struct repair *repair)
 {
-	struct association_namespaces namespaces;
+	struct ike_namespaces namespaces;
 	int64_t deadline = deadline_in(BACK_MS);
 	struct ike_units units;
 	int r;
@@ -205,7 +203,7 @@ static void add_frozen(struct association_note *note, struct ike_units *units)
 static int repair_all(struct repair *repair, struct ike_units *units)
 {
 	struct association_blocked blocked = { .required = 0 };
-	struct association_namespaces namespaces;
+	struct ike_namespaces namespaces;
 	size_t i;
 	int r;
 
@@ -227,7 +225,7 @@ static int repair_all(struct repair *repair, struct ike_units *units)
 		return 0;
 	}
 	if (r) {
-		printf("the blocks could not be lifted: %s; then: " LIFT "\n", strerror(-r));
+		printf("the blocks could not be lifted: %s; then: " ASSOCIATION_LIFT "\n", strerror(-r));
 		return 1;
 	}
 	repair->note.units[0] = '\0';

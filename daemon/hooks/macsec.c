@@ -4,7 +4,8 @@
  *
  * 10-macsec: interfaces of MACsec stop sending under the keys and packet numbers that other
  * clones have as well, and the daemon that has agreed on those is stopped. 50-macsec has it
- * agree on others. Keys that were given by hand are forgotten only if that is wanted.
+ * agree on others. Keys that were given by hand, and that nothing replaces, are deleted by
+ * 10-macsec-manual, which is disabled as shipped: who comes in by them is locked out.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -18,9 +19,8 @@
 #include "base/deadline.h"
 #include "base/text.h"
 #include "candidate.h"
-#include "keys/secy.h"
-#include "keys/manual.h"
 #include "keys/netns.h"
+#include "keys/secy.h"
 #include "keys/standby.h"
 
 #define DAEMON	"/sbin/wpa_supplicant"
@@ -34,11 +34,9 @@ enum {
 };
 
 struct work {
-	bool drill, quiet;
-	/* Whether to forget keys by hand: -1: the administrator was not asked yet. */
-	int manual;
-	/* Interfaces: with keys that shall be gone, that a daemon replaces; that stay. */
-	unsigned int done, healing, left, failed;
+	/* manual: to see to keys that nothing replaces, and not to those that a daemon does. */
+	bool drill, quiet, manual;
+	unsigned int done, failed;
 };
 
 static const char *in(const char *netns)
@@ -54,12 +52,11 @@ static void report(struct work *work, const char *netns, const char *name, int e
 }
 
 static void forget(struct work *work, struct secy_socket *socket, const char *netns,
-		   const struct secy *interface, bool heals)
+		   const struct secy *interface)
 {
 	int r;
 
 	work->done++;
-	work->healing += heals;
 	if (work->drill) {
 		text_print(stdout, "%s%s%s: would delete its keys\n", interface->name, in(netns),
 			   netns);
@@ -74,39 +71,40 @@ static void forget(struct work *work, struct secy_socket *socket, const char *ne
 		return;
 	text_print(stdout, "%s%s%s: sends nothing until it has new keys\n", interface->name,
 		   in(netns), netns);
-	if (!heals)
+	if (work->manual)
 		text_print(stdout, "%s: give each to its other ends as well: ip macsec add %s tx sa 0 pn 1 on key ID KEY\n",
 			   interface->name, interface->name);
 }
 
-/* Its file may be on a disk that hangs, so it is looked for when there is nothing else to do. */
-static bool is_manual_wanted(struct work *work)
+static void leave(const struct work *work, const char *netns, const struct secy *interface)
 {
-	if (work->manual < 0)
-		work->manual = manual_wanted();
-	return work->manual;
+	if (!work->quiet)
+		text_print(stdout, "%s%s%s: its keys, which nothing replaces, are left to 10-macsec-manual\n",
+			   interface->name, in(netns), netns);
 }
 
 /*
  * Of MKA also one without a key: its daemon may be about to give it one. In other network name
- * spaces 50-macsec starts no daemon, so nothing replaces a key there either.
+ * spaces 50-macsec starts no daemon, so nothing replaces a key there either. What is left is
+ * named at last.
  */
 static void see_to(struct work *work, struct secy_socket *socket, const char *netns,
 		   const struct secy_list *list)
 {
 	const struct secy *interface;
-	bool heals;
+	bool heals, own;
 	size_t i;
 
 	for (i = 0; i < 2 * list->n; i++) {
 		interface = &list->interfaces[i % list->n];
 		heals = !*netns && secy_by_mka(interface);
-		if (heals != (i < list->n) || !(heals || interface->keys))
+		own = heals != work->manual;
+		if (own != (i < list->n) || !(heals || interface->keys))
 			continue;
-		if (heals || is_manual_wanted(work))
-			forget(work, socket, netns, interface, heals);
-		else
-			work->left++;
+		if (own)
+			forget(work, socket, netns, interface);
+		else if (!heals)
+			leave(work, netns, interface);
 	}
 }
 
@@ -188,28 +186,24 @@ static unsigned int signal_daemons(int number)
 	return failed;
 }
 
-static int stop(bool drill)
+static int stop(bool drill, bool manual)
 {
-	struct work work = { .drill = drill, .manual = -1 };
+	struct work work = { .drill = drill, .manual = manual };
 	struct work again = { .quiet = true };
 
 	walk(&work);
 	/* It has keys from before as well, and may be about to give one to the kernel. */
-	if (work.healing && !drill) {
+	if (work.done && !manual && !drill) {
 		work.failed += signal_daemons(SIGSTOP);
 		visit("", &again);
 		work.failed += again.failed;
-	}
-	if (work.left) {
-		work.failed++;
-		printf("interfaces of MACsec with keys that nothing replaces: %u; they stay in use unless there is " MANUAL_FILE "\n",
-		       work.left);
 	}
 	if (work.failed)
 		return EXIT_FAILURE;
 	if (work.done)
 		return EXIT_SUCCESS;
-	puts("no interface of MACsec has keys");
+	puts(manual ? "no interface of MACsec has keys that nothing replaces" :
+		      "no interface of MACsec has keys of a daemon");
 	return NOT_APPLICABLE;
 }
 
@@ -291,5 +285,5 @@ int main(int argc, char **argv)
 	drill = event && !strcmp(event, "test");
 	if (!drill && (!event || strcmp(event, "changed")))
 		return NOT_APPLICABLE;
-	return strncmp(name, "50-", 3) ? stop(drill) : agree(drill);
+	return strncmp(name, "50-", 3) ? stop(drill, strstr(name, "-manual")) : agree(drill);
 }

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -194,4 +195,48 @@ void ike_release(struct ike_units *units_found)
 {
 	while (units_found->n)
 		close(units_found->unit[--units_found->n].fd);
+}
+
+bool ike_add_namespace(struct ike_namespaces *namespaces, ino_t inode)
+{
+	size_t i;
+
+	for (i = 0; i < namespaces->n; i++)
+		if (namespaces->inode[i] == inode)
+			return false;
+	if (namespaces->n == IKE_NAMESPACES_MAX)
+		return false;
+	namespaces->inode[namespaces->n++] = inode;
+	return true;
+}
+
+void ike_find_namespaces(const struct ike_units *units_found, struct ike_namespaces *ret_namespaces)
+{
+	pid_t pids[IKE_PROCESSES_MAX];
+	struct stat st;
+	char path[64];
+	size_t i, j, n;
+
+	ret_namespaces->n = 0;
+	for (i = 0; i < units_found->n; i++) {
+		n = ike_processes(&units_found->unit[i], pids);
+		for (j = 0; j < n && j < IKE_PROCESSES_MAX; j++) {
+			snprintf(path, sizeof(path), "/proc/%d/ns/net", pids[j]);
+			if (!stat(path, &st))
+				ike_add_namespace(ret_namespaces, st.st_ino);
+		}
+	}
+}
+
+bool ike_is_in(const struct ike_namespaces *namespaces)
+{
+	struct stat st;
+	size_t i;
+
+	if (stat("/proc/thread-self/ns/net", &st))
+		return false;
+	for (i = 0; i < namespaces->n; i++)
+		if (namespaces->inode[i] == st.st_ino)
+			return true;
+	return false;
 }

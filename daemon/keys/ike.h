@@ -9,6 +9,7 @@
 #ifndef IKE_H
 #define IKE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -16,6 +17,7 @@
 enum {
 	IKE_UNITS_MAX = 16,
 	IKE_PROCESSES_MAX = 64,
+	IKE_NAMESPACES_MAX = 16,
 };
 
 struct ike_unit {
@@ -53,6 +55,21 @@ int ike_kill(struct ike_unit *unit, int64_t deadline);
 
 /* Returns how many of its processes there are; ret_pids gets IKE_PROCESSES_MAX at most. */
 size_t ike_processes(const struct ike_unit *unit, pid_t ret_pids[IKE_PROCESSES_MAX]);
+
+/* Network name spaces, by their inodes. */
+struct ike_namespaces {
+	ino_t inode[IKE_NAMESPACES_MAX];
+	size_t n;
+};
+
+/* Returns whether it is there now, and was not before. */
+bool ike_add_namespace(struct ike_namespaces *namespaces, ino_t inode);
+
+/* Those of the units' processes. One that cannot be told is left out. */
+void ike_find_namespaces(const struct ike_units *units, struct ike_namespaces *ret_namespaces);
+
+/* Whether this thread is in one of them. */
+bool ike_is_in(const struct ike_namespaces *namespaces);
 
 /* Returns 1 or 0; -errno where nobody knows. */
 int ike_is_frozen(const struct ike_unit *unit);

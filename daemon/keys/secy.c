@@ -61,30 +61,38 @@ static bool is_of_mka(const struct nlattr *id)
 	       memcmp(bytes + MEMBER_SIZE, nothing, MACSEC_KEYID_LEN - MEMBER_SIZE);
 }
 
-static void take_key(const struct nlattr *key, struct secy *interface)
+/* Returns a bit for its number. */
+static unsigned int take_key(const struct nlattr *key, struct secy *interface)
 {
 	const struct nlattr *attribute;
+	unsigned int bit = 0;
 
 	mnl_attr_for_each_nested(attribute, key) {
 		if (mnl_attr_get_type(attribute) == MACSEC_SA_ATTR_AN &&
 		    !mnl_attr_validate(attribute, MNL_TYPE_U8) &&
 		    mnl_attr_get_u8(attribute) < NUMBERS)
-			interface->keys |= 1U << mnl_attr_get_u8(attribute);
+			bit = 1U << mnl_attr_get_u8(attribute);
 		if (mnl_attr_get_type(attribute) == MACSEC_SA_ATTR_KEYID &&
 		    !is_of_mka(attribute))
 			interface->by_hand = true;
 	}
+	return bit;
 }
 
+/* Its keys outlive those to send with, and say whether they were set by hand. */
 static void take_sender(const struct nlattr *sender, struct secy *interface)
 {
-	const struct nlattr *attribute;
+	const struct nlattr *attribute, *key;
 
-	mnl_attr_for_each_nested(attribute, sender)
+	mnl_attr_for_each_nested(attribute, sender) {
+		if (mnl_attr_get_type(attribute) == MACSEC_RXSC_ATTR_SA_LIST)
+			mnl_attr_for_each_nested(key, attribute)
+				(void)take_key(key, interface);
 		if (mnl_attr_get_type(attribute) == MACSEC_RXSC_ATTR_SCI &&
 		    !mnl_attr_validate(attribute, MNL_TYPE_U64) &&
 		    interface->n_senders < SECY_SENDERS)
 			interface->senders[interface->n_senders++] = mnl_attr_get_u64(attribute);
+	}
 }
 
 static int take_interface(const struct nlmsghdr *message, void *context)
@@ -107,7 +115,7 @@ static int take_interface(const struct nlmsghdr *message, void *context)
 			break;
 		case MACSEC_ATTR_TXSA_LIST:
 			mnl_attr_for_each_nested(one, attribute)
-				take_key(one, interface);
+				interface->keys |= take_key(one, interface);
 			break;
 		case MACSEC_ATTR_RXSC_LIST:
 			mnl_attr_for_each_nested(one, attribute)

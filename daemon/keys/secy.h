@@ -26,7 +26,7 @@ struct secy {
 	char name[IF_NAMESIZE];
 	/* Somebody on the interface below listens for the protocol that agrees on keys (MKA). */
 	bool listened;
-	/* A key to send with has no name as that protocol makes them. */
+	/* A key, to send with or to receive, has no name as that protocol makes them. */
 	bool by_hand;
 	/* A bit for each key to send with. */
 	unsigned int keys;

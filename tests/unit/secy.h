@@ -35,7 +35,8 @@ struct played {
 	uint32_t index;
 	const char *name;
 	const uint8_t *id;
-	unsigned int keys, senders;
+	/* received: so many keys of each sender. */
+	unsigned int keys, senders, received;
 	bool gone, elsewhere;
 };
 
@@ -76,6 +77,19 @@ static int played_family(struct netlink *generic, const char *name, uint16_t *re
 	return strcmp(name, "macsec") ? -ENOENT : kernel.family_error;
 }
 
+static void put_received(struct nlmsghdr *message, const struct played *interface)
+{
+	struct nlattr *list = mnl_attr_nest_start(message, MACSEC_RXSC_ATTR_SA_LIST), *one;
+
+	for (unsigned int i = 0; i < interface->received; i++) {
+		one = mnl_attr_nest_start(message, i + 1);
+		mnl_attr_put_u8(message, MACSEC_SA_ATTR_AN, i);
+		mnl_attr_put(message, MACSEC_SA_ATTR_KEYID, MACSEC_KEYID_LEN, interface->id);
+		mnl_attr_nest_end(message, one);
+	}
+	mnl_attr_nest_end(message, list);
+}
+
 static void put_keys(struct nlmsghdr *message, const struct played *interface)
 {
 	struct nlattr *list = mnl_attr_nest_start(message, MACSEC_ATTR_TXSA_LIST), *one;
@@ -93,6 +107,7 @@ static void put_keys(struct nlmsghdr *message, const struct played *interface)
 	for (unsigned int i = 0; i < interface->senders; i++) {
 		one = mnl_attr_nest_start(message, i + 1);
 		mnl_attr_put_u64(message, MACSEC_RXSC_ATTR_SCI, i + 1);
+		put_received(message, interface);
 		mnl_attr_nest_end(message, one);
 	}
 	mnl_attr_nest_end(message, list);
@@ -186,7 +201,7 @@ static void play(const uint8_t *id)
 {
 	memset(&kernel, 0, sizeof(kernel));
 	kernel.packets = LISTENS("888e", "7");
-	kernel.interfaces[0] = (struct played){ 3, "macsec0", id, 2, 1, false, false };
+	kernel.interfaces[0] = (struct played){ 3, "macsec0", id, 2, 1, 0, false, false };
 	kernel.n = 1;
 }
 

@@ -100,7 +100,7 @@ static int visit(struct netlink *xfrm, void *context)
 
 static void test_gone(void)
 {
-	struct association_namespaces namespaces;
+	struct ike_namespaces namespaces;
 	pid_t pid = begin_process();
 	struct ike_units units;
 	int visits = 0;
@@ -114,6 +114,25 @@ static void test_gone(void)
 	      "where no process is left nobody says that its SAs are gone");
 	equal(visits, 0, "and nothing is touched");
 	ike_release(&units);
+}
+
+static void test_namespaces(void)
+{
+	struct ike_namespaces namespaces;
+	struct ike_units units;
+
+	make_unit("here/system.slice/ipsec.service", getpid());
+	make_unit("here/system.slice/strongswan.service", getpid());
+	mounts[0] = scratch_path("here");
+	ike_find(mounts, NULL, &units);
+	ike_find_namespaces(&units, &namespaces);
+	equal(namespaces.n, 1, "two daemons in one network name space");
+	ok(ike_is_in(&namespaces), "which is this one");
+	namespaces.inode[0]++;
+	ok(!ike_is_in(&namespaces), "another is not");
+	ike_release(&units);
+	ike_find_namespaces(&units, &namespaces);
+	ok(!namespaces.n && !ike_is_in(&namespaces), "without a daemon there is none");
 }
 
 static void test_note(void)
@@ -141,6 +160,7 @@ int main(void)
 	test_find();
 	test_signals();
 	test_gone();
+	test_namespaces();
 	test_note();
 	return tap_done();
 }

@@ -56,13 +56,11 @@ static void create(void)
 	scratch_mkdir("bin", 0755);
 	scratch_mkdir("sys", 0755);
 	scratch_mkdir("cgroup", 0755);
-	scratch_mkdir("etc", 0755);
 	scratch_write("mounts", "20 1 8:1 / / rw - ext4 /dev/vda1 rw\n", 0644);
 	sessions_mounts = keep("mounts");
 	sessions_sysfs = keep("sys");
 	tunnels_cgroups = keep("cgroup");
 	tunnels_list = keep("list");
-	keys_directory = keep("etc");
 	snprintf(text, sizeof(text), "%s:/usr/bin:/bin", scratch_path("bin"));
 	setenv("PATH", text, 1);
 }
@@ -137,25 +135,24 @@ static void service(const char *path, const char *events)
 static void test_ipsec(void)
 {
 	play(NETWORK_IPSEC, 2, "in blue");
+	network.kinds[NETWORK_IPSEC_MANUAL].count = 3;
+	strcpy(network.kinds[NETWORK_IPSEC_MANUAL].names, "in red");
 	hook("10-ipsec", 0755);
 	hook("50-ipsec", 0755);
-	expect("check", CTL_OK, "warning  keys      SAs of IPsec whose session keys clones and a restore use again, and nobody replaces them: 2: in blue\n");
-	ok(says("-> touch ") && says("/etc/forget-manual-sas if you can set others afterwards"), "with the remedy");
-	scratch_write("etc/forget-manual-sas", "", 0666);
-	expect("check", CTL_OK, "and nobody replaces them");
-	(void)chmod(scratch_path("etc/forget-manual-sas"), 0644);
+	hook("10-ipsec-manual", 0755);
+	scratch_write("settings/10-ipsec-manual.conf", "[hook]\nenabled=no\n", 0644);
 	expect("check", CTL_OK, "ok       keys      SAs of IPsec whose session keys 10-ipsec ends at a change: 2: in blue\n");
-	unlink(scratch_path("etc/forget-manual-sas"));
-	service("system.slice", NULL);
-	service("system.slice/ssh.service", "populated 1\nfrozen 0\n");
-	expect("check", CTL_OK, "and nobody replaces them");
-	service("system.slice/strongswan.service", "populated 1\nfrozen 0\n");
-	scratch_write("cgroup/system.slice/strongswan.service/cgroup.procs", "4242\n", 0644);
-	expect("check", CTL_OK, "ok       keys      SAs of IPsec whose session keys 10-ipsec ends at a change: 2");
+	ok(says("warning  keys      SAs of IPsec without a known daemon whose session keys clones and a restore use again: 3: in red\n"),
+	   "what no daemon replaces is told from what one does");
+	ok(says("-> enabled = yes in ") && says("settings/10-ipsec-manual.conf, if you can set others afterwards, see vmgend-hooks(7)"),
+	   "with the remedy");
+	unlink(scratch_path("settings/10-ipsec-manual.conf"));
+	expect("check", CTL_OK, "ok       keys      SAs of IPsec without a known daemon whose session keys 10-ipsec-manual ends at a change: 3: in red\n");
 	unhook("50-ipsec");
 	expect("check", CTL_OK, "warning  keys      SAs of IPsec that 10-ipsec stops at a change, and nothing starts again: 2: in blue\n");
 	ok(says("-> install the hook 50-ipsec"), "with the remedy");
 	unhook("10-ipsec");
+	unhook("10-ipsec-manual");
 	play(NETWORK_IPSEC, 0, "");
 }
 
@@ -167,12 +164,15 @@ static void test_macsec(void)
 	hook("50-macsec", 0755);
 	expect("check", CTL_OK, "ok       keys      MACsec interfaces whose session keys 10-macsec ends at a change: 1: m0\n");
 	play(NETWORK_MACSEC_MANUAL, 1, "m0");
-	expect("check", CTL_OK, "warning  keys      MACsec interfaces with keys set by hand whose session keys clones and a restore use again, and nobody replaces them: 1: m0\n");
-	ok(says("/etc/forget-manual-keys if you can"), "with the remedy");
-	scratch_write("etc/forget-manual-keys", "", 0644);
-	expect("check", CTL_OK, "ok       keys      MACsec interfaces with keys set by hand");
-	unhook("10-macsec");
+	hook("10-macsec-manual", 0755);
+	scratch_write("settings/10-macsec-manual.conf", "[hook]\nenabled=no\n", 0644);
 	expect("check", CTL_OK, "warning  keys      MACsec interfaces with keys set by hand whose session keys clones and a restore use again: 1: m0\n");
+	ok(says("settings/10-macsec-manual.conf, if you can set others afterwards, see vmgend-hooks(7)"), "with the remedy");
+	unlink(scratch_path("settings/10-macsec-manual.conf"));
+	expect("check", CTL_OK, "ok       keys      MACsec interfaces with keys set by hand whose session keys 10-macsec-manual ends at a change: 1: m0\n");
+	unhook("10-macsec");
+	unhook("50-macsec");
+	unhook("10-macsec-manual");
 	play(NETWORK_MACSEC, 0, "");
 }
 
@@ -220,6 +220,7 @@ static void test_mounts(void)
 
 static void test_units(void)
 {
+	service("system.slice", NULL);
 	service("system.slice/ssh.service", "populated 1\n");
 	service("user.slice", NULL);
 	service("user.slice/openvpn@mine.service", "populated 1\n");

@@ -2,7 +2,7 @@
 /*
  * Copyright (C) the vmgen authors
  *
- * What 10-macsec and 50-macsec do and say, with a kernel, processes and files that are played.
+ * What 10-macsec, 10-macsec-manual and 50-macsec do and say, with a kernel, processes and files that are played.
  */
 #include "secy.h"
 
@@ -27,7 +27,7 @@ static struct {
 	/* Seconds that the hook waits; then there are so many keys. */
 	time_t silent;
 	unsigned int keys_then;
-	bool untrusted, manual, nested;
+	bool untrusted, nested;
 } around;
 
 /* ---- what else the guard has to do with ---------------------------------------------------- */
@@ -35,11 +35,6 @@ static struct {
 int standby_wait(void)
 {
 	return 0;
-}
-
-bool manual_wanted(void)
-{
-	return around.manual;
 }
 
 static int played_sleep(const struct timespec *duration)
@@ -130,6 +125,7 @@ static int run_guard(const char *name, const char *event)
 }
 
 #define GUARD "/usr/lib/vmgen/hooks.d/10-macsec"
+#define MANUAL "/usr/lib/vmgen/hooks.d/10-macsec-manual"
 #define REPAIR "/usr/lib/vmgen/hooks.d/50-macsec"
 
 static void test_guard(void)
@@ -143,7 +139,7 @@ static void test_guard(void)
 	ok(!strcmp(said, "macsec0: sends nothing until it has new keys\n"), "it says so");
 	begin(of_mka);
 	kernel.grows = true;
-	kernel.interfaces[1] = (struct played){ 5, "macsec1", of_mka, 1, 0, false, false };
+	kernel.interfaces[1] = (struct played){ 5, "macsec1", of_mka, 1, 0, 0, false, false };
 	equal(run_guard(GUARD, "changed"), 0, "one that appears meanwhile");
 	ok(strstr(kernel.asked, "off5.0 del5.0"), "is deleted too");
 }
@@ -151,26 +147,35 @@ static void test_guard(void)
 static void test_manual(void)
 {
 	begin(by_hand);
-	equal(run_guard(GUARD, "changed"), 1, "keys by hand stay in use, which is a failure");
+	equal(run_guard(GUARD, "changed"), 77, "keys by hand are not the guard's");
 	ok(!*kernel.asked && !around.stopped, "nothing is changed");
-	ok(strstr(said, ": 1; they stay in use unless there is /etc/vmgen/forget-manual-keys\n"),
-	   "and how to have it otherwise is said");
-	around.manual = true;
-	equal(run_guard(GUARD, "changed"), 0, "they are deleted if that is wanted");
+	ok(!strncmp(said, "macsec0: its keys, which nothing replaces, are left to 10-macsec-manual\n", 72),
+	   "they are named");
+	equal(run_guard(MANUAL, "changed"), 0, "the hook for them deletes them");
 	ok(!strcmp(kernel.asked, "off3.0 del3.0 off3.1 del3.1 "), "once, and no sender");
 	ok(!around.stopped && strstr(said, "ip macsec add macsec0 tx sa 0 pn 1 on key ID KEY\n"),
 	   "no daemon is stopped, and it says how to give others");
 	begin(by_hand);
-	around.manual = true;
-	equal(run_guard(GUARD, "test"), 0, "a drill says that they would be");
+	equal(run_guard(MANUAL, "test"), 0, "a drill says that they would be");
 	ok(!*kernel.asked && !strcmp(said, "macsec0: would delete its keys\n"), "and does nothing");
 	begin(of_mka);
+	equal(run_guard(MANUAL, "changed"), 77, "those of MKA it leaves alone");
+	ok(!*kernel.asked && !strstr(said, "macsec0"), "without a word");
 	around.nested = true;
-	equal(run_guard(GUARD, "changed"), 1, "of MKA in another name space: as by hand");
-	ok(!*kernel.asked && !around.stopped, "and left alone");
-	around.manual = true;
-	equal(run_guard(GUARD, "changed"), 0, "unless that is wanted");
-	ok(*kernel.asked && !strncmp(said, "macsec0, network name space blue: ", 34), "said with its name");
+	equal(run_guard(GUARD, "changed"), 77, "of MKA in another name space: as by hand");
+	ok(!*kernel.asked && !around.stopped, "the guard leaves them alone");
+	ok(!strncmp(said, "macsec0, network name space blue: its keys", 42), "and names them");
+	equal(run_guard(MANUAL, "changed"), 0, "the other hook does not");
+	ok(*kernel.asked && !strncmp(said, "macsec0, network name space blue: sends nothing", 47), "said with its name");
+	begin(of_mka);
+	kernel.interfaces[1] = (struct played){ 5, "macsec1", by_hand, 1, 0, 0, false, false };
+	kernel.n = 2;
+	equal(run_guard(GUARD, "changed"), 0, "one of either kind");
+	ok(!strstr(kernel.asked, "5.0"), "each hook has its own");
+	ok(strstr(said, "until it has new keys\nmacsec1: its keys, which"), "what is left is named at last, and once");
+	kernel.asked[0] = '\0';
+	equal(run_guard(MANUAL, "changed"), 0, "that by hand too");
+	ok(!strcmp(kernel.asked, "off5.0 del5.0 "), "and nothing else");
 }
 
 static void test_agree(void)
@@ -197,6 +202,11 @@ static void test_agree(void)
 	equal(run_guard(REPAIR, "changed"), 77, "it has its keys");
 	begin(by_hand);
 	equal(run_guard(REPAIR, "changed"), 77, "keys by hand: there is no daemon");
+	begin(by_hand);
+	kernel.interfaces[0].keys = 0;
+	kernel.interfaces[0].received = 1;
+	equal(run_guard(REPAIR, "changed"), 77, "nor where such keys were deleted");
+	equal(run_guard(GUARD, "changed"), 77, "and the guard sees none");
 	kernel.n = 0;
 	equal(run_guard(REPAIR, "changed"), 77, "there is no interface");
 	kernel.family_error = -ENOENT;

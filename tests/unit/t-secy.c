@@ -45,6 +45,10 @@ static void test_kinds(void)
 	play(of_mka);
 	kernel.interfaces[0].keys = 0;
 	equal(seen_by_mka(), 1, "it has no key yet");
+	kernel.interfaces[0].received = 2;
+	equal(seen_by_mka(), 1, "it has keys of MKA to receive");
+	kernel.interfaces[0].id = by_hand;
+	equal(seen_by_mka(), 0, "it has a key by hand to receive, and none to send with any more");
 }
 
 static int list(void)

@@ -15,6 +15,9 @@ MODULES = ("wireguard", "macsec", "xfrm_user", "esp4", "seqiv", "gcm", "ctr", "g
 # Who asks for a module is heard of.
 SPY = "#!/bin/sh\necho \"$@\" >>/asked\nexit 1\n"
 KEY = "0x" + "11" * 20
+SA = ("xfrm state add src 192.0.2.1 dst 192.0.2.2 proto esp spi 0x1000 mode tunnel aead "
+      f"'rfc4106(gcm(aes))' {KEY} 128")
+DAEMON = "/sys/fs/cgroup/system.slice/strongswan.service"
 MANY = 100
 HOOKS = ("10-wireguard", "10-connections")
 REPEAT = "whose session keys clones and a restore use again"
@@ -28,10 +31,9 @@ CONFIGURED = {
                   f"WireGuard interfaces {REPEAT}: 2: wg0, wg1 in blue"),
     "MACsec": (f"{IP} link add v0 type veth peer name v1; {IP} link add link v0 m0 type macsec; "
                f"{IP} macsec add m0 tx sa 0 pn 1 on key 01 {'22' * 16}",
-               f"MACsec interfaces with keys set by hand {REPEAT}, and nobody replaces them: 1: m0"),
-    "IPsec": (f"{IP} xfrm state add src 192.0.2.1 dst 192.0.2.2 proto esp spi 0x1000 mode tunnel "
-              f"aead 'rfc4106(gcm(aes))' {KEY} 128",
-              f"SAs of IPsec {REPEAT}, and nobody replaces them: 1"),
+               f"MACsec interfaces with keys set by hand {REPEAT}: 1: m0"),
+    "IPsec": (f"{IP} {SA}",
+              f"SAs of IPsec without a known daemon {REPEAT}: 1"),
     "TLS": (f"{IP} link set lo up; ktls >/ready & while [ ! -s /ready ]; do usleep 10000; done",
             f"TCP connections with TLS in the kernel {REPEAT}: 1"),
 }
@@ -42,6 +44,18 @@ def findings(g, run=""):
     _, output = g.execute(f"{run} vmgenctl check --json")
     return [(f["state"], f["text"], f["remedy"]) for f in json.loads(output)["findings"]
             if f["name"] == "keys"]
+
+
+def check_ike(g, t):
+    """SAs where a daemon is, and others."""
+    g.run(f"mount -t cgroup2 none /sys/fs/cgroup; mkdir -p {DAEMON}; "
+          f"sleep 100000 >/dev/null 2>&1 & echo $! >{DAEMON}/cgroup.procs; {IP} -n blue {SA}")
+    t.equal([f[:2] for f in findings(g) if "IPsec" in f[1]],
+            [("warning", f"SAs of IPsec {REPEAT}: 1"),
+             ("warning", f"SAs of IPsec without a known daemon {REPEAT}: 1: in blue")],
+            "SAs that a daemon replaces are told from others")
+    g.run(f"kill -9 $(cat {DAEMON}/cgroup.procs); {IP} -n blue xfrm state flush")
+    g.wait_for(f"! grep -q . {DAEMON}/cgroup.procs")
 
 
 def scenario(kernel, t):
@@ -70,6 +84,7 @@ def scenario(kernel, t):
         t.equal(sorted(f[:2] for f in found), sorted([*own, ("note", note)]),
                 "who may not see it all is told so, once, and what he can see")
         t.equal([f[2] for f in found if f[1] == note], ["run this as root"], "and who may")
+        check_ike(g, t)
         g.run(f"i=0; while [ $i -lt {MANY} ]; do i=$((i + 1)); echo link add w$i type wireguard; done >/many; "
               f"{IP} -n blue -batch /many")
         found = [f[1] for f in findings(g) if "WireGuard" in f[1]]

@@ -18,10 +18,10 @@ from harness.scenario import ALL, boot, new_guid, program, say, seed
 SOURCE = pathlib.Path(__file__).parents[2] / "daemon/hooks"
 PATH = scratch() / "wire"
 PATIENCE = 120      # seconds
-GUARD, REPAIR = "10-macsec", "50-macsec"
+SETTINGS = "/etc/vmgen/hooks.conf.d/{}.conf"
+GUARD, MANUAL, REPAIR = "10-macsec", "10-macsec-manual", "50-macsec"
 MKA = ("/sbin/wpa_supplicant",)
 IPROUTE = "/sbin/ip"
-MANUAL = "/etc/vmgen/forget-manual-keys"
 DRIVERS = ("virtio_pci", "virtio_net", "veth", "aes_generic", "ctr", "ghash_generic", "gcm", "macsec")
 KEY, OTHER = "000102030405060708090a0b0c0d0e0f", "f0f1f2f3f4f5f6f7f8f9fafbfcfdfeff"
 # By its path: the shell of the guest has a command of that name built in.
@@ -103,8 +103,9 @@ def site(kernel, number=1, configuration=CONFIGURE, guid=None, files=None):
     """A guest whose network card is recorded, with MACsec on it."""
     network.isolate()
     hooks = {f"/etc/vmgen/hooks.d/{name}": (program(name, False).read_bytes(), 0o755)
-             for name in (GUARD, REPAIR)}
-    settings = {f"/etc/vmgen/hooks.conf.d/{GUARD}.conf": (SOURCE / f"{GUARD}.conf").read_bytes()}
+             for name in (GUARD, MANUAL, REPAIR)}
+    settings = {SETTINGS.format(name): (SOURCE / f"{name}.conf").read_bytes()
+                for name in (GUARD, MANUAL)}
     g = boot(kernel, ["vmgend", "vmgenctl", "chatter", GUARD, IPROUTE, *(() if not files else MKA)],
              sanitized=False, load=guid is not None, guid=guid,
              netdevs=(WIRE.format(3 - number, number),), devices=(CARD.format(number),),
@@ -139,14 +140,18 @@ def guard(g, name, event):
 
 
 def check_by_hand(g, t):
-    """What the guard does that is not told to forget keys by hand, and what a drill does."""
+    """What the guard says of keys by hand, and what a drill of the hook for them does."""
+    left = "its keys, which nothing replaces, are left to 10-macsec-manual\n"
     status, output = guard(g, GUARD, "changed")
-    t.ok(status == 1 and output.endswith(f": 2; they stay in use unless there is {MANUAL}\n"),
-         "as shipped keys that were given by hand stay in use, which is a failure")
-    g.run(f"touch {MANUAL}")
-    t.equal(guard(g, GUARD, "test"), (0, "macsec0: would delete its keys\n"
+    t.ok(status == 77 and output.startswith(f"macsec0: {left}blue0, network name space blue: {left}"),
+         "keys that were given by hand are left to a hook of their own")
+    t.ok(re.search(f"^{MANUAL} .*disabled", g.run("vmgenctl hooks list"), re.M),
+         "which is disabled as shipped")
+    g.run(f"sed -i 's/^enabled = no/enabled = yes/' {SETTINGS.format(MANUAL)}")
+    t.equal(guard(g, MANUAL, "test"), (0, "macsec0: would delete its keys\n"
             "blue0, network name space blue: would delete its keys\n"), "a drill says what it would do")
-    t.equal(guard(g, GUARD, "boot-changed"), (77, ""), "at other events there is nothing to do")
+    for name in (GUARD, MANUAL):
+        t.equal(guard(g, name, "boot-changed"), (77, ""), "at other events there is nothing to do")
     t.equal(guard(g, REPAIR, "changed"), (77, ""), "there is no daemon to be started anew")
     t.equal(keys(g), [1, 1], "all keys are still there")
 
@@ -187,7 +192,8 @@ def check_again(c, t):
     text = c.run("cat /run/vmgend.log")
     remedy = "ip macsec add macsec0 tx sa 0 pn 1 on key"
     t.ok(f"{remedy} ID KEY" in text, "the log says how to give it others")
-    t.equal(guard(c, GUARD, "changed")[0], 77, "a second time there is nothing to do")
+    t.equal([guard(c, name, "changed")[0] for name in (GUARD, MANUAL)], [77, 77],
+            "a second time there is nothing to do")
     c.run("killall chatter")
     before = len(protected())
     c.run(f"/bin/{remedy} 02 {OTHER}")

@@ -53,8 +53,7 @@ void check_fences(const struct ctl *ctl, struct findings *findings);
 /* libcrypto.c: processes with OpenSSL in them. */
 void check_openssl(const struct ctl *ctl, const struct view *view, struct findings *findings);
 
-/* keys.c: session keys with counters, to be called last. Where the files of /etc/vmgen are. */
-extern const char *keys_directory;
+/* keys.c: session keys with counters, to be called last. */
 void check_keys(const struct ctl *ctl, struct findings *findings);
 
 #endif /* FINDING_H */

@@ -5,17 +5,14 @@
  * What vmgenctl check finds of session keys with counters, which clones and a restore use
  * again: what is configured, whether a hook has them forgotten, and what helps if none does.
  */
-#include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "base/trust.h"
 #include "ctl/view/inventory.h"
 #include "finding.h"
-#include "keys/ike.h"
 #include "network.h"
 #include "sessions.h"
 #include "tunnels.h"
@@ -33,21 +30,18 @@ static const struct {
 	const char *text;
 	/* What forgets, and what begins anew where the former stops something. */
 	const char *hooks[2];
-	/* Without this file the hooks leave keys alone that nobody replaces. */
-	const char *file;
 } words[NETWORK_KINDS] = {
-	[NETWORK_WIREGUARD] = { "WireGuard interfaces", { "10-wireguard" }, NULL },
-	[NETWORK_MACSEC] = { "MACsec interfaces", { "10-macsec", "50-macsec" }, NULL },
+	[NETWORK_WIREGUARD] = { "WireGuard interfaces", { "10-wireguard" } },
+	[NETWORK_MACSEC] = { "MACsec interfaces", { "10-macsec", "50-macsec" } },
 	[NETWORK_MACSEC_MANUAL] = {
-		"MACsec interfaces with keys set by hand", { "10-macsec" }, "forget-manual-keys"
+		"MACsec interfaces with keys set by hand", { "10-macsec-manual" }
 	},
-	[NETWORK_OVPN] = { "interfaces of OpenVPN in the kernel", { NULL }, NULL },
-	[NETWORK_WIRELESS] = { "wireless interfaces", { NULL }, NULL },
-	[NETWORK_IPSEC] = { "SAs of IPsec", { "10-ipsec", "50-ipsec" }, "forget-manual-sas" },
-	[NETWORK_TLS] = { "TCP connections with TLS in the kernel", { connections }, NULL },
+	[NETWORK_OVPN] = { "interfaces of OpenVPN in the kernel", { NULL } },
+	[NETWORK_WIRELESS] = { "wireless interfaces", { NULL } },
+	[NETWORK_IPSEC] = { "SAs of IPsec", { "10-ipsec", "50-ipsec" } },
+	[NETWORK_IPSEC_MANUAL] = { "SAs of IPsec without a known daemon", { "10-ipsec-manual" } },
+	[NETWORK_TLS] = { "TCP connections with TLS in the kernel", { connections } },
 };
-
-const char *keys_directory = "/etc/vmgen";
 
 /* Returns whether the hook would run; if not, what to do about that. */
 static bool hook_runs(const struct inventory *inventory, const char *name,
@@ -61,8 +55,9 @@ static bool hook_runs(const struct inventory *inventory, const char *name,
 	if (!item) {
 		snprintf(ret_remedy, REMEDY_SIZE, "install the hook %s, which comes with vmgend", name);
 	} else if (item->state == ITEM_DISABLED) {
-		snprintf(ret_remedy, REMEDY_SIZE, "enabled = yes in %s/%s.conf, see vmgend-hooks(7)",
-			 inventory->config.hook_settings_dir, name);
+		snprintf(ret_remedy, REMEDY_SIZE, "enabled = yes in %s/%s.conf%s, see vmgend-hooks(7)",
+			 inventory->config.hook_settings_dir, name,
+			 strstr(name, "-manual") ? ", if you can set others afterwards" : "");
 	} else if (item->state == ITEM_MASKED) {
 		snprintf(ret_remedy, REMEDY_SIZE, "rm %s/%s, which masks the hook",
 			 item->hook->directory, name);
@@ -88,37 +83,10 @@ static size_t count_running(const struct inventory *inventory, const char *const
 	return i;
 }
 
-static bool has_ike_daemon(void)
-{
-	char unified[PATH_MAX], systemd[PATH_MAX];
-	const char *const mounts[] = { tunnels_cgroups, unified, systemd, NULL };
-	struct ike_units units = { .n = 0 };
-	bool found;
-
-	snprintf(unified, sizeof(unified), "%s/unified", tunnels_cgroups);
-	snprintf(systemd, sizeof(systemd), "%s/systemd", tunnels_cgroups);
-	ike_find(mounts, NULL, &units);
-	found = units.n;
-	ike_release(&units);
-	return found;
-}
-
-static bool file_is_there(const char *name)
-{
-	char path[PATH_MAX], reason[2 * PATH_MAX];
-	int fd;
-
-	snprintf(path, sizeof(path), "%s/%s", keys_directory, name);
-	if (trust_open(path, O_RDONLY, &fd, reason, sizeof(reason)))
-		return false;
-	close(fd);
-	return true;
-}
-
 static void tell_kind(const struct inventory *inventory, const struct network *network,
 		      enum network_kind kind, struct findings *findings)
 {
-	const char *file = words[kind].file, *text = words[kind].text;
+	const char *text = words[kind].text;
 	const char *names = network->kinds[kind].names, *colon = *names ? ": " : "";
 	uint64_t count = network->kinds[kind].count;
 	enum finding_state state;
@@ -127,17 +95,6 @@ static void tell_kind(const struct inventory *inventory, const struct network *n
 
 	if (!count)
 		return;
-	if (kind == NETWORK_IPSEC && has_ike_daemon())
-		file = NULL;
-	if (file && !file_is_there(file)) {
-		snprintf(remedy, sizeof(remedy),
-			 "touch %s/%s if you can set others afterwards, see vmgend-hooks(7)",
-			 keys_directory, file);
-		finding_add(findings, "keys", FINDING_WARNING, remedy,
-			    "%s " REPEAT ", and nobody replaces them: %" PRIu64 "%s%s", text, count,
-			    colon, names);
-		return;
-	}
 	n_running = count_running(inventory, words[kind].hooks, &state, remedy);
 	if (!n_running)
 		finding_add(findings, "keys", state, remedy, "%s " REPEAT ": %" PRIu64 "%s%s", text,

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "keys/connection.h"
+#include "keys/ike.h"
 #include "keys/netlink.h"
 #include "keys/netns.h"
 #include "keys/secy.h"
@@ -32,6 +33,8 @@ struct look {
 	struct network *network;
 	/* Of the name space that is being looked at. */
 	const char *place;
+	/* Where daemons of IPsec are. */
+	struct ike_namespaces ike;
 	/* What was found there, which counts when all of it was. */
 	struct network here;
 };
@@ -175,7 +178,7 @@ static int look_at_ipsec(struct look *look)
 	r = ipsec_count(&xfrm, &count);
 	netlink_close(&xfrm);
 	if (!r && count)
-		add(look, NETWORK_IPSEC, count, "");
+		add(look, ike_is_in(&look->ike) ? NETWORK_IPSEC : NETWORK_IPSEC_MANUAL, count, "");
 	look->network->forbidden |= r == -EPERM || r == -EACCES;
 	return r == -EPERM || r == -EACCES ? 0 : r;
 }
@@ -252,9 +255,13 @@ void network_look(struct network *ret_network)
 {
 	struct look look = { .network = ret_network };
 	const struct netns_visitor visitor = { .visit = visit, .missed = missed, .context = &look };
+	struct ike_units units;
 	int r;
 
 	*ret_network = (struct network){ .error = 0 };
+	ike_find(ike_mounts, NULL, &units);
+	ike_find_namespaces(&units, &look.ike);
+	ike_release(&units);
 	r = netns_walk(WALK_MS, &visitor);
 	if (r == -E2BIG || r == -ETIMEDOUT)
 		ret_network->cut = true;

@@ -20,8 +20,9 @@ enum network_kind {
 	NETWORK_OVPN,
 	/* With a radio, and connected. */
 	NETWORK_WIRELESS,
-	/* States of ESP and AH. */
+	/* States of ESP and AH: of a daemon, and where none is known. */
 	NETWORK_IPSEC,
+	NETWORK_IPSEC_MANUAL,
 	/* Sockets whose TLS is the kernel's. */
 	NETWORK_TLS,
 	NETWORK_KINDS,
