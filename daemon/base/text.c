@@ -126,6 +126,14 @@ const char *text_safe(const char *from, char *to, size_t to_size)
 	return to;
 }
 
+bool text_is_plain(const char *word)
+{
+	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				    "0123456789._-@:+";
+
+	return *word && *word != '-' && !word[strspn(word, plain)];
+}
+
 size_t text_whole(const char *text, size_t size)
 {
 	size_t back;

@@ -11,6 +11,7 @@
 #ifndef TEXT_H
 #define TEXT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 
@@ -35,6 +36,12 @@ size_t text_escape(enum text_form form, const char *from, size_t size,
 
 /* The safe form of a string as one line, as far as it has room. Returns to. */
 const char *text_safe(const char *from, char *to, size_t to_size);
+
+/*
+ * Is it a word that a shell takes as it stands, and no program as an option? Others name
+ * interfaces a;b or $(c): a command that is printed for somebody to copy holds plain words only.
+ */
+bool text_is_plain(const char *word);
 
 /*
  * Returns how many of these bytes are whole characters: size, unless a character of

@@ -99,6 +99,21 @@ static void test_label(void)
 	free(lines);
 }
 
+static void test_plain(void)
+{
+	static const char *const plain[] = { "wg0", "br-lan.7", "x@y:z", "_a+1", "9" };
+	static const char *const others[] = {
+		"", "-h", "a;id", "$(id)", "a|b", "a&b", "a b", "`id`", "a>b", "a<b", "a'", "a\"",
+		"a\\b", "a\nb", "*", "a?", "[a]", "{a,b}", "~", "#a", "!a", "a=b", "a/b", "\u20ac", "%s",
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(plain) / sizeof(plain[0]); i++)
+		ok(text_is_plain(plain[i]), "%s is plain", plain[i]);
+	for (i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+		ok(!text_is_plain(others[i]), "no. %zu is not", i);
+}
+
 static void test_print(void)
 {
 	char *text, longer[10000];
@@ -129,6 +144,7 @@ int main(void)
 	test_room();
 	test_json();
 	test_label();
+	test_plain();
 	test_print();
 	return tap_done();
 }
