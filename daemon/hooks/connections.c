@@ -212,9 +212,10 @@ static void find_and_treat(const char *name, struct netlink *diag, struct netlin
 	connection_free(&connections);
 }
 
-static void visit(const char *name, void *context)
+static void visit(const struct netns *netns, void *context)
 {
 	struct netlink diag = { .socket = NULL }, netfilter = { .socket = NULL };
+	const char *name = netns->name;
 	int r;
 
 	(void)context;
@@ -235,10 +236,10 @@ static void visit(const char *name, void *context)
 	netlink_close(&diag);
 }
 
-static void missed(const char *name, int error, void *context)
+static void missed(const struct netns *netns, int error, void *context)
 {
 	(void)context;
-	fail(name, "cannot be entered: %s: its connections stay", strerror(-error));
+	fail(netns->name, "cannot be entered: %s: its connections stay", strerror(-error));
 }
 
 static int report(void)

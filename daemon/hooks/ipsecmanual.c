@@ -12,6 +12,7 @@
 #include "association.h"
 #include "base/text.h"
 #include "keys/netns.h"
+#include "keys/place.h"
 
 enum { WALK_MS = 1000 };
 
@@ -38,9 +39,9 @@ static int see_to(struct others *others, unsigned int *ret_n)
 	return r;
 }
 
-static void look_here(const char *name, void *context)
+static void look_here(const struct netns *netns, void *context)
 {
-	const char *where = *name ? name : "of this system";
+	const char *where = *netns->name ? netns->name : "of this system";
 	struct others *others = context;
 	unsigned int n = 0;
 	int r;
@@ -62,12 +63,13 @@ static void look_here(const char *name, void *context)
 	}
 }
 
-static void miss(const char *name, int error, void *context)
+static void miss(const struct netns *netns, int error, void *context)
 {
 	struct others *others = context;
 
 	others->failed = true;
-	text_print(stdout, "network name space %s was not looked at: %s\n", name, strerror(-error));
+	text_print(stdout, "network name space %s was not looked at: %s\n", netns->name,
+		   place_reason(error));
 }
 
 static void walk(struct others *others)

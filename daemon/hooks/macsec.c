@@ -20,6 +20,7 @@
 #include "base/text.h"
 #include "candidate.h"
 #include "keys/netns.h"
+#include "keys/place.h"
 #include "keys/secy.h"
 #include "keys/standby.h"
 
@@ -108,9 +109,10 @@ static void see_to(struct work *work, struct secy_socket *socket, const char *ne
 	}
 }
 
-static void visit(const char *netns, void *context)
+static void visit(const struct netns *where, void *context)
 {
 	struct work *work = context;
+	const char *netns = where->name;
 	struct secy_list list;
 	struct secy_socket socket;
 	int r = secy_open(&socket);
@@ -132,14 +134,16 @@ static void visit(const char *netns, void *context)
 	}
 }
 
-static void missed(const char *netns, int error, void *context)
+static void missed(const struct netns *netns, int error, void *context)
 {
 	struct work *work = context;
 
 	work->failed++;
-	text_print(stdout, "network name space %s: not looked into: %s\n", netns,
-		   strerror(-error));
+	text_print(stdout, "network name space %s: not looked into: %s\n", netns->name,
+		   place_reason(error));
 }
+
+static const struct netns own_netns = { .name = "" };
 
 static void walk(struct work *work)
 {
@@ -195,7 +199,7 @@ static int stop(bool drill, bool manual)
 	/* It has keys from before as well, and may be about to give one to the kernel. */
 	if (work.done && !manual && !drill) {
 		work.failed += signal_daemons(SIGSTOP);
-		visit("", &again);
+		visit(&own_netns, &again);
 		work.failed += again.failed;
 	}
 	if (work.failed)
@@ -248,7 +252,7 @@ static int agree(bool drill)
 	if (n > 0 && !drill) {
 		again.failed = signal_daemons(SIGSTOP);
 		nanosleep(&life, NULL);
-		visit("", &again);
+		visit(&own_netns, &again);
 		again.failed += signal_daemons(SIGCONT);
 		deadline = deadline_in(AGREE_MS);
 		while ((n = count_waiting(over)) > 0 && !over) {

@@ -126,9 +126,10 @@ static void handle_all(struct work *work, const char *netns, struct netlink *rou
 	}
 }
 
-static void visit(const char *netns, void *context)
+static void visit(const struct netns *where, void *context)
 {
 	struct work *work = context;
+	const char *netns = where->name;
 	struct netlink route = { .socket = NULL }, generic = { .socket = NULL };
 	int r;
 
@@ -148,9 +149,9 @@ static void visit(const char *netns, void *context)
 	netlink_close(&route);
 }
 
-static void missed(const char *netns, int error, void *context)
+static void missed(const struct netns *netns, int error, void *context)
 {
-	complain(context, netns, "cannot look for interfaces", error);
+	complain(context, netns->name, "cannot look for interfaces", error);
 }
 
 /* What is said is said at the end: whoever reads it must not hold the work up. */

@@ -41,11 +41,11 @@ static struct {
 int netns_walk(int limit_ms, const struct netns_visitor *visitor)
 {
 	(void)limit_ms;
-	visitor->visit("", visitor->context);
+	visitor->visit(&(struct netns){ .name = "" }, visitor->context);
 	if (walks.other)
-		visitor->visit(walks.other, visitor->context);
+		visitor->visit(&(struct netns){ .name = walks.other }, visitor->context);
 	if (walks.missed)
-		visitor->missed(walks.missed, -EACCES, visitor->context);
+		visitor->missed(&(struct netns){ .name = walks.missed }, -EACCES, visitor->context);
 	return walks.result;
 }
 

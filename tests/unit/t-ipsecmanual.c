@@ -26,9 +26,9 @@ static struct {
 static int played_walk(int limit_ms, const struct netns_visitor *visitor)
 {
 	(void)limit_ms;
-	visitor->visit("blue", visitor->context);
+	visitor->visit(&(struct netns){ .name = "blue" }, visitor->context);
 	if (around.missed)
-		visitor->missed("a\x1b]b", around.missed, visitor->context);
+		visitor->missed(&(struct netns){ .name = "a\x1b]b" }, around.missed, visitor->context);
 	return around.error;
 }
 

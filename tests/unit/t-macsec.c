@@ -59,7 +59,7 @@ static int played_left(void)
 int netns_walk(int limit_ms, const struct netns_visitor *visitor)
 {
 	(void)limit_ms;
-	visitor->visit(around.nested ? "blue" : "", visitor->context);
+	visitor->visit(&(struct netns){ .name = around.nested ? "blue" : "" }, visitor->context);
 	return around.walk_error;
 }
 

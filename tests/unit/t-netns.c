@@ -3,8 +3,14 @@
  * Copyright (C) the vmgen authors
  *
  * The walk over network name spaces: each once, whoever has it, and none for ever. It runs
- * where /proc and /run have nothing but what it has put there.
+ * where /proc and /run have nothing but what it has put there, and with lower limits.
  */
+#include "keys/netns.h"
+#define NETNS_MAX		4
+#define NETNS_FOREIGN_MAX	6
+#define NETNS_USER_MAX		2
+#include "keys/netns.c"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
@@ -16,16 +22,18 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "keys/netns.h"
+#include "keys/place.h"
 #include "scratch.h"
 #include "tap.h"
 
-enum { LONG_MS = 60000, UNPRIVILEGED = 65534 };
+enum { LONG_MS = 60000, UNPRIVILEGED = 65534, STRANGERS_MAX = 16 };
 
 static struct {
 	unsigned int visits, missed;
-	/* All names, and what was entered with the latest. */
+	/* All names, foreign ones with a mark, and what was entered with the latest. */
 	char names[1024];
+	/* Who had too many, or was too late. */
+	char cut[256];
 	ino_t inode;
 } seen;
 
@@ -38,32 +46,32 @@ static ino_t current(void)
 	return st.st_ino;
 }
 
-static void visit(const char *name, void *context)
+static void see(const struct netns *netns, void *context)
 {
 	(void)context;
 	seen.visits++;
 	seen.inode = current();
-	strcat(strcat(seen.names, name), ";");
+	strcat(strcat(strcat(seen.names, netns->foreign ? "!" : ""), netns->name), ";");
 }
 
-static void missed(const char *name, int error, void *context)
+static void see_missed(const struct netns *netns, int error, void *context)
 {
-	(void)name;
-	(void)error;
 	(void)context;
 	seen.missed++;
+	if (netns->foreign && (error == -E2BIG || error == -ETIMEDOUT))
+		strcat(strcat(seen.cut, netns->name), ";");
 }
 
 static int walk(int limit_ms)
 {
-	const struct netns_visitor visitor = { .visit = visit, .missed = missed };
+	const struct netns_visitor visitor = { .visit = see, .missed = see_missed };
 
 	memset(&seen, 0, sizeof(seen));
 	return netns_walk(limit_ms, &visitor);
 }
 
-/* A process in a name space of its own, which is there when this returns. */
-static pid_t start_stranger(void)
+/* A process that has run a function, which returns 0, when this returns. */
+static pid_t start(int (*run)(int argument), int argument)
 {
 	int fds[2];
 	pid_t pid;
@@ -73,8 +81,8 @@ static pid_t start_stranger(void)
 		scratch_give_up("pipe");
 	pid = fork();
 	if (!pid) {
+		(void)!write(fds[1], "", run(argument) ? 0 : 1);
 		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-		(void)!write(fds[1], "", unshare(CLONE_NEWNET) ? 0 : 1);
 		close(fds[0]);
 		close(fds[1]);
 		pause();
@@ -82,9 +90,64 @@ static pid_t start_stranger(void)
 	}
 	close(fds[1]);
 	if (pid < 0 || read(fds[0], &c, 1) != 1)
-		scratch_give_up("unshare(CLONE_NEWNET)");
+		scratch_give_up("unshare");
 	close(fds[0]);
 	return pid;
+}
+
+static int unshare_net(int unused)
+{
+	(void)unused;
+	return unshare(CLONE_NEWNET);
+}
+
+/* A process in a network name space of its own. */
+static pid_t start_stranger(void)
+{
+	return start(unshare_net, 0);
+}
+
+/* As unshare -Un of a user. */
+static int unshare_user(int uid)
+{
+	return setresuid(uid, uid, uid) || unshare(CLONE_NEWUSER | CLONE_NEWNET);
+}
+
+/* This process, which root has given more users to, as newuidmap(1) does. */
+static int map_users(pid_t pid)
+{
+	static const char *const files[] = { "uid_map", "gid_map" };
+	char path[64];
+	size_t i;
+	FILE *file;
+
+	for (i = 0; i < 2; i++) {
+		snprintf(path, sizeof(path), "/proc/%d/%s", pid, files[i]);
+		file = fopen(path, "w");
+		if (!file || fputs("0 100000 65536", file) == EOF || fclose(file))
+			return -1;
+	}
+	return 0;
+}
+
+/* Somebody who is another user in his user name space, and makes the next one as that. */
+static int unshare_as_another(int uid)
+{
+	int fds[2], status = -1;
+	pid_t own = getpid(), pid;
+	char c;
+
+	if (pipe(fds))
+		return -1;
+	pid = fork();
+	if (!pid) {
+		close(fds[1]);
+		_exit(read(fds[0], &c, 1) != 1 || map_users(own));
+	}
+	if (setresuid(uid, uid, uid) || unshare(CLONE_NEWUSER) || write(fds[1], "", 1) != 1 ||
+	    waitpid(pid, &status, 0) != pid || status)
+		return -1;
+	return setresgid(5, 5, 5) || setresuid(5, 5, 5) || unshare(CLONE_NEWUSER | CLONE_NEWNET);
 }
 
 static void end_stranger(pid_t pid)
@@ -135,6 +198,86 @@ static void test_named(void)
 	ok(!strcmp(seen.names, ";blue;"), "it still is: %s", seen.names);
 }
 
+static void end_all(const pid_t *pids, size_t n)
+{
+	while (n--)
+		end_stranger(pids[n]);
+}
+
+static void want(char *names, const char *mark, pid_t pid)
+{
+	sprintf(names + strlen(names), "%sof process %d;", mark, pid);
+}
+
+/* Those of a user come first by their numbers, and are more than anybody may have. */
+static void test_foreign(void)
+{
+	char names[1024] = ";blue;";
+	pid_t pids[STRANGERS_MAX];
+	size_t n;
+
+	for (n = 0; n < NETNS_MAX + 2; n++)
+		pids[n] = start(unshare_user, UNPRIVILEGED);
+	pids[n++] = start(unshare_as_another, UNPRIVILEGED);
+	pids[n++] = start_stranger();
+	pids[n++] = start(unshare_user, UNPRIVILEGED - 1);
+	want(names, "", pids[n - 2]);
+	want(names, "!", pids[0]);
+	want(names, "!", pids[1]);
+	want(names, "!", pids[n - 1]);
+	equal(walk(LONG_MS), 0, "one of this system's, and too many of a user");
+	ok(!strcmp(seen.names, names), "it is visited before them, and they are foreign: %s", seen.names);
+	ok(!strcmp(seen.cut, "of user 65534;"), "who has too many is told once: %s", seen.cut);
+	equal(seen.missed, 1, "and nothing else");
+	pids[n++] = start(unshare_user, UNPRIVILEGED - 2);
+	pids[n++] = start(unshare_user, UNPRIVILEGED - 2);
+	pids[n++] = start(unshare_user, UNPRIVILEGED - 3);
+	equal(walk(LONG_MS), 0, "too many of users who have few each");
+	ok(!strcmp(seen.cut, "of user 65534;of others;"), "are told: %s", seen.cut);
+	end_all(pids, n);
+}
+
+static void test_many(void)
+{
+	pid_t pids[STRANGERS_MAX], foreign = start(unshare_user, UNPRIVILEGED);
+	size_t n;
+
+	/* Its own and the one with a name are two. */
+	for (n = 0; n < NETNS_MAX - 2; n++)
+		pids[n] = start_stranger();
+	equal(walk(LONG_MS), 0, "as many of this system's as may be");
+	equal(seen.visits, NETNS_MAX + 1, "are visited, and a foreign one");
+	pids[n++] = start_stranger();
+	equal(walk(LONG_MS), -E2BIG, "one more");
+	equal(seen.visits, NETNS_MAX, "is told, and is not visited");
+	end_all(pids, n);
+	end_stranger(foreign);
+}
+
+static void test_command(void)
+{
+	static const struct {
+		struct netns netns;
+		const char *command;
+	} cases[] = {
+		{ { .name = "" }, "" },
+		{ { .name = "blue", .directory = "/run/netns" }, "nsenter --net=/run/netns/blue " },
+		{ { .name = "a;id", .directory = "/run/netns" }, NULL },
+		{ { .name = "blue", .directory = "/run/netns", .foreign = true }, NULL },
+		{ { .name = "of process 7" }, NULL },
+	};
+	char buffer[PLACE_COMMAND_SIZE];
+	const char *command;
+	size_t i;
+
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		command = place_command(&cases[i].netns, buffer);
+		ok(command && cases[i].command ? !strcmp(command, cases[i].command) :
+		   command == cases[i].command, "in '%s' a command begins with '%s'",
+		   cases[i].netns.name, command ? command : "nothing");
+	}
+}
+
 static void test_without_rights(void)
 {
 	int status = -1;
@@ -155,6 +298,9 @@ static int run(void)
 	test_own();
 	test_process();
 	test_named();
+	test_foreign();
+	test_many();
+	test_command();
 	test_without_rights();
 	return tap_done();
 }

@@ -222,13 +222,13 @@ static int look_at_tls(struct look *look)
 	return r;
 }
 
-static void visit(const char *name, void *context)
+static void visit(const struct netns *netns, void *context)
 {
 	struct look *look = context;
 	int errors[4];
 	size_t i;
 
-	look->place = name;
+	look->place = netns->name;
 	errors[0] = look_at_links(look);
 	/* Part of a list is none. */
 	if (errors[0])
@@ -242,13 +242,13 @@ static void visit(const char *name, void *context)
 			look->network->error = errors[i];
 }
 
-static void missed(const char *name, int error, void *context)
+static void missed(const struct netns *netns, int error, void *context)
 {
 	struct look *look = context;
 
 	(void)error;
 	look->network->n_missed++;
-	join(look->network->missed, name, "");
+	join(look->network->missed, netns->name, "");
 }
 
 void network_look(struct network *ret_network)
