@@ -6,6 +6,7 @@ keys and sequence numbers, with it none does, nothing leaves in plain text, and 
 back by itself."""
 
 import json
+import re
 
 from harness import ipsec, tap
 from harness.debian import Prebuilt
@@ -166,6 +167,9 @@ def check_manual(c, t):
     """SAs that no daemon has agreed on, while one runs elsewhere."""
     c.run("ip netns add manual; ip -n manual xfrm state add src 10.0.0.1 dst 10.0.0.2 proto esp "
           "spi 7 aead 'rfc4106(gcm(aes))' 0x0102030405060708090a0b0c0d0e0f1011121314 128")
+    for host, level in ((2, "use"), (3, "required")):
+        c.run(f"ip -n manual xfrm policy add src 10.0.0.1 dst 10.0.0.{host} dir out "
+              f"tmpl src 10.0.0.1 dst 10.0.0.{host} proto esp mode transport level {level}")
 
     def states():
         return [c.run(f"ip {of} xfrm state | grep -c spi || true").strip() != "0"
@@ -181,6 +185,10 @@ def check_manual(c, t):
     t.equal(states(), [True, True], "nothing is forgotten by that")
     t.equal((hook(c, MANUAL)[0], states()), (0, [False, True]),
             "it forgets them, and none of the daemon's")
+    blocked = "ip -n manual xfrm policy | grep -B 1 'ptype sub' | grep '^src' || true"
+    t.ok(re.fullmatch(r"src 10\.0\.0\.1/32 dst 10\.0\.0\.2/32.*\n", c.run(blocked)),
+         "what would leave in plain text is blocked")
+    t.equal(c.run(f"ip netns exec manual {LIFT}; {blocked}"), "", "until that is lifted")
     t.equal(hook(c, MANUAL)[0], 77, "once more there is nothing to do")
 
 
