@@ -6,6 +6,7 @@
 #include <linux/genetlink.h>
 #include <stdbool.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/socket.h>
 
 #include "base/deadline.h"
@@ -20,21 +21,44 @@ static void refine(struct mnl_socket *socket)
 	(void)mnl_socket_setsockopt(socket, NETLINK_GET_STRICT_CHK, &on, sizeof(on));
 }
 
+/*
+ * In a network name space of his own a user may send to this socket as well, in the kernel's
+ * place. To one that is connected to the kernel nobody else can; what came before is dropped,
+ * and what comes at the same moment does not know the number.
+ */
+static int connect_kernel(struct mnl_socket *socket, unsigned int *ret_sequence)
+{
+	const struct sockaddr_nl kernel = { .nl_family = AF_NETLINK };
+	int fd = mnl_socket_get_fd(socket);
+	char dropped;
+
+	if (connect(fd, (const struct sockaddr *)&kernel, sizeof(kernel)))
+		return -errno;
+	while (recv(fd, &dropped, sizeof(dropped), MSG_DONTWAIT) >= 0 || errno == ENOBUFS)
+		;
+	/* Linux, which is up since long, has such bytes. */
+	if (getrandom(ret_sequence, sizeof(*ret_sequence), GRND_NONBLOCK) < 0)
+		*ret_sequence = deadline_in(0);
+	return 0;
+}
+
 int netlink_open(int bus, struct netlink *ret_netlink)
 {
 	struct mnl_socket *socket = mnl_socket_open2(bus, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	unsigned int sequence;
 	int r;
 
 	if (!socket)
 		return -errno;
-	if (mnl_socket_bind(socket, 0, MNL_SOCKET_AUTOPID)) {
-		r = -errno;
+	r = mnl_socket_bind(socket, 0, MNL_SOCKET_AUTOPID) ? -errno :
+	    connect_kernel(socket, &sequence);
+	if (r) {
 		mnl_socket_close(socket);
 		return r;
 	}
 	refine(socket);
 	*ret_netlink = (struct netlink){
-		.socket = socket, .port = mnl_socket_get_portid(socket),
+		.socket = socket, .port = mnl_socket_get_portid(socket), .sequence = sequence,
 	};
 	return 0;
 }
@@ -133,13 +157,16 @@ static bool are_answered(const struct netlink_question *questions, size_t n)
 static int exchange(struct netlink *netlink, struct netlink_question *questions, size_t n,
 		    size_t size)
 {
-	int64_t deadline = deadline_in(NETLINK_LIMIT_MS);
+	int64_t deadline;
 	int r = 0;
 
 	if (mnl_socket_sendto(netlink->socket, questions[0].request, size) < 0)
 		return -errno;
+	/* From now on: most was worked off in there, for as long as that took. */
+	deadline = deadline_in(NETLINK_LIMIT_MS);
 	while (!r && !are_answered(questions, n))
-		r = take_part(netlink, questions, n, deadline);
+		r = deadline_left(deadline) ? take_part(netlink, questions, n, deadline) :
+					      -ETIMEDOUT;
 	return r;
 }
 

@@ -8,11 +8,13 @@
  * In: what the kernel tells by netlink, of this network name space and of others.
  * Out: what is configured, for vmgenctl check; keys that nobody encrypts with any more, for
  * the guards.
- * Never: a kernel module that is loaded because somebody looked, a wait without an end, or a
- * key in a log, in swap or in memory after it was needed.
+ * Never: a kernel module that is loaded because somebody looked, an answer that is believed
+ * of anybody but the kernel, or a key in a log, in swap or in memory after it was needed.
  *
- * Netlink, over libmnl. Every answer has a limit of time: who holds a lock of the kernel's
- * network must not hold a guard up for ever.
+ * Netlink, over libmnl. Of what comes there is a limit of time, but Linux works requests off
+ * inside of sendmsg(2), and dumps inside of recvmsg(2), where it waits for locks of its
+ * network that others have, and no signal ends that. Nothing here does either: a hook has its
+ * timeout, after which vmgend goes on without it, and vmgenctl waits as ip(8) would.
  */
 #ifndef NETLINK_H
 #define NETLINK_H
@@ -25,7 +27,7 @@
 enum {
 	/* What the kernel uses at most for one part of a dump (Linux 6.12, netlink_dump()). */
 	NETLINK_ANSWER_SIZE = 32768,
-	/* So long an answer may take altogether. */
+	/* So long messages are taken for one answer, after the request was sent. */
 	NETLINK_LIMIT_MS = 5000,
 	/* A dump that changed meanwhile is asked for so often. */
 	NETLINK_TRIES = 5,
@@ -37,7 +39,7 @@ struct netlink {
 };
 
 /*
- * Opens a socket in the network name space of this thread. bus: NETLINK_ROUTE and so on.
+ * Opens a socket to the kernel in the network name space of this thread. bus: NETLINK_ROUTE and so on.
  * Returns 0; -EPROTONOSUPPORT: this kernel has it not; -errno.
  */
 int netlink_open(int bus, struct netlink *ret_netlink);

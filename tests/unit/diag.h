@@ -21,6 +21,8 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 enum { SENT_MAX = 64, PORT_NUMBER = 77 };
 
@@ -77,6 +79,13 @@ int mnl_socket_bind(struct mnl_socket *s, unsigned int groups, pid_t pid)
 	(void)groups;
 	(void)pid;
 	return 0;
+}
+
+/* Those to the kernel are played as well. */
+int connect(int fd, const struct sockaddr *address, socklen_t size)
+{
+	return address->sa_family == AF_NETLINK ? 0 :
+	       (int)syscall(SYS_connect, fd, address, size);
 }
 
 struct mnl_socket *mnl_socket_open2(int bus, int flags)
