@@ -17,7 +17,7 @@
 
 #include "base/deadline.h"
 #include "base/text.h"
-#include "keys/netns.h"
+#include "keys/place.h"
 #include "keys/standby.h"
 #include "keys/wireguard.h"
 
@@ -25,7 +25,10 @@ enum {
 	NOT_APPLICABLE = 77,
 	/* For the network name spaces of others, who may have as many as they like. */
 	OTHERS_LIMIT_MS = 20000,
+	COMMAND_SIZE = PLACE_COMMAND_SIZE + 64,
 };
+
+static const struct netns own_netns = { .name = "" };
 
 struct work {
 	/* Of this network name space, opened before there is a change. */
@@ -39,53 +42,80 @@ struct work {
 
 /* ---- messages ------------------------------------------------------------ */
 
-struct place {
+/* Before, between and after the name of the network name space, if it is not the own one. */
+struct where {
 	const char *before, *name, *after;
 };
 
-static struct place place_of(const char *netns)
+static struct where where_is(const struct netns *netns)
 {
-	return *netns ? (struct place){ " (network name space ", netns, ")" } :
-			(struct place){ "", "", "" };
+	return *netns->name ? (struct where){ " (network name space ", netns->name, ")" } :
+			      (struct where){ "", "", "" };
 }
 
-static void complain(struct work *work, const char *netns, const char *what, int error)
+/* Of a foreign one it is said, and no failure: whoever is root there could make it one. */
+static void complain(struct work *work, const struct netns *netns, const char *what, int error)
 {
-	struct place place = place_of(netns);
+	struct where where = where_is(netns);
 
-	work->failed = true;
-	text_print(stdout, "%s%s%s%s: %s%s\n", what, place.before, place.name, place.after,
-		   strerror(-error), error == -EPERM || error == -EACCES ?
+	work->failed |= !netns->foreign;
+	text_print(stdout, "%s%s%s%s: %s%s\n", what, where.before, where.name, where.after,
+		   place_reason(error), !netns->foreign && (error == -EPERM || error == -EACCES) ?
 		   "; the hook needs root with CAP_NET_ADMIN and CAP_SYS_ADMIN" : "");
 }
 
-static void tell(struct work *work, const char *netns, const char *name, int result)
+/*
+ * A command for somebody to copy, in brackets: none where others have chosen the words, or are
+ * root and could make anything of it.
+ */
+static const char *command(const struct netns *netns, const char *verb, const char *name,
+			   const char *rest, char text[COMMAND_SIZE])
 {
-	struct place place = place_of(netns);
+	char buffer[PLACE_COMMAND_SIZE];
+	const char *in = place_command(netns, buffer);
+
+	if (!in || !text_is_plain(name))
+		return "";
+	snprintf(text, COMMAND_SIZE, " (\"%swg %s %s%s\")", in, verb, name, rest);
+	return text;
+}
+
+static void tell_failure(const struct netns *netns, const char *name, int result)
+{
+	struct where where = where_is(netns);
+	char text[COMMAND_SIZE];
+
+	if (result == -EKEYREJECTED)
+		text_print(stdout, "%s%s%s%s has lost its private key: give it back%s, or start anew what has configured it\n",
+			   name, where.before, where.name, where.after,
+			   command(netns, "set", name, " private-key FILE", text));
+	else if (result == -ESTALE)
+		text_print(stdout, "%s%s%s%s has forgotten its session keys, but meanwhile somebody has changed its peers, its port or its mark: compare it%s with its configuration\n",
+			   name, where.before, where.name, where.after,
+			   command(netns, "show", name, "", text));
+	else
+		text_print(stdout, "%s%s%s%s may still use session keys of before the change: %s%s\n",
+			   name, where.before, where.name, where.after, place_reason(result),
+			   result == -EPERM ? "; the hook needs root with CAP_NET_ADMIN" :
+			   "; \"vmgenctl hooks run --real 10-wireguard\" tries again");
+}
+
+static void tell(struct work *work, const struct netns *netns, const char *name, int result)
+{
+	struct where where = where_is(netns);
 
 	/* It went while it was looked at, or has nothing to forget. */
 	if (result == -ENODEV || result == -ENOKEY)
 		return;
 	work->n_interfaces++;
-	if (!result) {
+	/* In others' name spaces it is up to them what an interface has. */
+	work->failed |= result && !netns->foreign && (result != -ESTALE || !*netns->name);
+	if (result)
+		tell_failure(netns, name, result);
+	else
 		text_print(stdout, work->drill ? "%s%s%s%s would forget its session keys\n" :
 						 "%s%s%s%s has forgotten its session keys\n",
-			   name, place.before, place.name, place.after);
-		return;
-	}
-	/* In others' name spaces that is up to them. */
-	work->failed |= result != -ESTALE || !*netns;
-	if (result == -EKEYREJECTED)
-		text_print(stdout, "%s%s%s%s has lost its private key: give it back with \"wg set %s private-key FILE\", or start anew what has configured it\n",
-			   name, place.before, place.name, place.after, name);
-	else if (result == -ESTALE)
-		text_print(stdout, "%s%s%s%s has forgotten its session keys, but meanwhile somebody has changed its peers, its port or its mark: compare \"wg show %s\" with its configuration\n",
-			   name, place.before, place.name, place.after, name);
-	else
-		text_print(stdout, "%s%s%s%s may still use session keys of before the change: %s%s\n",
-			   name, place.before, place.name, place.after, strerror(-result),
-			   result == -EPERM ? "; the hook needs root with CAP_NET_ADMIN" :
-			   "; \"vmgenctl hooks run --real 10-wireguard\" tries again");
+			   name, where.before, where.name, where.after);
 }
 
 /* ---- the work ------------------------------------------------------------ */
@@ -105,10 +135,11 @@ static int handle(struct work *work, struct netlink *generic, uint32_t index)
 	return r ? r : act(generic, work->family, index);
 }
 
-static void handle_all(struct work *work, const char *netns, struct netlink *route,
+static void handle_all(struct work *work, const struct netns *netns, struct netlink *route,
 		       struct netlink *generic)
 {
 	static struct wireguard_list list;
+	bool is_own = !*netns->name;
 	size_t i;
 	int r;
 
@@ -118,22 +149,21 @@ static void handle_all(struct work *work, const char *netns, struct netlink *rou
 		return;
 	}
 	if (list.more)
-		complain(work, netns, "there are more interfaces than are looked at", -E2BIG);
+		complain(work, netns, "not all interfaces are handled", -E2BIG);
 	for (i = 0; i < list.n; i++) {
-		r = *netns && !deadline_left(work->deadline) ? -ETIMEDOUT :
+		r = !is_own && !deadline_left(work->deadline) ? -ETIMEDOUT :
 		    handle(work, generic, list.interfaces[i].index);
 		tell(work, netns, list.interfaces[i].name, r);
 	}
 }
 
-static void visit(const struct netns *where, void *context)
+static void visit(const struct netns *netns, void *context)
 {
 	struct work *work = context;
-	const char *netns = where->name;
 	struct netlink route = { .socket = NULL }, generic = { .socket = NULL };
 	int r;
 
-	if (!*netns) {
+	if (!*netns->name) {
 		if (work->route.socket && work->generic.socket)
 			handle_all(work, netns, &work->route, &work->generic);
 		return;
@@ -151,7 +181,7 @@ static void visit(const struct netns *where, void *context)
 
 static void missed(const struct netns *netns, int error, void *context)
 {
-	complain(context, netns->name, "cannot look for interfaces", error);
+	complain(context, netns, "cannot look for interfaces", error);
 }
 
 /* What is said is said at the end: whoever reads it must not hold the work up. */
@@ -165,7 +195,7 @@ static int handle_everywhere(struct work *work)
 	work->deadline = deadline_in(OTHERS_LIMIT_MS);
 	r = netns_walk(OTHERS_LIMIT_MS, &visitor);
 	if (r)
-		complain(work, "", "there are network name spaces where nobody looked for interfaces", r);
+		complain(work, &own_netns, "there are network name spaces where nobody looked for interfaces", r);
 	if (work->failed)
 		return 1;
 	if (work->n_interfaces)
@@ -203,7 +233,7 @@ static int answer(struct work *work, int ready)
 		return NOT_APPLICABLE;
 	}
 	if (ready && ready != -EPROTONOSUPPORT)
-		complain(work, "", "cannot ask the kernel", ready);
+		complain(work, &own_netns, "cannot ask the kernel", ready);
 	return handle_everywhere(work);
 }
 

@@ -2,8 +2,14 @@
 /*
  * Copyright (C) the vmgen authors
  *
- * How interfaces of WireGuard forget, and what of Linux's answers is believed.
+ * How interfaces of WireGuard forget, what of Linux's answers is believed, and what the hook
+ * says of it.
  */
+int hook_main(int argc, char **argv);
+#define main hook_main
+#include "hooks/wireguard.c"
+#undef main
+
 #include "tap.h"
 #include "tunnels.h"
 
@@ -149,6 +155,126 @@ static void test_lies(void)
 	}
 }
 
+/* ---- the hook -------------------------------------------------------------------------- */
+
+static const struct netns blue = { .name = "blue", .directory = "/run/netns" },
+	foreign = { .name = "of process 7", .foreign = true },
+	foreign_file = { .name = "red", .directory = "/run/netns", .foreign = true },
+	semicolon = { .name = "a;id", .directory = "/run/netns" };
+
+/* What is met in one network name space, after the own one. */
+static struct {
+	const struct netns *netns;
+	const char *name;
+	int result, missed;
+	bool is_listed;
+} walk;
+
+int netns_walk(int limit_ms, const struct netns_visitor *visitor)
+{
+	(void)limit_ms;
+	if (walk.is_listed)
+		handle_all(visitor->context, walk.netns, &netlink, &netlink);
+	if (walk.name)
+		tell(visitor->context, walk.netns, walk.name, walk.result);
+	if (walk.missed)
+		visitor->missed(walk.netns, walk.missed, visitor->context);
+	return 0;
+}
+
+static char said[4096];
+
+static int run_hook(void)
+{
+	struct work work = { .family = FAMILY };
+	FILE *own = stdout;
+	char *end;
+	int r;
+
+	memset(said, 0, sizeof(said));
+	stdout = fmemopen(said, sizeof(said), "w");
+	r = handle_everywhere(&work);
+	fclose(stdout);
+	stdout = own;
+	for (end = said; (end = strchr(end, '\n'));)
+		*end = '|';
+	return r;
+}
+
+static void test_hook(void)
+{
+	begin(3);
+	memset(&walk, 0, sizeof(walk));
+	walk.netns = &own_netns;
+	walk.is_listed = true;
+	equal(run_hook(), 0, "an interface that has forgotten");
+	ok(!strcmp(said, "wg0 has forgotten its session keys|"), "is told: %s", said);
+	walk.netns = &foreign;
+	equal(run_hook(), 0, "also a foreign one");
+	ok(strstr(said, "wg0 (network name space of process 7) has"), "and where: %s", said);
+	kernel.silent = true;
+	equal(run_hook(), 0, "one that has not is no failure if it is foreign");
+	ok(strstr(said, "may still use session keys"), "but is told: %s", said);
+	walk.netns = &blue;
+	equal(run_hook(), 1, "otherwise it is one");
+}
+
+/* Whoever is root in a user name space of his own could have any of these. */
+static void test_foreign(void)
+{
+	static const int results[] = { -ETIMEDOUT, -EKEYREJECTED, -ESTALE, -EPERM, -ENOENT };
+	size_t i;
+
+	for (i = 0; i < sizeof(results) / sizeof(results[0]); i++) {
+		memset(&walk, 0, sizeof(walk));
+		walk.netns = &foreign;
+		walk.name = "wg0";
+		walk.result = results[i];
+		equal(run_hook(), 0, strerror(-results[i]));
+		ok(strstr(said, "wg0 (network name space of process 7) "), "is said: %s", said);
+		walk.netns = &own_netns;
+		equal(run_hook(), 1, "and is a failure in the own one");
+		walk.name = NULL;
+		walk.missed = results[i];
+		walk.netns = &foreign;
+		equal(run_hook(), NOT_APPLICABLE, "nor is one that was missed");
+		ok(strstr(said, "cannot look for interfaces (network name space of process 7): "),
+		   "which is said: %s", said);
+		walk.netns = &blue;
+		equal(run_hook(), 1, "unless it is not foreign");
+	}
+}
+
+static void test_advice(void)
+{
+	static const struct {
+		const struct netns *netns;
+		const char *name, *command;
+	} cases[] = {
+		{ &own_netns, "wg0", "back (\"wg set wg0 private-key FILE\"), or" },
+		{ &blue, "wg0", "back (\"nsenter --net=/run/netns/blue wg set wg0 private-key FILE\"), or" },
+		{ &own_netns, "a;id", "back, or" },
+		{ &own_netns, "-h", "back, or" },
+		{ &semicolon, "wg0", "back, or" },
+		{ &foreign, "wg0", "back, or" },
+		{ &foreign_file, "wg0", "back, or" },
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		memset(&walk, 0, sizeof(walk));
+		walk.netns = cases[i].netns;
+		walk.name = cases[i].name;
+		walk.result = -EKEYREJECTED;
+		run_hook();
+		ok(strstr(said, cases[i].command) != NULL, "advice is to be copied only if it is safe: %s",
+		   said);
+		walk.result = -ESTALE;
+		run_hook();
+		ok(!strstr(said, "\"") == (i > 1), "likewise: %s", said);
+	}
+}
+
 int main(void)
 {
 	test_list();
@@ -158,5 +284,8 @@ int main(void)
 	test_others();
 	test_dumps();
 	test_lies();
+	test_hook();
+	test_foreign();
+	test_advice();
 	return tap_done();
 }

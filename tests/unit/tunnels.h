@@ -36,6 +36,8 @@ static struct {
 	uint8_t private_key[WG_KEY_LEN];
 	size_t n_peers;
 	unsigned int first_peer, n_links;
+	/* Of the interface, if not wg0. */
+	const char *name;
 	bool is_there;
 	unsigned int n_forgotten;
 	/* Requests so far: each GET, and each SET. */
@@ -231,7 +233,7 @@ static void answer_links(const struct nlmsghdr *request)
 	put_link(request, 2, "br0", "bridge");
 	put_link(request, 3, "w", "wireguard2");
 	put_link(request, 4, "v", "wire");
-	put_link(request, INDEX, "wg0", "wireguard");
+	put_link(request, INDEX, kernel.name ? kernel.name : "wg0", "wireguard");
 	for (i = 0; i < kernel.n_links; i++)
 		put_link(request, 100 + i, "wgx", "wireguard");
 	put_link(request, 8, "a-name-that-is-too-long", "wireguard");
