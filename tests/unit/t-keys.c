@@ -79,6 +79,9 @@ static void test_nothing(void)
 	expect("check", CTL_OK, "note     keys      what has session keys in IPsec and in other network name spaces cannot be seen here\n");
 	ok(says("-> run this outside of the container") && !says("too many"), "what may not be seen is said once");
 	play(NETWORK_WIREGUARD, 0, "");
+	strcpy(network.foreign, "of user 1000");
+	expect("check", CTL_OK, "note     keys      network name spaces of other users that were not looked at: of user 1000");
+	play(NETWORK_WIREGUARD, 0, "");
 	network.error = -ETIMEDOUT;
 	expect("check", CTL_OK, "the kernel does not tell all that has session keys: Connection timed out");
 }

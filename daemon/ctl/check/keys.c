@@ -128,6 +128,10 @@ static void tell_network(const struct inventory *inventory, struct findings *fin
 		finding_add(findings, "keys", FINDING_WARNING, "run this again",
 			    "network name spaces that could not be entered: %u: %s",
 			    network.n_missed, network.missed);
+	if (*network.foreign)
+		finding_add(findings, "keys", FINDING_NOTE, "lsns -t net lists them",
+			    "network name spaces of other users that were not looked at: %s",
+			    network.foreign);
 	if (network.error)
 		finding_add(findings, "keys", FINDING_WARNING, "run this again",
 			    "the kernel does not tell all that has session keys: %s",

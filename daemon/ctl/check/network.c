@@ -225,7 +225,7 @@ static int look_at_tls(struct look *look)
 static void visit(const struct netns *netns, void *context)
 {
 	struct look *look = context;
-	int errors[4];
+	int errors[4], error = 0;
 	size_t i;
 
 	look->place = netns->name;
@@ -239,7 +239,11 @@ static void visit(const struct netns *netns, void *context)
 	keep(look);
 	for (i = 0; i < sizeof(errors) / sizeof(errors[0]); i++)
 		if (errors[i])
-			look->network->error = errors[i];
+			error = errors[i];
+	if (error && netns->foreign)
+		join(look->network->foreign, netns->name, "");
+	else if (error)
+		look->network->error = error;
 }
 
 static void missed(const struct netns *netns, int error, void *context)
@@ -247,8 +251,8 @@ static void missed(const struct netns *netns, int error, void *context)
 	struct look *look = context;
 
 	(void)error;
-	look->network->n_missed++;
-	join(look->network->missed, netns->name, "");
+	look->network->n_missed += !netns->foreign;
+	join(netns->foreign ? look->network->foreign : look->network->missed, netns->name, "");
 }
 
 void network_look(struct network *ret_network)

@@ -39,6 +39,8 @@ struct network {
 	/* Name spaces that could not be looked at, and one of them. */
 	unsigned int n_missed;
 	char missed[NETWORK_NAMES_SIZE];
+	/* Those of other user name spaces, whose users may have made that so. */
+	char foreign[NETWORK_NAMES_SIZE];
 	/* There was no time for all of them. */
 	bool cut;
 	/* Only who has CAP_NET_ADMIN is told of IPsec. */
