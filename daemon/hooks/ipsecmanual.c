@@ -23,6 +23,8 @@ struct others {
 	bool forget, forbidden, failed;
 	unsigned int count;
 	struct association_blocked blocked;
+	/* In other user name spaces, whose owners decide about no exit status. */
+	unsigned int foreign, foreign_missed;
 };
 
 static int see_to(struct others *others, unsigned int *ret_n)
@@ -49,6 +51,11 @@ static void look_here(const struct netns *netns, void *context)
 	if (ike_is_in(others->known))
 		return;
 	r = see_to(others, &n);
+	if (netns->foreign) {
+		others->foreign += n;
+		others->foreign_missed += r && r != -EPROTONOSUPPORT;
+		return;
+	}
 	if (r == -EPERM)
 		others->forbidden = true;
 	if (r == -EPROTONOSUPPORT || r == -EPERM)
@@ -67,6 +74,10 @@ static void miss(const struct netns *netns, int error, void *context)
 {
 	struct others *others = context;
 
+	if (netns->foreign) {
+		others->foreign_missed++;
+		return;
+	}
 	others->failed = true;
 	text_print(stdout, "network name space %s was not looked at: %s\n", netns->name,
 		   place_reason(error));
@@ -83,6 +94,12 @@ static void walk(struct others *others)
 		others->failed = true;
 		printf("not all network name spaces were looked at: %s\n", strerror(-r));
 	}
+	if (others->foreign)
+		printf("%u SAs in network name spaces of other user name spaces %s\n",
+		       others->foreign, others->what);
+	if (others->foreign_missed)
+		printf("%u network name spaces of other user name spaces were not looked at\n",
+		       others->foreign_missed);
 	if (others->forbidden)
 		printf("SAs are not to be seen here: this needs CAP_NET_ADMIN\n");
 }
@@ -117,6 +134,7 @@ int association_forget_manual(bool drill)
 		return 1;
 	if (others.count)
 		return 0;
-	printf("no SAs without a known IKE daemon are seen\n");
+	if (!others.foreign)
+		printf("no SAs without a known IKE daemon are seen\n");
 	return NOT_APPLICABLE;
 }

@@ -20,15 +20,18 @@ static bool played_is_in(void);
 
 static struct {
 	int error, missed;
-	bool of_daemon;
+	bool of_daemon, foreign;
 } around;
 
 static int played_walk(int limit_ms, const struct netns_visitor *visitor)
 {
+	const struct netns blue = { .name = "blue", .foreign = around.foreign };
+	const struct netns other = { .name = "a\x1b]b", .foreign = around.foreign };
+
 	(void)limit_ms;
-	visitor->visit(&(struct netns){ .name = "blue" }, visitor->context);
+	visitor->visit(&blue, visitor->context);
 	if (around.missed)
-		visitor->missed(&(struct netns){ .name = "a\x1b]b" }, around.missed, visitor->context);
+		visitor->missed(&other, around.missed, visitor->context);
 	return around.error;
 }
 
@@ -114,11 +117,31 @@ static void test_no_manual(void)
 	n_states = 0;
 }
 
+/* Any user may have such ones. */
+static void test_foreign(void)
+{
+	const bool change = false;
+	struct netlink xfrm;
+
+	begin_test(&xfrm);
+	netlink_close(&xfrm);
+	around.foreign = true;
+	around.missed = -EBUSY;
+	equal(run_manual(&change), NOT_APPLICABLE, "what strangers have decides about no exit status");
+	ok(!strcmp(asked, "lleheh") && !strstr(said, "no SAs") && strstr(said, "4 SAs in network name spaces of other user name spaces are forgotten\n1 network name spaces of other user name spaces were not looked at\n"),
+	   "their SAs are forgotten all the same, and counted");
+	refused = EIO;
+	equal(run_manual(&change), NOT_APPLICABLE, "nor does a kernel that does not tell of them");
+	refused = around.missed = 0;
+	around.foreign = false;
+}
+
 int main(void)
 {
 	if (pipe(end_fds) || close(end_fds[1]))
 		scratch_give_up("pipe");
 	test_manual();
 	test_no_manual();
+	test_foreign();
 	return tap_done();
 }
