@@ -207,7 +207,7 @@ $(foreach p,$(hook_programs),$(eval $(1)/$(p): $(1)/daemon/hooks/$(word 2,$(subs
 $(1)/10-macsec $(1)/10-macsec-manual $(1)/50-macsec: $(1)/daemon/hooks/candidate.o
 $(1)/10-ipsec $(1)/10-ipsec-manual $(1)/50-ipsec $(1)/tests/unit/t-ike.t: \
 	$(patsubst %,$(1)/daemon/hooks/%.o,association ipsecguard ipsecmanual ipsecrepair)
-$(1)/tests/unit/t-ipsec.t $(1)/tests/unit/t-ipsecmanual.t: $(1)/daemon/hooks/association.o
+$(1)/tests/unit/t-ipsecmanual.t $(1)/tests/unit/t-ipsecrepair.t: $(1)/daemon/hooks/association.o
 $(1)/clock $(1)/client $(hook_programs:%=$(1)/%):
 	$$(call link,$(2))
 $(guest:%=$(1)/%) $(examples:%=$(1)/%): %: %.o $(1)/libvmgen.a

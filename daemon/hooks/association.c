@@ -18,6 +18,8 @@
 
 #define NAME_NOTE	"ipsec.guard"
 
+enum { NOTE_SIZE = ASSOCIATION_UNITS_SIZE + 64 };
+
 /* ---- the note ------------------------------------------------------------ */
 
 static int open_runtime_dir(void)
@@ -31,8 +33,8 @@ void association_read(struct association_note *ret_note)
 	int fd = open_runtime_dir(), used = 0;
 	char *text = NULL;
 
-	if (fd >= 0 && !file_read(fd, NAME_NOTE, sizeof(note.units), &text, NULL) &&
-	    sscanf(text, "%" SCNu64 "%n", &note.generation, &used) == 1)
+	if (fd >= 0 && !file_read(fd, NAME_NOTE, NOTE_SIZE, &text, NULL) &&
+	    sscanf(text, "%" SCNu64 " %" SCNu64 "%n", &note.generation, &note.since, &used) == 2)
 		snprintf(note.units, sizeof(note.units), "%.*s", (int)strcspn(text + used, "\n"),
 			 text + used);
 	free(text);
@@ -43,7 +45,7 @@ void association_read(struct association_note *ret_note)
 
 int association_write(const struct association_note *note)
 {
-	char text[ASSOCIATION_UNITS_SIZE + 32];
+	char text[NOTE_SIZE];
 	int fd, r;
 
 	if (mkdir(PATH_RUNTIME_DIR, 0755) && errno != EEXIST)
@@ -51,7 +53,8 @@ int association_write(const struct association_note *note)
 	fd = open_runtime_dir();
 	if (fd < 0)
 		return -errno;
-	snprintf(text, sizeof(text), "%" PRIu64 "%s\n", note->generation, note->units);
+	snprintf(text, sizeof(text), "%" PRIu64 " %" PRIu64 "%s\n", note->generation, note->since,
+		 note->units);
 	r = file_replace(fd, NAME_NOTE, text, 0644, FILE_ATOMIC);
 	close(fd);
 	return r;
@@ -83,21 +86,21 @@ uint64_t association_generation(const struct association_note *note)
 
 /* ---- name spaces --------------------------------------------------------- */
 
-static int visit_here(int (*visit)(struct netlink *xfrm, void *context), void *context)
+static int visit_here(association_visitor *visit, pid_t elsewhere, void *context)
 {
 	struct netlink xfrm;
 	int r = ipsec_open(&xfrm);
 
 	if (r)
 		return r;
-	r = visit(&xfrm, context);
+	r = visit(&xfrm, elsewhere, context);
 	netlink_close(&xfrm);
 	return r;
 }
 
 /* A process that has ended meanwhile is in none. */
-static int visit_of(pid_t pid, int own_fd, int (*visit)(struct netlink *xfrm, void *context),
-		    void *context, struct ike_namespaces *namespaces)
+static int visit_of(pid_t pid, int own_fd, association_visitor *visit, void *context,
+		    struct ike_namespaces *namespaces)
 {
 	char path[64];
 	struct stat st, own;
@@ -111,7 +114,7 @@ static int visit_of(pid_t pid, int own_fd, int (*visit)(struct netlink *xfrm, vo
 		if (st.st_ino != own.st_ino && setns(fd, CLONE_NEWNET))
 			r = -errno;
 		else
-			r = visit_here(visit, context);
+			r = visit_here(visit, st.st_ino != own.st_ino ? pid : 0, context);
 		if (st.st_ino != own.st_ino && setns(own_fd, CLONE_NEWNET))
 			/* Whatever follows would be done in the wrong one. */
 			abort();
@@ -121,8 +124,7 @@ static int visit_of(pid_t pid, int own_fd, int (*visit)(struct netlink *xfrm, vo
 	return r;
 }
 
-int association_visit(const struct ike_units *units,
-		      int (*visit)(struct netlink *xfrm, void *context), void *context,
+int association_visit(const struct ike_units *units, association_visitor *visit, void *context,
 		      struct ike_namespaces *ret_namespaces)
 {
 	int own_fd = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC), one, r = 0;
@@ -143,14 +145,40 @@ int association_visit(const struct ike_units *units,
 	return !r && units->n && !ret_namespaces->n ? -ESRCH : r;
 }
 
+int association_visit_also_own(const struct ike_units *units, association_visitor *visit,
+			       void *context)
+{
+	struct ike_namespaces namespaces;
+	int r = association_visit(units, visit, context, &namespaces), own = 0;
+
+	if (!ike_is_in(&namespaces))
+		own = visit_here(visit, 0, context);
+	/* Who has ended is missed elsewhere. */
+	if (r == -ESRCH || r == -EPROTONOSUPPORT)
+		r = 0;
+	return r ? r : own == -EPROTONOSUPPORT ? 0 : own;
+}
+
+void association_count(const struct ipsec_policies *policies, struct association_blocked *blocked)
+{
+	const struct ipsec_policy *policy;
+	size_t i;
+
+	blocked->required += ipsec_count_of(policies, IPSEC_REQUIRED);
+	for (i = 0; i < policies->n; i++) {
+		policy = &policies->policy[i];
+		if (policy->kind == IPSEC_OPTIONAL && blocked->optional++ < ASSOCIATION_NAMED_MAX)
+			blocked->named[blocked->optional - 1] = *policy;
+	}
+}
+
 /*
  * Optional policies let packets through when their SAs are gone, so these come first; then
  * the SAs, which do the harm; then the rest. What wanted to encrypt in between has left an SA
  * that waits for keys, and would keep the kernel from asking the new daemon: so once more.
  */
-int association_forget(struct netlink *xfrm, void *context)
+int association_forget(struct netlink *xfrm, struct association_blocked *blocked)
 {
-	struct association_blocked *blocked = context;
 	struct ipsec_policies policies = { .n = 0 };
 	int listed = ipsec_list(xfrm, &policies), r = 0, flushed, again;
 
@@ -160,8 +188,7 @@ int association_forget(struct netlink *xfrm, void *context)
 	if (!r && !blocked->only_optional)
 		r = ipsec_block(xfrm, &policies, IPSEC_BYPASS | IPSEC_REQUIRED);
 	again = ipsec_flush(xfrm);
-	blocked->required += ipsec_count_of(&policies, IPSEC_REQUIRED);
-	blocked->optional += ipsec_count_of(&policies, IPSEC_OPTIONAL);
+	association_count(&policies, blocked);
 	ipsec_free(&policies);
 	return flushed ? flushed : again ? again : listed ? listed : r;
 }

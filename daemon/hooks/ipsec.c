@@ -2,9 +2,10 @@
 /*
  * Copyright (C) the vmgen authors
  *
- * 10-ipsec, 10-ipsec-manual and 50-ipsec. Keys and counters that were agreed on before the snapshot are in each
- * copy of this machine: those of ESP and AH in the kernel, and those of IKE in a daemon. Told
- * to stop, that would send a last message under the latter, and take its policies away.
+ * 10-ipsec, 10-ipsec-manual and 50-ipsec. Keys and counters that were agreed on before the
+ * snapshot are in each copy of this machine: those of ESP and AH in the kernel, and those of
+ * IKE in a daemon. Told to stop, that would send a last message under the latter, and take
+ * its policies away.
  *
  * So the guard freezes it and has the kernel forget its SAs, and the repair kills it and
  * starts its unit. What must be encrypted is blocked from the one until the other is done.
@@ -33,9 +34,10 @@ int main(int argc, char **argv)
 	}
 	event = getenv("VMGEN_EVENT");
 	drill = event && !strcmp(event, "test");
-	/* A system that has booted has no SAs of before. */
-	if (event && !drill && strcmp(event, "changed")) {
-		printf("no SA outlives a boot\n");
+	/* A system that has booted has no SAs of before, and nobody loses his by calling this. */
+	if (!drill && (!event || strcmp(event, "changed"))) {
+		printf("%s\n", event ? "no SA outlives a boot" :
+				       "called without an event; see hooks run in vmgenctl(1)");
 		return NOT_APPLICABLE;
 	}
 	if (repair)

@@ -43,6 +43,7 @@ static int note(const struct ike_units *units)
 	association_read(&noted);
 	/* What an older repair may have killed and not started yet stays on it. */
 	noted.generation = association_generation(&noted);
+	noted.since = 0;
 	for (i = 0; i < units->n; i++)
 		association_add(&noted, units->unit[i].name);
 	r = association_write(&noted);
@@ -52,6 +53,20 @@ static int note(const struct ike_units *units)
 	return !!r;
 }
 
+static void name_optional(const struct association_blocked *blocked)
+{
+	char text[128];
+	unsigned int i;
+
+	for (i = 0; i < blocked->optional && i < ASSOCIATION_NAMED_MAX; i++) {
+		ipsec_describe(&blocked->named[i], text, sizeof(text));
+		printf("%s: without an SA this policy would let it through in plain text (level use)\n",
+		       text);
+	}
+	if (i < blocked->optional)
+		printf("and %u others of level use\n", blocked->optional - i);
+}
+
 static int report(int r, const struct association_blocked *blocked)
 {
 	if (r == -EPROTONOSUPPORT) {
@@ -59,28 +74,31 @@ static int report(int r, const struct association_blocked *blocked)
 		return 0;
 	}
 	if (r == -EINVAL)
-		printf("this kernel has no sub policies (CONFIG_XFRM_SUB_POLICY): the SAs are forgotten, but nothing is blocked if the daemon flushes its policies\n");
+		printf("this kernel has no sub policies (CONFIG_XFRM_SUB_POLICY): the SAs are forgotten, but nothing is blocked; what a daemon lets out in plain text when it starts, it lets out at 50-ipsec too\n");
 	else if (r)
 		printf("not all SAs and policies could be reached: %s\n", strerror(-r));
 	else
 		printf("its SAs are forgotten, and what its policies match (%u) is blocked until 50-ipsec has started it again\n",
 		       blocked->required + blocked->optional);
-	if (blocked->optional)
-		printf("%u of them would let it through in plain text without an SA (level use)\n",
-		       blocked->optional);
+	name_optional(blocked);
 	return !!r;
 }
 
-static int count_blocks(struct netlink *xfrm, void *context)
+static int forget_here(struct netlink *xfrm, pid_t elsewhere, void *context)
 {
-	struct association_blocked *blocked = context;
+	(void)elsewhere;
+	return association_forget(xfrm, context);
+}
+
+static int count_here(struct netlink *xfrm, pid_t elsewhere, void *context)
+{
 	struct ipsec_policies policies;
 	int r = ipsec_list(xfrm, &policies);
 
+	(void)elsewhere;
 	if (r)
 		return r;
-	blocked->required += ipsec_count_of(&policies, IPSEC_REQUIRED);
-	blocked->optional += ipsec_count_of(&policies, IPSEC_OPTIONAL);
+	association_count(&policies, context);
 	ipsec_free(&policies);
 	return 0;
 }
@@ -88,7 +106,7 @@ static int count_blocks(struct netlink *xfrm, void *context)
 static int drill_units(const struct ike_units *units, struct ike_namespaces *ret_known)
 {
 	struct association_blocked blocked = { .required = 0 };
-	int r = association_visit(units, count_blocks, &blocked, ret_known);
+	int r = association_visit(units, count_here, &blocked, ret_known);
 	size_t i;
 
 	for (i = 0; i < units->n; i++)
@@ -99,13 +117,14 @@ static int drill_units(const struct ike_units *units, struct ike_namespaces *ret
 	}
 	printf("would forget its SAs, and block what its policies match (%u) until then\n",
 	       blocked.required + blocked.optional);
+	name_optional(&blocked);
 	return 0;
 }
 
 static int stop_units(struct ike_units *units, struct ike_namespaces *ret_known)
 {
 	struct association_blocked blocked = { .required = 0 };
-	int status, r = association_visit(units, association_forget, &blocked, ret_known);
+	int status, r = association_visit(units, forget_here, &blocked, ret_known);
 
 	status = freeze_all(units);
 	status |= note(units);

@@ -24,17 +24,22 @@ enum {
 	BACK_MS = 20000,
 };
 
+#define AGAIN	"vmgenctl hooks run 50-ipsec"
+
 extern char **environ;
 
 static const struct timespec pause_of_looks = { .tv_nsec = 50000000 };
 
 /* What has to be repaired, and for which change. */
 struct repair {
+	/* Its since: what the kernel got later is the new daemons'. */
 	struct association_note note;
+	/* Those of it that have been started. */
+	struct association_note started;
 	uint64_t own;
-	/* In seconds of CLOCK_REALTIME: what the kernel got later is the new daemons'. */
-	uint64_t since;
-	unsigned int left;
+	/* Blocks, while they are lifted; at last those that stay, and that give way. */
+	bool also_old;
+	unsigned int left, stuck, giving_way;
 };
 
 static bool is_superseded(const struct repair *repair)
@@ -71,18 +76,13 @@ static int start(const struct repair *repair, const char *unit)
 }
 
 /* Those that run are frozen, or they have been started again already. */
-static struct ike_unit *find_frozen(struct ike_units *units, const struct association_note *note,
-				    const char *name)
+static const struct ike_unit *find_frozen(const struct ike_units *units, const char *name)
 {
 	size_t i;
-	int r;
 
-	for (i = 0; i < units->n; i++) {
-		r = ike_is_frozen(&units->unit[i]);
-		if (!strcmp(units->unit[i].name, name) &&
-		    (r == 1 || (r < 0 && association_has(note, name))))
+	for (i = 0; i < units->n; i++)
+		if (!strcmp(units->unit[i].name, name) && ike_is_frozen(&units->unit[i]) == 1)
 			return &units->unit[i];
-	}
 	return NULL;
 }
 
@@ -96,96 +96,174 @@ static bool runs(const struct ike_units *units, const char *name)
 	return false;
 }
 
-static int restart(struct repair *repair, struct ike_units *units, const char *name)
+static int restart(struct repair *repair, const struct ike_units *units, const char *name)
 {
-	struct ike_unit *unit = find_frozen(units, &repair->note, name);
+	const struct ike_unit *unit = find_frozen(units, name);
 	int r = unit ? ike_kill(unit, deadline_in(KILL_MS)) : 0;
 
-	if (!r && (unit || !runs(units, name)))
+	/* Another run may have started it. */
+	if (!unit && runs(units, name))
+		return 0;
+	if (!r)
 		r = start(repair, name);
 	if (!r)
 		text_print(stdout, "%s is started anew\n", name);
 	else
-		text_print(stdout, "%s did not start; what its policies matched stays blocked; when it runs, lift that: "
-			   ASSOCIATION_LIFT "\n", name);
+		text_print(stdout, "%s did not start; what its policies matched stays blocked; when it can start: "
+			   AGAIN "; or lift that in its network name space: " ASSOCIATION_LIFT "\n",
+			   name);
 	return !!r;
 }
 
-static int restart_all(struct repair *repair, struct ike_units *units)
+static int restart_all(struct repair *repair, const struct ike_units *units)
 {
 	char names[ASSOCIATION_UNITS_SIZE], *name, *rest = names;
 	int status = 0;
 
 	snprintf(names, sizeof(names), "%s", repair->note.units);
-	while ((name = strtok_r(rest, " ", &rest)))
-		status |= restart(repair, units, name);
+	while ((name = strtok_r(rest, " ", &rest))) {
+		if (restart(repair, units, name))
+			status = 1;
+		else
+			association_add(&repair->started, name);
+	}
 	return status;
+}
+
+/* Returns how many of them have ended since, which is told if that is final. */
+static unsigned int count_ended(const struct repair *repair, bool final)
+{
+	char names[ASSOCIATION_UNITS_SIZE], *name, *rest = names;
+	struct ike_units units;
+	unsigned int n = 0;
+
+	ike_find(ike_mounts, NULL, &units);
+	snprintf(names, sizeof(names), "%s", repair->started.units);
+	while ((name = strtok_r(rest, " ", &rest))) {
+		if (runs(&units, name))
+			continue;
+		n++;
+		if (final)
+			text_print(stdout, "%s does not run, see systemctl status %s; what its policies matched stays blocked; when it can start: "
+				   AGAIN "\n", name, name);
+	}
+	ike_release(&units);
+	return n;
 }
 
 /* ---- blocks -------------------------------------------------------------- */
 
-static int lift_here(struct netlink *xfrm, void *context)
+static int lift_here(struct netlink *xfrm, pid_t elsewhere, void *context)
 {
 	struct repair *repair = context;
 	unsigned int left;
-	int r = ipsec_lift(xfrm, repair->since, &left);
+	int r = ipsec_lift(xfrm, repair->note.since, repair->also_old, &left);
 
+	(void)elsewhere;
 	if (!r)
 		repair->left += left;
 	return r;
 }
 
-static int yield_here(struct netlink *xfrm, void *context)
+static void name_block(struct repair *repair, const struct ipsec_policy *block, pid_t elsewhere)
 {
-	struct ipsec_policies policies;
-	char text[128];
-	size_t i;
-	int r;
+	bool gives_way = block->kind == IPSEC_REST;
+	char text[128], command[160], enter[64] = "";
 
+	repair->giving_way += gives_way;
+	repair->stuck += !gives_way;
+	if (repair->giving_way + repair->stuck > ASSOCIATION_NAMED_MAX)
+		return;
+	ipsec_describe(block, text, sizeof(text));
+	ipsec_write_removal(block, command, sizeof(command));
+	if (elsewhere)
+		snprintf(enter, sizeof(enter), "nsenter -t %d -n ", elsewhere);
+	printf("%s: %s; to lift that at once: %s%s\n", text,
+	       gives_way ? "no policy is back, so it stays blocked until one is" :
+			   "only an old policy of level use is there, so it stays blocked",
+	       enter, command);
+}
+
+static int yield_here(struct netlink *xfrm, pid_t elsewhere, void *context)
+{
+	(void)elsewhere;
 	(void)context;
-	r = ipsec_yield(xfrm);
-	if (!r)
-		r = ipsec_list(xfrm, &policies);
+	return ipsec_yield(xfrm);
+}
+
+static int name_here(struct netlink *xfrm, pid_t elsewhere, void *context)
+{
+	struct repair *repair = context;
+	struct ipsec_policies policies;
+	int r = ipsec_list(xfrm, &policies);
+	size_t i;
+
 	if (r)
 		return r;
-	for (i = 0; i < policies.n; i++) {
-		if (policies.policy[i].kind != IPSEC_REST)
-			continue;
-		ipsec_describe(&policies.policy[i], text, sizeof(text));
-		printf("%s: no policy is back, so it stays blocked until one is; to lift that: ip xfrm policy delete dir out index %u\n",
-		       text, policies.policy[i].info.index);
-	}
+	for (i = 0; i < policies.n; i++)
+		if (policies.policy[i].kind & (IPSEC_BLOCK | IPSEC_REST))
+			name_block(repair, &policies.policy[i], elsewhere);
 	ipsec_free(&policies);
 	return 0;
 }
 
+static int visit_all(struct repair *repair, association_visitor *visit)
+{
+	struct ike_units units;
+	int r;
+
+	repair->left = 0;
+	ike_find(ike_mounts, NULL, &units);
+	r = association_visit_also_own(&units, visit, repair);
+	ike_release(&units);
+	return r;
+}
+
 static int lift(struct repair *repair)
 {
-	struct ike_namespaces namespaces;
 	int64_t deadline = deadline_in(BACK_MS);
-	struct ike_units units;
 	int r;
 
 	do {
 		if (is_superseded(repair))
 			return 0;
-		repair->left = 0;
-		ike_find(ike_mounts, NULL, &units);
-		r = association_visit(&units, lift_here, repair, &namespaces);
-		ike_release(&units);
-		if (!repair->left && (!r || r == -EPROTONOSUPPORT))
-			return 0;
+		r = visit_all(repair, lift_here);
+		if (!r && !repair->left && !count_ended(repair, false))
+			return visit_all(repair, name_here);
 		nanosleep(&pause_of_looks, NULL);
 	} while (deadline_left(deadline));
 	/* Those of before drop what they cannot encrypt, as the blocks do. */
-	repair->since = 0;
-	repair->left = 0;
-	ike_find(ike_mounts, NULL, &units);
-	r = association_visit(&units, lift_here, repair, &namespaces);
+	repair->also_old = true;
+	r = visit_all(repair, lift_here);
 	if (!r && repair->left)
-		r = association_visit(&units, yield_here, NULL, &namespaces);
-	ike_release(&units);
-	return r;
+		r = visit_all(repair, yield_here);
+	return r ? r : visit_all(repair, name_here);
+}
+
+/* Returns the exit status. What is left stays on the note, so that to run this again helps. */
+static int conclude(struct repair *repair, int r, int status)
+{
+	unsigned int n = repair->giving_way + repair->stuck;
+	bool ended;
+
+	if (is_superseded(repair)) {
+		printf("a newer change has stopped it again, whose 50-ipsec goes on\n");
+		return 0;
+	}
+	if (n > ASSOCIATION_NAMED_MAX)
+		printf("and %u others: ip xfrm policy\n", n - ASSOCIATION_NAMED_MAX);
+	if (n)
+		printf("when their policies are back, this takes the blocks away: " AGAIN "\n");
+	if (r)
+		printf("the blocks could not be lifted: %s; then: " AGAIN "\n", strerror(-r));
+	ended = count_ended(repair, true);
+	if (status || r || ended || repair->stuck)
+		return 1;
+	/* Whoever stops it from now on wants it stopped. */
+	repair->note.units[0] = '\0';
+	if (!n)
+		repair->note.since = 0;
+	return !!association_write(&repair->note);
 }
 
 /* ---- all of it ----------------------------------------------------------- */
@@ -200,7 +278,14 @@ static void add_frozen(struct association_note *note, struct ike_units *units)
 			association_add(note, units->unit[i].name);
 }
 
-static int repair_all(struct repair *repair, struct ike_units *units)
+static int forget_here(struct netlink *xfrm, pid_t elsewhere, void *context)
+{
+	(void)elsewhere;
+	return association_forget(xfrm, context);
+}
+
+/* Returns 0 or -errno of the note. What a run before this one has started goes on. */
+static int prepare(struct repair *repair, const struct ike_units *units)
 {
 	struct association_blocked blocked = { .required = 0 };
 	struct ike_namespaces namespaces;
@@ -209,32 +294,38 @@ static int repair_all(struct repair *repair, struct ike_units *units)
 
 	/* Only what stands still is ours. */
 	for (i = 0; i < units->n; i++)
-		if (find_frozen(units, &repair->note, units->unit[i].name))
+		if (find_frozen(units, units->unit[i].name))
 			break;
+	if (i == units->n && repair->note.since)
+		return 0;
 	if (i < units->n) {
-		r = association_visit(units, association_forget, &blocked, &namespaces);
-		if (r && r != -EPROTONOSUPPORT)
+		r = association_visit(units, forget_here, &blocked, &namespaces);
+		if (r == -EINVAL)
+			printf("nothing is blocked while it starts (no CONFIG_XFRM_SUB_POLICY)\n");
+		else if (r && r != -EPROTONOSUPPORT)
 			printf("not all SAs and policies could be reached: %s\n", strerror(-r));
 	}
-	repair->since = time(NULL);
-	if (restart_all(repair, units))
-		return 1;
+	repair->note.since = time(NULL);
+	return association_write(&repair->note);
+}
+
+static int repair_all(struct repair *repair, struct ike_units *units)
+{
+	int r = prepare(repair, units), status;
+
+	if (r)
+		printf("it cannot be noted when it is started: %s\n", strerror(-r));
+	status = restart_all(repair, units);
+	/* Those that run need not wait for the others. */
+	if (status && !*repair->started.units)
+		return status;
 	r = lift(repair);
-	if (is_superseded(repair)) {
-		printf("a newer change has stopped it again, whose 50-ipsec goes on\n");
-		return 0;
-	}
-	if (r) {
-		printf("the blocks could not be lifted: %s; then: " ASSOCIATION_LIFT "\n", strerror(-r));
-		return 1;
-	}
-	repair->note.units[0] = '\0';
-	return !!association_write(&repair->note);
+	return conclude(repair, r, status);
 }
 
 int association_repair(bool drill)
 {
-	struct repair repair;
+	struct repair repair = { .own = 0 };
 	struct ike_units units;
 	int status = 0;
 
@@ -242,13 +333,15 @@ int association_repair(bool drill)
 	repair.own = association_generation(&repair.note);
 	ike_find(ike_mounts, NULL, &units);
 	add_frozen(&repair.note, &units);
-	if (!*repair.note.units) {
+	if (!*repair.note.units && !repair.note.since) {
 		printf("no IKE daemon was stopped\n");
 		status = NOT_APPLICABLE;
 	} else if (repair.note.generation > repair.own) {
 		printf("a newer change has stopped it again, whose 50-ipsec goes on\n");
 	} else if (drill) {
-		text_print(stdout, "would start%s anew\n", repair.note.units);
+		if (*repair.note.units)
+			text_print(stdout, "would start%s anew\n", repair.note.units);
+		printf("would lift the blocks of what has a policy again\n");
 	} else {
 		status = repair_all(&repair, &units);
 	}

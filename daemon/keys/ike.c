@@ -88,12 +88,49 @@ int ike_freeze(struct ike_unit *unit)
 	return 0;
 }
 
+/* As the kernel tells it after a name that may have any characters; 0: it has ended. */
+static char state_of(pid_t pid)
+{
+	char path[64], text[256], *end;
+	ssize_t n;
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return 0;
+	n = read(fd, text, sizeof(text) - 1);
+	close(fd);
+	text[n > 0 ? n : 0] = '\0';
+	end = strrchr(text, ')');
+	return end && end[1] ? end[2] : 0;
+}
+
+/* Cgroups of version 1: all that have not ended are stopped. */
+static bool is_stopped(const struct ike_unit *unit)
+{
+	pid_t pids[IKE_PROCESSES_MAX];
+	size_t n = ike_processes(unit, pids), i;
+	bool stopped = false;
+	char state;
+
+	for (i = 0; i < n && i < IKE_PROCESSES_MAX; i++) {
+		state = state_of(pids[i]);
+		if (state && !strchr("TZX", state))
+			return false;
+		stopped |= state == 'T';
+	}
+	return stopped;
+}
+
 int ike_is_frozen(const struct ike_unit *unit)
 {
 	int fd = openat(unit->fd, "cgroup.freeze", O_RDONLY | O_CLOEXEC);
 	char value = '0';
 	ssize_t n;
 
+	if (fd < 0 && errno == ENOENT)
+		return is_stopped(unit);
 	if (fd < 0)
 		return -errno;
 	n = read(fd, &value, 1);
@@ -101,7 +138,7 @@ int ike_is_frozen(const struct ike_unit *unit)
 	return n < 0 ? -errno : value == '1';
 }
 
-int ike_kill(struct ike_unit *unit, int64_t deadline)
+int ike_kill(const struct ike_unit *unit, int64_t deadline)
 {
 	pid_t pids[IKE_PROCESSES_MAX];
 	size_t n = ike_processes(unit, pids), i;

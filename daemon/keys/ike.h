@@ -51,7 +51,7 @@ int ike_freeze(struct ike_unit *unit);
  * Kills all processes of a unit, frozen or not; what its service manager starts there
  * afterwards is free. Returns 0; -ETIMEDOUT: they are still there; -errno.
  */
-int ike_kill(struct ike_unit *unit, int64_t deadline);
+int ike_kill(const struct ike_unit *unit, int64_t deadline);
 
 /* Returns how many of its processes there are; ret_pids gets IKE_PROCESSES_MAX at most. */
 size_t ike_processes(const struct ike_unit *unit, pid_t ret_pids[IKE_PROCESSES_MAX]);

@@ -236,6 +236,19 @@ void ipsec_describe(const struct ipsec_policy *policy, char *text, size_t size)
 		 selector->prefixlen_d);
 }
 
+void ipsec_write_removal(const struct ipsec_policy *policy, char *text, size_t size)
+{
+	char mark[64] = "", if_id[32] = "";
+
+	/* Without these the kernel finds none. */
+	if (policy->mark.v || policy->mark.m)
+		snprintf(mark, sizeof(mark), " mark 0x%x mask 0x%x", policy->mark.v, policy->mark.m);
+	if (policy->if_id)
+		snprintf(if_id, sizeof(if_id), " if_id 0x%x", policy->if_id);
+	snprintf(text, size, "ip xfrm policy delete dir out index %u ptype %s%s%s",
+		 policy->info.index, policy->kind == IPSEC_REST ? "main" : "sub", mark, if_id);
+}
+
 /* ---- blocks -------------------------------------------------------------- */
 
 /* How a policy is found again: interface, mark and type belong to what it is called. */
@@ -324,16 +337,17 @@ static bool is_same(const struct ipsec_policy *block, const struct ipsec_policy 
 	       block->mark.m == policy->mark.m;
 }
 
-static bool is_back(const struct ipsec_policies *policies, const struct ipsec_policy *block,
-		    uint64_t since)
+/* Whether there is a policy of these kinds that matches the same, and is not older. */
+static bool has_policy(const struct ipsec_policies *policies, const struct ipsec_policy *block,
+		       unsigned int kinds, uint64_t since)
 {
 	const struct ipsec_policy *policy;
 	size_t i;
 
 	for (i = 0; i < policies->n; i++) {
 		policy = &policies->policy[i];
-		if ((policy->kind & (IPSEC_REQUIRED | IPSEC_OPTIONAL)) &&
-		    policy->info.curlft.add_time >= since && is_same(block, policy))
+		if ((policy->kind & kinds) && policy->info.curlft.add_time >= since &&
+		    is_same(block, policy))
 			return true;
 	}
 	return false;
@@ -352,8 +366,9 @@ static int drop_all(struct netlink *xfrm, const struct ipsec_policies *policies,
 	return r;
 }
 
-int ipsec_lift(struct netlink *xfrm, uint64_t since, unsigned int *ret_left)
+int ipsec_lift(struct netlink *xfrm, uint64_t since, bool also_old, unsigned int *ret_left)
 {
+	const struct ipsec_policy *block;
 	struct ipsec_policies policies;
 	unsigned int left = 0;
 	size_t i;
@@ -363,12 +378,14 @@ int ipsec_lift(struct netlink *xfrm, uint64_t since, unsigned int *ret_left)
 	if (r)
 		return r;
 	for (i = 0; !r && i < policies.n; i++) {
-		if (!(policies.policy[i].kind & (IPSEC_BLOCK | IPSEC_REST)))
+		block = &policies.policy[i];
+		if (!(block->kind & (IPSEC_BLOCK | IPSEC_REST)))
 			continue;
-		if (is_back(&policies, &policies.policy[i], since))
-			r = drop(xfrm, &policies.policy[i]);
+		if (has_policy(&policies, block, IPSEC_REQUIRED | IPSEC_OPTIONAL, since) ||
+		    (also_old && has_policy(&policies, block, IPSEC_REQUIRED, 0)))
+			r = drop(xfrm, block);
 		else
-			left += policies.policy[i].kind == IPSEC_BLOCK;
+			left += block->kind == IPSEC_BLOCK;
 	}
 	if (!r && !left)
 		r = drop_all(xfrm, &policies, IPSEC_BLOCK_BYPASS);
@@ -380,19 +397,29 @@ int ipsec_lift(struct netlink *xfrm, uint64_t since, unsigned int *ret_left)
 
 int ipsec_yield(struct netlink *xfrm)
 {
+	const struct ipsec_policy *block;
 	struct ipsec_policies policies;
+	bool some_stay = false;
 	size_t i;
 	int r;
 
 	r = ipsec_list(xfrm, &policies);
 	if (r)
 		return r;
-	for (i = 0; !r && i < policies.n; i++)
-		if (policies.policy[i].kind == IPSEC_BLOCK)
-			r = put(xfrm, &policies.policy[i], XFRM_POLICY_TYPE_MAIN, XFRM_POLICY_BLOCK,
-				UINT32_MAX);
-	if (!r)
-		r = drop_all(xfrm, &policies, IPSEC_BLOCK | IPSEC_BLOCK_BYPASS);
+	for (i = 0; !r && i < policies.n; i++) {
+		block = &policies.policy[i];
+		if (block->kind != IPSEC_BLOCK)
+			continue;
+		if (has_policy(&policies, block, IPSEC_OPTIONAL, 0)) {
+			some_stay = true;
+			continue;
+		}
+		r = put(xfrm, block, XFRM_POLICY_TYPE_MAIN, XFRM_POLICY_BLOCK, UINT32_MAX);
+		if (!r)
+			r = drop(xfrm, block);
+	}
+	if (!r && !some_stay)
+		r = drop_all(xfrm, &policies, IPSEC_BLOCK_BYPASS);
 	ipsec_free(&policies);
 	return r;
 }

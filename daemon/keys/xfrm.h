@@ -76,16 +76,22 @@ int ipsec_block(struct netlink *xfrm, const struct ipsec_policies *policies, uns
 
 /*
  * Lifts the blocks of what has a policy that is not older than since, in seconds of
- * CLOCK_REALTIME. ret_left: how many are left. Returns 0 or -errno.
+ * CLOCK_REALTIME. also_old: an older one that must encrypt will do, but none of level use,
+ * for that one lets through what it cannot encrypt. ret_left: how many sub policies that
+ * block are left. Returns 0 or -errno.
  */
-int ipsec_lift(struct netlink *xfrm, uint64_t since, unsigned int *ret_left);
+int ipsec_lift(struct netlink *xfrm, uint64_t since, bool also_old, unsigned int *ret_left);
 
 /*
- * Has the blocks that are left give way to policies that come later. Returns 0 or -errno.
+ * Has the blocks that are left give way to policies that come later, but for those of what an
+ * older policy of level use would let through meanwhile. Returns 0 or -errno.
  */
 int ipsec_yield(struct netlink *xfrm);
 
 /* Writes what a policy matches, as ip-xfrm(8) does. */
 void ipsec_describe(const struct ipsec_policy *policy, char *text, size_t size);
+
+/* Writes the command that deletes one of our own in its network name space. */
+void ipsec_write_removal(const struct ipsec_policy *policy, char *text, size_t size);
 
 #endif /* XFRM_H */
