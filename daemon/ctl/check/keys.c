@@ -109,6 +109,26 @@ static void tell_kind(const struct inventory *inventory, const struct network *n
 			    words[kind].hooks[0], count, colon, names);
 }
 
+static void tell_blocks(const struct network *network, struct findings *findings)
+{
+	const struct network_block *block;
+	char remedy[REMEDY_SIZE];
+	unsigned int i;
+
+	for (i = 0; i < network->n_blocks && i < NETWORK_BLOCKS_MAX; i++) {
+		block = &network->blocks[i];
+		snprintf(remedy, sizeof(remedy), "when the tunnel is up: vmgenctl hooks run 50-ipsec%s%s",
+			 *block->command ? "; at once: " : "", block->command);
+		finding_add(findings, "keys", FINDING_WARNING, remedy,
+			    "blocked by 10-ipsec until the IKE daemon's policy is back: %s",
+			    block->text);
+	}
+	if (i < network->n_blocks)
+		finding_add(findings, "keys", FINDING_WARNING,
+			    "when the tunnels are up: vmgenctl hooks run 50-ipsec",
+			    "blocked by 10-ipsec likewise: %u others", network->n_blocks - i);
+}
+
 static void tell_network(const struct inventory *inventory, struct findings *findings)
 {
 	struct network network;
@@ -117,6 +137,7 @@ static void tell_network(const struct inventory *inventory, struct findings *fin
 	network_look(&network);
 	for (kind = 0; kind < NETWORK_KINDS; kind++)
 		tell_kind(inventory, &network, kind, findings);
+	tell_blocks(&network, findings);
 	if (geteuid() || network.forbidden)
 		finding_add(findings, "keys", FINDING_NOTE,
 			    geteuid() ? "run this as root" : "run this outside of the container",

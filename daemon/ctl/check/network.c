@@ -19,6 +19,7 @@
 #include "keys/ike.h"
 #include "keys/netlink.h"
 #include "keys/netns.h"
+#include "keys/place.h"
 #include "keys/secy.h"
 #include "keys/xfrm.h"
 #include "network.h"
@@ -167,7 +168,39 @@ static int look_at_links(struct look *look)
 
 /* ---- IPsec and MACsec ---- */
 
-static int look_at_ipsec(struct look *look)
+static void add_block(struct look *look, const struct netns *netns, const struct ipsec_policy *policy)
+{
+	char enter[PLACE_COMMAND_SIZE], text[160];
+	struct network_block *block;
+
+	if (look->network->n_blocks++ >= NETWORK_BLOCKS_MAX)
+		return;
+	block = &look->network->blocks[look->network->n_blocks - 1];
+	ipsec_describe(policy, text, sizeof(text));
+	snprintf(block->text, sizeof(block->text), "%s%s%s", text, *netns->name ? " in " : "",
+		 netns->name);
+	ipsec_write_removal(policy, text, sizeof(text));
+	if (place_command(netns, enter))
+		snprintf(block->command, sizeof(block->command), "%s%s", enter, text);
+}
+
+/* In foreign name spaces anybody may set what looks like ours. */
+static int look_at_blocks(struct look *look, const struct netns *netns, struct netlink *xfrm)
+{
+	struct ipsec_policies policies;
+	size_t i;
+	int r = netns->foreign ? -ENOENT : ipsec_list(xfrm, &policies);
+
+	if (r)
+		return r == -ENOENT ? 0 : r;
+	for (i = 0; i < policies.n; i++)
+		if (policies.policy[i].kind & (IPSEC_BLOCK | IPSEC_REST))
+			add_block(look, netns, &policies.policy[i]);
+	ipsec_free(&policies);
+	return 0;
+}
+
+static int look_at_ipsec(struct look *look, const struct netns *netns)
 {
 	unsigned int count = 0;
 	struct netlink xfrm;
@@ -176,8 +209,10 @@ static int look_at_ipsec(struct look *look)
 	if (r)
 		return r == -EPROTONOSUPPORT ? 0 : r;
 	r = ipsec_count(&xfrm, &count);
+	if (!r)
+		r = look_at_blocks(look, netns, &xfrm);
 	netlink_close(&xfrm);
-	if (!r && count)
+	if (count)
 		add(look, ike_is_in(&look->ike) ? NETWORK_IPSEC : NETWORK_IPSEC_MANUAL, count, "");
 	look->network->forbidden |= r == -EPERM || r == -EACCES;
 	return r == -EPERM || r == -EACCES ? 0 : r;
@@ -234,7 +269,7 @@ static void visit(const struct netns *netns, void *context)
 	if (errors[0])
 		memset(&look->here, 0, sizeof(look->here));
 	errors[1] = look_at_macsec(look);
-	errors[2] = look_at_ipsec(look);
+	errors[2] = look_at_ipsec(look, netns);
 	errors[3] = look_at_tls(look);
 	keep(look);
 	for (i = 0; i < sizeof(errors) / sizeof(errors[0]); i++)

@@ -28,7 +28,15 @@ enum network_kind {
 	NETWORK_KINDS,
 };
 
-enum { NETWORK_NAMES_SIZE = 600 };
+enum {
+	NETWORK_NAMES_SIZE = 600,
+	NETWORK_BLOCKS_MAX = 5,
+};
+
+/* What 10-ipsec has blocked, and the command that lifts that at once; "": none can be told. */
+struct network_block {
+	char text[NETWORK_NAMES_SIZE], command[NETWORK_NAMES_SIZE];
+};
 
 struct network {
 	struct {
@@ -36,6 +44,8 @@ struct network {
 		/* "wg0, wg1 in blue", as far as there is room; not safe to print as it is. */
 		char names[NETWORK_NAMES_SIZE];
 	} kinds[NETWORK_KINDS];
+	unsigned int n_blocks;
+	struct network_block blocks[NETWORK_BLOCKS_MAX];
 	/* Name spaces that could not be looked at, and one of them. */
 	unsigned int n_missed;
 	char missed[NETWORK_NAMES_SIZE];
