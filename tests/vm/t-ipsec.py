@@ -96,6 +96,7 @@ def check_with(snapshot, daemon, since, by_hand, t):
         check_record(record, since, t)
         if by_hand:
             check_by_hand(c, daemon, t)
+            check_ended(c, daemon, t)
         return pairs(record.of("esp"))
 
 
@@ -134,9 +135,39 @@ def check_by_hand(c, daemon, t):
     check_no_start(c, daemon, before, t)
     check_no_note(c, daemon, before, t)
     check_manual(c, t)
+    hook(c, GUARD, generation=9)
+    lift_each(c, t)
     hook(c, GUARD, generation=10)
     c.run(f"systemctl kill --signal=KILL {daemon.unit}; ip xfrm policy flush; {LIFT}")
     t.ok("ptype sub" not in c.run("ip xfrm policy"), "the command that lifts the block does")
+
+
+def check_ended(c, daemon, t):
+    """A daemon that ends again, which the service manager calls active for a moment."""
+    # That of the command below is not one of those above.
+    c.run(f"rm /run/vmgen/ipsec.guard; systemctl restart {daemon.unit}")
+    hook(c, GUARD, generation=1)
+    before = c.uptime()
+    c.run(f"mkdir -p /run/systemd/system/{daemon.unit}.service.d; printf '[Service]\nType=oneshot\n"
+          "RemainAfterExit=yes\nRestart=no\nExecStart=\nExecStart=/bin/true\nExecStartPre=\n"
+          f"ExecStartPost=\n' >/run/systemd/system/{daemon.unit}.service.d/end.conf; "
+          "systemctl daemon-reload")
+    status, output = hook(c, REPAIR, generation=1)
+    t.ok(status == 1 and f"{daemon.unit}.service does not run" in output,
+         "a daemon that has ended after its start is told")
+    t.equal(ipsec.Record(c, before).of("plain"), [], "and nothing leaves in plain text")
+    c.run(f"rm -r /run/systemd/system/{daemon.unit}.service.d; systemctl daemon-reload; "
+          f"systemctl stop {daemon.unit}")
+    t.equal(c.execute("vmgenctl hooks run 50-ipsec")[0], 0, "the command that is told helps")
+    await_answer(c, c.uptime())
+
+
+def lift_each(c, t):
+    """By the commands that are told of each block."""
+    commands = re.findall("ip xfrm policy delete .*", c.execute("vmgenctl check")[1])
+    t.ok(commands, "each block is named")
+    c.run("; ".join(commands))
+    t.ok("action block" not in c.run("ip xfrm policy"), "and the command of each lifts it")
 
 
 def check_no_start(c, daemon, before, t):
@@ -180,8 +211,10 @@ def check_manual(c, t):
     status, output = hook(c, MANUAL, "test")
     t.ok(status == 0 and "network name space manual: 1 SAs" in output and
          "would be forgotten" in output, "a drill of the hook for them says what it would do")
-    t.equal(c.execute(f"setpriv --bounding-set=-all --inh-caps=-all {HOOKS}/{MANUAL}")[0], 77,
-            "without rights there is nothing to do")
+    t.equal(c.execute(f"VMGEN_EVENT=changed setpriv --bounding-set=-all --inh-caps=-all "
+                      f"{HOOKS}/{MANUAL}")[0], 77, "without rights there is nothing to do")
+    t.equal([c.execute(f"{HOOKS}/{name}")[0] for name in (GUARD, MANUAL, REPAIR)], [77] * 3,
+            "nor without an event")
     t.equal(states(), [True, True], "nothing is forgotten by that")
     t.equal((hook(c, MANUAL)[0], states()), (0, [False, True]),
             "it forgets them, and none of the daemon's")
@@ -223,7 +256,7 @@ def tunnel(kernel, name, t):
         snapshot = g.snapshot()
     check_without(snapshot, guid, daemon, since, t)
     first, second = (check_with(snapshot, daemon, since, by_hand, t)
-                     for by_hand in (False, True))
+                     for by_hand in (False, ALL))
     spis = [{spi for spi, _ in packets} - {since.spi} for packets in (first, second)]
     t.equal(spis[0] & spis[1], set(), "with the guard the two clones share no SPI")
 
