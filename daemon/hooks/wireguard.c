@@ -17,6 +17,7 @@
 
 #include "base/deadline.h"
 #include "base/text.h"
+#include "keys/link.h"
 #include "keys/place.h"
 #include "keys/standby.h"
 #include "keys/wireguard.h"
@@ -138,12 +139,12 @@ static int handle(struct work *work, struct netlink *generic, uint32_t index)
 static void handle_all(struct work *work, const struct netns *netns, struct netlink *route,
 		       struct netlink *generic)
 {
-	static struct wireguard_list list;
+	static struct link_list list;
 	bool is_own = !*netns->name;
 	size_t i;
 	int r;
 
-	r = wireguard_list(route, &list);
+	r = link_list(route, WG_GENL_NAME, &list);
 	if (r) {
 		complain(work, netns, "cannot list interfaces", r);
 		return;

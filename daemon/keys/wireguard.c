@@ -3,82 +3,10 @@
  * Copyright (C) the vmgen authors
  */
 #include <errno.h>
-#include <linux/if_link.h>
-#include <linux/rtnetlink.h>
 #include <string.h>
 
 #include "tunnel.h"
 #include "wireguard.h"
-
-/* ---- what there is ------------------------------------------------------- */
-
-static bool is_wireguard(const struct nlattr *information)
-{
-	const struct nlattr *attribute;
-
-	if (mnl_attr_validate(information, MNL_TYPE_NESTED) < 0)
-		return false;
-	mnl_attr_for_each_nested(attribute, information)
-		if (mnl_attr_get_type(attribute) == IFLA_INFO_KIND)
-			return mnl_attr_validate(attribute, MNL_TYPE_STRING) >= 0 &&
-			       mnl_attr_get_payload_len(attribute) >= strlen(WG_GENL_NAME) &&
-			       !strncmp(mnl_attr_get_str(attribute), WG_GENL_NAME,
-					mnl_attr_get_payload_len(attribute));
-	return false;
-}
-
-static int take_interface(const struct nlmsghdr *message, void *context)
-{
-	const struct ifinfomsg *own = mnl_nlmsg_get_payload(message);
-	struct wireguard_list *list = context;
-	const struct nlattr *attribute;
-	const char *name = NULL;
-	bool is_one = false;
-
-	if (message->nlmsg_type != RTM_NEWLINK ||
-	    mnl_nlmsg_get_payload_len(message) < sizeof(*own))
-		return MNL_CB_OK;
-	mnl_attr_for_each(attribute, message, sizeof(*own)) {
-		if (mnl_attr_get_type(attribute) == IFLA_IFNAME &&
-		    !mnl_attr_validate(attribute, MNL_TYPE_NUL_STRING))
-			name = mnl_attr_get_str(attribute);
-		if (mnl_attr_get_type(attribute) == IFLA_LINKINFO)
-			is_one = is_wireguard(attribute);
-	}
-	if (!is_one || !name || strlen(name) >= IF_NAMESIZE)
-		return MNL_CB_OK;
-	if (list->n == WIREGUARD_MAX) {
-		list->more = true;
-		return MNL_CB_OK;
-	}
-	list->interfaces[list->n].index = own->ifi_index;
-	strcpy(list->interfaces[list->n++].name, name);
-	return MNL_CB_OK;
-}
-
-/* Linux leaves out the others, unless it has never had an interface of this kind. */
-int wireguard_list(struct netlink *route, struct wireguard_list *ret_list)
-{
-	char buffer[128] __attribute__((aligned(NLMSG_ALIGNTO)));
-	struct nlmsghdr *request;
-	struct nlattr *information;
-	unsigned int i;
-	int r = -EINTR;
-
-	for (i = 0; i < NETLINK_TRIES && r == -EINTR; i++) {
-		ret_list->n = 0;
-		ret_list->more = false;
-		request = netlink_begin(buffer, RTM_GETLINK, NLM_F_DUMP, sizeof(struct ifinfomsg),
-					NULL);
-		information = mnl_attr_nest_start(request, IFLA_LINKINFO);
-		mnl_attr_put_str(request, IFLA_INFO_KIND, WG_GENL_NAME);
-		mnl_attr_nest_end(request, information);
-		r = netlink_ask(route, request, take_interface, ret_list);
-	}
-	return r;
-}
-
-/* ---- forgetting ---------------------------------------------------------- */
 
 /* Linux forgets the session keys of an interface that gets another private key. */
 enum { LOOK, TAKE_AWAY, GIVE_BACK, QUESTIONS };

@@ -2,40 +2,17 @@
 /*
  * Copyright (C) the vmgen authors
  *
- * WireGuard in the kernel: its interfaces, whoever configured them, and how they forget the
- * session keys that all clones of a snapshot have in common. What is configured stays, and so
- * do the times of the latest handshakes, by which an interface knows what a stranger has
- * recorded and sends again.
+ * WireGuard in the kernel: how its interfaces, whoever configured them, forget the session
+ * keys that all clones of a snapshot have in common. generic is of NETLINK_GENERIC, and family
+ * is that of WG_GENL_NAME. What is configured stays, and so do the times of the latest
+ * handshakes, by which an interface knows what a stranger has recorded and sends again.
  */
 #ifndef WIREGUARD_H
 #define WIREGUARD_H
 
 #include <linux/wireguard.h>
-#include <net/if.h>
-#include <stdbool.h>
 
 #include "netlink.h"
-
-/* Of one network name space. */
-enum { WIREGUARD_MAX = 1024 };
-
-struct wireguard_list {
-	size_t n;
-	/* There are others, for which there was no room. */
-	bool more;
-	struct {
-		uint32_t index;
-		/* Of any bytes; to be escaped before it is printed. */
-		char name[IF_NAMESIZE];
-	} interfaces[WIREGUARD_MAX];
-};
-
-/*
- * Lists the interfaces in the network name space where the socket was opened; route is of
- * NETLINK_ROUTE, generic below of NETLINK_GENERIC, and family is that of WG_GENL_NAME. Needs
- * no rights. Returns 0; -errno.
- */
-int wireguard_list(struct netlink *route, struct wireguard_list *ret_list);
 
 /*
  * Looks whether an interface could forget now, and changes nothing. Returns 0; -ENOKEY: it

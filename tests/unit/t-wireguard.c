@@ -35,15 +35,15 @@ static bool has(const uint8_t *key)
 
 static void test_list(void)
 {
-	static struct wireguard_list list;
+	static struct link_list list;
 
 	begin(0);
-	equal(wireguard_list(&netlink, &list), 0, "interfaces are listed");
+	equal(link_list(&netlink, WG_GENL_NAME, &list), 0, "interfaces are listed");
 	ok(list.n == 1 && list.interfaces[0].index == INDEX &&
 	   !strcmp(list.interfaces[0].name, "wg0") && !list.more, "those of WireGuard alone");
-	kernel.n_links = WIREGUARD_MAX;
-	equal(wireguard_list(&netlink, &list), 0, "more than there is room for");
-	ok(list.n == WIREGUARD_MAX && list.more, "are told");
+	kernel.n_links = LINKS_MAX;
+	equal(link_list(&netlink, WG_GENL_NAME, &list), 0, "more than there is room for");
+	ok(list.n == LINKS_MAX && list.more, "are told");
 }
 
 static void test_forget(void)
