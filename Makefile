@@ -204,7 +204,7 @@ $(1)/vmgend $(1)/vmgenctl:
 $(1)/clock: $(1)/daemon/hooks/clock.o
 $(1)/client: $(patsubst %,$(1)/daemon/hooks/%.o,client candidate unit)
 $(foreach p,$(hook_programs),$(eval $(1)/$(p): $(1)/daemon/hooks/$(word 2,$(subst -, ,$(p))).o $(1)/daemon.a))
-$(1)/10-macsec $(1)/10-macsec-manual $(1)/50-macsec: $(1)/daemon/hooks/candidate.o
+$(1)/10-macsec $(1)/10-macsec-manual $(1)/50-macsec: $(patsubst %,$(1)/daemon/hooks/%.o,candidate supplicant)
 $(1)/10-ipsec $(1)/10-ipsec-manual $(1)/50-ipsec $(1)/tests/unit/t-ike.t: \
 	$(patsubst %,$(1)/daemon/hooks/%.o,association ipsecguard ipsecmanual ipsecrepair)
 $(1)/tests/unit/t-ipsecmanual.t $(1)/tests/unit/t-ipsecrepair.t: $(1)/daemon/hooks/association.o

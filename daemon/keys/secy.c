@@ -6,19 +6,21 @@
 #include <inttypes.h>
 #include <linux/if_ether.h>
 #include <linux/genetlink.h>
-#include <linux/if_link.h>
 #include <linux/if_macsec.h>
-#include <linux/rtnetlink.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "link.h"
 #include "secy.h"
 
 enum {
 	MEMBER_SIZE = 12,
 	REQUEST_SIZE = 256,
 	NUMBERS = 4,
+	ALL_NUMBERS = (1 << NUMBERS) - 1,
+	/* Of all protocols. */
+	PACKET_SOCKETS_MAX = 1 << 16,
 };
 
 int secy_open(struct secy_socket *ret_socket)
@@ -95,18 +97,42 @@ static void take_sender(const struct nlattr *sender, struct secy *interface)
 	}
 }
 
+static struct secy *find(const struct secy_list *list, uint32_t index)
+{
+	size_t i;
+
+	for (i = 0; i < list->n; i++)
+		if (list->interfaces[i].index == index)
+			return &list->interfaces[i];
+	return NULL;
+}
+
+/* Returns one that counts when list->n does; NULL, with errno. */
+static struct secy *add(struct secy_list *list)
+{
+	struct secy *interfaces;
+
+	interfaces = reallocarray(list->interfaces, list->n + 1, sizeof(*interfaces));
+	if (!interfaces)
+		return NULL;
+	list->interfaces = interfaces;
+	interfaces[list->n] = (struct secy){ .index = 0 };
+	return &interfaces[list->n];
+}
+
 static int take_interface(const struct nlmsghdr *message, void *context)
 {
 	struct secy_list *list = context;
-	struct secy *interface;
 	const struct nlattr *attribute, *one;
+	struct secy *interface;
 
-	interface = reallocarray(list->interfaces, list->n + 1, sizeof(*interface));
+	if (list->n == LINKS_MAX) {
+		list->more = true;
+		return MNL_CB_OK;
+	}
+	interface = add(list);
 	if (!interface)
 		return MNL_CB_ERROR;
-	list->interfaces = interface;
-	interface += list->n;
-	*interface = (struct secy){ .index = 0 };
 	mnl_attr_for_each(attribute, message, sizeof(struct genlmsghdr)) {
 		switch (mnl_attr_get_type(attribute)) {
 		case MACSEC_ATTR_IFINDEX:
@@ -128,102 +154,138 @@ static int take_interface(const struct nlmsghdr *message, void *context)
 	return MNL_CB_OK;
 }
 
-static int take_link(const struct nlmsghdr *message, void *context)
-{
-	struct secy *interface = context;
-	const struct nlattr *attribute;
-	bool elsewhere = false;
-
-	mnl_attr_for_each(attribute, message, sizeof(struct ifinfomsg)) {
-		switch (mnl_attr_get_type(attribute)) {
-		case IFLA_IFNAME:
-			if (!mnl_attr_validate(attribute, MNL_TYPE_NUL_STRING))
-				snprintf(interface->name, sizeof(interface->name), "%s",
-					 mnl_attr_get_str(attribute));
-			break;
-		case IFLA_LINK:
-			if (!mnl_attr_validate(attribute, MNL_TYPE_U32))
-				interface->lower = mnl_attr_get_u32(attribute);
-			break;
-		case IFLA_LINK_NETNSID:
-			elsewhere = true;
-			break;
-		}
-	}
-	if (elsewhere)
-		interface->lower = 0;
-	return MNL_CB_OK;
-}
-
-/* One that is gone meanwhile stays without a name. */
-static int ask_links(struct secy_list *list)
+static int ask_keys(struct secy_socket *socket, struct secy_list *list)
 {
 	char buffer[REQUEST_SIZE] __attribute__((aligned(NLMSG_ALIGNTO)));
-	struct nlmsghdr *request;
+
+	return netlink_ask(&socket->generic,
+			   netlink_begin_generic(buffer, socket->family, NLM_F_DUMP,
+						 MACSEC_CMD_GET_TXSC, MACSEC_GENL_VERSION),
+			   take_interface, list);
+}
+
+static int ask_links(struct link_list *links)
+{
 	struct netlink route;
-	void *own;
-	size_t i;
 	int r = netlink_open(NETLINK_ROUTE, &route);
 
-	for (i = 0; !r && i < list->n; i++) {
-		request = netlink_begin(buffer, RTM_GETLINK, 0, sizeof(struct ifinfomsg), &own);
-		*(struct ifinfomsg *)own = (struct ifinfomsg){
-			.ifi_index = list->interfaces[i].index,
-		};
-		r = netlink_ask(&route, request, take_link, &list->interfaces[i]);
-		if (r == -ENODEV)
-			r = 0;
-	}
+	if (r)
+		return r;
+	r = link_list(&route, MACSEC_GENL_NAME, links);
 	netlink_close(&route);
 	return r;
 }
 
-/*
- * Who speaks MKA listens for its protocol on the interface below. The kernel's module that
- * tells of such sockets by netlink would be loaded for that; its file is always there.
- */
-static int ask_listeners(struct secy_list *list)
+static bool has_all(const struct secy_list *list, const struct link_list *links)
 {
-	FILE *file = fopen("/proc/thread-self/net/packet", "re");
-	unsigned int protocol, lower;
-	char line[256];
 	size_t i;
 
-	if (!file)
-		return -errno;
-	while (fgets(line, sizeof(line), file))
-		if (sscanf(line, "%*s %*s %*s %x %u", &protocol, &lower) == 2 &&
-		    protocol == ETH_P_PAE)
-			for (i = 0; i < list->n; i++)
-				list->interfaces[i].listened |=
-					lower && lower == list->interfaces[i].lower;
-	fclose(file);
+	for (i = 0; i < links->n; i++)
+		if (!find(list, links->interfaces[i].index))
+			return false;
+	return true;
+}
+
+/*
+ * Linux ends the list of keys, as if there were no more, at an interface that does not fit
+ * into one answer: with some 80 senders (6.12, macsec_dump_txsc()). Of those that are not told
+ * all keys count.
+ */
+static int combine(struct secy_list *list, const struct link_list *links)
+{
+	struct secy *interface;
+	size_t i, n = 0;
+
+	for (i = 0; i < links->n; i++) {
+		interface = find(list, links->interfaces[i].index);
+		if (!interface) {
+			interface = add(list);
+			if (!interface)
+				return -errno;
+			*interface = (struct secy){
+				.index = links->interfaces[i].index, .untold = true,
+				.by_hand = true, .keys = ALL_NUMBERS,
+			};
+			list->n++;
+		}
+		interface->lower = links->interfaces[i].lower;
+		memcpy(interface->name, links->interfaces[i].name, sizeof(interface->name));
+	}
+	/* Those without a name are gone meanwhile. */
+	for (i = 0; i < list->n; i++)
+		if (*list->interfaces[i].name)
+			list->interfaces[n++] = list->interfaces[i];
+	list->n = n;
+	list->more |= links->more;
 	return 0;
 }
 
+/* One that is made between the two questions is in one of the answers alone. */
 int secy_list(struct secy_socket *socket, struct secy_list *ret_list)
 {
-	char buffer[REQUEST_SIZE] __attribute__((aligned(NLMSG_ALIGNTO)));
 	struct secy_list list = { .n = 0 };
+	struct link_list links;
 	unsigned int i;
 	int r = -EINTR;
 
-	for (i = 0; i < NETLINK_TRIES && r == -EINTR; i++) {
+	for (i = 0; i < NETLINK_TRIES; i++) {
 		secy_free(&list);
-		r = netlink_ask(&socket->generic,
-				netlink_begin_generic(buffer, socket->family, NLM_F_DUMP,
-						      MACSEC_CMD_GET_TXSC, MACSEC_GENL_VERSION),
-				take_interface, &list);
+		r = ask_keys(socket, &list);
+		if (!r)
+			r = ask_links(&links);
+		if (r != -EINTR && (r || has_all(&list, &links)))
+			break;
 	}
-	if (!r && list.n)
-		r = ask_links(&list);
-	if (!r && list.n)
-		r = ask_listeners(&list);
+	if (!r)
+		r = combine(&list, &links);
 	if (r)
 		secy_free(&list);
 	else
 		*ret_list = list;
 	return r;
+}
+
+static void take_listener(struct secy_list *list, uint32_t lower, uint64_t inode)
+{
+	bool is_one = false;
+	size_t i;
+
+	for (i = 0; i < list->n; i++)
+		if (lower && lower == list->interfaces[i].lower)
+			is_one = list->interfaces[i].listened = true;
+	if (!is_one)
+		return;
+	if (list->n_listeners < SECY_LISTENERS)
+		list->listeners[list->n_listeners++] = (struct secy_listener){ lower, inode };
+	else
+		list->more_listeners = true;
+}
+
+/*
+ * Who speaks MKA listens for its protocol on the interface below. The kernel's module that
+ * tells of such sockets by netlink would be loaded for that; this file is there wherever there
+ * can be one.
+ */
+int secy_listen(struct secy_list *list)
+{
+	unsigned int protocol, lower, n = 0;
+	uint64_t inode;
+	char line[256];
+	FILE *file;
+
+	if (!list->n)
+		return 0;
+	file = fopen("/proc/thread-self/net/packet", "re");
+	if (!file)
+		return errno == ENOENT ? 0 : -errno;
+	while (!list->more_listeners && fgets(line, sizeof(line), file)) {
+		list->more_listeners = ++n > PACKET_SOCKETS_MAX;
+		if (sscanf(line, "%*s %*s %*s %x %u %*s %*s %*s %" SCNu64, &protocol, &lower,
+			   &inode) == 3 && protocol == ETH_P_PAE)
+			take_listener(list, lower, inode);
+	}
+	fclose(file);
+	return 0;
 }
 
 static int ask(struct secy_socket *socket, struct nlmsghdr *request, struct nlattr *nest)
@@ -282,7 +344,7 @@ int secy_forget(struct secy_socket *socket, const struct secy *interface)
 		one = interface->keys & 1U << i ? delete_key(socket, interface->index, i) : 0;
 		r = r ? r : one;
 	}
-	for (i = 0; secy_by_mka(interface) && i < interface->n_senders; i++) {
+	for (i = 0; interface->heals && i < interface->n_senders; i++) {
 		one = delete_sender(socket, interface->index, interface->senders[i]);
 		r = r ? r : one;
 	}

@@ -16,8 +16,11 @@
 
 #include "netlink.h"
 
-/* So many senders of one interface are forgotten at a time. */
-enum { SECY_SENDERS = 64 };
+enum {
+	/* So many senders of one interface are forgotten at a time. */
+	SECY_SENDERS = 64,
+	SECY_LISTENERS = 256,
+};
 
 struct secy {
 	/* Of it, and of the interface below; 0: that is in another network name space. */
@@ -28,6 +31,10 @@ struct secy {
 	bool listened;
 	/* A key, to send with or to receive, has no name as that protocol makes them. */
 	bool by_hand;
+	/* The kernel does not tell its keys, which count as set by hand, and all as there. */
+	bool untold;
+	/* For the caller: a daemon that agrees on its keys is there, and can do so again. */
+	bool heals;
 	/* A bit for each key to send with. */
 	unsigned int keys;
 	/* Whose frames it takes; no more than SECY_SENDERS are told. */
@@ -35,15 +42,27 @@ struct secy {
 	uint64_t senders[SECY_SENDERS];
 };
 
-/* Whether a daemon has agreed on its keys with the other end, and can do so again. */
-static inline bool secy_by_mka(const struct secy *interface)
+/*
+ * Whether a daemon may have agreed on its keys with the other end. hostapd listens as well, and
+ * wpa_supplicant also where it only logs in; keys by hand may have names like those.
+ */
+static inline bool secy_perhaps_by_mka(const struct secy *interface)
 {
 	return interface->listened && !interface->by_hand;
 }
 
+/* A socket that listens. */
+struct secy_listener {
+	uint32_t lower;
+	uint64_t inode;
+};
+
 struct secy_list {
 	struct secy *interfaces;
-	size_t n;
+	size_t n, n_listeners;
+	/* There are others, for which there was no room. */
+	bool more, more_listeners;
+	struct secy_listener listeners[SECY_LISTENERS];
 };
 
 struct secy_socket {
@@ -63,8 +82,14 @@ int secy_list(struct secy_socket *socket, struct secy_list *ret_list);
 void secy_free(struct secy_list *list);
 
 /*
+ * Looks for who listens below the interfaces of a list that is of this thread's network name
+ * space. In those of others it would take as long as they like. Returns 0; -errno.
+ */
+int secy_listen(struct secy_list *list);
+
+/*
  * Deletes all keys to send with, after which the interface sends nothing until it gets others;
- * of MKA also the senders, which its daemon would not make anew while they are there. What is
+ * if it heals also the senders, which its daemon would not make anew while they are there. What is
  * gone already is no error. Returns 0; -errno: the first error, after all was tried.
  */
 int secy_forget(struct secy_socket *socket, const struct secy *interface);

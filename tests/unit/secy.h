@@ -20,6 +20,7 @@ static int played_ask(struct netlink *netlink, struct nlmsghdr *request, mnl_cb_
 #include <stdio.h>
 static FILE *played_packets(void);
 #define fopen(path, mode) played_packets()
+#include "keys/link.c"
 #include "keys/secy.c"
 #undef fopen
 
@@ -37,14 +38,17 @@ struct played {
 	const uint8_t *id;
 	/* received: so many keys of each sender. */
 	unsigned int keys, senders, received;
-	bool gone, elsewhere;
+	/* untold: not in the list of keys; late: from then on not in the first one. */
+	bool gone, elsewhere, untold, late;
 };
 
 static struct {
 	struct played interfaces[8];
 	size_t n;
 	int open_error, family_error, list_error, interruptions, delete_error, link_error;
+	/* NULL: with the error. */
 	const char *packets;
+	int packets_error;
 	/* What was asked to be changed, a word each. */
 	char asked[8192];
 	/* An interface that is there from the second look on. */
@@ -55,7 +59,7 @@ static struct {
 static FILE *played_packets(void)
 {
 	if (!kernel.packets) {
-		errno = EACCES;
+		errno = kernel.packets_error;
 		return NULL;
 	}
 	return fmemopen((char *)kernel.packets, strlen(kernel.packets), "r");
@@ -120,6 +124,8 @@ static int tell_interfaces(mnl_cb_t take, void *context)
 	size_t i;
 
 	for (i = 0; i < kernel.n; i++) {
+		if (kernel.interfaces[i].untold || (kernel.interfaces[i].late && !kernel.lists))
+			continue;
 		message = netlink_begin_generic(buffer, 42, NLM_F_MULTI, MACSEC_CMD_GET_TXSC, 1);
 		mnl_attr_put_u32(message, MACSEC_ATTR_IFINDEX, kernel.interfaces[i].index);
 		put_keys(message, &kernel.interfaces[i]);
@@ -135,26 +141,32 @@ static int tell_interfaces(mnl_cb_t take, void *context)
 	return kernel.list_error;
 }
 
-static int tell_link(uint32_t index, mnl_cb_t take, void *context)
+static int tell_links(mnl_cb_t take, void *context)
 {
 	char buffer[512] __attribute__((aligned(NLMSG_ALIGNTO)));
-	const struct played *found = NULL;
+	const struct played *one;
+	struct nlattr *information;
 	struct nlmsghdr *message;
-	void *own;
+	struct ifinfomsg *own;
 	size_t i;
 
-	for (i = 0; i < kernel.n; i++)
-		if (kernel.interfaces[i].index == index && !kernel.interfaces[i].gone)
-			found = &kernel.interfaces[i];
-	if (!found)
-		return -ENODEV;
-	message = netlink_begin(buffer, RTM_NEWLINK, 0, sizeof(struct ifinfomsg), &own);
-	mnl_attr_put_strz(message, IFLA_IFNAME, found->name);
-	mnl_attr_put_u32(message, IFLA_LINK, LOWER);
-	if (found->elsewhere)
-		mnl_attr_put_u32(message, IFLA_LINK_NETNSID, 0);
-	return kernel.link_error ? kernel.link_error :
-	       take(message, context) == MNL_CB_OK ? 0 : -errno;
+	for (i = 0; i < kernel.n; i++) {
+		one = &kernel.interfaces[i];
+		if (one->gone)
+			continue;
+		message = netlink_begin(buffer, RTM_NEWLINK, 0, sizeof(*own), (void **)&own);
+		own->ifi_index = one->index;
+		mnl_attr_put_strz(message, IFLA_IFNAME, one->name);
+		mnl_attr_put_u32(message, IFLA_LINK, LOWER);
+		if (one->elsewhere)
+			mnl_attr_put_u32(message, IFLA_LINK_NETNSID, 0);
+		information = mnl_attr_nest_start(message, IFLA_LINKINFO);
+		mnl_attr_put_strz(message, IFLA_INFO_KIND, "macsec");
+		mnl_attr_nest_end(message, information);
+		if (take(message, context) != MNL_CB_OK)
+			return -errno;
+	}
+	return kernel.link_error;
 }
 
 static void note(const struct nlmsghdr *message, uint8_t command)
@@ -183,11 +195,10 @@ static int played_ask(struct netlink *netlink, struct nlmsghdr *request, mnl_cb_
 		      void *context)
 {
 	const struct genlmsghdr *generic = mnl_nlmsg_get_payload(request);
-	const struct ifinfomsg *link = mnl_nlmsg_get_payload(request);
 
 	(void)netlink;
 	if (request->nlmsg_type == RTM_GETLINK)
-		return tell_link(link->ifi_index, take, context);
+		return tell_links(take, context);
 	if (generic->cmd == MACSEC_CMD_GET_TXSC)
 		return tell_interfaces(take, context);
 	note(request, generic->cmd);
@@ -201,7 +212,7 @@ static void play(const uint8_t *id)
 {
 	memset(&kernel, 0, sizeof(kernel));
 	kernel.packets = LISTENS("888e", "7");
-	kernel.interfaces[0] = (struct played){ 3, "macsec0", id, 2, 1, 0, false, false };
+	kernel.interfaces[0] = (struct played){ 3, "macsec0", id, 2, 1, 0, false, false, false, false };
 	kernel.n = 1;
 }
 

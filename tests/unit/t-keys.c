@@ -179,7 +179,8 @@ static void test_macsec(void)
 	hook("10-macsec", 0755);
 	expect("check", CTL_OK, "-> install the hook 50-macsec");
 	hook("50-macsec", 0755);
-	expect("check", CTL_OK, "ok       keys      MACsec interfaces whose session keys 10-macsec ends at a change: 1: m0\n");
+	expect("check", CTL_OK, "note     keys      MACsec interfaces whose session keys 10-macsec ends at a change, if /sbin/wpa_supplicant has agreed on them: 1: m0\n");
+	ok(says("-> vmgenctl hooks run 10-macsec names those"), "with how to see it");
 	play(NETWORK_MACSEC_MANUAL, 1, "m0");
 	hook("10-macsec-manual", 0755);
 	scratch_write("settings/10-macsec-manual.conf", "[hook]\nenabled=no\n", 0644);

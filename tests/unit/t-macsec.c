@@ -2,131 +2,9 @@
 /*
  * Copyright (C) the vmgen authors
  *
- * What 10-macsec, 10-macsec-manual and 50-macsec do and say, with a kernel, processes and files that are played.
+ * What 10-macsec and 10-macsec-manual do and say.
  */
-#include "secy.h"
-
-static int played_sleep(const struct timespec *duration);
-#define nanosleep(duration, left) played_sleep(duration)
-static int64_t played_deadline(void);
-#define deadline_in(ms) played_deadline()
-#define deadline_left(deadline) ((void)(deadline), played_left())
-static int played_left(void);
-int guard_main(int argc, char **argv);
-#define main guard_main
-#include "hooks/macsec.c"
-#undef main
-#undef nanosleep
-#undef deadline_in
-#undef deadline_left
-
-#include "tap.h"
-
-static struct {
-	int stopped, continued, signal_error, walk_error, left;
-	/* Seconds that the hook waits; then there are so many keys. */
-	time_t silent;
-	unsigned int keys_then;
-	bool untrusted, nested;
-} around;
-
-/* ---- what else the guard has to do with ---------------------------------------------------- */
-
-int standby_wait(void)
-{
-	return 0;
-}
-
-static int played_sleep(const struct timespec *duration)
-{
-	around.silent += duration->tv_sec;
-	if (around.continued)
-		kernel.interfaces[0].keys = around.keys_then;
-	return 0;
-}
-
-static int64_t played_deadline(void)
-{
-	around.left = 5;
-	return 0;
-}
-
-static int played_left(void)
-{
-	return around.left > 0 ? around.left-- : 0;
-}
-
-int netns_walk(int limit_ms, const struct netns_visitor *visitor)
-{
-	(void)limit_ms;
-	visitor->visit(&(struct netns){ .name = around.nested ? "blue" : "" }, visitor->context);
-	return around.walk_error;
-}
-
-int program_open(const char *path, struct program *ret_program)
-{
-	(void)ret_program;
-	return strcmp(path, "/sbin/wpa_supplicant") ? -ENOENT : around.untrusted ? -EPERM : 0;
-}
-
-void program_close(struct program *program)
-{
-	(void)program;
-}
-
-void process_release(struct process *process)
-{
-	(void)process;
-}
-
-int process_hold(pid_t pid, const struct program *program, uid_t also, struct process *ret_process)
-{
-	(void)program;
-	(void)also;
-	if (pid != getpid())
-		return -ESRCH;
-	*ret_process = (struct process){ .pid = pid, .fd = -1 };
-	return 0;
-}
-
-
-int process_signal(const struct process *process, int number)
-{
-	(void)process;
-	around.stopped += number == SIGSTOP;
-	around.continued += number == SIGCONT;
-	return around.signal_error;
-}
-
-static void begin(const uint8_t *id)
-{
-	play(id);
-	memset(&around, 0, sizeof(around));
-}
-
-static char said[8192];
-
-static int run_guard(const char *name, const char *event)
-{
-	FILE *own = stdout, *file = fmemopen(said, sizeof(said), "w");
-	char *argv[] = { (char *)name, NULL };
-	int r;
-
-	if (event)
-		setenv("VMGEN_EVENT", event, 1);
-	else
-		unsetenv("VMGEN_EVENT");
-	memset(said, 0, sizeof(said));
-	stdout = file;
-	r = guard_main(1, argv);
-	stdout = own;
-	fclose(file);
-	return r;
-}
-
-#define GUARD "/usr/lib/vmgen/hooks.d/10-macsec"
-#define MANUAL "/usr/lib/vmgen/hooks.d/10-macsec-manual"
-#define REPAIR "/usr/lib/vmgen/hooks.d/50-macsec"
+#include "macsec.h"
 
 static void test_guard(void)
 {
@@ -136,10 +14,13 @@ static void test_guard(void)
 		   "off3.0 del3.0 off3.1 del3.1 sender3.1 "),
 	   "each key is off before it is deleted, then each sender; and all once more");
 	equal(around.stopped, 1, "in between it stops the daemon");
+	ok(is_stopped(daemons[MACSEC].pid) && !is_stopped(daemons[WIFI].pid), "and no other");
+	equal(around.stopped_before_walk, 1, "name spaces of others come after that");
+	equal(supplicants_generation(), 7, "and notes for which change");
 	ok(!strcmp(said, "macsec0: sends nothing until it has new keys\n"), "it says so");
 	begin(of_mka);
 	kernel.grows = true;
-	kernel.interfaces[1] = (struct played){ 5, "macsec1", of_mka, 1, 0, 0, false, false };
+	kernel.interfaces[1] = (struct played){ 5, "macsec1", of_mka, 1, 0, 0, false, false, false, false };
 	equal(run_guard(GUARD, "changed"), 0, "one that appears meanwhile");
 	ok(strstr(kernel.asked, "off5.0 del5.0"), "is deleted too");
 }
@@ -161,14 +42,8 @@ static void test_manual(void)
 	begin(of_mka);
 	equal(run_guard(MANUAL, "changed"), 77, "those of MKA it leaves alone");
 	ok(!*kernel.asked && !strstr(said, "macsec0"), "without a word");
-	around.nested = true;
-	equal(run_guard(GUARD, "changed"), 77, "of MKA in another name space: as by hand");
-	ok(!*kernel.asked && !around.stopped, "the guard leaves them alone");
-	ok(!strncmp(said, "macsec0, network name space blue: its keys", 42), "and names them");
-	equal(run_guard(MANUAL, "changed"), 0, "the other hook does not");
-	ok(*kernel.asked && !strncmp(said, "macsec0, network name space blue: sends nothing", 47), "said with its name");
 	begin(of_mka);
-	kernel.interfaces[1] = (struct played){ 5, "macsec1", by_hand, 1, 0, 0, false, false };
+	kernel.interfaces[1] = (struct played){ 5, "macsec1", by_hand, 1, 0, 0, false, false, false, false };
 	kernel.n = 2;
 	equal(run_guard(GUARD, "changed"), 0, "one of either kind");
 	ok(!strstr(kernel.asked, "5.0"), "each hook has its own");
@@ -178,42 +53,68 @@ static void test_manual(void)
 	ok(!strcmp(kernel.asked, "off5.0 del5.0 "), "and nothing else");
 }
 
-static void test_agree(void)
+static const struct netns blue = { .name = "blue", .directory = "/run/netns" };
+static const struct netns odd = { .name = "a;id", .directory = "/run/netns" };
+static const struct netns users = { .name = "of process 12", .foreign = true };
+
+static void test_namespaces(void)
 {
 	begin(of_mka);
-	kernel.interfaces[0].keys = 0;
-	around.keys_then = 1;
-	equal(run_guard(REPAIR, "changed"), 0, "a daemon that goes on agrees on keys");
-	ok(around.stopped == 1 && around.continued == 1, "it is stopped, and goes on");
-	equal(around.silent, 8, "in between it is silent for longer than the others wait");
-	ok(!strcmp(kernel.asked, "sender3.1 "), "and has no senders left");
-	ok(!strcmp(said, "new keys are agreed on\n"), "this is said when there are keys");
+	around.nested = &blue;
+	equal(run_guard(GUARD, "changed"), 0, "of MKA in another name space: as by hand");
+	ok(!strcmp(kernel.asked, "off3.0 del3.0 off3.1 del3.1 sender3.1 "
+		   "off3.0 del3.0 off3.1 del3.1 sender3.1 "), "the guard leaves them alone");
+	ok(strstr(said, "\nmacsec0, network name space blue: its keys"), "and names them");
+	kernel.asked[0] = '\0';
+	equal(run_guard(MANUAL, "changed"), 0, "the other hook does not");
+	ok(*kernel.asked && !strcmp(said, "macsec0, network name space blue: sends nothing until it has new keys; give each to its other ends as well: nsenter --net=/run/netns/blue ip macsec add macsec0 tx sa 0 pn 1 on key ID KEY\n"),
+	   "which says how to give others there");
+	around.nested = &odd;
+	equal(run_guard(MANUAL, "changed"), 0, "one that is called as no shell takes it");
+	ok(!strcmp(said, "macsec0, network name space a;id: sends nothing until it has new keys\n"), "is named, without a command");
 	begin(of_mka);
-	kernel.interfaces[0].keys = 0;
-	equal(run_guard(REPAIR, "changed"), 1, "there are none, and the wait has an end");
-	ok(!strncmp(said, "macsec0 has no new keys yet: ", 29), "that is said, with the name");
-	equal(around.continued, 1, "the daemon goes on all the same");
-	begin(of_mka);
-	kernel.interfaces[0].keys = 0;
-	equal(run_guard(REPAIR, "test"), 77, "a drill waits for nothing");
-	equal(run_guard(REPAIR, "boot-changed"), 77, "nor does another event");
-	ok(!around.stopped && !around.silent && !*kernel.asked, "and nothing is changed");
-	begin(of_mka);
-	equal(run_guard(REPAIR, "changed"), 77, "it has its keys");
-	begin(by_hand);
-	equal(run_guard(REPAIR, "changed"), 77, "keys by hand: there is no daemon");
-	begin(by_hand);
-	kernel.interfaces[0].keys = 0;
-	kernel.interfaces[0].received = 1;
-	equal(run_guard(REPAIR, "changed"), 77, "nor where such keys were deleted");
-	equal(run_guard(GUARD, "changed"), 77, "and the guard sees none");
+	around.nested = &users;
+	equal(run_guard(MANUAL, "changed"), 77, "what is in a user's own does not count");
+	ok(strstr(kernel.asked, "del3.0") && strstr(said, "macsec0, network name space of process 12: sends nothing until it has new keys\n"), "but is deleted and told, without a command");
+	kernel.delete_error = -EPERM;
+	equal(run_guard(MANUAL, "changed"), 77, "nor does a failure there");
+	ok(strstr(said, "macsec0, network name space of process 12: its keys cannot be deleted: Operation not permitted\n"), "which is told");
+	kernel.delete_error = 0;
+	kernel.interfaces[0].untold = true;
+	equal(run_guard(MANUAL, "test"), 0, "its own counts");
 	kernel.n = 0;
-	equal(run_guard(REPAIR, "changed"), 77, "there is no interface");
-	kernel.family_error = -ENOENT;
-	equal(run_guard(REPAIR, "changed"), 77, "no MACsec in the kernel");
-	kernel.family_error = -ETIMEDOUT;
-	equal(run_guard(REPAIR, "changed"), 1, "a kernel that does not answer");
-	ok(!around.stopped, "nothing is stopped");
+	kernel.list_error = -ETIMEDOUT;
+	around.nested = NULL;
+	equal(run_guard(MANUAL, "changed"), 1, "as does a kernel that does not answer");
+}
+
+/* Whoever else listens: hostapd, a wpa_supplicant of somebody else. */
+static void test_others(void)
+{
+	begin(of_mka);
+	around.absent = true;
+	equal(run_guard(GUARD, "changed"), 77, "somebody listens, but no wpa_supplicant of the system's");
+	ok(!*kernel.asked && !strncmp(said, "macsec0: its keys, which nothing replaces, are left", 51), "so nothing replaces the keys");
+	kernel.interfaces[0].keys = 0;
+	equal(run_guard(REPAIR, "changed"), 77, "nor is anything waited for");
+	begin(of_mka);
+	kernel.packets = LISTENS("888e", "7");
+	equal(run_guard(GUARD, "changed"), 77, "it is there, but another listens");
+	ok(!*kernel.asked && !around.stopped, "so it is not its interface");
+	equal(run_guard(MANUAL, "changed"), 0, "which is the other hook's");
+	ok(strstr(kernel.asked, "del3.0 off3.1 del3.1 "), "and done");
+}
+
+static void test_untold(void)
+{
+	begin(of_mka);
+	kernel.interfaces[0].untold = true;
+	equal(run_guard(GUARD, "changed"), 1, "an interface whose keys are not told is no success");
+	ok(!strcmp(said, "macsec0: it has so many senders that the kernel does not tell its keys, which stay in use unless 10-macsec-manual deletes them; to stop it: ip link set macsec0 down\n"),
+	   "it is named, with what helps");
+	ok(!*kernel.asked, "and left alone");
+	equal(run_guard(MANUAL, "changed"), 0, "the other hook deletes all that it may have");
+	ok(!strcmp(kernel.asked, "off3.0 del3.0 off3.1 del3.1 off3.2 del3.2 off3.3 del3.3 "), "each number");
 }
 
 static void test_nothing(void)
@@ -248,6 +149,11 @@ static void test_failures(void)
 	run_guard(GUARD, "changed");
 	ok(!strchr(said, 0x1b) && strstr(said, "a\\x1b]b"), "a name is shown so that it is harmless");
 	begin(of_mka);
+	kernel.interfaces[0].name = "a$(id)";
+	kernel.delete_error = -EPERM;
+	run_guard(GUARD, "changed");
+	ok(!strcmp(said, "a$(id): its keys cannot be deleted: Operation not permitted\n"), "and in no command if a shell took it for one");
+	begin(of_mka);
 	kernel.list_error = -ETIMEDOUT;
 	equal(run_guard(GUARD, "changed"), 1, "a kernel that does not answer");
 	begin(of_mka);
@@ -256,7 +162,8 @@ static void test_failures(void)
 	begin(of_mka);
 	around.untrusted = true;
 	equal(run_guard(GUARD, "changed"), 1, "a daemon that others than root can change");
-	ok(!around.stopped && *kernel.asked, "goes on, without its keys");
+	ok(!around.stopped && !*kernel.asked, "is left alone, and so are its keys");
+	ok(strstr(said, "MACsec: /sbin/wpa_supplicant is not trusted: Operation not permitted\nmacsec0: its keys, which"), "which is said");
 	begin(of_mka);
 	around.signal_error = -EPERM;
 	equal(run_guard(GUARD, "changed"), 1, "a daemon that cannot be stopped");
@@ -264,10 +171,14 @@ static void test_failures(void)
 
 int main(void)
 {
+	start_daemons();
 	test_guard();
 	test_manual();
-	test_agree();
+	test_namespaces();
+	test_others();
+	test_untold();
 	test_nothing();
 	test_failures();
+	end_daemons();
 	return tap_done();
 }

@@ -38,6 +38,8 @@ TAG, NAMED, NAME_SIZE, ICV = struct.Struct("!2sBBI"), 0x20, 8, 16
 # What is encrypted, before what a program has sent: EtherType, IPv4 and UDP.
 INSIDE = 2 + 28
 TEXT, COUNT, MANY = 64, 10, 100
+# More than Linux has room for in one answer.
+SENDERS = 300
 # Who has the lower priority makes the keys.
 OTHERS = 100
 AGREED = """eapol_version=3
@@ -156,12 +158,30 @@ def check_by_hand(g, t):
     t.equal(keys(g), [1, 1], "all keys are still there")
 
 
+def check_untold(g, t):
+    """An interface that does not fit into what the kernel tells at a time ends its list."""
+    g.run(f"{IP} link add link eth0 many0 type macsec port 2 encrypt on; "
+          f"{IP} macsec add many0 tx sa 0 pn 1 on key 01 {KEY}")
+    g.run(f"i=0; while [ $i -lt {SENDERS} ]; do i=$((i + 1)); "
+          f"echo macsec add many0 rx port $i address 52:54:00:00:00:09; done | {IP} -batch -")
+    t.ok("many0" not in g.run(f"{IP} macsec show"), "the kernel does not tell of one with many senders")
+    status, output = guard(g, GUARD, "changed")
+    t.ok(status == 1 and "many0: it has so many senders" in output and
+         output.count("to stop it: ip link set many0 down\n") == 1, "the guard names it and fails")
+    t.equal(guard(g, MANUAL, "test")[0], 0, "the hook for keys by hand would delete its keys")
+    t.equal(guard(g, MANUAL, "changed")[0], 0, "and does")
+    t.ok(g.execute(f"{IP} macsec del many0 tx sa 0")[0], "there is none any more")
+    g.run(f"{IP} link del many0")
+
+
 def check_unguarded(kernel, snapshot, t):
     found = []
     for number in (1, 2):
         with snapshot.clone(guid=new_guid()) as c:
             speak(c, number)
             found.append(await_protected(COUNT))
+            if number == 2:
+                check_untold(c, t)
     twice = [n for n in found[0] if n in found[1] and found[0][n] != found[1][n]]
     t.ok(twice, "no guard: different frames are encrypted with one key and packet number")
     t.ok(xor(said(1).encode(), said(2).encode()) in
@@ -281,7 +301,25 @@ def check_anew(what, original, peer, old, t):
         t.ok(not any(frame[12:14] == capture.IPV4 for frame in frames()),
              "nothing leaves in plain text")
         c.run(f"chatter {PEER} {MANY} '{said(0)}'")
-        return same_text(), took
+        found = same_text()
+        check_goes_on(c, what, t)
+        return found, took
+
+
+def check_goes_on(c, what, t):
+    """One of WiFi is not stopped, and none stays so."""
+    state = "cut -d ' ' -f 3 /proc/{}/stat"
+    agrees = c.run("pidof wpa_supplicant").strip()
+    c.spawn("exec wpa_supplicant -D none -g /run/wifi")
+    c.wait_for("[ -S /run/wifi ]")
+    wifi, = set(c.run("pidof wpa_supplicant").split()) - {agrees}
+    guard(c, GUARD, "changed")
+    c.wait_for(f"[ $({state.format(agrees)}) = T ]")
+    t.ok(c.run(state.format(wifi)).strip() != "T", f"{what}: the guard stops no other wpa_supplicant")
+    c.run(f"{IP} link del macsec0")
+    t.equal(guard(c, REPAIR, "changed"), (0, "wpa_supplicant goes on\n"),
+            "without its interface it goes on")
+    t.ok(c.run(state.format(agrees)).strip() != "T", "and is not stopped any more")
 
 
 def scenario(kernel, t):

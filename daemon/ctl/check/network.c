@@ -223,7 +223,6 @@ static int look_at_macsec(struct look *look)
 {
 	struct secy_socket socket;
 	struct secy_list list;
-	bool by_mka;
 	size_t i;
 	int r = secy_open(&socket);
 
@@ -233,15 +232,17 @@ static int look_at_macsec(struct look *look)
 	secy_close(&socket);
 	if (r)
 		return r;
-	for (i = 0; i < list.n; i++) {
-		/* Elsewhere the hook takes no daemon for one that it may start again. */
-		by_mka = secy_by_mka(&list.interfaces[i]) && !*look->place;
+	/* Elsewhere the hook takes no daemon for one that agrees on others. */
+	if (!*look->place)
+		r = secy_listen(&list);
+	for (i = 0; i < list.n; i++)
 		if (list.interfaces[i].keys)
-			add(look, by_mka ? NETWORK_MACSEC : NETWORK_MACSEC_MANUAL, 1,
-			    list.interfaces[i].name);
-	}
+			add(look, secy_perhaps_by_mka(&list.interfaces[i]) ? NETWORK_MACSEC :
+			    NETWORK_MACSEC_MANUAL, 1, list.interfaces[i].name);
+	if (list.more && !r)
+		r = -E2BIG;
 	secy_free(&list);
-	return 0;
+	return r;
 }
 
 /* ---- TLS ---- */
