@@ -24,7 +24,7 @@ enum {
 	BACK_MS = 20000,
 };
 
-#define AGAIN	"vmgenctl hooks run 50-ipsec"
+#define AGAIN	"vmgenctl hooks run --real 50-ipsec"
 
 extern char **environ;
 

@@ -149,7 +149,7 @@ static void test_ended(void)
 	come_back(0);
 	come_back(1);
 	equal(run("50-ipsec"), 1, "a daemon that has ended after its start");
-	ok(strstr(said, "ipsec.service does not run, see systemctl status ipsec.service; what its policies matched stays blocked; when it can start: vmgenctl hooks run 50-ipsec\n"),
+	ok(strstr(said, "ipsec.service does not run, see systemctl status ipsec.service; what its policies matched stays blocked; when it can start: vmgenctl hooks run --real 50-ipsec\n"),
 	   "is named with the remedy");
 	ok(association_has(&noted, "ipsec.service"), "and stays on the note");
 	running[0] = "ipsec.service";
@@ -200,7 +200,7 @@ static void test_giving_way(void)
 	equal(count_sub(), 0, "what has no policy");
 	equal(count(XFRM_POLICY_TYPE_MAIN, XFRM_POLICY_BLOCK), 1, "gives way to one");
 	ok(strstr(said, "stays blocked until one is; to lift that at once: ip xfrm policy delete dir out index ") &&
-	   strstr(said, " ptype main\n") && strstr(said, "this takes the blocks away: vmgenctl hooks run 50-ipsec\n"),
+	   strstr(said, " ptype main\n") && strstr(said, "this takes the blocks away: vmgenctl hooks run --real 50-ipsec\n"),
 	   "which is said");
 	ok(!*noted.units, "no daemon is started again for it");
 	equal(run("50-ipsec"), 0, "it has not called yet");

@@ -132,7 +132,7 @@ static void tell_blocks(const struct network *network, struct findings *findings
 
 	for (i = 0; i < network->n_blocks && i < NETWORK_BLOCKS_MAX; i++) {
 		block = &network->blocks[i];
-		snprintf(remedy, sizeof(remedy), "when the tunnel is up: vmgenctl hooks run 50-ipsec%s%s",
+		snprintf(remedy, sizeof(remedy), "when the tunnel is up: vmgenctl hooks run --real 50-ipsec%s%s",
 			 *block->command ? "; at once: " : "", block->command);
 		finding_add(findings, "keys", FINDING_WARNING, remedy,
 			    "blocked by 10-ipsec until the IKE daemon's policy is back: %s",
@@ -140,7 +140,7 @@ static void tell_blocks(const struct network *network, struct findings *findings
 	}
 	if (i < network->n_blocks)
 		finding_add(findings, "keys", FINDING_WARNING,
-			    "when the tunnels are up: vmgenctl hooks run 50-ipsec",
+			    "when the tunnels are up: vmgenctl hooks run --real 50-ipsec",
 			    "blocked by 10-ipsec likewise: %u others", network->n_blocks - i);
 }
 
