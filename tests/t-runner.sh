@@ -109,7 +109,7 @@ tells_progress() {
 
 # of_make WORDS: how make would run its files.
 of_make() {
-	env -u MAKEFLAGS -u MAKELEVEL make -n O="$build" "$@" 2>/dev/null | grep 'suite.py'
+	env -u MAKEFLAGS -u MAKELEVEL -u TESTS make -n O="$build" "$@" 2>/dev/null | grep 'suite.py'
 }
 
 one_alone() {
