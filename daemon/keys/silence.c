@@ -7,11 +7,13 @@
  *	table inet vmgen_connections {
  *		set ended4 {
  *			type ipv4_addr . inet_service . ipv4_addr . inet_service
+ *			flags dynamic,timeout
  *			timeout 1d
  *		}
  *		chain output {
  *			type filter hook output priority -350; policy accept;
- *			tcp flags rst ip saddr . tcp sport . ip daddr . tcp dport @ended4 drop
+ *			tcp flags & (syn | rst | ack) == syn delete @ended4 { ip saddr . ... }
+ *			tcp flags & rst == rst ip saddr . tcp sport . ip daddr . tcp dport @ended4 drop
  *		}
  *	}
  */
@@ -39,7 +41,7 @@ enum {
 	/* Before all that tracks or rewrites, so the addresses are those of the socket. */
 	PRIORITY = -350,
 	MSEC_PER_SEC = 1000,
-	RST = 0x04,
+	SYN = 0x02, RST = 0x04, ACK = 0x10,
 	TCP_FLAGS = 13,
 	/* Types of nft(8), of which a key of several has 6 bits each. */
 	TYPE_IPV4 = 7, TYPE_IPV6 = 8, TYPE_PORT = 13,
@@ -159,7 +161,7 @@ static void add_set(struct parcel *parcel, const struct version *version)
 		parcel->no_memory = true;
 		return;
 	}
-	nftnl_set_set_u32(set, NFTNL_SET_FLAGS, NFT_SET_TIMEOUT);
+	nftnl_set_set_u32(set, NFTNL_SET_FLAGS, NFT_SET_TIMEOUT | NFT_SET_EVAL);
 	nftnl_set_set_u64(set, NFTNL_SET_TIMEOUT, (uint64_t)SILENCE_SEC * MSEC_PER_SEC);
 	nftnl_set_set_u32(set, NFTNL_SET_KEY_TYPE, end << 12 | end);
 	nftnl_set_set_u32(set, NFTNL_SET_KEY_LEN, key_length(version));
@@ -181,15 +183,14 @@ static struct nftnl_expr *add_expression(struct parcel *parcel, struct nftnl_rul
 	return expression;
 }
 
-static void compare_byte(struct parcel *parcel, struct nftnl_rule *rule, uint32_t operation,
-			 uint8_t value)
+static void compare_byte(struct parcel *parcel, struct nftnl_rule *rule, uint8_t value)
 {
 	struct nftnl_expr *e = add_expression(parcel, rule, "cmp");
 
 	if (!e)
 		return;
 	nftnl_expr_set_u32(e, NFTNL_EXPR_CMP_SREG, NFT_REG32_00);
-	nftnl_expr_set_u32(e, NFTNL_EXPR_CMP_OP, operation);
+	nftnl_expr_set_u32(e, NFTNL_EXPR_CMP_OP, NFT_CMP_EQ);
 	nftnl_expr_set(e, NFTNL_EXPR_CMP_DATA, &value, sizeof(value));
 }
 
@@ -201,7 +202,7 @@ static void match_meta(struct parcel *parcel, struct nftnl_rule *rule, uint32_t 
 		return;
 	nftnl_expr_set_u32(e, NFTNL_EXPR_META_KEY, key);
 	nftnl_expr_set_u32(e, NFTNL_EXPR_META_DREG, NFT_REG32_00);
-	compare_byte(parcel, rule, NFT_CMP_EQ, value);
+	compare_byte(parcel, rule, value);
 }
 
 /* Returns the register after it. */
@@ -219,9 +220,10 @@ static uint32_t load(struct parcel *parcel, struct nftnl_rule *rule, uint32_t ba
 	return reg + (size + 3) / 4;
 }
 
-static void match_rst(struct parcel *parcel, struct nftnl_rule *rule)
+/* Of the flags in mask it has these, and no other. */
+static void match_flags(struct parcel *parcel, struct nftnl_rule *rule, uint8_t mask, uint8_t flags)
 {
-	static const uint8_t mask = RST, none;
+	static const uint8_t none;
 	struct nftnl_expr *e;
 
 	(void)load(parcel, rule, NFT_PAYLOAD_TRANSPORT_HEADER, TCP_FLAGS, 1, NFT_REG32_00);
@@ -233,13 +235,13 @@ static void match_rst(struct parcel *parcel, struct nftnl_rule *rule)
 	nftnl_expr_set_u32(e, NFTNL_EXPR_BITWISE_LEN, sizeof(mask));
 	nftnl_expr_set(e, NFTNL_EXPR_BITWISE_MASK, &mask, sizeof(mask));
 	nftnl_expr_set(e, NFTNL_EXPR_BITWISE_XOR, &none, sizeof(none));
-	compare_byte(parcel, rule, NFT_CMP_NEQ, 0);
+	compare_byte(parcel, rule, flags);
 }
 
-static void match_set(struct parcel *parcel, struct nftnl_rule *rule, const struct version *version)
+/* From the first register on there is what write_key() writes. */
+static void load_key(struct parcel *parcel, struct nftnl_rule *rule, const struct version *version)
 {
 	uint32_t reg = NFT_REG32_00;
-	struct nftnl_expr *e;
 
 	reg = load(parcel, rule, NFT_PAYLOAD_NETWORK_HEADER, version->own_at, version->address_size,
 		   reg);
@@ -247,13 +249,38 @@ static void match_set(struct parcel *parcel, struct nftnl_rule *rule, const stru
 	reg = load(parcel, rule, NFT_PAYLOAD_NETWORK_HEADER, version->peer_at,
 		   version->address_size, reg);
 	(void)load(parcel, rule, NFT_PAYLOAD_TRANSPORT_HEADER, PORT_SIZE, PORT_SIZE, reg);
-	e = add_expression(parcel, rule, "lookup");
+}
+
+static void delete_key(struct parcel *parcel, struct nftnl_rule *rule,
+		       const struct version *version)
+{
+	struct nftnl_expr *e = add_expression(parcel, rule, "dynset");
+
+	if (!e)
+		return;
+	nftnl_expr_set_u32(e, NFTNL_EXPR_DYNSET_OP, NFT_DYNSET_OP_DELETE);
+	nftnl_expr_set_u32(e, NFTNL_EXPR_DYNSET_SREG_KEY, NFT_REG32_00);
+	if (nftnl_expr_set_str(e, NFTNL_EXPR_DYNSET_SET_NAME, version->set))
+		parcel->no_memory = true;
+	nftnl_expr_set_u32(e, NFTNL_EXPR_DYNSET_SET_ID, version - versions + 1);
+}
+
+static void drop_of_set(struct parcel *parcel, struct nftnl_rule *rule,
+			const struct version *version)
+{
+	struct nftnl_expr *e = add_expression(parcel, rule, "lookup");
+
 	if (!e)
 		return;
 	nftnl_expr_set_u32(e, NFTNL_EXPR_LOOKUP_SREG, NFT_REG32_00);
 	if (nftnl_expr_set_str(e, NFTNL_EXPR_LOOKUP_SET, version->set))
 		parcel->no_memory = true;
 	nftnl_expr_set_u32(e, NFTNL_EXPR_LOOKUP_SET_ID, version - versions + 1);
+	e = add_expression(parcel, rule, "immediate");
+	if (!e)
+		return;
+	nftnl_expr_set_u32(e, NFTNL_EXPR_IMM_DREG, NFT_REG_VERDICT);
+	nftnl_expr_set_u32(e, NFTNL_EXPR_IMM_VERDICT, NF_DROP);
 }
 
 static struct nftnl_rule *make_rule(void)
@@ -269,10 +296,21 @@ static struct nftnl_rule *make_rule(void)
 	return NULL;
 }
 
-static void add_rule(struct parcel *parcel, const struct version *version)
+/*
+ * The kernel's clients of NFS connect anew from the same port. Their peer, which still has the
+ * old connection, answers with an ACK of that, and takes no SYN before it gets an RST.
+ */
+static const struct deed {
+	uint8_t mask, flags;
+	void (*add)(struct parcel *parcel, struct nftnl_rule *rule, const struct version *version);
+} deeds[] = {
+	{ SYN | RST | ACK, SYN, delete_key },
+	{ RST, RST, drop_of_set },
+};
+
+static void add_rule(struct parcel *parcel, const struct version *version, const struct deed *deed)
 {
 	struct nftnl_rule *rule = make_rule();
-	struct nftnl_expr *e;
 
 	if (!rule) {
 		parcel->no_memory = true;
@@ -280,17 +318,21 @@ static void add_rule(struct parcel *parcel, const struct version *version)
 	}
 	match_meta(parcel, rule, NFT_META_NFPROTO, version->protocol);
 	match_meta(parcel, rule, NFT_META_L4PROTO, IPPROTO_TCP);
-	match_rst(parcel, rule);
-	match_set(parcel, rule, version);
-	e = add_expression(parcel, rule, "immediate");
-	if (e) {
-		nftnl_expr_set_u32(e, NFTNL_EXPR_IMM_DREG, NFT_REG_VERDICT);
-		nftnl_expr_set_u32(e, NFTNL_EXPR_IMM_VERDICT, NF_DROP);
-		nftnl_rule_nlmsg_build_payload(add(parcel, NFT_MSG_NEWRULE,
-						   NLM_F_CREATE | NLM_F_APPEND), rule);
-		added(parcel);
-	}
+	match_flags(parcel, rule, deed->mask, deed->flags);
+	load_key(parcel, rule, version);
+	deed->add(parcel, rule, version);
+	nftnl_rule_nlmsg_build_payload(add(parcel, NFT_MSG_NEWRULE, NLM_F_CREATE | NLM_F_APPEND),
+				       rule);
+	added(parcel);
 	nftnl_rule_free(rule);
+}
+
+static void add_rules(struct parcel *parcel, const struct version *version)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(deeds) / sizeof(deeds[0]); i++)
+		add_rule(parcel, version, &deeds[i]);
 }
 
 /* Or an earlier run's would be there as well. */
@@ -326,7 +368,7 @@ int silence_begin(struct netlink *netfilter)
 	remove_rules(&parcel);
 	for (i = 0; i < N_VERSIONS; i++) {
 		add_set(&parcel, &versions[i]);
-		add_rule(&parcel, &versions[i]);
+		add_rules(&parcel, &versions[i]);
 	}
 	return submit(netfilter, &parcel);
 }

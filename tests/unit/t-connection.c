@@ -167,7 +167,7 @@ static void test_changed(void)
 	ok(!was_ended("198.51.100.3"), "not one that this side has closed");
 	ok(!was_ended("192.0.2.7") && !was_ended("127.0.0.1") && !was_ended("::1") &&
 	   !was_ended("::ffff:127.0.0.9"), "none within the machine");
-	equal(count(NEW_RULE, &rule), 2, "there is a rule for each version of IP");
+	equal(count(NEW_RULE, &rule), 4, "there are two rules for each version of IP");
 	equal(count(NEW_ELEMENTS, &elements), 2, "and elements for each");
 	(void)count(SOCK_DESTROY, &end);
 	ok(rule < elements && elements < end, "RSTs are dropped before one can leave");

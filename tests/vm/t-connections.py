@@ -21,16 +21,18 @@ FILES = {
     "/etc/vmgen/kept-connections": f"peer {PEER[4]}/32 peer-port 5001\n",
     SETTINGS: "[hook]\nenabled = no\n",
 }
-PLAIN, PLAIN6, KTLS, KEPT, LOCAL = "plain", "plain6", "ktls", "kept", "local"
+PLAIN, PLAIN6, KTLS, PORT = "plain", "plain6", "ktls", "port"
+KEPT, LOCAL = "kept", "local"
 # {name: arguments of talker}; Debian's 5.10 has no kTLS.
 TALKERS = {
     PLAIN: f"{PEER[4]} 5000",
     PLAIN6: f"{PEER[6]} 5000",
     KTLS: f"{PEER[4]} 5443 ktls",
+    PORT: f"{PEER[4]} 2049 890",    # as a client of NFS, which has a port of its own
     KEPT: f"{PEER[4]} 5001",
     LOCAL: "127.0.0.1 7000",
 }
-ENDED = (PLAIN, PLAIN6, KTLS)
+ENDED = (PLAIN, PLAIN6, KTLS, PORT)
 # A record of TLS: its header, and the part of the nonce that counts.
 HEADER, NONCE = 5, 8
 
@@ -108,7 +110,7 @@ def check_without(kernel, original, snapshot, station, ends, t):
 
 
 def count(kernel):
-    return f"3 TCP connections, {int(has_ktls(kernel))} of them with keys in the kernel (kTLS)"
+    return f"4 TCP connections, {int(has_ktls(kernel))} of them with keys in the kernel (kTLS)"
 
 
 def check_drill(kernel, g, line, t):
@@ -142,13 +144,31 @@ def check_with(kernel, original, snapshot, station, ends, number, t):
         after = of(ENDED, line.segments()[before:])
         t.equal(after, [], f"clone {number}: nothing of it is sent, also when the peer asks")
         every = line.segments()
-        t.equal([s for s in every if s.flags & RST], [], f"clone {number}: not one RST leaves")
+        t.equal(resets(line), [], f"clone {number}: not one RST leaves")
         t.ok(grows(c, "/tmp/heard"), f"clone {number}: the connection within the machine goes on")
         t.ok(all(goes_on(original, name) for name in ENDED),
              f"clone {number}: the original's connections go on")
         say(f"{kernel}: segments of clone {number} before its guard: {len(of(ENDED, every))}")
         if number == 1:
             check_after(c, line, t)
+
+
+def resets(line):
+    return [s for s in line.segments() if s.flags & RST]
+
+
+def check_anew(c, line, t):
+    """The peer still has the old connection, and gives it up only for an RST."""
+    before = len(line.segments())
+    c.spawn(f"exec talker /tmp/anew {TALKERS[PORT]}")
+    t.ok(line.wait_for(lambda seen: any(s.data for s in of([PORT], seen[before:]))),
+         "from the same port a new connection is possible")
+    sent = resets(line)
+    t.ok(sent and sent == of([PORT], sent), "for which the old one is reset, and no other")
+    c.run("vmgenctl trigger --real")
+    t.equal(c.run("cat /tmp/anew").strip(), "send: ECONNABORTED", "another run ends that as well")
+    t.ok(goes_on(line, KEPT), "but not the exception")
+    t.equal(resets(line), sent, "without an RST")
 
 
 def check_after(c, line, t):
@@ -160,7 +180,8 @@ def check_after(c, line, t):
     c.run("vmgenctl trigger --real")
     t.equal(c.run("cat /tmp/new").strip(), "send: ECONNABORTED", "another run ends that as well")
     t.ok(goes_on(line, KEPT), "but not the exception")
-    t.equal([s for s in line.segments() if s.flags & RST], [], "and there is no RST either")
+    t.equal(resets(line), [], "and there is no RST either")
+    check_anew(c, line, t)
 
 
 def scenario(kernel, t):
@@ -169,7 +190,7 @@ def scenario(kernel, t):
     with boot(kernel, ["vmgend", "vmgenctl", HOOK, "talker"], guid=new_guid(), files=files,
               devices=DEVICES, netdevs=(station.netdev,)) as g:
         original = station.line()
-        t.ok(start(kernel, g, original), "five connections are in use")
+        t.ok(start(kernel, g, original), "six connections are in use")
         snapshot = g.save("without")
         ends = original.connections()
         g.resume()

@@ -142,13 +142,21 @@ class Line(threading.Thread):
 
     def _answer(self, segment):
         key = segment.version, segment.port, segment.peer_port
+        end = self.ends.get(key)
+        if segment.flags & RST:
+            if end and segment.sequence == end.expected:
+                del self.ends[key]
+            return
+        if segment.flags & SYN and end and segment.sequence + 1 & 0xffffffff != end.expected:
+            # As Linux does: a challenge (RFC 5961), and the old connection stays without an RST.
+            self._send(end.frame(ACK))
+            return
         if segment.flags & SYN:
             self.ends[key] = end = Connection(*key, segment.sequence + 1 & 0xffffffff, sequence=0)
             self._send(end.frame(SYN | ACK))
             end.sequence = 1
             return
-        end = self.ends.get(key)
-        if not end or not segment.data or segment.flags & RST:
+        if not end or not segment.data:
             return
         if segment.sequence == end.expected:
             end.expected = end.expected + len(segment.data) & 0xffffffff
