@@ -83,6 +83,7 @@ pid_t pinner_start(const struct config *config)
 	if (pid)
 		return pid;
 	(void)prctl(PR_SET_NAME, "vmgend-pinner");
+	child_stand_back();
 	for (;;) {
 		pins = pin_all(config);
 		do {

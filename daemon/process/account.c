@@ -104,6 +104,8 @@ static void __attribute__((noreturn)) be_child(const char *name)
 	struct answer answer = { .error = 0 };
 	struct account account = { .groups = NULL };
 
+	/* In the code of whatever name services there are. */
+	child_stand_back();
 	answer.error = look_up(name, &answer, &account);
 	_exit(!put(&answer, sizeof(answer)) ||
 	      (!answer.error && !put(account.groups, answer.n_groups * sizeof(gid_t))));

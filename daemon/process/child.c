@@ -57,8 +57,16 @@ pid_t child_fork(int fd)
 	return pid < 0 ? -error : pid;
 }
 
+void child_stand_back(void)
+{
+	int policy = sched_getscheduler(0);
+
+	if (policy == SCHED_FIFO || policy == SCHED_RR)
+		(void)sched_setscheduler(0, SCHED_OTHER, &(struct sched_param){ 0 });
+}
+
 /* What the unit gives to the daemon alone. Who was started with less keeps that. */
-void child_become_ordinary(bool urgent)
+void child_become_ordinary(bool keeps_nice)
 {
 	static const char file[] = "/proc/self/oom_score_adj";
 	int fd = open(file, O_RDWR | O_CLOEXEC);
@@ -69,9 +77,8 @@ void child_become_ordinary(bool urgent)
 			(void)!pwrite(fd, "0", 1, 0);
 		close(fd);
 	}
-	if (!urgent && sched_getscheduler(0) == SCHED_FIFO)
-		(void)sched_setscheduler(0, SCHED_OTHER, &(struct sched_param){ 0 });
-	if (!urgent && getpriority(PRIO_PROCESS, 0) < 0)
+	child_stand_back();
+	if (!keeps_nice && getpriority(PRIO_PROCESS, 0) < 0)
 		(void)setpriority(PRIO_PROCESS, 0, 0);
 }
 

@@ -37,10 +37,13 @@ int child_end(pid_t pid, int64_t deadline, int *ret_status);
  */
 void child_reset_signals(int blocked);
 
+/* Gives up the guardian's place before all programs; for a child that may take its time. */
+void child_stand_back(void);
+
 /*
- * Gives up an OOM score below the usual and, unless it is urgent, a nice value below it and the
- * guardian's place before all programs; for a child, too.
+ * As child_stand_back(), and gives up an OOM score below the usual and, unless it keeps that, a
+ * nice value below it.
  */
-void child_become_ordinary(bool urgent);
+void child_become_ordinary(bool keeps_nice);
 
 #endif /* CHILD_H */

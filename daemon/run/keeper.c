@@ -165,6 +165,7 @@ report_guard(const struct job *job, struct keeper_report *report, int turn_fd)
 	(void)!write(REPORT_FD, report, sizeof(*report));
 	if (!report->called_off && !job->run->drill && report->result.outcome != OUTCOME_LOST &&
 	    fork() <= 0) {
+		child_stand_back();
 		record(job, report);
 		if (report->record_error && report->record_error != -ESTALE)
 			log_error("%s: its end cannot be recorded in %s (it may run again): %s",
