@@ -22,6 +22,7 @@
 #include "keys/exception.h"
 #include "keys/local.h"
 #include "keys/netns.h"
+#include "keys/place.h"
 #include "keys/silence.h"
 #include "keys/standby.h"
 
@@ -49,7 +50,8 @@ static struct {
 } ready;
 
 static struct {
-	bool drill, failed;
+	/* foreign: where it is at work now others are root, and what happens is words only. */
+	bool drill, failed, foreign;
 	int64_t deadline;
 	struct exceptions exceptions;
 	unsigned long n_ended, n_ktls, n_kept, n_named;
@@ -70,15 +72,23 @@ static void __attribute__((format(printf, 2, 3))) fail(const char *name, const c
 	vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
 	text_print(stdout, "%s%s\n", place(name, where), text);
-	run.failed = true;
+	run.failed |= !run.foreign;
+}
+
+static const char *missing_right(const char *module)
+{
+	if (geteuid())
+		return "run the hook as root, without a user in its settings";
+	return strcmp(module, "nf_tables") ? "it needs CAP_NET_ADMIN" :
+	       "it needs CAP_NET_ADMIN, and no other program may own the table " SILENCE_TABLE
+	       " (nft list table inet " SILENCE_TABLE ")";
 }
 
 /* Without diag nobody knows them, and without nftables the RSTs would leave. */
 static void fail_with(const char *name, const char *what, const char *module, int r)
 {
 	if (r == -EPERM)
-		fail(name, "%s: not permitted: run the hook as root, without a user in its settings",
-		     what);
+		fail(name, "%s: not permitted: %s", what, missing_right(module));
 	else if (r == -ENOENT || r == -EPROTONOSUPPORT || r == -EOPNOTSUPP || r == -EINVAL)
 		fail(name, "%s: this kernel cannot, or its module is missing: modprobe %s; until then all connections stay",
 		     what, module);
@@ -199,7 +209,10 @@ static void find_and_treat(const char *name, struct netlink *diag, struct netlin
 		fail_with(name, "listing TCP connections", "tcp_diag", r);
 	if (!r || r == -ETIMEDOUT) {
 		r = local_read(&local);
-		if (r)
+		if (r == -E2BIG)
+			fail(name, "there are more than %d addresses, so nobody knows which connections are local: all stay; end them by hand: ss -K",
+			     LOCAL_MAX);
+		else if (r)
 			fail(name, "the addresses of this machine cannot be read: %s: all connections stay",
 			     strerror(-r));
 	}
@@ -219,6 +232,7 @@ static void visit(const struct netns *netns, void *context)
 	int r;
 
 	(void)context;
+	run.foreign = netns->foreign;
 	if (!ready.loaded && !connection_exists())
 		return;
 	if (!*name && !ready.diag_error && !ready.netfilter_error) {
@@ -239,7 +253,8 @@ static void visit(const struct netns *netns, void *context)
 static void missed(const struct netns *netns, int error, void *context)
 {
 	(void)context;
-	fail(netns->name, "cannot be entered: %s: its connections stay", strerror(-error));
+	run.foreign = netns->foreign;
+	fail(netns->name, "cannot be entered: %s: its connections stay", place_reason(error));
 }
 
 static int report(void)
@@ -310,6 +325,7 @@ static int work(void)
 	}
 	run.deadline = deadline_in(END_MS);
 	r = netns_walk(WALK_MS, &visitor);
+	run.foreign = false;
 	if (r)
 		fail("", "not all network name spaces were visited: %s: connections of the others stay",
 		     strerror(-r));

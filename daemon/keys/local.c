@@ -23,6 +23,8 @@ static int add(struct local *local, const struct in6_addr *address)
 	size_t size = local->size ? local->size * 2 : FIRST_SIZE;
 	struct in6_addr *all;
 
+	if (local->n == LOCAL_MAX)
+		return -E2BIG;
 	if (local->n == local->size) {
 		all = reallocarray(local->all, size, sizeof(*all));
 		if (!all)
@@ -41,6 +43,7 @@ static int take(const struct nlmsghdr *message, void *context)
 	const struct ifaddrmsg *told = mnl_nlmsg_get_payload(message);
 	bool wide, own = false;
 	size_t size;
+	int r;
 
 	if (mnl_nlmsg_get_payload_len(message) < sizeof(*told) ||
 	    (told->ifa_family != AF_INET && told->ifa_family != AF_INET6))
@@ -59,11 +62,11 @@ static int take(const struct nlmsghdr *message, void *context)
 			address.s6_addr[10] = address.s6_addr[11] = 0xff;
 		memcpy(&address.s6_addr[wide ? 0 : 12], mnl_attr_get_payload(attribute), size);
 	}
-	if (!IN6_IS_ADDR_UNSPECIFIED(&address) && add(context, &address)) {
-		errno = ENOMEM;
-		return MNL_CB_ERROR;
-	}
-	return MNL_CB_OK;
+	r = IN6_IS_ADDR_UNSPECIFIED(&address) ? 0 : add(context, &address);
+	if (!r)
+		return MNL_CB_OK;
+	errno = -r;
+	return MNL_CB_ERROR;
 }
 
 int local_read(struct local *ret_local)

@@ -11,13 +11,16 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+/* A user may give his name space as many as he likes. */
+enum { LOCAL_MAX = 65536 };
+
 struct local {
 	/* IPv4 as ::ffff:192.0.2.1, in order. */
 	struct in6_addr *all;
 	size_t n, size;
 };
 
-/* Reads those of the network name space of this thread. Returns 0 or -errno. */
+/* Reads those of the network name space of this thread. Returns 0; -E2BIG: there are more; -errno. */
 int local_read(struct local *ret_local);
 
 /* Is it one of them, or of the loopback networks? */

@@ -62,6 +62,8 @@ static struct {
 	uint32_t end_of;
 	/* So many connections, all the same. */
 	size_t many;
+	/* And so many addresses; 0: one. */
+	unsigned int addresses;
 	/* Called when one is to be ended. */
 	void (*ended)(void);
 } plays;
@@ -217,7 +219,7 @@ static size_t answer_address(void *buffer)
 	struct nlmsghdr *message = answer(buffer, RTM_NEWADDR);
 	struct ifaddrmsg *told = mnl_nlmsg_put_extra_header(message, sizeof(*told));
 
-	if (request.at++)
+	if (request.at++ > plays.addresses)
 		return answer_end(buffer, NLMSG_DONE);
 	told->ifa_family = AF_INET;
 	/* Of a point-to-point link: this machine's, and the peer's. */

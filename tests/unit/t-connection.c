@@ -35,6 +35,9 @@ static void end_time(void)
 /* Network name spaces besides its own. */
 static struct {
 	const char *other, *missed;
+	/* Its owner is another user, and has it answer so. */
+	bool foreign;
+	int error;
 	int result;
 } walks;
 
@@ -42,10 +45,14 @@ int netns_walk(int limit_ms, const struct netns_visitor *visitor)
 {
 	(void)limit_ms;
 	visitor->visit(&(struct netns){ .name = "" }, visitor->context);
+	plays.filter = walks.error;
 	if (walks.other)
-		visitor->visit(&(struct netns){ .name = walks.other }, visitor->context);
+		visitor->visit(&(struct netns){ .name = walks.other, .foreign = walks.foreign },
+			       visitor->context);
+	plays.filter = 0;
 	if (walks.missed)
-		visitor->missed(&(struct netns){ .name = walks.missed }, -EACCES, visitor->context);
+		visitor->missed(&(struct netns){ .name = walks.missed, .foreign = walks.foreign },
+				-EACCES, visitor->context);
 	return walks.result;
 }
 
@@ -201,7 +208,7 @@ static void test_failures(void)
 	ok(ended() == 1 && has("CONFIG_INET_DIAG_DESTROY"), "which is found out once");
 	plays.end = -EPERM;
 	equal(run_hook("changed"), FAILED, "one that may not, too");
-	ok(ended() == 1 && has("run the hook as root"), "with its remedy");
+	ok(ended() == 1 && has("CAP_NET_ADMIN"), "with its remedy");
 	plays.end = -ENOENT;
 	plays.end_of = 1;
 	equal(run_hook("changed"), DONE, "one that is gone meanwhile is none");
@@ -224,6 +231,16 @@ static void test_name_spaces(void)
 	equal(ended(), 8, "as its own is");
 	ok(has("network name space bl\\x1bue: ended 192.0.2.1:40000 - 198.51.100.1:443\n"),
 	   "it is named, safely");
+	walks.error = -EPERM;
+	equal(run_hook("changed"), FAILED, "one where somebody has the table is a failure");
+	ok(ended() == 4 && has("no other program may own the table vmgen_connections"),
+	   "with its remedy");
+	walks.foreign = true;
+	walks.missed = "green";
+	equal(run_hook("changed"), DONE, "but not one of another user");
+	ok(has("bl\\x1bue: the RSTs") && has("green: cannot be entered"), "which is words only");
+	walks.foreign = false;
+	walks.error = 0;
 	walks.other = NULL;
 	walks.missed = "red";
 	equal(run_hook("changed"), FAILED, "one that cannot be entered is a failure");
@@ -313,6 +330,14 @@ static void write_stat(const char *text)
 		scratch_give_up("tls_stat");
 }
 
+static void test_addresses(void)
+{
+	plays.addresses = LOCAL_MAX;
+	equal(run_hook("changed"), FAILED, "more addresses than anybody has are a failure");
+	ok(!ended() && has("more than 65536 addresses"), "and end nothing");
+	plays.addresses = 0;
+}
+
 static void test_ktls(void)
 {
 	struct connection some[4];
@@ -389,6 +414,7 @@ int main(void)
 	test_name_spaces();
 	test_file();
 	test_many();
+	test_addresses();
 	test_ktls();
 	return tap_done();
 }
