@@ -14,6 +14,7 @@ import re
 import shlex
 import shutil
 import subprocess
+import tempfile
 
 from harness import cache, guest, image, initramfs, kernel as kernels, machine, module
 
@@ -149,8 +150,7 @@ class Debian:
         first_in_guest = next(i for i, c in enumerate(commands) if c[0] == "modprobe")
         self.in_guest = [shlex.join(c) for c in commands[first_in_guest:]]
 
-        directory = machine.scratch() / "debian"
-        directory.mkdir(parents=True)
+        directory = pathlib.Path(tempfile.mkdtemp(prefix="debian-", dir=machine.scratch()))
         image.copy(self.base(commands[0][2:], packages), directory / "raw")
         self.name = "debian"
         self.initrd = directory / "initrd"
