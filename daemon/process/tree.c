@@ -31,6 +31,8 @@ struct entry {
 /* The processes of the system that were looked at, in the order of the numbers. */
 struct table {
 	int signal;
+	/* It asks: what is started on that is to do its work, and gets none. */
+	bool asks;
 	/* NULL: the dead stay. */
 	const struct tree_reaper *reaper;
 	size_t n_reaped;
@@ -120,7 +122,7 @@ static void mark(struct table *table, struct entry *entry)
 {
 	entry->descends = true;
 	table->n_descendants++;
-	if (table->signal)
+	if (table->signal && !table->asks)
 		signal_entry(entry, table->signal);
 }
 
@@ -195,7 +197,8 @@ static int chase(DIR *dir, struct table *table)
 		if (table->reaper)
 			table->n_reaped += table->reaper->reap(table->reaper->context);
 		r = read_entries(dir, table);
-	} while (!r && table->signal && table->n_descendants != known && ++i < CHASE_LIMIT);
+	} while (!r && table->signal && !table->asks && table->n_descendants != known &&
+		 ++i < CHASE_LIMIT);
 	return r;
 }
 
@@ -216,6 +219,15 @@ static void mark_rest(struct table *table)
 			again = true;
 		}
 	} while (again);
+}
+
+static void ask(const struct table *table)
+{
+	size_t i;
+
+	for (i = 0; i < table->n_entries; i++)
+		if (table->entries[i].descends)
+			signal_entry(&table->entries[i], table->signal);
 }
 
 static struct tree count(const struct table *table)
@@ -248,6 +260,8 @@ static int look(struct table *table, struct tree *ret_tree)
 		qsort(table->entries, table->n_entries, sizeof(*table->entries), compare);
 		mark_rest(table);
 		*ret_tree = count(table);
+		if (table->asks)
+			ask(table);
 	}
 	free(table->entries);
 	return r;
@@ -255,7 +269,7 @@ static int look(struct table *table, struct tree *ret_tree)
 
 int tree_signal(int signal, struct tree *ret_tree)
 {
-	struct table table = { .signal = signal };
+	struct table table = { .signal = signal, .asks = signal == SIGTERM };
 
 	return look(&table, ret_tree);
 }

@@ -20,9 +20,9 @@ struct tree {
 };
 
 /*
- * Sends a signal to every descendant; 0: none, as kill(2). Those may have forked
- * since, so who wants an end of them stops them first. ret_tree: what there was
- * just before. Returns 0 or -errno: /proc cannot be read.
+ * Sends a signal to every descendant; 0: none, as kill(2); SIGTERM: to none that is started
+ * because of it. They may have forked since, so who wants an end of them stops them first.
+ * ret_tree: what there was just before. Returns 0 or -errno: /proc cannot be read.
  */
 int tree_signal(int signal, struct tree *ret_tree);
 

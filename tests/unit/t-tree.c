@@ -10,7 +10,9 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/pidfd.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -22,7 +24,7 @@ enum { LIMIT_SEC = 60, HOPS_LIMIT = 200000 };
 /* What the processes of a test tell each other. */
 static volatile struct {
 	unsigned int hops;
-	int ready, go;
+	int ready, go, helps, asked;
 } *shared;
 
 static pid_t sleeper(const char *name)
@@ -139,6 +141,54 @@ static void test_names(void)
 	(void)waitpid(stranger, NULL, 0);
 }
 
+/* Instead of libc's: who is asked to end has begun with that when this returns. */
+int pidfd_send_signal(int fd, int signal, siginfo_t *info, unsigned int flags)
+{
+	int r = syscall(SYS_pidfd_send_signal, fd, signal, info, flags);
+
+	while (signal == SIGTERM && !shared->helps)
+		usleep(1000);
+	return r;
+}
+
+/* Of a process that has another one do something before it ends. */
+static void tidy_up(int signal)
+{
+	sigset_t pending;
+
+	if (!fork()) {
+		/* It blocks the signal that is handled. */
+		shared->helps = 1;
+		while (!shared->go)
+			usleep(1000);
+		sigpending(&pending);
+		shared->asked = sigismember(&pending, signal);
+		_exit(0);
+	}
+	(void)wait(NULL);
+	_exit(0);
+}
+
+static int ask(void)
+{
+	struct tree tree;
+	int r;
+
+	shared->ready = shared->go = 0;
+	if (!fork()) {
+		alarm(LIMIT_SEC);
+		(void)signal(SIGTERM, tidy_up);
+		shared->ready = 1;
+		for (;;)
+			pause();
+	}
+	wait_until_ready(1);
+	r = tree_signal(SIGTERM, &tree);
+	shared->go = 1;
+	wait_for_all();
+	return r || tree.alive.n_processes != 1 || shared->asked;
+}
+
 static size_t reap(void *context)
 {
 	size_t n = 0;
@@ -189,6 +239,7 @@ int main(void)
 		return 1;
 	alarm(8 * LIMIT_SEC);
 	test_names();
+	equal(as_keeper(ask), 0, "what one starts when it is asked to end is not asked");
 	equal(as_keeper(stop_nothing), 0, "who has no descendants is done at once");
 	for (i = 0; i < 5; i++) {
 		shared->hops = 0;
