@@ -84,6 +84,8 @@ static const char *missing_right(const char *module)
 	       " (nft list table inet " SILENCE_TABLE ")";
 }
 
+#define AGAIN "\"vmgenctl hooks run --real 10-connections\" tries again"
+
 /* Without diag nobody knows them, and without nftables the RSTs would leave. */
 static void fail_with(const char *name, const char *what, const char *module, int r)
 {
@@ -93,8 +95,7 @@ static void fail_with(const char *name, const char *what, const char *module, in
 		fail(name, "%s: this kernel cannot, or its module is missing: modprobe %s; until then all connections stay",
 		     what, module);
 	else
-		fail(name, "%s: %s: all connections stay; end them by hand: ss -K", what,
-		     strerror(-r));
+		fail(name, "%s: %s: all connections stay; " AGAIN, what, strerror(-r));
 }
 
 /* Leaves those in the list that are to be ended. */
@@ -154,26 +155,28 @@ static int end_one(const char *name, struct netlink *diag, const struct connecti
 static void end_all(const char *name, struct netlink *diag, struct netlink *netfilter,
 		    const struct connections *connections)
 {
+	bool late = false;
 	size_t i, end = 0;
 	int r = 0;
 
 	for (i = 0; i < connections->n && !r; i++) {
-		if (!deadline_left(run.deadline)) {
-			r = -ETIMEDOUT;
+		late = !deadline_left(run.deadline);
+		if (late)
 			break;
-		}
 		if (i == end) {
 			end = connections->n - i > SILENCE_MAX ? i + SILENCE_MAX : connections->n;
 			r = silence_add(netfilter, &connections->all[i], end - i);
 			if (r)
 				break;
 		}
-		r = end_one(name, diag, &connections->all[i]);
+		/* It says itself why not, and then no other can be ended either. */
+		if (end_one(name, diag, &connections->all[i]))
+			return;
 	}
-	if (r == -ETIMEDOUT)
-		fail(name, "%zu connections were not reached in time, and stay; end them by hand: ss -K",
+	if (late)
+		fail(name, "%zu connections were not reached in time, and stay; " AGAIN,
 		     connections->n - i);
-	else if (r && i < connections->n)
+	else if (r)
 		fail(name, "%zu connections stay, because their RSTs cannot be dropped: %s",
 		     connections->n - i, strerror(-r));
 }
@@ -204,13 +207,13 @@ static void find_and_treat(const char *name, struct netlink *diag, struct netlin
 
 	r = connection_list(diag, &connections);
 	if (r == -ETIMEDOUT || (!r && connections.full))
-		fail(name, "there are more connections than this hook could list: the others stay");
+		fail(name, "there are more connections than this hook could list: the others stay; " AGAIN);
 	else if (r)
 		fail_with(name, "listing TCP connections", "tcp_diag", r);
 	if (!r || r == -ETIMEDOUT) {
 		r = local_read(&local);
 		if (r == -E2BIG)
-			fail(name, "there are more than %d addresses, so nobody knows which connections are local: all stay; end them by hand: ss -K",
+			fail(name, "there are more than %d addresses, so nobody knows which connections are local: all stay; remove some, then " AGAIN,
 			     LOCAL_MAX);
 		else if (r)
 			fail(name, "the addresses of this machine cannot be read: %s: all connections stay",

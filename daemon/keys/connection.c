@@ -230,39 +230,12 @@ static int read_tls_stat(unsigned long *ret_n)
 	return 0;
 }
 
-struct some {
-	struct connection *all;
-	size_t n, max;
-};
-
-static int take_ktls(const struct nlmsghdr *message, void *context)
+int connection_count_ktls(unsigned long *ret_n)
 {
-	struct some *some = context;
-	struct connection connection;
-
-	if (some->n < some->max && !parse(message, &connection) && connection.ktls)
-		some->all[some->n++] = connection;
-	return MNL_CB_OK;
-}
-
-int connection_count_ktls(unsigned long *ret_n, struct connection *ret_some, size_t max,
-			  size_t *ret_n_some)
-{
-	struct some some = { .all = ret_some, .max = max };
-	struct netlink diag;
 	unsigned long n = 0;
-	int r;
+	int r = read_tls_stat(&n);
 
-	r = read_tls_stat(&n);
-	if (r)
-		return r;
-	/* They are names alone: without them the count is still right. */
-	if (n && max && !access("/sys/module/tcp_diag", F_OK) &&
-	    !netlink_open(NETLINK_SOCK_DIAG, &diag)) {
-		(void)list(&diag, take_ktls, &some);
-		netlink_close(&diag);
-	}
-	*ret_n = n;
-	*ret_n_some = some.n;
-	return 0;
+	if (!r)
+		*ret_n = n;
+	return r;
 }

@@ -74,11 +74,9 @@ struct connection_ends connection_ends(const struct connection *connection);
 const char *connection_text(const struct connection *connection, char text[CONNECTION_TEXT_SIZE]);
 
 /*
- * How many connections in this network name space have their keys in the kernel, and some of
- * them, at most max. Loads nothing: those are left out (ret_n_some: 0) where tcp_diag is not
- * in use, and where the kernel does not tell this user. Returns 0 or -errno.
+ * How many connections in this network name space have their keys in the kernel. Loads nothing,
+ * and needs no rights. Returns 0 or -errno.
  */
-int connection_count_ktls(unsigned long *ret_n, struct connection *ret_some, size_t max,
-			  size_t *ret_n_some);
+int connection_count_ktls(unsigned long *ret_n);
 
 #endif /* CONNECTION_H */

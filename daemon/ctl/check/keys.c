@@ -45,7 +45,10 @@ static const struct {
 	[NETWORK_WIRELESS] = { "wireless interfaces", { NULL }, NULL },
 	[NETWORK_IPSEC] = { "SAs of IPsec", { "10-ipsec", "50-ipsec" }, NULL },
 	[NETWORK_IPSEC_MANUAL] = { "SAs of IPsec without a known daemon", { "10-ipsec-manual" }, NULL },
-	[NETWORK_TLS] = { "TCP connections with TLS in the kernel", { connections }, NULL },
+	[NETWORK_TLS] = {
+		"TCP connections with TLS in the kernel", { connections },
+		", but for those within this machine and in /etc/vmgen/kept-connections"
+	},
 };
 
 /* Returns whether the hook would run; if not, what to do about that. */
@@ -118,7 +121,7 @@ static void tell_kind(const struct inventory *inventory, const struct network *n
 			    count, colon, names);
 	else if (n_running < 2 && words[kind].hooks[1])
 		finding_add(findings, "keys", state, remedy,
-			    "%s that %s stops at a change, and nothing starts again: %" PRIu64 "%s%s",
+			    "%s that are down after a change, because %s stops them and no hook starts them again: %" PRIu64 "%s%s",
 			    text, words[kind].hooks[0], count, colon, names);
 	else
 		tell_covered(kind, count, names, findings);

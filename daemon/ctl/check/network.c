@@ -250,8 +250,7 @@ static int look_at_macsec(struct look *look)
 static int look_at_tls(struct look *look)
 {
 	unsigned long count = 0;
-	size_t n_some;
-	int r = connection_count_ktls(&count, NULL, 0, &n_some);
+	int r = connection_count_ktls(&count);
 
 	if (!r && count)
 		add(look, NETWORK_TLS, count, "");
