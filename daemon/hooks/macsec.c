@@ -4,7 +4,7 @@
  *
  * 10-macsec: interfaces of MACsec stop sending under the keys and packet numbers that other
  * clones have as well, and the daemon that has agreed on those is stopped. 50-macsec has it
- * agree on others. Keys that were given by hand, and that nothing replaces, are deleted by
+ * agree on others. Keys that were set by hand, and that nothing replaces, are deleted by
  * 10-macsec-manual, which is disabled as shipped: who comes in by them is locked out.
  */
 #include <errno.h>
