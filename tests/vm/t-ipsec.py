@@ -144,8 +144,10 @@ def check_by_hand(c, daemon, t):
 
 def check_ended(c, daemon, t):
     """A daemon that ends again, which the service manager calls active for a moment."""
-    # That of the command below is not one of those above.
+    # The change of the command below is not one of those above.
+    before = c.uptime()
     c.run(f"rm /run/vmgen/ipsec.guard; systemctl restart {daemon.unit}")
+    await_answer(c, before)
     hook(c, GUARD, generation=1)
     before = c.uptime()
     c.run(f"mkdir -p /run/systemd/system/{daemon.unit}.service.d; printf '[Service]\nType=oneshot\n"
