@@ -31,7 +31,6 @@ enum {
 	FAILED = 1,
 	NOT_APPLICABLE = 77,
 	/* No other network name space is entered after so long, and nothing ended after that. */
-	WALK_MS = 20000,
 	END_MS = 60000,
 	/* So many are named. */
 	NAMED_MAX = 20,
@@ -327,11 +326,11 @@ static int work(void)
 		return FAILED;
 	}
 	run.deadline = deadline_in(END_MS);
-	r = netns_walk(WALK_MS, &visitor);
+	r = netns_walk(NETNS_WALK_MS, &visitor);
 	run.foreign = false;
 	if (r)
-		fail("", "not all network name spaces were visited: %s: connections of the others stay",
-		     strerror(-r));
+		fail("", "not all network name spaces were looked at: %s: connections of the others stay",
+		     place_reason(r));
 	return report();
 }
 

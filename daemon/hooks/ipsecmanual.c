@@ -14,8 +14,6 @@
 #include "keys/netns.h"
 #include "keys/place.h"
 
-enum { WALK_MS = 1000 };
-
 struct others {
 	const struct ike_namespaces *known;
 	/* What is done about them. */
@@ -88,11 +86,11 @@ static void walk(struct others *others)
 	const struct netns_visitor visitor = {
 		.visit = look_here, .missed = miss, .context = others,
 	};
-	int r = netns_walk(WALK_MS, &visitor);
+	int r = netns_walk(NETNS_WALK_MS, &visitor);
 
 	if (r) {
 		others->failed = true;
-		printf("not all network name spaces were looked at: %s\n", strerror(-r));
+		printf("not all network name spaces were looked at: %s\n", place_reason(r));
 	}
 	if (others->foreign)
 		printf("%u SAs in network name spaces of other user name spaces %s\n",

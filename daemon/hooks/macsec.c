@@ -25,7 +25,6 @@
 
 enum {
 	NOT_APPLICABLE = 77,
-	WALK_MS = 5000,
 	/* Who was not heard of for 6 seconds is gone for the others (MKA Life Time). */
 	SILENCE_MS = 8000,
 	AGREE_MS = 30000,
@@ -209,7 +208,7 @@ static void missed(const struct netns *netns, int error, void *context)
 	struct work *work = context;
 
 	work->failed += !netns->foreign;
-	text_print(stdout, "network name space %s: not looked into: %s\n", netns->name,
+	text_print(stdout, "network name space %s: not looked at: %s\n", netns->name,
 		   place_reason(error));
 }
 
@@ -218,11 +217,11 @@ static void walk(struct work *work)
 	const struct netns_visitor visitor = {
 		.visit = visit_other, .missed = missed, .context = work,
 	};
-	int r = netns_walk(WALK_MS, &visitor);
+	int r = netns_walk(NETNS_WALK_MS, &visitor);
 
 	if (r) {
 		work->failed++;
-		printf("not all network name spaces were looked into: %s\n", place_reason(r));
+		printf("not all network name spaces were looked at: %s\n", place_reason(r));
 	}
 }
 

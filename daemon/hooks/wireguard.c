@@ -24,8 +24,6 @@
 
 enum {
 	NOT_APPLICABLE = 77,
-	/* For the network name spaces of others, who may have as many as they like. */
-	OTHERS_LIMIT_MS = 20000,
 	COMMAND_SIZE = PLACE_COMMAND_SIZE + 64,
 };
 
@@ -193,8 +191,8 @@ static int handle_everywhere(struct work *work)
 	};
 	int r;
 
-	work->deadline = deadline_in(OTHERS_LIMIT_MS);
-	r = netns_walk(OTHERS_LIMIT_MS, &visitor);
+	work->deadline = deadline_in(NETNS_WALK_MS);
+	r = netns_walk(NETNS_WALK_MS, &visitor);
 	if (r)
 		complain(work, &own_netns, "there are network name spaces where nobody looked for interfaces", r);
 	if (work->failed)

@@ -18,6 +18,8 @@ enum {
 	/* Of other ones: altogether, and of one who has made such ones. */
 	NETNS_FOREIGN_MAX = 2048,
 	NETNS_USER_MAX = 128,
+	/* So long a hook walks. */
+	NETNS_WALK_MS = 20000,
 	NETNS_NAME_SIZE = sizeof("of process ") + NAME_MAX,
 };
 

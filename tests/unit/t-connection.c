@@ -248,7 +248,7 @@ static void test_name_spaces(void)
 	walks.missed = NULL;
 	walks.result = -E2BIG;
 	equal(run_hook("changed"), FAILED, "more than the walk takes are a failure");
-	ok(ended() == 4 && has("not all network name spaces were visited"), "which is told");
+	ok(ended() == 4 && has("not all network name spaces were looked at"), "which is told");
 	walks.result = 0;
 }
 

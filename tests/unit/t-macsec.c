@@ -158,7 +158,7 @@ static void test_failures(void)
 	equal(run_guard(GUARD, "changed"), 1, "a kernel that does not answer");
 	begin(of_mka);
 	around.walk_error = -ETIMEDOUT;
-	equal(run_guard(GUARD, "changed"), 1, "name spaces that were not looked into");
+	equal(run_guard(GUARD, "changed"), 1, "name spaces that were not looked at");
 	begin(of_mka);
 	around.untrusted = true;
 	equal(run_guard(GUARD, "changed"), 1, "a daemon that others than root can change");
