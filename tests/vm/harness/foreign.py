@@ -11,8 +11,8 @@ import shutil
 from harness import board, debian, kernel as kernels, repository
 
 # What the packages depend on in Debian 12, and so what is there before.
-LIBRARIES = ("libevent-core-2.1-7", "libinih1", "libjson-c5", "libmd0", "libsystemd0", "libssl3",
-             "openssl")
+LIBRARIES = ("libevent-core-2.1-7", "libinih1", "libjson-c5", "libmd0", "libmnl0", "libnftnl11",
+             "libsystemd0", "libssl3", "openssl")
 # Where the packages are in it.
 PACKAGES = "/srv/vmgen"
 BOOT_TIMEOUT = 300
