@@ -50,7 +50,7 @@ def later_by_source(wire, g, p, t):
     g.run(f"date -s @$(($(date +%s) + {HOUR})); vmgenctl hooks run --real 10-wireguard")
     t.equal(tunnel.configuration(g), before,
             "peers, keys, endpoints and the latest handshakes are as they were before the guard")
-    p.resume()
+    tunnel.go_on(p, wire.source)
     g.run("vmgenctl hooks run --real 10-wireguard")
     wire.source.await_other(sessions)
 
@@ -70,10 +70,10 @@ def prepare_notified(wire, p, t):
         guarded = wire.save(g, "guarded")
         wire.later(p)
         right = p.save("right")
-        p.resume()
+        tunnel.go_on(p, wire.source)
         later_by_source(wire, g, p, t)
         stale = p.save("stale")
-        p.resume()
+        tunnel.go_on(p, wire.source)
     return bare, guarded, right, stale
 
 

@@ -115,6 +115,19 @@ class End:
         return self.await_data(1, sessions)[0]
 
 
+def go_on(guest, other):
+    """Resume a guest. QEMU now and then leaves the card of one asleep that was saved while much was
+    on its way, until it is resumed again."""
+    deadline = time.monotonic() + PATIENCE
+    guest.resume()
+    while guest.execute(f"ping -c 1 -w 5 {other.outside} >/dev/null")[0]:
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"{other.outside} is not reached any more")
+        print("# a card is asleep after a snapshot; resumed once more", flush=True)
+        guest.pause()
+        guest.resume()
+
+
 @dataclasses.dataclass
 class Original:
     """A snapshot of the source, and the index of the session that its clones go on with."""
@@ -159,7 +172,7 @@ class Tunnel:
         """A snapshot of the guest, which goes on."""
         snapshot = g.save(name)
         session = self.source.data()[-1].index
-        g.resume()
+        go_on(g, self.peer)
         return Original(snapshot, session)
 
     def later(self, p):
