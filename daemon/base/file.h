@@ -39,6 +39,9 @@ int file_replace(int dir_fd, const char *name, const char *text, mode_t mode,
  */
 int file_open_own(int dir_fd, const char *name, int flags, int *ret_fd);
 
+/* Writes to a file of the kernel, such as those of cgroups. Returns 0 or -errno. */
+int file_tell(int dir_fd, const char *name, const char *text);
+
 /* As strerror(3) of -r, with the remedy where the file system is in the way. */
 const char *file_strerror(int r);
 

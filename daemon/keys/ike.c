@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/deadline.h"
+#include "base/file.h"
 #include "ike.h"
 
 /* Of systemd: slices in slices. */
@@ -31,18 +32,6 @@ static const char *const units[] = {
 const char *const ike_mounts[] = {
 	"/sys/fs/cgroup", "/sys/fs/cgroup/unified", "/sys/fs/cgroup/systemd", NULL,
 };
-
-static int write_text(int dir_fd, const char *name, const char *text)
-{
-	int fd = openat(dir_fd, name, O_WRONLY | O_CLOEXEC), r = 0;
-
-	if (fd < 0)
-		return -errno;
-	if (write(fd, text, strlen(text)) < 0)
-		r = -errno;
-	close(fd);
-	return r;
-}
 
 size_t ike_processes(const struct ike_unit *unit, pid_t ret_pids[IKE_PROCESSES_MAX])
 {
@@ -75,7 +64,7 @@ static size_t signal_all(const struct ike_unit *unit, int number)
 
 int ike_freeze(struct ike_unit *unit)
 {
-	int r = write_text(unit->fd, "cgroup.freeze", "1");
+	int r = file_tell(unit->fd, "cgroup.freeze", "1");
 	size_t before, n = 0;
 
 	if (r != -ENOENT)
@@ -142,7 +131,7 @@ int ike_kill(const struct ike_unit *unit, int64_t deadline)
 {
 	pid_t pids[IKE_PROCESSES_MAX];
 	size_t n = ike_processes(unit, pids), i;
-	int r = write_text(unit->fd, "cgroup.kill", "1");
+	int r = file_tell(unit->fd, "cgroup.kill", "1");
 
 	/* Before Linux 5.14 one by one: they are frozen, so none is added. */
 	if (r == -ENOENT)
@@ -150,7 +139,7 @@ int ike_kill(const struct ike_unit *unit, int64_t deadline)
 	else if (r && r != -ENODEV)
 		return r;
 	/* Before its service manager runs a command of the unit's there. */
-	(void)write_text(unit->fd, "cgroup.freeze", "0");
+	(void)file_tell(unit->fd, "cgroup.freeze", "0");
 	for (i = 0; i < n && i < IKE_PROCESSES_MAX; i++)
 		while (!kill(pids[i], 0)) {
 			if (!deadline_left(deadline))

@@ -17,6 +17,7 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "cgroup.h"
 
 /* Set by who released a cgroup with processes in it: they are there on purpose. */
@@ -148,26 +149,14 @@ int cgroup_create(const char *hook, struct cgroup *ret_cgroup)
 	return 0;
 }
 
-static int write_text(int dir_fd, const char *name, const char *text)
-{
-	int fd = openat(dir_fd, name, O_WRONLY | O_CLOEXEC), r = 0;
-
-	if (fd < 0)
-		return -errno;
-	if (write(fd, text, strlen(text)) < 0)
-		r = -errno;
-	close(fd);
-	return r;
-}
-
 int cgroup_enter(int fd)
 {
-	return write_text(fd, "cgroup.procs", "0");
+	return file_tell(fd, "cgroup.procs", "0");
 }
 
 int cgroup_kill(int fd)
 {
-	return write_text(fd, "cgroup.kill", "1");
+	return file_tell(fd, "cgroup.kill", "1");
 }
 
 void cgroup_release(struct cgroup *cgroup)
