@@ -31,6 +31,8 @@ def report(program):
     line("RIDs not given out", "{} to {}".format(*dc.rid_pool()))
     line("newest entry", age(dc))
     line("repairs in a day", f"{len(program.state.repairs())} of {decision.MOST_REPAIRS}")
+    for _, text in program.notices.all():
+        line("to do", text)
     line("fence", "none" if fence is None else fence)
     if fence is not None:
         return ends.FENCED

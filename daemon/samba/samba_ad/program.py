@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright (C) the vmgen authors
+"""What all commands have in common: the options, what is remembered, the units, the fence."""
+
+import contextlib
+import os
+import sys
+
+from samba_ad import ends, generation, options as command_line, origin
+from samba_ad.fence import Fence
+from samba_ad.log import say
+from samba_ad.marker import Marker
+from samba_ad.notices import Notices
+from samba_ad.state import State
+from samba_ad.units import Services
+
+# At these events the system may be at a point of its boot at which nothing may wait for a unit,
+# and no later hook runs.
+EARLY = ("boot-changed", "unknown")
+
+
+class Program:
+    def __init__(self, options):
+        self.options = options
+        self.event = os.environ.get("VMGEN_EVENT", "")
+        self.state = State(options.state_directory)
+        self.notices = Notices(self.state)
+        self.fence = Fence(options.state_directory, options.unit)
+        self.services = Services(options.unit, self.state, Marker(options.unit),
+                                 not options.no_unit)
+
+    def lock(self):
+        return contextlib.nullcontext() if self.options.dry_run else self.state.lock()
+
+    def controller_class(self):
+        try:
+            from samba_ad.controller import Controller
+        except ImportError as e:
+            if not os.path.exists("/usr/sbin/samba"):
+                raise ends.NotApplicable("Samba is not installed") from None
+            raise ends.Failure(f"Samba's Python modules cannot be loaded ({e}): "
+                               "install the package python3-samba") from None
+        return Controller
+
+    def controller(self):
+        return self.controller_class()(self.options.configfile)
+
+    def require_unfenced(self):
+        reason = self.fence.reason()
+        if reason is not None and not self.options.force:
+            raise ends.Fenced(f"{self.options.unit} is fenced: {reason} (after vmgenctl fence lift "
+                              f"{self.options.unit} the next start decides anew)")
+
+    def read_id(self):
+        """The Generation or None, and whether somebody said to go on although there is one."""
+        try:
+            return generation.read(self.options.guid_file), False
+        except generation.Hidden as e:
+            if not self.options.force and not self.state.waived():
+                raise type(e)(f"{e}; to start it all the same: "
+                              f"{command_line.by_hand(self.options, '--force', 'repair')}"
+                              ) from None
+            say(str(e))
+            return None, True
+
+    def arm_check(self):
+        self.services.arm_check([os.path.abspath(sys.argv[0]),
+                                 *command_line.repeat(self.options, "verify")])
+
+    def note_change(self):
+        """For a database that has no ID on record to compare with."""
+        if self.event == "changed" and not self.options.dry_run:
+            self.state.note_change()
+
+    def change_noted(self, dc):
+        if not self.options.dry_run:
+            self.state.assign_change(dc.guid)
+        return self.event == "changed" or self.state.change_noted(dc.guid)
+
+    def unrecorded_change(self, dc, current):
+        """Nothing is on record in a database that was there before the change to this ID."""
+        return dc.generation_id() is None and \
+            origin.changed(current, dc.created(), self.options)
+
+    def forget_change(self):
+        if not self.options.dry_run:
+            self.state.forget_change()
+
+    def lift_fence(self):
+        if self.options.dry_run or not self.options.force:
+            return
+        fenced = self.fence.reason() is not None
+        if not self.fence.lift_own():
+            raise ends.Fenced(f"the database is in order, but {self.options.unit} is fenced: "
+                              f"{self.fence.reason()}; when that is fixed: vmgenctl fence lift "
+                              f"{self.options.unit}, systemctl start {self.options.unit}")
+        # Since a boot maybe, so that there was nothing to take down.
+        if fenced and self.services.enabled:
+            self.state.add_taken_down([self.options.unit])
+
+    def bring_up(self):
+        if self.options.dry_run:
+            return
+        try:
+            self.services.bring_up(wait=self.event not in EARLY)
+        except ends.Superseded:
+            # That guard has noted it as well, maybe before this repair took its own note away.
+            self.state.note_change()
+            raise

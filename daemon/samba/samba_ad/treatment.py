@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright (C) the vmgen authors
+"""The decision whether there is something to repair, and what follows from it."""
+
+from samba_ad import decision, ends, holders, loss, origin, repair, resync
+from samba_ad.log import say
+from samba_ad.state import boot_id
+
+
+def treat(p, take_down):
+    """Decides, and adopts or repairs."""
+    try:
+        dc = p.controller()
+        decision.require_writable(dc)
+    except ends.NotApplicable:
+        p.forget_change()
+        raise
+    current, waived = p.read_id()
+    changed = p.change_noted(dc)
+    if waived and not changed:
+        say("nothing tells whether this machine was rolled back: Samba starts without a "
+            "decision, until the next boot")
+        if p.options.force and not p.options.dry_run:
+            p.state.waive()
+        return
+    if current and not changed and p.unrecorded_change(dc, current):
+        changed = True
+        if not p.options.dry_run:
+            p.state.note_change()
+    if not p.options.force:
+        decision.require_id(current, changed)
+    verdict = decision.Verdict.REPAIR
+    if current:
+        verdict = decision.verdict(dc, current, changed)
+    if verdict != decision.Verdict.REPAIR:
+        say(f"{dc.name} of {dc.domain}: {verdict.value}")
+        settle(p, dc, current, verdict == decision.Verdict.ADOPT, take_down)
+        return
+    hint, intent = origin.told(current, p.options) if current else ("", "")
+    decision.announce(dc, current, hint, intent)
+    if not p.options.force:
+        decision.permit(dc, p.state, hint, intent)
+    if p.options.dry_run:
+        for step in repair.plan(dc):
+            say(f"would {step}")
+        return
+    perform(p, current, take_down)
+
+
+def perform(p, current, take_down):
+    take_down()
+    # Opened anew: what Samba wrote until now is part of what has to be repaired.
+    dc = p.controller()
+    holders.require_none(dc.path)
+    if p.change_noted(dc) or p.options.unit in p.state.taken_down():
+        # Before, because nothing tells of it any more when the repair is on record.
+        p.state.set_resync(resync.pairs(dc))
+    repair.apply(dc, current, p.state)
+    p.forget_change()
+    p.arm_check()
+
+
+def settle(p, dc, current, adopt, take_down):
+    # A reboot soon after a repair, before it was checked.
+    found = lost(p, dc)
+    if p.options.dry_run:
+        return
+    if found:
+        perform(p, current, take_down)
+        return
+    if adopt:
+        repair.record(dc, current)
+    p.forget_change()
+    expected = p.state.expected()
+    if expected and expected.boot != boot_id():
+        p.state.expect(expected._replace(boot=boot_id()))
+        p.arm_check()
+
+
+def lost(p, dc):
+    """Whether a repair that was not found to have lasted yet has to be repeated."""
+    expected = p.state.expected()
+    if not expected:
+        return False
+    if expected.ntds != dc.guid:
+        say(f"{dc.name} was joined anew since the last repair")
+        if not p.options.dry_run:
+            p.state.forget_expected()
+            p.state.set_resync([])
+        return False
+    found = loss.find(dc, expected)
+    if found:
+        say(found)
+        if not p.options.force:
+            decision.refuse_many(p.state)
+    return found is not None
