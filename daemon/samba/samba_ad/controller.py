@@ -72,7 +72,7 @@ class Controller:
         self.computer_dn = self.dn(self.value(self.ntds_dn.parent(), "serverReference"))
         self.name = self.ntds_dn.parent().get_component_value(0)
         # Another one after each join.
-        self.guid = str(ndr_unpack(misc.GUID, bytes(self.value(self.ntds_dn, "objectGUID"))))
+        self.guid = self.object_guid(self.ntds_dn)
         self.rid_manager_dn = self.dn(self.value(samdb.get_default_basedn(), "rIDManagerReference"))
         owner = self.dn(self.value(self.rid_manager_dn, "fSMORoleOwner"))
         self.is_rid_master = owner == self.ntds_dn
@@ -102,6 +102,13 @@ class Controller:
         found = self.search(self.samdb.get_config_basedn(), ["cn"], ldb.SCOPE_SUBTREE,
                             "(|(objectClass=nTDSDSA)(objectClass=nTDSDSARO))")
         return [r.dn for r in found if r.dn != self.ntds_dn]
+
+    def object_guid(self, dn):
+        return str(ndr_unpack(misc.GUID, bytes(self.value(dn, "objectGUID"))))
+
+    def host(self):
+        """Under which its servers are reached, also by itself."""
+        return str(self.value(self.ntds_dn.parent(), "dNSHostName"))
 
     def pulls(self):
         """{partner: when the domain was last replicated from it}; by which clock does not

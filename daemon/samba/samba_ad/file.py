@@ -64,7 +64,7 @@ def remove(path):
 
 
 @contextlib.contextmanager
-def locked(path, timeout):
+def locked(path, timeout, error="another vmgend-samba-ad is at work; try again when it has ended"):
     """One at a time; waits for so many seconds."""
     deadline = time.monotonic() + timeout
     with open(path, "a", encoding="ascii") as f:
@@ -74,7 +74,6 @@ def locked(path, timeout):
                 break
             except BlockingIOError:
                 if time.monotonic() > deadline:
-                    raise Failure("another vmgend-samba-ad is at work; "
-                                  "try again when it has ended") from None
+                    raise Failure(error) from None
                 time.sleep(0.05)
         yield

@@ -5,6 +5,7 @@
 import contextlib
 import os
 import sys
+import time
 
 from samba_ad import ends, generation, options as command_line, origin
 from samba_ad.fence import Fence
@@ -63,9 +64,14 @@ class Program:
             say(str(e))
             return None, True
 
-    def arm_check(self):
-        self.services.arm_check([os.path.abspath(sys.argv[0]),
-                                 *command_line.repeat(self.options, "verify")])
+    def arm_check(self, seconds):
+        """Has verify run so many seconds from now, unless it runs before that anyway."""
+        due, now = self.state.due(), time.monotonic()
+        if due is not None and now < due <= now + seconds:
+            return
+        if self.services.arm_check([os.path.abspath(sys.argv[0]),
+                                    *command_line.repeat(self.options, "verify")], seconds):
+            self.state.set_due(now + seconds)
 
     def note_change(self):
         """For a database that has no ID on record to compare with."""

@@ -83,22 +83,40 @@ class State:
     def forget_expected(self):
         file.remove(self.path("expected"))
 
-    # --- What the partners have to take once more ---------------------------------------------
+    # --- Which partners were heard and told since the repair, see partners.py -----------------
 
-    def set_resync(self, pairs):
-        if pairs:
-            self.write("resync", json.dumps(pairs) + "\n")
-        else:
-            file.remove(self.path("resync"))
+    def set_partners(self, words):
+        self.write("partners", json.dumps(words) + "\n")
 
-    def resync(self):
+    def partners(self):
+        """As it was set, or {}, with which everything is done anew."""
+        text = file.read(self.path("partners"))
+        if text is None:
+            return {}
         try:
-            pairs = json.loads(file.read(self.path("resync")) or "[]")
-            return [(str(host), str(context)) for host, context in pairs]
-        except (ValueError, TypeError):
-            say(f"{self.path('resync')} is damaged, and was removed")
-            file.remove(self.path("resync"))
-            return []
+            found = json.loads(text)
+            # Whether it was this or another word, so that nothing is left out.
+            return {"full": bool(found["full"]), "heard": list(found["heard"]),
+                    "told": list(found["told"]), "limits": dict(found["limits"])}
+        except (ValueError, TypeError, KeyError):
+            say(f"{self.path('partners')} is damaged, so all partners are asked again")
+            return {"full": True, "heard": [], "told": [], "limits": {}}
+
+    def forget_partners(self):
+        file.remove(self.path("partners"))
+
+    # --- When the next check is due, so that there is one timer at a time ----------------------
+
+    def set_due(self, when):
+        """when: as time.monotonic() has it."""
+        self.write("due", f"{boot_id()} {when:.0f}\n")
+
+    def due(self):
+        """Or None: another boot has begun."""
+        words = (file.read(self.path("due")) or "").split()
+        if len(words) != 2 or words[0] != boot_id() or not words[1].isdigit():
+            return None
+        return int(words[1])
 
     # --- A change that was seen while Samba ran, and is not answered yet ----------------------
 

@@ -2,9 +2,8 @@
 # Copyright (C) the vmgen authors
 """The decision whether there is something to repair, and what follows from it."""
 
-from samba_ad import decision, ends, holders, loss, origin, repair, resync
+from samba_ad import decision, ends, holders, loss, origin, repair, units
 from samba_ad.log import say
-from samba_ad.state import boot_id
 
 
 def treat(p, take_down):
@@ -52,12 +51,15 @@ def perform(p, current, take_down):
     # Opened anew: what Samba wrote until now is part of what has to be repaired.
     dc = p.controller()
     holders.require_none(dc.path)
-    if p.change_noted(dc) or p.options.unit in p.state.taken_down():
-        # Before, because nothing tells of it any more when the repair is on record.
-        p.state.set_resync(resync.pairs(dc))
+    # Before, because nothing tells of it any more when the repair is on record; and what an
+    # earlier repair was not done with is left to this one.
+    running = p.change_noted(dc) or p.options.unit in p.state.taken_down()
+    before = p.state.partners()
+    p.state.set_partners({"full": running or before.get("full", False), "heard": [], "told": [],
+                          "limits": before.get("limits", {})})
     repair.apply(dc, current, p.state)
     p.forget_change()
-    p.arm_check()
+    p.arm_check(units.CHECK_FIRST)
 
 
 def settle(p, dc, current, adopt, take_down):
@@ -71,10 +73,8 @@ def settle(p, dc, current, adopt, take_down):
     if adopt:
         repair.record(dc, current)
     p.forget_change()
-    expected = p.state.expected()
-    if expected and expected.boot != boot_id():
-        p.state.expect(expected._replace(boot=boot_id()))
-        p.arm_check()
+    if p.state.expected():
+        p.arm_check(units.CHECK_FIRST)
 
 
 def lost(p, dc):
@@ -86,7 +86,8 @@ def lost(p, dc):
         say(f"{dc.name} was joined anew since the last repair")
         if not p.options.dry_run:
             p.state.forget_expected()
-            p.state.set_resync([])
+            p.state.forget_partners()
+            p.notices.clear("partners")
         return False
     found = loss.find(dc, expected)
     if found:

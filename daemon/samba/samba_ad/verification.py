@@ -1,76 +1,202 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright (C) the vmgen authors
-"""What is done when Samba runs again: a check that the repair has lasted, and what the partners
-have to take once more."""
+"""What is done when Samba runs again: hear what the partners know, repair again what that has
+undone, use the roles, and have the partners take what is here. No lock is held while a partner is
+waited for: it may be doing the same, and waits for us."""
 
-from samba_ad import ends, generation, loss, repair, resync, treatment
+import collections
+
+from samba_ad import ends, file, generation, loss, partners, pull, repair, treatment, units
 from samba_ad.log import say
 
-# A partner may be down when the repair is checked, and is tried again a minute later.
-MOST_ATTEMPTS = 60
+# Each minute for an hour, then each hour.
+QUICK_ATTEMPTS = 60
+
+# invocation_id: of the repair; missing: {name: why} of partners that were not heard; reachable:
+# whether one of these answers.
+Hearing = collections.namedtuple("Hearing", "invocation_id heard missing reachable")
 
 
 def verify(p):
-    try:
-        again = check_repair(p)
-    except ends.NoRights:
-        raise
-    except (ends.Failure, OSError):
-        # It may go away, and nobody else would look again.
-        expected = p.state.expected()
-        if expected and expected.attempts < MOST_ATTEMPTS and not p.options.dry_run:
-            p.arm_check()
-        raise
-    if again:
-        p.arm_check()
+    if p.options.dry_run:
+        with p.lock():
+            examine(p, None)
+        return
+    with one_at_a_time(p):
+        try:
+            done = attempt(p)
+        except ends.NoRights:
+            raise
+        except (ends.Failure, OSError):
+            # It may go away, and nobody else would look again.
+            again(p)
+            raise
+        if not done:
+            again(p)
 
 
-def check_repair(p):
-    """Returns whether to do it again."""
+def one_at_a_time(p):
+    p.state.make()
+    return file.locked(p.state.path("verify-lock"), 0, "this check is under way already")
+
+
+def again(p):
+    expected = p.state.expected()
+    if expected:
+        quick = expected.attempts < QUICK_ATTEMPTS
+        p.arm_check(units.CHECK_AFTER if quick else units.CHECK_LATER)
+
+
+def attempt(p):
+    """Returns whether nothing is left to do."""
     with p.lock():
-        p.require_unfenced()
-        expected = p.state.expected()
-        if not expected:
-            raise ends.NotApplicable("no repair was made that could be checked")
-        if not p.options.dry_run:
-            p.state.expect(expected._replace(attempts=expected.attempts + 1))
-        dc = p.controller_class()(p.options.configfile)
-        current = generation.read(p.options.guid_file)
-        if current and dc.generation_id() != current.bytes:
-            say("the generation ID has changed again, which is for another repair")
-            return False
-        silent = loss.silent_partners(dc, expected)
-        found = treatment.lost(p, dc)
-        if p.options.dry_run:
-            return False
-        if found:
-            treatment.perform(p, current, p.services.take_down)
-        elif dc.is_rid_master:
-            repair.pass_taken(dc)
-    if found:
+        dc, expected = begin(p)
+    if not expected:
+        return True
+    hearing = hear(p, dc, expected)
+    with p.lock():
+        dc, repaired = examine(p, hearing)
+    if repaired:
         p.bring_up()
+        return True
+    if not dc:
         return False
-    return finish(p, dc, expected.invocation_id, silent)
-
-
-def finish(p, dc, invocation_id, silent):
-    """What the partners have to do; returns as check_repair()."""
-    left = resync.run(dc.name, p.state.resync(), p.options.configfile)
+    told = tell(p, dc, expected)
     with p.lock():
-        expected = p.state.expected()
-        if not expected or expected.invocation_id != invocation_id:
-            # Another repair was made, and looks after itself.
-            return False
-        p.state.set_resync(left)
-        if silent:
-            say("some partner has not been replicated from since the repair")
-        if not silent and not left:
-            say(f"the repair has lasted: {dc.name} still has the invocationId {invocation_id}")
-        elif expected.attempts < MOST_ATTEMPTS:
-            return True
+        return finish(p, dc, expected, hearing, told)
+
+
+def begin(p):
+    p.require_unfenced()
+    expected = p.state.expected()
+    if not expected:
+        raise ends.NotApplicable("no repair was made that could be checked")
+    p.state.expect(expected._replace(attempts=expected.attempts + 1))
+    dc = p.controller()
+    if another_change(p, dc):
+        return dc, None
+    return dc, expected
+
+
+def another_change(p, dc):
+    current = generation.read(p.options.guid_file)
+    if current and dc.generation_id() != current.bytes:
+        say("the generation ID has changed again, which is for another repair")
+        return True
+    return False
+
+
+# --- Inward ----------------------------------------------------------------------------------
+
+def hear(p, dc, expected):
+    """Takes everything from each partner that was not heard since the repair."""
+    progress = partners.Progress(**p.state.partners())
+    pulls = partners.Pulls(dc, p.options.configfile, progress)
+    missing, reachable = {}, False
+    tried = set()
+    # A partner tells of others that the rolled back data does not have.
+    while todo := [q for q in progress.unheard(partners.find(dc)) if q.guid not in tried]:
+        tried.update(q.guid for q in todo)
+        for partner, status, text in partners.of_all(pulls.hear, todo):
+            if status == pull.DONE:
+                say(f"{dc.name} has taken everything from {partner.name}")
+                progress.hear(partner.guid)
+            else:
+                say(f"{dc.name} could not take everything from {partner.name}: {text}")
+                missing[partner.name] = text
+                reachable = reachable or status != pull.SILENT
+                if status == pull.LATE:
+                    progress.lengthen(partner.guid)
+            keep(p, expected, progress)
+    return Hearing(expected.invocation_id, progress.heard, missing, reachable)
+
+
+def keep(p, expected, progress):
+    """Unless another repair has begun, for which that does not count."""
+    with p.lock():
+        now = p.state.expected()
+        if now and now.invocation_id == expected.invocation_id:
+            p.state.set_partners(progress.words())
+
+
+# --- What follows from it --------------------------------------------------------------------
+
+def examine(p, hearing):
+    """(the controller or None if there is no more to do now, whether it was repaired again)"""
+    expected = p.state.expected()
+    if not expected or hearing and expected.invocation_id != hearing.invocation_id:
+        # Another repair was made, and looks after itself.
+        return None, False
+    dc = p.controller()
+    if another_change(p, dc):
+        return None, False
+    found = treatment.lost(p, dc)
+    if p.options.dry_run:
+        return None, False
+    if found:
+        treatment.perform(p, generation.read(p.options.guid_file), p.services.take_down)
+        return dc, True
+    use_roles(p, dc, hearing)
+    return dc, False
+
+
+def use_roles(p, dc, hearing):
+    """Roles are used when it is known who has them: somebody was heard, and all others are
+    silent."""
+    known = bool(hearing.heard) and not hearing.reachable
+    if known or p.options.force or not dc.partners():
+        # Here: roles.give_back(dc, p.state, ...).
+        if dc.is_rid_master:
+            repair.pass_taken(dc)
+
+
+# --- Outward ---------------------------------------------------------------------------------
+
+def tell(p, dc, expected):
+    """Has each partner that was heard take everything; {name: why} of those that have not."""
+    progress = partners.Progress(**p.state.partners())
+    pulls = partners.Pulls(dc, p.options.configfile, progress)
+    found = partners.find(dc)
+    unheard = {q.guid for q in progress.unheard(found)}
+    missing = {}
+    todo = [q for q in progress.untold(found) if q.guid not in unheard]
+    for partner, status, text in partners.of_all(pulls.tell, todo):
+        if status == pull.DONE:
+            say(f"{partner.name} has taken everything once more from {dc.name}")
+            progress.told.add(partner.guid)
         else:
-            say("that is not tried again; when all partners answer, run the commands above, "
-                "and: samba-tool drs showrepl")
-            p.state.set_resync([])
-        p.state.forget_expected()
+            say(f"{partner.name} could not take everything from {dc.name}: {text}")
+            missing[partner.name] = text
+            if status == pull.LATE:
+                progress.lengthen(partner.guid)
+        keep(p, expected, progress)
+    return missing
+
+
+def finish(p, dc, before, hearing, untold):
+    """Returns as attempt()."""
+    expected = p.state.expected()
+    if not expected or expected.invocation_id != before.invocation_id:
         return False
+    if hearing.missing or untold:
+        p.notices.set("partners", notice(dc, hearing.missing, untold))
+        return False
+    say(f"the repair has lasted: {dc.name} still has the invocationId {expected.invocation_id}")
+    p.state.forget_expected()
+    p.state.forget_partners()
+    p.notices.clear("partners")
+    return True
+
+
+def notice(dc, unheard, untold):
+    parts = []
+    if unheard:
+        parts.append(f"not heard since the repair of {dc.name}: {reasons(unheard)}")
+    if untold:
+        parts.append(f"has not taken what {dc.name} has: {reasons(untold)}")
+    return (f"{'; '.join(parts)}; it is tried again. Start it or fix that; if it is gone for good: "
+            "samba-tool domain demote --remove-other-dead-server=NAME")
+
+
+def reasons(missing):
+    return ", ".join(f"{name} ({text})" for name, text in sorted(missing.items()))
