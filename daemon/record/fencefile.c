@@ -22,6 +22,7 @@
 #include "base/paths.h"
 #include "base/text.h"
 #include "fencefile.h"
+#include "linefile.h"
 #include "process/lock.h"
 
 #define LETTERS		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -123,36 +124,15 @@ static bool is_of_this_boot(const struct fence *fence)
 	return !state_boot_id(boot_id) && !strcmp(fence->boot_id, boot_id);
 }
 
-static const char *damage_of(int error)
-{
-	switch (error) {
-	case -EFBIG:
-		return "is too large";
-	case -ELOOP:
-		return "is a symbolic link";
-	case -EINVAL:
-		return "is not a regular file";
-	default:
-		return "cannot be read";
-	}
-}
-
 int fence_read(int fd, const char *unit, struct fence *ret_fence)
 {
 	struct fence fence = { .damage = NULL };
 	char *text, *second;
-	struct stat st;
-	int r = file_read(fd, unit, FILE_LIMIT, &text, &st);
+	/* Of whatever has this name it can be said that it is there. */
+	int r = linefile_read(fd, unit, FILE_LIMIT, &text, &fence.damage);
 
-	if (r == -ENOENT || r == -ENOMEM || r == -EMFILE || r == -ENFILE)
-		return r;
-	/* Of whatever else has this name it can be said that it is there. */
 	if (r)
-		fence.damage = damage_of(r);
-	else if (st.st_uid != geteuid())
-		fence.damage = "belongs to another user";
-	else if (!*text || strlen(text) != (size_t)st.st_size || text[st.st_size - 1] != '\n')
-		fence.damage = "is cut short";
+		return r;
 	if (!fence.damage) {
 		second = strchr(text, '\n');
 		*second++ = '\0';
@@ -161,8 +141,7 @@ int fence_read(int fd, const char *unit, struct fence *ret_fence)
 			   fence.boot_id) != 2)
 			fence.boot_id[0] = '\0';
 	}
-	if (!r)
-		free(text);
+	free(text);
 	*ret_fence = fence;
 	return 0;
 }
