@@ -32,6 +32,8 @@
 #define NAME_INTENT		"intent"
 #define NAME_HISTORY		"history"
 #define NAME_FENCE		"fence"
+/* Of vmgend-samba-ad(8). */
+#define NAME_SAMBA_AD		"samba-ad"
 
 /* In the runtime directory. */
 #define NAME_STATUS		"status.json"

@@ -137,6 +137,9 @@ static void write_evil(void)
 	scratch_write("settings/10-settings.conf", "[hook]\n# " EVIL "\n" EVIL " = " EVIL "\n", 0644);
 	(void)!symlink("/nonexistent/" EVIL, scratch_path("hooks/20-link"));
 	scratch_write("state/fence/evil.service", "because " EVIL "\n", 0600);
+	scratch_mkdir("state/samba-ad", 0700);
+	scratch_mkdir("state/samba-ad/notices", 0700);
+	scratch_write("state/samba-ad/notices/" EVIL, EVIL "\n", 0600);
 	scratch_write("state/history", "{\"version\":1,\"event\":\"" EVIL "\"}\n", 0600);
 	snprintf(text, sizeof(text), "{\"version\":1,\"pid\":%d,\"activity\":\"watching\",\"generation\":5,"
 		 "\"lost\":[\"" EVIL "\"],\"last\":{\"event\":\"" EVIL "\",\"generation\":5,\"detected_usec\":1,"

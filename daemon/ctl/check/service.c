@@ -167,6 +167,7 @@ void check_service(const struct ctl *ctl, const struct view *view, struct findin
 	check_last_run(view, findings);
 	check_history(ctl, findings);
 	check_fences(ctl, findings);
+	check_notices(ctl, findings);
 	if (inventory_read(ctl->config, &inventory, error)) {
 		finding_add(findings, "config", FINDING_PROBLEM,
 			    "fix it; vmgend --check-config checks it", "%s", error);

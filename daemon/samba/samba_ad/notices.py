@@ -7,8 +7,8 @@ import os
 
 from samba_ad import file
 
-# NOTICE_SIZE of daemon/record/notice.h, less the line break and the end.
-LINE_BYTES = 510
+# NOTICE_SIZE of daemon/record/noticefile.h, less the line break and the end.
+LINE_BYTES = 1022
 
 
 class Notices:
