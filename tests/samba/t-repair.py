@@ -210,8 +210,31 @@ def unseen(dc, t):
     dc.fence.unlink()
     output = dc.must("before-start", "--intent=restore")
     t.ok("1109" in output, "and the next start still knows")
-    t.ok("dc9.vmgen.test" in (state(dc) / "resync").read_text("ascii"),
+    partners = state(dc) / "partners"
+    t.ok(json.loads(partners.read_text("ascii"))["full"],
          "and has the partner take what was written meanwhile")
+    not_heard(dc, partners, t)
+
+
+def not_heard(dc, pending, t):
+    """There is no such partner."""
+    output = dc.must("verify")
+    t.ok("DC9" in output and "has lasted" not in output, "verify: it does not answer"
+         ) or t.note(output)
+    shown = dc.safeguard("--check")[1]
+    t.ok("not heard since the repair of DC1: DC9 (" in shown, "--check says so") or t.note(shown)
+    dc.new_id()
+    dc.must("before-start", "--intent=restore")
+    t.ok(json.loads(pending.read_text("ascii"))["full"],
+         "a repair at a boot, meanwhile, does not forget what is to be told")
+    pending.write_text('{"full": false, "heard": 5}', "ascii")
+    t.ok("asked again" in dc.must("verify") and json.loads(pending.read_text("ascii"))["full"],
+         "and a file that is damaged has all of it done")
+    dc.modify(f"dn: CN=NTDS Settings,CN=DC9,{SERVER},{BASE}\nchangetype: delete\n\n")
+    output = dc.must("verify")
+    t.ok("has lasted" in output and not pending.exists(), "if it is removed, nobody waits for it"
+         ) or t.note(output)
+    t.ok("to do" not in dc.safeguard("--check")[1], "and --check has nothing to say")
 
 
 def seen_by_vmgend(dc, t):

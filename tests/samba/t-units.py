@@ -86,24 +86,43 @@ def usual(dc, t):
     t.equal(len(checks()), 1, "a check is arranged") or t.note(calls())
 
 
+def pass_due(dc, boot=None):
+    """What is left of a timer that has run out: of this boot, or of another one."""
+    path = installation.path(f"{dc.directory}/vmgen/samba-ad/due")
+    path.write_text(f"{boot or path.read_text('ascii').split()[0]} 1\n", "ascii")
+
+
 def reboot(dc, t):
     """After the above."""
+    t.ok("--on-active=10 " in checks()[0], "it is soon after the start") or t.note(checks())
     installation.path("/srv/calls").write_text("", "ascii")
     dc.must("before-start", units=True)
     t.equal(checks(), [], "the next start leaves it at that")
-    path = installation.path(f"{dc.directory}/vmgen/samba-ad/expected")
-    path.write_text(json.dumps({**json.loads(path.read_text("ascii")), "boot": "another"}), "ascii")
+    pass_due(dc, "another")
     dc.must("before-start", units=True)
     t.equal(len(checks()), 1, "after a reboot it arranges the check anew")
+    pass_due(dc)
+    dc.must("before-start", units=True)
+    t.equal(len(checks()), 2, "and if the check did not come to its end")
     hidden = installation.path(dc.configuration)
     hidden.rename(hidden.with_suffix(".hidden"))
     t.equal(dc.safeguard("verify", units=True)[0], 1, "a check that fails")
-    t.equal(len(checks()), 2, "is done again")
+    t.equal(len(checks()), 2, "is done again, by the timer that is there")
+    pass_due(dc)
+    t.equal(dc.safeguard("verify", units=True)[0], 1, "or if that has run out")
+    t.ok(len(checks()) == 3 and "--on-active=60 " in checks()[2], "by another") or t.note(checks())
+    expected = installation.path(f"{dc.directory}/vmgen/samba-ad/expected")
+    expected.write_text(json.dumps({**json.loads(expected.read_text("ascii")), "attempts": 60}),
+                        "ascii")
+    pass_due(dc)
+    dc.safeguard("verify", units=True)
+    t.ok("--on-active=3600 " in checks()[-1], "after an hour, each hour") or t.note(checks())
     hidden.with_suffix(".hidden").rename(hidden)
+    count = len(checks())
     dc.must("verify", units=True)
-    t.equal(len(checks()), 2, "until it has found that the repair has lasted")
+    pass_due(dc)
     dc.must("before-start", units=True)
-    t.equal(len(checks()), 2, "and then no more")
+    t.equal(len(checks()), count, "until it has found that the repair has lasted")
 
 
 @contextlib.contextmanager

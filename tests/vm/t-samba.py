@@ -171,7 +171,7 @@ def check_restored(snapshot, invocation, lost, t):
         t.equal(answered[1:], [], "nothing that was asked after that was answered until it was "
                 "repaired")
         check_journal(c, t)
-        # A minute after the repair.
+        # Soon after Samba runs again.
         wait_for(c, "journalctl -q -b -o cat | grep -q 'the repair has lasted'")
         t.equal(identity(c)[1], c.guid(), "a timer has found that the repair has lasted")
 

@@ -20,11 +20,6 @@ def find(dc, expected):
     return None
 
 
-def silent_partners(dc, expected):
-    """Whether some partner has not been replicated from since the repair. It may know more."""
-    return any(expected.pulls.get(partner) == when for partner, when in dc.pulls().items())
-
-
 def given_twice(dc):
     """A RID that this controller holds unused, and an object or another controller has, or None."""
     # First what is taken: of those that are given meanwhile, none is unused later.

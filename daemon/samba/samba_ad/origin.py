@@ -46,6 +46,16 @@ def changed(generation, since, options):
         return False
 
 
+def while_running(generation, options):
+    """Whether a change to this ID is on record that was noticed while the machine ran."""
+    try:
+        return any(run.get("id_hash") == generation.hash and run.get("event") == "changed"
+                   for run in runs(options))
+    except (OSError, subprocess.SubprocessError, ValueError, TypeError, AttributeError) as e:
+        say(f"vmgenctl does not tell what this machine has been through: {e}")
+        return True
+
+
 def on_record(generation, options):
     """(hint, intent)"""
     try:

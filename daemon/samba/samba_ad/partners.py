@@ -21,7 +21,6 @@ import subprocess
 import sys
 
 from samba_ad import pull
-from samba_ad.log import say
 
 # As long as the first attempt may take for each naming context. A large domain over a slow line
 # takes longer; as Samba goes on with it and begins anew at the next attempt, that may take twice as
@@ -55,7 +54,9 @@ def describe(dc, ntds, own):
             if nc.lower() in own:
                 names.setdefault(nc.lower(), (nc, attribute in MASTER_CONTEXTS))
     read_only = any(str(value).lower() == "ntdsdsaro" for value in dc.values(ntds, "objectClass"))
-    return Partner(dc.object_guid(ntds), server.get_component_value(0),
+    name = server.get_component_value(0)
+    # What it is called is in messages, and in a command.
+    return Partner(dc.object_guid(ntds), name if HOST_NAME.fullmatch(name) else "NAME",
                    host[0] if host and HOST_NAME.fullmatch(host[0]) else None,
                    tuple(nc for nc, master in names.values() if master),
                    tuple(nc for nc, _ in names.values()), read_only)
@@ -102,6 +103,8 @@ class Pulls:
     def each(self, partner, contexts, target, source):
         if not partner.host:
             return pull.FAILED, "it has no host name"
+        if not contexts:
+            return pull.FAILED, "it has no naming context in common with this controller"
         seconds = self.progress.seconds(partner.guid)
         for context in contexts:
             words = (partner.host, target, source, context, self.progress.full, seconds)
@@ -129,8 +132,7 @@ class Progress:
     not waited for any more, and one that was joined is."""
 
     def __init__(self, full=False, heard=(), told=(), limits=()):
-        self.full, self.heard, self.told = bool(full), {*map(str, heard)}, {*map(str, told)}
-        self.limits = {str(guid): int(seconds) for guid, seconds in dict(limits).items()}
+        self.full, self.heard, self.told, self.limits = full, set(heard), set(told), dict(limits)
 
     def words(self):
         return {"full": self.full, "heard": sorted(self.heard), "told": sorted(self.told),
@@ -156,3 +158,29 @@ class Progress:
         """He may be the only one to hold something, so what the others took is not all."""
         self.heard.add(guid)
         self.told.clear()
+
+
+def show(p, dc, progress, why=None):
+    """Has --check and vmgenctl check name those that are still to be heard or told; whether there
+    are any. why: {guid: text}"""
+    found = find(dc)
+    parts = []
+    for text, left in ((f"not heard since the repair of {dc.name}", progress.unheard(found)),
+                       (f"has not taken what {dc.name} has", progress.untold(found))):
+        if left:
+            parts.append(f"{text}: {reasons(left, why or {})}")
+    if not parts:
+        p.notices.clear("partners")
+        return False
+    first = min((progress.unheard(found) or progress.untold(found)), key=lambda q: q.name)
+    p.notices.set("partners", f"{'; '.join(parts)}; it is tried again. Start it or fix that; if "
+                  "it is gone for good: samba-tool domain demote "
+                  f"--remove-other-dead-server={first.name}")
+    return True
+
+
+def reasons(left, why):
+    """A reason may be long, and all names are to be seen."""
+    left = sorted(left, key=lambda q: q.name)
+    last = why.get(left[-1].guid, "not tried yet")[:150]
+    return ", ".join([q.name for q in left[:-1]] + [f"{left[-1].name} ({last})"])

@@ -11,8 +11,9 @@ import time
 
 # What the exit status says.
 DONE, FAILED, SILENT, LATE = 0, 1, 3, 4
-# A name server and a partner that both answer late; a controller that answers takes much less.
-CONNECT_SECONDS = 30
+# A name server that answers late, a line that loses packets, a controller that is busy; where
+# nobody answers at all, this is what a partner costs.
+CONNECT_SECONDS = 60
 # Where a domain controller says on which port the rest is.
 ENDPOINTS = 135
 
@@ -25,7 +26,7 @@ def connect(host, lp, creds):
 def knock(host):
     """Whether somebody is there, so that a refusal is told from silence."""
     try:
-        socket.create_connection((host, ENDPOINTS), CONNECT_SECONDS).close()
+        socket.create_connection((host, ENDPOINTS), CONNECT_SECONDS / 3).close()
         return ""
     except OSError as e:
         return f"{host} does not answer: {e}"
@@ -40,7 +41,7 @@ def credentials(configfile):
     else:
         lp.load_default()
     creds = Credentials()
-    creds.guess(lp)
+    creds.set_conf(lp)
     creds.set_machine_account(lp)
     return lp, creds
 
@@ -48,13 +49,13 @@ def credentials(configfile):
 def pull(arguments):
     """(exit status, text)"""
     configfile, partner, target, source_guid, context, full, seconds = arguments
+    from samba import drs_utils
+    from samba.dcerpc import drsuapi
+    lp, creds = credentials(configfile)
     # Ends this process wherever it waits.
     signal.alarm(CONNECT_SECONDS)
     if error := knock(partner):
         return SILENT, error
-    from samba import drs_utils
-    from samba.dcerpc import drsuapi
-    lp, creds = credentials(configfile)
     if partner != target:
         connect(partner, lp, creds)
     binding, handle = connect(target, lp, creds)

@@ -96,9 +96,10 @@ class State:
         try:
             found = json.loads(text)
             # Whether it was this or another word, so that nothing is left out.
-            return {"full": bool(found["full"]), "heard": list(found["heard"]),
-                    "told": list(found["told"]), "limits": dict(found["limits"])}
-        except (ValueError, TypeError, KeyError):
+            limits = {str(guid): int(seconds) for guid, seconds in found["limits"].items()}
+            return {"full": bool(found["full"]), "heard": list(map(str, found["heard"])),
+                    "told": list(map(str, found["told"])), "limits": limits}
+        except (ValueError, TypeError, KeyError, AttributeError, OverflowError):
             say(f"{self.path('partners')} is damaged, so all partners are asked again")
             return {"full": True, "heard": [], "told": [], "limits": {}}
 

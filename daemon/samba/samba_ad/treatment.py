@@ -2,7 +2,7 @@
 # Copyright (C) the vmgen authors
 """The decision whether there is something to repair, and what follows from it."""
 
-from samba_ad import decision, ends, holders, loss, origin, repair, units
+from samba_ad import decision, ends, holders, loss, origin, partners, repair, units
 from samba_ad.log import say
 
 
@@ -53,11 +53,14 @@ def perform(p, current, take_down):
     holders.require_none(dc.path)
     # Before, because nothing tells of it any more when the repair is on record; and what an
     # earlier repair was not done with is left to this one.
-    running = p.change_noted(dc) or p.options.unit in p.state.taken_down()
+    running = (p.change_noted(dc) or p.options.unit in p.state.taken_down() or
+               current and origin.while_running(current, p.options))
     before = p.state.partners()
-    p.state.set_partners({"full": running or before.get("full", False), "heard": [], "told": [],
-                          "limits": before.get("limits", {})})
+    progress = partners.Progress(bool(running or before.get("full")),
+                                 limits=before.get("limits", {}))
+    p.state.set_partners(progress.words())
     repair.apply(dc, current, p.state)
+    partners.show(p, dc, progress)
     p.forget_change()
     p.arm_check(units.CHECK_FIRST)
 

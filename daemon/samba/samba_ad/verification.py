@@ -6,13 +6,13 @@ waited for: it may be doing the same, and waits for us."""
 
 import collections
 
-from samba_ad import ends, file, generation, loss, partners, pull, repair, treatment, units
+from samba_ad import ends, file, generation, partners, pull, repair, treatment, units
 from samba_ad.log import say
 
 # Each minute for an hour, then each hour.
 QUICK_ATTEMPTS = 60
 
-# invocation_id: of the repair; missing: {name: why} of partners that were not heard; reachable:
+# invocation_id: of the repair; missing: {guid: why} of partners that were not heard; reachable:
 # whether one of these answers.
 Hearing = collections.namedtuple("Hearing", "invocation_id heard missing reachable")
 
@@ -61,9 +61,9 @@ def attempt(p):
         return True
     if not dc:
         return False
-    told = tell(p, dc, expected)
+    missing = tell(p, dc, expected)
     with p.lock():
-        return finish(p, dc, expected, hearing, told)
+        return finish(p, dc, expected, {**hearing.missing, **missing})
 
 
 def begin(p):
@@ -103,7 +103,7 @@ def hear(p, dc, expected):
                 progress.hear(partner.guid)
             else:
                 say(f"{dc.name} could not take everything from {partner.name}: {text}")
-                missing[partner.name] = text
+                missing[partner.guid] = text
                 reachable = reachable or status != pull.SILENT
                 if status == pull.LATE:
                     progress.lengthen(partner.guid)
@@ -137,6 +137,7 @@ def examine(p, hearing):
         treatment.perform(p, generation.read(p.options.guid_file), p.services.take_down)
         return dc, True
     use_roles(p, dc, hearing)
+    partners.show(p, dc, partners.Progress(**p.state.partners()), hearing.missing)
     return dc, False
 
 
@@ -153,7 +154,7 @@ def use_roles(p, dc, hearing):
 # --- Outward ---------------------------------------------------------------------------------
 
 def tell(p, dc, expected):
-    """Has each partner that was heard take everything; {name: why} of those that have not."""
+    """Has each partner that was heard take everything; {guid: why} of those that have not."""
     progress = partners.Progress(**p.state.partners())
     pulls = partners.Pulls(dc, p.options.configfile, progress)
     found = partners.find(dc)
@@ -166,37 +167,21 @@ def tell(p, dc, expected):
             progress.told.add(partner.guid)
         else:
             say(f"{partner.name} could not take everything from {dc.name}: {text}")
-            missing[partner.name] = text
+            missing[partner.guid] = text
             if status == pull.LATE:
                 progress.lengthen(partner.guid)
         keep(p, expected, progress)
     return missing
 
 
-def finish(p, dc, before, hearing, untold):
-    """Returns as attempt()."""
+def finish(p, dc, before, why):
+    """why: {guid: text} of partners that failed. Returns as attempt()."""
     expected = p.state.expected()
     if not expected or expected.invocation_id != before.invocation_id:
         return False
-    if hearing.missing or untold:
-        p.notices.set("partners", notice(dc, hearing.missing, untold))
+    if partners.show(p, dc, partners.Progress(**p.state.partners()), why):
         return False
     say(f"the repair has lasted: {dc.name} still has the invocationId {expected.invocation_id}")
     p.state.forget_expected()
     p.state.forget_partners()
-    p.notices.clear("partners")
     return True
-
-
-def notice(dc, unheard, untold):
-    parts = []
-    if unheard:
-        parts.append(f"not heard since the repair of {dc.name}: {reasons(unheard)}")
-    if untold:
-        parts.append(f"has not taken what {dc.name} has: {reasons(untold)}")
-    return (f"{'; '.join(parts)}; it is tried again. Start it or fix that; if it is gone for good: "
-            "samba-tool domain demote --remove-other-dead-server=NAME")
-
-
-def reasons(missing):
-    return ", ".join(f"{name} ({text})" for name, text in sorted(missing.items()))

@@ -3,9 +3,11 @@
 # Copyright (C) the vmgen authors
 """Runs a program that uses Samba's Python bindings, and kills it at one of its writes.
 
-Arguments: the method of SamDB, the number of the call, "before" or "after" it, the program.
+Arguments: the method of SamDB, or of a class of the program with its module, the number of the
+call, "before" or "after" it, the program.
 """
 
+import importlib
 import os
 import runpy
 import signal
@@ -14,8 +16,17 @@ import sys
 from samba.samdb import SamDB
 
 
-def patch(method, number, when):
-    real = getattr(SamDB, method)
+def find(name, program):
+    """(class, name of the method)"""
+    if "." not in name:
+        return SamDB, name
+    sys.path.insert(0, os.path.dirname(program))
+    module, owner, method = name.rsplit(".", 2)
+    return getattr(importlib.import_module(module), owner), method
+
+
+def patch(owner, method, number, when):
+    real = getattr(owner, method)
     count = 0
 
     def call(*args, **kwargs):
@@ -28,9 +39,9 @@ def patch(method, number, when):
             os.kill(os.getpid(), signal.SIGKILL)
         return result
 
-    setattr(SamDB, method, call)
+    setattr(owner, method, call)
 
 
-patch(sys.argv[1], int(sys.argv[2]), sys.argv[3])
+patch(*find(sys.argv[1], sys.argv[4]), int(sys.argv[2]), sys.argv[3])
 sys.argv = sys.argv[4:]
 runpy.run_path(sys.argv[0], run_name="__main__")
