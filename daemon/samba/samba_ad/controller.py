@@ -74,8 +74,10 @@ class Controller:
         # Another one after each join.
         self.guid = self.object_guid(self.ntds_dn)
         self.rid_manager_dn = self.dn(self.value(samdb.get_default_basedn(), "rIDManagerReference"))
-        owner = self.dn(self.value(self.rid_manager_dn, "fSMORoleOwner"))
-        self.is_rid_master = owner == self.ntds_dn
+
+    @property
+    def is_rid_master(self):
+        return self.dn(self.value(self.rid_manager_dn, "fSMORoleOwner")) == self.ntds_dn
 
     def dn(self, text):
         return ldb.Dn(self.samdb, str(text))
@@ -102,6 +104,12 @@ class Controller:
         found = self.search(self.samdb.get_config_basedn(), ["cn"], ldb.SCOPE_SUBTREE,
                             "(|(objectClass=nTDSDSA)(objectClass=nTDSDSARO))")
         return [r.dn for r in found if r.dn != self.ntds_dn]
+
+    def writable_partners(self):
+        """Without the read-only ones, which have no roles."""
+        read_only = self.search(self.samdb.get_config_basedn(), ["cn"], ldb.SCOPE_SUBTREE,
+                                "(objectClass=nTDSDSARO)")
+        return [dn for dn in self.partners() if dn not in [r.dn for r in read_only]]
 
     def object_guid(self, dn):
         return str(ndr_unpack(misc.GUID, bytes(self.value(dn, "objectGUID"))))

@@ -5,6 +5,7 @@ same case, because those are what administrators of a domain know and search for
 
 import sys
 
+ROLES_HELD_BACK = 2092
 CHANGE_DETECTED = 2170
 GENERATION_WRITTEN = 2179
 ACTIONS = 2204

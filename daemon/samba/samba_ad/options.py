@@ -48,7 +48,8 @@ def parse(arguments=None):
     parser.add_argument("--dry-run", action="store_true",
                         help="print what the command would do, and change nothing")
     parser.add_argument("--force", action="store_true",
-                        help="repair although that was refused, and lift the fence")
+                        help="repair although that was refused, and lift the fence; with verify: "
+                             "use the roles although no partner was heard")
     parser.add_argument("--configfile", metavar="SMB_CONF", help="instead of Samba's own")
     parser.add_argument("--guid-file", metavar="FILE", default=GUID_FILE,
                         help="where the generation ID is (default: %(default)s)")
@@ -65,8 +66,8 @@ def parse(arguments=None):
     options.state_directory = os.path.abspath(options.state_directory)
     if not options.command and not options.check:
         parser.error("COMMAND is missing: " + ", ".join(COMMANDS))
-    if options.force and options.command not in ("repair", None):
-        parser.error("--force is for the command repair")
+    if options.force and options.command not in ("repair", "verify", None):
+        parser.error("--force is for the commands repair and verify")
     # A drill.
     if os.environ.get("VMGEN_EVENT") == "test":
         options.dry_run = True

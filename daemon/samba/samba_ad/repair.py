@@ -12,15 +12,13 @@ import ldb
 from samba.dcerpc import misc
 from samba.ndr import ndr_pack
 
-from samba_ad import log
+from samba_ad import log, rids, roles
 from samba_ad.controller import message
 from samba_ad.ends import Refusal
 from samba_ad.generation import short
 from samba_ad.state import Expected, boot_id
 
 POOLS = ("rIDAllocationPool", "rIDPreviousAllocationPool", "rIDNextRID")
-# Samba's own, see ridalloc.c there.
-POOL_SIZE = 500
 # How many pools the RID master leaves out. What it gave out in the lost time line nobody knows;
 # that it is random keeps two copies apart of which nobody knows either.
 LEAST_POOLS = 100
@@ -34,9 +32,12 @@ def plan(dc):
     steps = [f"give {dc.name} a new invocationId in the place of {dc.invocation_id()}"]
     if dc.rid_set_dn():
         steps.append("discard the RID pools that it holds")
-    if dc.is_rid_master:
-        steps.append(f"leave out {LEAST_POOLS} to {MOST_POOLS} pools of {POOL_SIZE} RIDs from "
-                     f"{dc.rid_pool()[0]} on, because this is the RID master")
+    if not dc.writable_partners():
+        if dc.is_rid_master:
+            steps.append(f"leave out {LEAST_POOLS} to {MOST_POOLS} pools of {rids.POOL_SIZE} RIDs "
+                         f"from {dc.rid_pool()[0]} on, because this is the RID master")
+    elif names := roles.own(dc):
+        steps.append(f"hold back its roles ({', '.join(names)})")
     steps.append("record the generation ID")
     return steps
 
@@ -83,26 +84,18 @@ def discard_pools(dc, now):
         lift(dc, rid_set, POOLS[0], now)
 
 
-def taken(dc):
-    """How many of the RIDs that count as available are not, by what this controller knows: whole
-    pools."""
-    first, last = dc.rid_pool()
-    ends = [end for own in (True, False) for _, end in dc.pools(own)]
-    highest = max(rid for rid in [first - 1, *ends, *dc.rids()] if rid <= last)
-    return POOL_SIZE * -(-(highest + 1 - first) // POOL_SIZE)
-
-
 def leave_out(dc, count):
     first, last = dc.rid_pool()
-    if first + count + POOL_SIZE > last:
+    if first + count + rids.POOL_SIZE > last:
         raise Refusal(f"only {last - first} RIDs are left in the domain, too few to leave out "
                       f"{count}")
     modify(dc, dc.rid_manager_dn, {"rIDAvailablePool": (str(last << 32 | first),
                                                         str(last << 32 | first + count))})
 
 
-def raise_available(dc, now):
-    leave_out(dc, taken(dc) + POOL_SIZE * (
+def raise_available(dc, now, used):
+    """used: as rids.used() has found before the transaction, because that takes its time."""
+    leave_out(dc, rids.taken(dc, used) + rids.POOL_SIZE * (
         LEAST_POOLS + secrets.randbelow(MOST_POOLS - LEAST_POOLS + 1)))
     # Takes a pool at once, so that the RID Set is never seen without one.
     if dc.rid_set_dn():
@@ -110,8 +103,8 @@ def raise_available(dc, now):
     lift(dc, dc.rid_manager_dn, "rIDAvailablePool", now)
 
 
-def leave_out_taken(dc, now):
-    if count := taken(dc):
+def leave_out_taken(dc, now, used):
+    if count := rids.taken(dc, used):
         leave_out(dc, count)
         lift(dc, dc.rid_manager_dn, "rIDAvailablePool", now)
 
@@ -131,22 +124,46 @@ def transaction(dc, work, *arguments):
                       "more") from None
 
 
-def new_identity(dc, invocation_id, now):
+def new_identity(dc, invocation_id, now, used):
     change_identity(dc, invocation_id, now)
     discard_pools(dc, now)
-    if dc.is_rid_master:
-        raise_available(dc, now)
+    if dc.writable_partners():
+        roles.hold_back(dc)
+    elif dc.is_rid_master:
+        raise_available(dc, now, used)
 
 
-def pass_taken(dc):
-    """For a RID master to which the partners have told what was lost: an earlier repair, which it
-    does not remember, may have left out more than the last one. Samba may run."""
-    before = dc.rid_pool()[0]
-    transaction(dc, leave_out_taken, dc.now())
+def use_roles(dc, names, now, used, renew):
+    roles.give_back(dc, names)
+    if not dc.is_rid_master:
+        return
+    if renew:
+        # Replication may have given it the role back before, and then it gave itself a pool.
+        discard_pools(dc, now)
+        raise_available(dc, now, used)
+    else:
+        leave_out_taken(dc, now, used)
+
+
+def catch_up(dc, state, known):
+    """After the partners have told what was lost: which RIDs were given, also by repairs that it
+    does not remember, and, if that is known, who has which role. Samba may run."""
+    expected = state.expected()
+    renew = bool(expected) and expected.rid_pool is None
+    names = roles.held(dc) if known else []
+    before, used = dc.rid_pool()[0], rids.used(dc)
+    if not names and not (dc.is_rid_master and (renew or rids.taken(dc, used))):
+        return
+    transaction(dc, use_roles, names, dc.now(), used, renew)
+    if names:
+        log.say(f"{dc.name} uses its roles again: {', '.join(names)}")
+    if not dc.is_rid_master:
+        return
     first = dc.rid_pool()[0]
-    if first != before:
-        log.event(log.RID_POOL_INVALIDATED, f"the partners know RIDs behind {before}, so the next "
-                  f"that are given out begin at {first}")
+    log.event(log.RID_POOL_INVALIDATED, f"the next RIDs that are given out begin at {first} "
+              f"instead of {before}")
+    if renew:
+        state.expect(expected._replace(rid_pool=first))
 
 
 def record(dc, generation):
@@ -161,8 +178,9 @@ def apply(dc, generation, state):
     old, usn, now, pulls = dc.invocation_id(), dc.usn(), dc.now(), dc.pulls()
     new = str(uuid.UUID(bytes=secrets.token_bytes(16), version=4))
     log.event(log.ACTIONS, "; ".join(plan(dc)))
+    used = None if dc.writable_partners() else rids.used(dc)
     state.add_repair()
-    transaction(dc, new_identity, new, now)
+    transaction(dc, new_identity, new, now, used)
     log.event(log.INVOCATION_ID_CHANGED, f"invocationId of {dc.name} changed from {old} to {new} "
               f"at update sequence number {usn}")
     first = dc.rid_pool()[0] if dc.is_rid_master else None

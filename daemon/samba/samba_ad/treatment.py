@@ -2,8 +2,9 @@
 # Copyright (C) the vmgen authors
 """The decision whether there is something to repair, and what follows from it."""
 
-from samba_ad import decision, ends, holders, loss, origin, partners, repair, units
+from samba_ad import decision, ends, holders, loss, origin, partners, repair, roles, units
 from samba_ad.log import say
+from samba_ad.state import Expected, boot_id
 
 
 def treat(p, take_down):
@@ -62,6 +63,7 @@ def perform(p, current, take_down):
     repair.apply(dc, current, p.state)
     partners.show(p, dc, progress)
     p.forget_change()
+    roles.tell(p, dc)
     p.arm_check(units.CHECK_FIRST)
 
 
@@ -76,8 +78,20 @@ def settle(p, dc, current, adopt, take_down):
     if adopt:
         repair.record(dc, current)
     p.forget_change()
-    if p.state.expected():
+    if p.state.expected() or expect_held(p, dc):
         p.arm_check(units.CHECK_FIRST)
+
+
+def expect_held(p, dc):
+    """A repair whose roles are held back is not done, also where what was noted of it is lost. The
+    Expected or None."""
+    if not roles.held(dc):
+        return None
+    say("what was noted of the last repair is lost, so all of the check is done")
+    p.state.set_partners(partners.Progress(True).words())
+    expected = Expected(dc.guid, dc.invocation_id(), None, dc.pulls(), 0, boot_id())
+    p.state.expect(expected)
+    return expected
 
 
 def lost(p, dc):
@@ -91,6 +105,7 @@ def lost(p, dc):
             p.state.forget_expected()
             p.state.forget_partners()
             p.notices.clear("partners")
+            p.notices.clear("roles")
         return False
     found = loss.find(dc, expected)
     if found:

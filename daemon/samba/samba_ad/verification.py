@@ -6,7 +6,8 @@ waited for: it may be doing the same, and waits for us."""
 
 import collections
 
-from samba_ad import ends, file, generation, partners, pull, repair, treatment, units
+from samba_ad import (ends, file, generation, partners, pull, repair, rids, roles, treatment,
+                      units)
 from samba_ad.log import say
 
 # Each minute for an hour, then each hour.
@@ -69,13 +70,23 @@ def attempt(p):
 def begin(p):
     p.require_unfenced()
     expected = p.state.expected()
-    if not expected:
+    dc = p.controller()
+    if not expected and not (expected := treatment.expect_held(p, dc)):
+        compare_rids(p, dc)
         raise ends.NotApplicable("no repair was made that could be checked")
     p.state.expect(expected._replace(attempts=expected.attempts + 1))
-    dc = p.controller()
     if another_change(p, dc):
         return dc, None
     return dc, expected
+
+
+def compare_rids(p, dc):
+    """No repair of this controller is needed for the RID master's numbers to be wrong."""
+    if another_change(p, dc):
+        return
+    repair.catch_up(dc, p.state, False)
+    if rids.tell(p, dc):
+        p.arm_check(units.CHECK_LATER)
 
 
 def another_change(p, dc):
@@ -145,10 +156,9 @@ def use_roles(p, dc, hearing):
     """Roles are used when it is known who has them: somebody was heard, and all others are
     silent."""
     known = bool(hearing.heard) and not hearing.reachable
-    if known or p.options.force or not dc.partners():
-        # Here: roles.give_back(dc, p.state, ...).
-        if dc.is_rid_master:
-            repair.pass_taken(dc)
+    repair.catch_up(dc, p.state, known or p.options.force or not dc.writable_partners())
+    roles.tell(p, dc)
+    rids.tell(p, dc)
 
 
 # --- Outward ---------------------------------------------------------------------------------
