@@ -136,7 +136,7 @@ $(sort $(vm_tests) $(more_tests) $(debug_tests) $(long_tests) $(release_tests)):
 
 # Domain controllers with the Samba of these suites; make check has what shows most,
 # with the first.
-samba_suites  := bookworm trixie
+samba_suites  := bookworm trixie testing
 samba_names   := $(patsubst tests/samba/t-%.py,%,$(wildcard tests/samba/t-*.py))
 samba_tests   := $(foreach s,$(samba_suites),$(samba_names:%=$(O)/check/$(s)/samba-%.t))
 samba_checked := $(patsubst %,$(O)/check/bookworm/samba-%.t,clone crash late master nested rollback units)

@@ -60,6 +60,7 @@ def make(suite):
             (new / "vmgen.sources").write_text(
                 kernels.sources((suite, f"{suite}-security")), encoding="utf-8")
             kernels.run(["mmdebstrap", "--variant=essential", f"--include={','.join(PACKAGES)}",
+                         '--aptopt=Acquire::Check-Valid-Until "false"',
                          '--aptopt=APT::Sandbox::User "root"',
                          "--dpkgopt=path-exclude=/usr/share/doc/*",
                          suite, made / "root", new / "vmgen.sources"])
