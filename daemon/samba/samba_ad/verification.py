@@ -6,8 +6,8 @@ waited for: it may be doing the same, and waits for us."""
 
 import collections
 
-from samba_ad import (ends, file, generation, partners, pull, repair, rids, roles, treatment,
-                      units)
+from samba_ad import (ends, file, generation, partners, pull, repair, rids, roles, secret,
+                      treatment, units)
 from samba_ad.log import say
 
 # Each minute for an hour, then each hour.
@@ -189,6 +189,7 @@ def finish(p, dc, before, why):
     expected = p.state.expected()
     if not expected or expected.invocation_id != before.invocation_id:
         return False
+    secret.note(p, dc, why)
     if partners.show(p, dc, partners.Progress(**p.state.partners()), why):
         return False
     say(f"the repair has lasted: {dc.name} still has the invocationId {expected.invocation_id}")

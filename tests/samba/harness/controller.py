@@ -60,10 +60,10 @@ class Controller:
         self.server = None
         self.new_id()
 
-    def configure(self):
+    def configure(self, more=""):
         """Its own addresses and directories, once its files have been made."""
         with open(installation.path(self.configuration), "a", encoding="utf-8") as f:
-            f.write(SETTINGS.format(address=self.address, directory=self.directory))
+            f.write(SETTINGS.format(address=self.address, directory=self.directory) + more)
 
     def facts(self):
         return json.loads(installation.run("python3", f"{installation.GUEST}/facts.py",

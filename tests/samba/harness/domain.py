@@ -52,6 +52,12 @@ def compare(pair):
 
 
 class Domain:
+    # Of another kind: its name in the cache, what its controllers are made with, and what they
+    # have in smb.conf.
+    kind = "two"
+    options = ()
+    settings = ""
+
     def __init__(self, count=2):
         numbers = range(1, count + 1)
         network(numbers)
@@ -60,7 +66,7 @@ class Domain:
         self.others = self.all[2:]
         self.dc3 = self.all[2] if count > 2 else None
         if count == 2:
-            installation.kept("two", self.make)
+            installation.kept(self.kind, self.make)
         else:
             installation.kept(f"{count}", self.grow)
 
@@ -73,7 +79,7 @@ class Domain:
 
     def grow(self):
         """Of the two that all tests share."""
-        installation.kept("two", self.make)
+        installation.kept(self.kind, self.make)
         for dc in self.both:
             dc.start()
         for dc in self.others:
@@ -85,8 +91,9 @@ class Domain:
         installation.run("samba-tool", "domain", "provision", f"--realm={REALM}", f"--domain={DOMAIN}",
                          f"--adminpass={PASSWORD}", "--server-role=dc", "--use-rfc2307",
                          "--dns-backend=SAMBA_INTERNAL", f"--host-name={self.dc1.name}",
-                         f"--host-ip={self.dc1.address}", f"--targetdir={self.dc1.directory}")
-        self.dc1.configure()
+                         f"--host-ip={self.dc1.address}", f"--targetdir={self.dc1.directory}",
+                         *self.options)
+        self.dc1.configure(self.settings)
         # What the service dnsupdate does, without which nobody can replicate from it.
         installation.run("samba_spnupdate", "-s", self.dc1.configuration)
         self.dc1.start()
@@ -96,8 +103,8 @@ class Domain:
                          f"--server={self.dc1.name}.{REALM}", "--dns-backend=SAMBA_INTERNAL",
                          f"--targetdir={dc.directory}", f"--option=netbios name={dc.name}",
                          f"--option=interfaces={dc.address}/32",
-                         "--option=bind interfaces only=yes")
-        dc.configure()
+                         "--option=bind interfaces only=yes", *self.options)
+        dc.configure(self.settings)
         dc.start()
         # So that the first one takes changes from it at once.
         retry("samba-tool", "drs", "kcc", self.dc1.name, *ADMINISTRATOR)
