@@ -3,8 +3,8 @@
 # Copyright (C) the vmgen authors
 """Runs a program that uses Samba's Python bindings, and kills it at one of its writes.
 
-Arguments: the method of SamDB, or of a class of the program with its module, the number of the
-call, "before" or "after" it, the program.
+Arguments: the method of SamDB, os.FUNCTION, or the method of a class of the program with its module;
+the number of the call; "before" or "after" it; the program.
 """
 
 import os

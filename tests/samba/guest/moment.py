@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright (C) the vmgen authors
 """Does something at one moment of a program that uses Samba's Python bindings: at a call of a
-method of SamDB, or of a class of the program with its module."""
+method of SamDB, of a function like os.rename, or of a method of a class of the program with its
+module."""
 
 import importlib
 import os
@@ -12,11 +13,14 @@ from samba.samdb import SamDB
 
 
 def find(name, program):
-    """(class, name of the method)"""
-    if "." not in name:
-        return SamDB, name
+    """(class or module, name of the method or function)"""
+    owner, _, method = name.rpartition(".")
+    if not owner:
+        return SamDB, method
     sys.path.insert(0, os.path.dirname(program))
-    module, owner, method = name.rsplit(".", 2)
+    module, _, owner = owner.rpartition(".")
+    if not module:
+        return importlib.import_module(owner), method
     return getattr(importlib.import_module(module), owner), method
 
 

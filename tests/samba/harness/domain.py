@@ -52,9 +52,10 @@ def compare(pair):
 
 
 class Domain:
-    # Of another kind: its name in the cache, what its controllers are made with, and what they
-    # have in smb.conf.
+    # Of another kind: its name in the cache, what serves the DNS of those that join, what its
+    # controllers are made with, and what they have in smb.conf.
     kind = "two"
+    dns = "SAMBA_INTERNAL"
     options = ()
     settings = ""
 
@@ -100,7 +101,7 @@ class Domain:
 
     def join(self, dc):
         installation.run("samba-tool", "domain", "join", REALM, "DC", *ADMINISTRATOR,
-                         f"--server={self.dc1.name}.{REALM}", "--dns-backend=SAMBA_INTERNAL",
+                         f"--server={self.dc1.name}.{REALM}", f"--dns-backend={self.dns}",
                          f"--targetdir={dc.directory}", f"--option=netbios name={dc.name}",
                          f"--option=interfaces={dc.address}/32",
                          "--option=bind interfaces only=yes", *self.options)
