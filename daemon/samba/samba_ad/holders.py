@@ -94,14 +94,18 @@ def has_database(pid):
                for _, target in links(pid))
 
 
-class Database:
+def files(path):
     """sam.ldb at path and its partitions."""
+    if not os.path.isdir(f"{path}.d"):
+        return [path]
+    return [path] + [os.path.join(f"{path}.d", name) for name in os.listdir(f"{path}.d")]
 
-    def __init__(self, path):
-        names = [path]
-        if os.path.isdir(f"{path}.d"):
-            names += [os.path.join(f"{path}.d", name) for name in os.listdir(f"{path}.d")]
-        known = [os.stat(name) for name in names]
+
+class Database:
+    """The files that a database is made of, as they are now."""
+
+    def __init__(self, names):
+        known = [os.stat(name, follow_symlinks=False) for name in names]
         self.files = {(st.st_dev, st.st_ino) for st in known}
         self.users = {0} | {st.st_uid for st in known}
         self.groups = {st.st_gid for st in known if st.st_mode & 0o060}
@@ -112,7 +116,7 @@ class Database:
 
     @staticmethod
     def position(name):
-        fd = os.open(name, os.O_PATH | os.O_CLOEXEC)
+        fd = os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC)
         try:
             return position("self", fd)
         finally:
@@ -143,11 +147,9 @@ class Database:
         return False
 
 
-def holders(path):
-    """The processes, but for this one, that have the database at path open. Those that somebody has
-    started who may not open it are not looked at: they can keep one busy with files of their
-    own."""
-    database = Database(path)
+def of(database):
+    """The processes, but for this one, that have it open. Those that somebody has started who
+    may not open it are not looked at: they can keep one busy with files of their own."""
     found = []
     for pid in processes():
         user, groups = identity(pid)
@@ -157,10 +159,11 @@ def holders(path):
     return found
 
 
-def require_none(path, timeout=10):
-    """Waits for a tool that somebody runs just now, but not for a server."""
+def require_none(path, names, timeout=10):
+    """Nobody has one of these files of the database at path open. Waits for a tool that somebody
+    runs just now, but not for a server."""
     deadline = time.monotonic() + timeout
-    while pids := holders(path):
+    while pids := of(Database(names)):
         if time.monotonic() > deadline:
             who = ", ".join(f"{command(pid)} (process {pid})" for pid in pids[:5])
             raise Failure(f"{path} is in use by {who}: end it, because it would go on with the "

@@ -12,9 +12,9 @@ import ldb
 from samba.dcerpc import misc
 from samba.ndr import ndr_pack
 
-from samba_ad import log, rids, roles
+from samba_ad import copies, log, rids, roles
 from samba_ad.controller import message
-from samba_ad.ends import Refusal
+from samba_ad.ends import Failure, Refusal
 from samba_ad.generation import short
 from samba_ad.state import Expected, boot_id
 
@@ -38,6 +38,8 @@ def plan(dc):
                          f"from {dc.rid_pool()[0]} on, because this is the RID master")
     elif names := roles.own(dc):
         steps.append(f"hold back its roles ({', '.join(names)})")
+    if copies.of_bind(dc):
+        steps.append("give the copy of BIND the same invocationId")
     steps.append("record the generation ID")
     return steps
 
@@ -173,8 +175,9 @@ def record(dc, generation):
               f"{short(generation.bytes)})")
 
 
-def apply(dc, generation, state):
-    """generation: None if there is no ID to record."""
+def apply(dc, generation, state, refresh):
+    """generation: None if there is no ID to record. refresh: gives copies the new identity. Returns
+    what kept that from it, which the next start tries again without another identity."""
     old, usn, now, pulls = dc.invocation_id(), dc.usn(), dc.now(), dc.pulls()
     new = str(uuid.UUID(bytes=secrets.token_bytes(16), version=4))
     log.event(log.ACTIONS, "; ".join(plan(dc)))
@@ -187,5 +190,11 @@ def apply(dc, generation, state):
     log.event(log.RID_POOL_INVALIDATED, "the RID pools were discarded" +
               (f", and the next that is given out begins at {first}" if first else ""))
     state.expect(Expected(dc.guid, new, first, pulls, 0, boot_id()))
+    failure = None
+    try:
+        refresh()
+    except (Failure, OSError) as e:
+        failure = e
     if generation:
         record(dc, generation)
+    return failure

@@ -4,7 +4,7 @@
 
 import time
 
-from samba_ad import decision, ends, generation
+from samba_ad import copies, decision, ends, generation
 
 
 def line(name, text):
@@ -30,6 +30,8 @@ def report(program):
     line("invocationId", dc.invocation_id())
     line("RIDs not given out", "{} to {}".format(*dc.rid_pool()))
     line("newest entry", age(dc))
+    for text in copies.report(dc):
+        line("copies", text)
     line("repairs in a day", f"{len(program.state.repairs())} of {decision.MOST_REPAIRS}")
     for _, text in program.notices.all():
         line("to do", text)
@@ -42,4 +44,5 @@ def report(program):
     changed = program.state.change_noted(dc.guid) or program.unrecorded_change(dc, current)
     verdict = decision.verdict(dc, current, changed)
     line("generation ID", verdict.value)
-    return ends.OK if verdict == decision.Verdict.NOTHING else ends.DUE
+    done = verdict == decision.Verdict.NOTHING and not copies.faults(dc)
+    return ends.OK if done else ends.DUE

@@ -2,7 +2,8 @@
 # Copyright (C) the vmgen authors
 """The decision whether there is something to repair, and what follows from it."""
 
-from samba_ad import decision, ends, holders, loss, origin, partners, repair, roles, units
+from samba_ad import (copies, decision, ends, holders, loss, origin, partners, repair, roles,
+                      units)
 from samba_ad.log import say
 from samba_ad.state import Expected, boot_id
 
@@ -67,7 +68,7 @@ def perform(p, current, take_down):
     take_down()
     # Opened anew: what Samba wrote until now is part of what has to be repaired.
     dc = p.controller()
-    holders.require_none(dc.path)
+    holders.require_none(dc.path, copies.files(dc))
     # Before, because nothing tells of it any more when the repair is on record; and what an
     # earlier repair was not done with is left to this one.
     running = (p.change_noted(dc) or p.options.unit in p.state.taken_down() or
@@ -76,21 +77,26 @@ def perform(p, current, take_down):
     progress = partners.Progress(bool(running or before.get("full")),
                                  limits=before.get("limits", {}))
     p.state.set_partners(progress.words())
-    repair.apply(dc, current, p.state)
+    failure = repair.apply(dc, current, p.state, lambda: copies.refresh(p, dc))
     partners.show(p, dc, progress)
     p.forget_change()
     roles.tell(p, dc)
     p.arm_check(units.CHECK_FIRST)
+    copies.tell(p, dc)
+    if failure:
+        raise failure
 
 
 def settle(p, dc, current, adopt, take_down):
     # A reboot soon after a repair, before it was checked.
     found = lost(p, dc)
-    if p.options.dry_run:
-        return
-    if found:
+    if found and not p.options.dry_run:
         perform(p, current, take_down)
         return
+    copies.settle(p, dc)
+    if p.options.dry_run:
+        return
+    copies.tell(p, dc)
     if adopt:
         repair.record(dc, current)
     p.forget_change()

@@ -11,7 +11,8 @@ from samba_ad import holders
 from samba_ad.ends import Failure, Superseded
 from samba_ad.log import say
 
-DNS_UNIT = "named.service"
+# bind9.service is another name of it, or an older one.
+DNS_UNITS = ("named.service", "bind9.service", "named-chroot.service")
 RUNNING = ("active", "reloading", "activating", "deactivating")
 CGROUPS = "/sys/fs/cgroup"
 SYSTEMCTL_SECONDS = 30
@@ -38,13 +39,18 @@ def systemctl(*arguments, timeout):
     return done.returncode, done.stdout.strip()
 
 
-def show(unit):
-    """{property: value} of what is asked here."""
-    status, output = systemctl("show", "--property=ActiveState,ControlGroup,MainPID", unit,
+def show_all(units):
+    """[{property: value}] of what is asked here."""
+    status, output = systemctl("show", "--property=Id,ActiveState,ControlGroup,MainPID", *units,
                                timeout=SYSTEMCTL_SECONDS)
     if status:
-        raise Failure(f"systemd does not tell whether {unit} runs: {output}")
-    return dict(line.split("=", 1) for line in output.splitlines() if "=" in line)
+        raise Failure(f"systemd does not tell whether {' or '.join(units)} runs: {output}")
+    return [dict(line.split("=", 1) for line in block.splitlines() if "=" in line)
+            for block in output.split("\n\n")]
+
+
+def show(unit):
+    return show_all([unit])[0]
 
 
 def is_running(unit):
@@ -53,8 +59,10 @@ def is_running(unit):
 
 def dns_unit():
     """[the unit of BIND] if that works on a database of Samba, as the service manager knows it."""
-    main = show(DNS_UNIT).get("MainPID", "0")
-    return [DNS_UNIT] if main != "0" and holders.has_database(main) else []
+    found = [known["Id"] for known in show_all(DNS_UNITS)
+             if "Id" in known and known.get("MainPID", "0") != "0" and
+             holders.has_database(known["MainPID"])]
+    return list(dict.fromkeys(found))
 
 
 # To freeze is not left to systemctl: a unit that systemd knows to be frozen it thaws to stop it

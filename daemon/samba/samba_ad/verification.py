@@ -6,8 +6,8 @@ waited for: it may be doing the same, and waits for us."""
 
 import collections
 
-from samba_ad import (ends, file, generation, partners, pull, repair, rids, roles, secret,
-                      treatment, units)
+from samba_ad import (copies, decision, ends, file, generation, partners, pull, repair, rids,
+                      roles, secret, treatment, units)
 from samba_ad.log import say
 
 # Each minute for an hour, then each hour.
@@ -25,6 +25,7 @@ def verify(p):
         return
     with one_at_a_time(p):
         try:
+            settle_copies(p)
             done = attempt(p)
         except ends.NoRights:
             raise
@@ -34,6 +35,17 @@ def verify(p):
             raise
         if not done:
             again(p)
+
+
+def settle_copies(p):
+    with p.lock():
+        p.require_unfenced()
+        dc = p.controller()
+        decision.require_writable(dc)
+        found = copies.settle(p, dc)
+        copies.tell(p, dc)
+    if found:
+        p.bring_up()
 
 
 def one_at_a_time(p):
@@ -192,7 +204,12 @@ def finish(p, dc, before, why):
     secret.note(p, dc, why)
     if partners.show(p, dc, partners.Progress(**p.state.partners()), why):
         return False
-    say(f"the repair has lasted: {dc.name} still has the invocationId {expected.invocation_id}")
+    if differing := copies.tell(p, dc):
+        say(f"{dc.name} still has the invocationId {expected.invocation_id}, but not all copies of "
+            f"its database have it: {differing}")
+    else:
+        say(f"the repair has lasted: {dc.name} still has the invocationId "
+            f"{expected.invocation_id}")
     p.state.forget_expected()
     p.state.forget_partners()
     return True
