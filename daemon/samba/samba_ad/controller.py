@@ -13,6 +13,7 @@ from samba.dcerpc import drsblobs, misc, security
 from samba.ndr import ndr_unpack
 from samba.samdb import SamDB
 
+from samba_ad import locks
 from samba_ad.ends import Failure, NoRights, NotApplicable, Refusal
 
 # Where the attribute is missing, partners that run Windows take this one.
@@ -26,6 +27,9 @@ def load_settings(configfile):
         if configfile:
             raise Failure(f"{path} is missing")
         raise NotApplicable(f"no Samba is set up here: {path} is missing")
+    # Nothing is waited for, nor read without an end.
+    if not os.path.isfile(path):
+        raise Failure(f"{path} is no file")
     lp = samba.param.LoadParm()
     try:
         lp.load(path)
@@ -47,6 +51,7 @@ def open_database(lp):
         if not os.geteuid():
             raise Failure(f"{path} cannot be written: mount its file system writable")
         raise NoRights(f"{path} may not be written: run this as root")
+    locks.wait(path)
     try:
         return path, SamDB(url=path, session_info=system_session(), lp=lp)
     except (ldb.LdbError, RuntimeError) as e:

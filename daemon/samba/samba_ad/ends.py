@@ -29,6 +29,10 @@ class Superseded(Failure):
                          f"{' and '.join(units) or 'Samba'} is left to the repair of that change")
 
 
+class Blocked(Failure):
+    """A repair is due, and Samba must not run until it can be made."""
+
+
 class NoRights(Failure):
     status = NO_RIGHTS
 

@@ -3,11 +3,17 @@
 """Files that are there whole or not at all, also after a power cut."""
 
 import contextlib
+import errno
 import fcntl
 import os
+import stat
 import time
 
 from samba_ad.ends import Failure, NoRights
+
+
+# More than any file of ours has.
+MOST_CHARACTERS = 1 << 20
 
 
 def make_directory(path):
@@ -45,16 +51,30 @@ def replace(path, text):
 
 
 def read(path):
-    """The text, or None if there is no such file."""
+    """The text, or None if there is no such file. Nothing is waited for that is no file."""
     try:
-        with open(path, encoding="utf-8", errors="replace") as f:
-            return f.read()
+        fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except FileNotFoundError:
         return None
+    try:
+        require_regular(fd, path)
+    except OSError:
+        os.close(fd)
+        raise
+    with open(fd, encoding="utf-8", errors="replace") as f:
+        return f.read(MOST_CHARACTERS)
+
+
+def require_regular(fd, path):
+    if not stat.S_ISREG(os.fstat(fd).st_mode):
+        raise OSError(errno.EINVAL, "this is no regular file", path)
 
 
 def remove(path):
     """Whether there was such a file."""
+    # A file system that is read-only refuses to remove also what is not there.
+    if not os.path.lexists(path):
+        return False
     try:
         os.unlink(path)
     except FileNotFoundError:
@@ -67,7 +87,8 @@ def remove(path):
 def locked(path, timeout, error="another vmgend-samba-ad is at work; try again when it has ended"):
     """One at a time; waits for so many seconds."""
     deadline = time.monotonic() + timeout
-    with open(path, "a", encoding="ascii") as f:
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_NONBLOCK | os.O_CLOEXEC, 0o600)
+    with open(fd, "w", encoding="ascii") as f:
         while True:
             try:
                 fcntl.flock(f, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -7,12 +7,14 @@ import hashlib
 import os
 import uuid
 
+from samba_ad import file
 from samba_ad.ends import Failure, NoRights
 
 GUID_FILE = "/proc/sys/dev/vmgenc/0/guid"
 SYSFS = "/sys"
 # What keeps it apart from hashes of the same ID that others publish; see daemon/base/hash.c.
 APPLICATION = b"vmgen generation ID hash v1\0"
+MOST_CHARACTERS = 100
 NO_ID = (bytes(16), b"\xff" * 16)
 
 
@@ -58,11 +60,22 @@ def has_device(sysfs=SYSFS):
     return False
 
 
+def opener(path, flags):
+    """Nothing is waited for."""
+    fd = os.open(path, flags | os.O_NONBLOCK)
+    try:
+        file.require_regular(fd, path)
+    except OSError:
+        os.close(fd)
+        raise
+    return fd
+
+
 def read(path=GUID_FILE):
     """The Generation, or None where there is no device or the host provides no ID."""
     try:
-        with open(path, encoding="ascii") as f:
-            text = f.read().strip()
+        with open(path, encoding="ascii", opener=opener) as f:
+            text = f.read(MOST_CHARACTERS).strip()
             # The host counts restores (VMClock) and has no ID.
             if not text:
                 return None

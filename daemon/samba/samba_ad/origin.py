@@ -8,6 +8,7 @@ import os
 import subprocess
 
 from samba_ad.log import say
+from samba_ad.state import DAMAGED
 
 CLONE = "clone"
 RESTORE = "restore"
@@ -41,7 +42,7 @@ def changed(generation, since, options):
     try:
         return any(run.get("id_hash") == generation.hash and run.get("event") in CHANGES and
                    detected(run) >= since * 1_000_000 for run in runs(options))
-    except (OSError, subprocess.SubprocessError, ValueError, TypeError, AttributeError) as e:
+    except (OSError, subprocess.SubprocessError, *DAMAGED) as e:
         say(f"vmgenctl does not tell what this machine has been through: {e}")
         return False
 
@@ -57,14 +58,14 @@ def while_running(generation, options):
 
 
 def on_record(generation, options):
-    """(hint, intent)"""
+    """(hint, intent); of no generation only what no run has used up yet counts."""
     try:
-        for run in runs(options):
+        for run in runs(options) if generation else ():
             if run.get("id_hash") == generation.hash:
                 return str(run.get("hint", "")), str(run.get("intent", ""))
         # No run has used it up yet.
         intent = ask(options, "intent", "show").strip()
-    except (OSError, subprocess.SubprocessError, ValueError, AttributeError) as e:
+    except (OSError, subprocess.SubprocessError, *DAMAGED) as e:
         say(f"vmgenctl does not tell whether this is a clone or a rollback: {e}")
         return "", ""
     return "", intent if intent in (CLONE, RESTORE) else ""

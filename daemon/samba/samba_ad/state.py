@@ -5,15 +5,20 @@ domain controller and is rolled back with it, so nothing here decides whether a 
 the record that does is in the database (msDS-GenerationId)."""
 
 import collections
+import contextlib
 import json
 import os
 import time
+import uuid
 
 from samba_ad import file
+from samba_ad.ends import Blocked, Failure
 from samba_ad.log import say
 
 BOOT_ID = "/proc/sys/kernel/random/boot_id"
 DAY = 86400
+# What JSON that is not ours may raise.
+DAMAGED = (ValueError, TypeError, AttributeError, LookupError, ArithmeticError, RecursionError)
 # ntds: the controller, by the objectGUID of its NTDS Settings; boot: in which the check was
 # arranged; rid_pool: None but of a RID master; pulls: see Controller.pulls().
 Expected = collections.namedtuple("Expected", "ntds invocation_id rid_pool pulls attempts boot")
@@ -23,6 +28,8 @@ class State:
     def __init__(self, directory):
         self.top = directory
         self.directory = os.path.join(directory, "samba-ad")
+        # Why, or None.
+        self.unwritable = None
 
     def make(self):
         """Not before there is something to keep: most machines have no Samba."""
@@ -36,9 +43,36 @@ class State:
         self.make()
         file.replace(self.path(name), text)
 
+    @contextlib.contextmanager
     def lock(self, timeout=30):
-        self.make()
-        return file.locked(self.path("lock"), timeout)
+        """Where nothing can be written that is remembered: it matters only if something is due."""
+        with contextlib.ExitStack() as stack:
+            try:
+                if self.made():
+                    stack.enter_context(file.locked(self.path("lock"), timeout))
+            except OSError as e:
+                self.take_unwritable(e, f"{e.filename}: {e.strerror}")
+            yield
+
+    def made(self):
+        try:
+            self.make()
+            return True
+        except Failure as e:
+            self.take_unwritable(e, str(e))
+            return False
+
+    def take_unwritable(self, error, text):
+        """Who is not root can do nothing here at all."""
+        if os.geteuid():
+            raise error
+        self.unwritable = text
+
+    def require_writable(self):
+        if self.unwritable:
+            raise Blocked("a repair is due, but it cannot be noted, so a crash in the middle would "
+                          f"be forgotten: {self.unwritable}: make room for it, or mount its file "
+                          "system writable")
 
     # --- Repairs: each takes RIDs away for ever, so somebody has to look if there are many ----
 
@@ -73,9 +107,11 @@ class State:
             return None
         try:
             found = Expected(**json.loads(text))
-            return found._replace(rid_pool=found.rid_pool and int(found.rid_pool),
+            return found._replace(ntds=str(uuid.UUID(found.ntds)),
+                                  invocation_id=str(uuid.UUID(found.invocation_id)),
+                                  rid_pool=found.rid_pool and int(found.rid_pool),
                                   pulls=dict(found.pulls), attempts=int(found.attempts))
-        except (ValueError, TypeError):
+        except DAMAGED:
             say(f"{self.path('expected')} is damaged, and was removed")
             self.forget_expected()
             return None
@@ -99,7 +135,7 @@ class State:
             limits = {str(guid): int(seconds) for guid, seconds in found["limits"].items()}
             return {"full": bool(found["full"]), "heard": list(map(str, found["heard"])),
                     "told": list(map(str, found["told"])), "limits": limits}
-        except (ValueError, TypeError, KeyError, AttributeError, OverflowError):
+        except DAMAGED:
             say(f"{self.path('partners')} is damaged, so all partners are asked again")
             return {"full": True, "heard": [], "told": [], "limits": {}}
 
@@ -136,6 +172,28 @@ class State:
     def forget_change(self):
         file.remove(self.path("changed"))
 
+    # --- The word of an administrator that this controller was put back, until it is repaired ---
+
+    def say_rolled_back(self, ntds):
+        self.write("rolled-back", ntds + "\n")
+
+    def said_rolled_back(self, ntds):
+        return file.read(self.path("rolled-back")) == ntds + "\n"
+
+    def forget_rolled_back(self):
+        file.remove(self.path("rolled-back"))
+
+    # --- The hash of the ID that is gone, and shall be so --------------------------------------
+
+    def accept_without_id(self, recorded):
+        self.write("without-id", recorded + "\n")
+
+    def without_id(self):
+        return (file.read(self.path("without-id")) or "").strip()
+
+    def forget_without_id(self):
+        file.remove(self.path("without-id"))
+
     # --- That somebody wants Samba to start in this boot although the ID cannot be read --------
 
     def waive(self):
@@ -156,7 +214,11 @@ class State:
         self.write("taken-down", "\n".join([boot_id(), *units]) + "\n")
 
     def forget_taken_down(self):
-        file.remove(self.path("taken-down"))
+        """Where that cannot be, they are started once more, up to the next boot."""
+        try:
+            file.remove(self.path("taken-down"))
+        except OSError as e:
+            say(f"{e.filename}: {e.strerror}")
 
 
 def boot_id():
