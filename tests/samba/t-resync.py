@@ -27,16 +27,20 @@ def scenario(_suite, t):
             "control: what it wrote before the repair does not reach the partner")
     d.dc1.stop()
     status, output = d.dc2.safeguard("verify")
-    t.equal(status, 0, "verify, while the partner is down")
+    t.equal((status, "event 2200:" in output, "event 2202:" in output), (0, True, True),
+            "verify, while the partner is down")
     t.ok(pending.exists(), "leaves it for later") or t.note(output)
     d.dc1.start()
+    told = ""
     for _ in range(3):
         # The first try may meet the connection that is gone.
         status, output = d.dc2.safeguard("verify")
         t.note(output)
+        told += output
         if status or not pending.exists():
             break
     t.equal((status, pending.exists()), (0, False), "verify, when it is back")
+    t.ok("event 2201:" in told, "events 2200 to 2202 tell so")
     t.equal(d.dc1.has(["soon", "after", "lost1"]), ["soon", "after", "lost1"],
             "has the partner take what it wrote before")
     d.dc2.modify("soon")

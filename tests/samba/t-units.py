@@ -83,6 +83,8 @@ def usual(dc, t):
          frozen(), "stop: frozen, and it says what ends that") or t.note(output)
     output = dc.must("repair", units=True, **CHANGED)
     t.ok(running() and dc.facts()["generation"] == dc.id, "repair: repaired, and started again")
+    t.ok("event 2181:" in output, "event 2181: it was killed while it was frozen") or \
+        t.note(output)
     t.equal(len(checks()), 1, "a check is arranged") or t.note(calls())
 
 
@@ -90,6 +92,22 @@ def pass_due(dc, boot=None):
     """What is left of a timer that has run out: of this boot, or of another one."""
     path = installation.path(f"{dc.directory}/vmgen/samba-ad/due")
     path.write_text(f"{boot or path.read_text('ascii').split()[0]} 1\n", "ascii")
+
+
+def said(dc, t):
+    """On the word of an administrator, while Samba runs."""
+    dc.restore("adopted")
+    before = dc.facts()["invocation"]
+    resume(dc)
+    dc.id = dc.facts()["generation"]
+    output = dc.must("repair", "--rolled-back", units=True)
+    t.ok(dc.facts()["invocation"] != before and running(), "--rolled-back: repaired, and it runs")
+    words = [line.split()[0] for line in calls() if not line.startswith("systemd-run")]
+    t.equal(words, ["kill", "stop", "start"], "it was ended and started") or t.note(output)
+    t.equal(len(checks()), 1, "a check is arranged")
+    full = json.loads(installation.path(f"{dc.directory}/vmgen/samba-ad/partners").read_text(
+        "ascii"))["full"]
+    t.ok(full, "in which the partners take everything")
 
 
 def reboot(dc, t):
@@ -325,7 +343,7 @@ def scenario(_suite, t):
     dc = Alone()
     dc.must("repair")
     dc.snapshot("adopted")
-    for test in (usual, reboot, in_the_way, superseded, overtaken, fenced, strangers, elsewhere,
+    for test in (usual, reboot, said, in_the_way, superseded, overtaken, fenced, strangers, elsewhere,
                  silent, hidden_id):
         test(dc, t)
 

@@ -19,15 +19,39 @@ class Verdict(enum.Enum):
     NOTHING = "the generation ID is the one on record: nothing to repair"
     ADOPT = "no generation ID is on record: this one is adopted"
     REPAIR = "the generation ID is another one than that on record: a repair is due"
+    SAID = "an administrator says that the database was put back: a repair is due"
+
+    @property
+    def due(self):
+        return self in (Verdict.REPAIR, Verdict.SAID)
 
 
-def verdict(dc, generation, changed):
+def verdict(dc, generation, changed, said):
     """What the record in the database says, which goes back together with the data. changed: of
-    a database without it, a change was seen while Samba worked on it."""
+    a database without it, a change was seen while Samba worked on it. said: by an administrator."""
+    recorded = dc.generation_id()
+    if generation and recorded not in (None, generation.bytes):
+        return Verdict.REPAIR
+    if said:
+        return Verdict.SAID
+    if generation and recorded:
+        return Verdict.NOTHING
+    return Verdict.REPAIR if changed else Verdict.ADOPT
+
+
+def tell(dc, generation, found):
     recorded = dc.generation_id()
     if recorded is None:
-        return Verdict.REPAIR if changed else Verdict.ADOPT
-    return Verdict.NOTHING if recorded == generation.bytes else Verdict.REPAIR
+        log.event(log.GENERATION_NOT_READ, f"{dc.computer_dn} has no msDS-GenerationId: that of a "
+                  "new controller is not written yet")
+    else:
+        log.event(log.GENERATION_READ, f"msDS-GenerationId of {dc.computer_dn} was read (hash "
+                  f"{short(recorded)})")
+    text = f"{dc.name} of {dc.domain}: {found.value}"
+    if found == Verdict.NOTHING:
+        log.event(log.NO_CHANGE, text)
+    elif not found.due:
+        log.say(text)
 
 
 def require_writable(dc):
@@ -36,15 +60,10 @@ def require_writable(dc):
                             "its own that could clash, so nothing is repaired")
 
 
-def require_id(generation, changed):
+def refuse_without_id():
     """A change can be known where there is no ID to tell it by."""
-    if generation:
-        return
-    if changed:
-        raise Refusal("this machine was cloned or restored, but has no generation ID to go by; "
-                      "have the host provide one", "if this is no clone")
-    raise NotApplicable("this machine has no generation ID: nothing tells whether it was rolled "
-                        "back")
+    raise Refusal("this machine was cloned or restored, but has no generation ID to go by; have "
+                  "the host provide one", "if this is no clone")
 
 
 def refuse_clone(hint, intent):
@@ -77,15 +96,18 @@ def refuse_many(state):
                       "why this machine is restored so often, or has a new ID at each start")
 
 
-def permit(dc, state, hint, intent):
-    """Raises Refusal."""
+def permit(p, dc, hint, intent):
+    """Raises Refusal, or Blocked."""
     refuse_clone(hint, intent)
     refuse_old(dc)
-    refuse_many(state)
+    refuse_many(p.state)
 
 
-def announce(dc, generation, hint, intent):
-    log.event(log.CHANGE_DETECTED, f"the generation ID of {dc.name} changed (hash on record: "
-              f"{short(dc.generation_id())}, now: "
-              f"{short(generation.bytes) if generation else 'none'}; looks like: "
-              f"{hint or 'unknown'}; the administrator said: {intent or 'nothing'})")
+def announce(dc, generation, found, hint, intent):
+    text = (f"hash on record: {short(dc.generation_id())}, now: "
+            f"{short(generation.bytes) if generation else 'none'}; looks like: "
+            f"{hint or 'unknown'}; the administrator said: {intent or 'nothing'}")
+    if found == Verdict.SAID:
+        log.say(f"{dc.name} of {dc.domain}: {found.value} ({text})")
+        return
+    log.event(log.CHANGE_DETECTED, f"the generation ID of {dc.name} changed ({text})")

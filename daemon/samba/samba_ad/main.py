@@ -3,6 +3,7 @@
 """The commands, and what becomes of them: an exit status, a fence, a line in the journal."""
 
 import os
+import traceback
 
 from samba_ad import ends, options as command_line, report
 from samba_ad.log import say
@@ -66,9 +67,9 @@ def refuse(p, refusal):
     """Samba stays down until somebody has decided."""
     if p.options.dry_run:
         say(f"would fence {p.options.unit}: {refusal}"
-            f"{command_line.by_hand(p.options, '--force', 'repair')}")
+            f"{command_line.forced(p.options)}")
         return ends.FENCED
-    command = command_line.by_hand(p.options, "--force", "repair")
+    command = command_line.forced(p.options)
     say(f"{refusal}{command}")
     # The disk may take its time; and once more, because it may have been started meanwhile.
     keep_down(p)
@@ -111,11 +112,25 @@ def run(p):
         say(str(e))
         return e.status
     except ends.Failure as e:
+        if isinstance(e, ends.Blocked):
+            keep_down(p)
         say(f"{e}{then(p)}")
         return e.status
     except OSError as e:
         say(f"{in_the_way(e, p.options)}{then(p)}")
         return ends.FAILED
+    except Exception as e:  # pylint: disable=broad-except
+        # Samba's modules may raise anything of a database that is damaged.
+        return refuse(p, ends.Refusal(f"{not_understood(e)}; samba-tool dbcheck tells whether the "
+                                      "database is damaged"))
+
+
+def not_understood(error):
+    """And where, for who has to look for it."""
+    frames = traceback.extract_tb(error.__traceback__)
+    where = f"{os.path.basename(frames[-1].filename)}:{frames[-1].lineno}"
+    text = "".join(c if c.isprintable() else "?" for c in str(error))
+    return f"this is not understood: {type(error).__name__}: {text} ({where})"
 
 
 def then(p):
@@ -143,7 +158,7 @@ def main(arguments=None):
         say(str(e))
         return ends.NOT_APPLICABLE
     except ends.Refusal as e:
-        say(f"{e}{command_line.by_hand(options, '--force', 'repair')}")
+        say(f"{e}{command_line.forced(options)}")
         return ends.FENCED
     except ends.Failure as e:
         say(str(e))
@@ -153,4 +168,7 @@ def main(arguments=None):
         return ends.NO_RIGHTS
     except OSError as e:
         say(in_the_way(e, options))
+        return ends.FAILED
+    except Exception as e:  # pylint: disable=broad-except
+        say(not_understood(e))
         return ends.FAILED

@@ -50,6 +50,9 @@ def parse(arguments=None):
     parser.add_argument("--force", action="store_true",
                         help="repair although that was refused, and lift the fence; with verify: "
                              "use the roles although no partner was heard")
+    parser.add_argument("--rolled-back", action="store_true",
+                        help="repair although the generation ID is the one on record, or there is "
+                        "none: the database was put back by other means")
     parser.add_argument("--configfile", metavar="SMB_CONF", help="instead of Samba's own")
     parser.add_argument("--guid-file", metavar="FILE", default=GUID_FILE,
                         help="where the generation ID is (default: %(default)s)")
@@ -68,6 +71,8 @@ def parse(arguments=None):
         parser.error("COMMAND is missing: " + ", ".join(COMMANDS))
     if options.force and options.command not in ("repair", "verify", None):
         parser.error("--force is for the commands repair and verify")
+    if options.rolled_back and (options.command != "repair" or options.check):
+        parser.error("--rolled-back is for the command repair")
     # A drill.
     if os.environ.get("VMGEN_EVENT") == "test":
         options.dry_run = True
@@ -86,6 +91,11 @@ def repeat(options, *command):
     if options.unit != UNIT:
         words.append(f"--unit={options.unit}")
     return words + (["--no-unit"] if options.no_unit else [])
+
+
+def forced(options):
+    """How to go on although it was refused, for messages."""
+    return by_hand(options, "--force", "repair", *(["--rolled-back"] * options.rolled_back))
 
 
 def by_hand(options, *command):

@@ -59,8 +59,7 @@ class Program:
         except generation.Hidden as e:
             if not self.options.force and not self.state.waived():
                 raise type(e)(f"{e}; to start it all the same: "
-                              f"{command_line.by_hand(self.options, '--force', 'repair')}"
-                              ) from None
+                              f"{command_line.forced(self.options)}") from None
             say(str(e))
             return None, True
 
@@ -71,7 +70,11 @@ class Program:
             return
         if self.services.arm_check([os.path.abspath(sys.argv[0]),
                                     *command_line.repeat(self.options, "verify")], seconds):
-            self.state.set_due(now + seconds)
+            try:
+                self.state.set_due(now + seconds)
+            except (ends.Failure, OSError) as e:
+                # There may be two then, of which one finds nothing to do.
+                say(f"the check cannot be noted: {e}")
 
     def note_change(self):
         """For a database that has no ID on record to compare with."""
@@ -81,7 +84,12 @@ class Program:
     def change_noted(self, dc):
         if not self.options.dry_run:
             self.state.assign_change(dc.guid)
-        return self.event == "changed" or self.state.change_noted(dc.guid)
+        return self.event == "changed" or self.rolled_back(dc) or \
+            self.state.change_noted(dc.guid)
+
+    def rolled_back(self, dc):
+        """Whether an administrator says so, or has said so and the repair did not end."""
+        return self.options.rolled_back or self.state.said_rolled_back(dc.guid)
 
     def unrecorded_change(self, dc, current):
         """Nothing is on record in a database that was there before the change to this ID."""
@@ -91,6 +99,7 @@ class Program:
     def forget_change(self):
         if not self.options.dry_run:
             self.state.forget_change()
+            self.state.forget_rolled_back()
 
     def lift_fence(self):
         if self.options.dry_run or not self.options.force:

@@ -4,7 +4,7 @@
 
 import time
 
-from samba_ad import copies, decision, ends, generation
+from samba_ad import copies, decision, ends, generation, gone
 
 
 def line(name, text):
@@ -38,11 +38,17 @@ def report(program):
     line("fence", "none" if fence is None else fence)
     if fence is not None:
         return ends.FENCED
-    if dc.is_rodc or not current:
-        line("generation ID", "not needed" if dc.is_rodc else "this machine has none")
+    if dc.is_rodc:
+        line("generation ID", "not needed")
         return ends.NOT_APPLICABLE
-    changed = program.state.change_noted(dc.guid) or program.unrecorded_change(dc, current)
-    verdict = decision.verdict(dc, current, changed)
+    said = program.rolled_back(dc)
+    if not current and not said:
+        missing = gone.told(program, dc, current)
+        line("generation ID", missing or "this machine has none")
+        return ends.DUE if missing else ends.NOT_APPLICABLE
+    changed = current and (program.state.change_noted(dc.guid) or
+                           program.unrecorded_change(dc, current))
+    verdict = decision.verdict(dc, current, changed, said)
     line("generation ID", verdict.value)
     done = verdict == decision.Verdict.NOTHING and not copies.faults(dc)
     return ends.OK if done else ends.DUE

@@ -2,49 +2,87 @@
 # Copyright (C) the vmgen authors
 """The decision whether there is something to repair, and what follows from it."""
 
-from samba_ad import (copies, decision, ends, holders, loss, origin, partners, repair, roles,
-                      units)
+from samba_ad import (copies, decision, ends, gone, holders, locks, log, loss,
+                      options as command_line, origin, partners, repair, roles, units)
 from samba_ad.log import say
 from samba_ad.state import Expected, boot_id
 
 
 def treat(p, take_down):
     """Decides, and adopts or repairs."""
-    try:
-        dc = p.controller()
-        decision.require_writable(dc)
-    except ends.NotApplicable:
-        p.forget_change()
-        raise
+    dc = open_controller(p)
     current, waived = p.read_id()
     changed = p.change_noted(dc)
+    if waived and p.options.force and not p.options.dry_run:
+        p.state.waive()
     if waived and not changed:
         say("nothing tells whether this machine was rolled back: Samba starts without a "
             "decision, until the next boot")
-        if p.options.force and not p.options.dry_run:
-            p.state.waive()
+        return
+    gone_text = None if waived else gone.note(p, dc, current)
+    if not current and not changed:
+        without_id(p, dc, gone_text, take_down)
         return
     if current and not changed and p.unrecorded_change(dc, current):
         changed = True
         if not p.options.dry_run:
             p.state.note_change()
-    if not p.options.force:
-        decision.require_id(current, changed)
-    verdict = decision.Verdict.REPAIR
-    if current:
-        verdict = decision.verdict(dc, current, changed)
-    if verdict != decision.Verdict.REPAIR:
-        say(f"{dc.name} of {dc.domain}: {verdict.value}")
+    said = p.rolled_back(dc)
+    if not current and not said and not p.options.force:
+        decision.refuse_without_id()
+    verdict = decision.verdict(dc, current, changed, said)
+    decision.tell(dc, current, verdict)
+    if not verdict.due:
+        if p.options.force:
+            say(f"nothing was refused that --force could allow; {put_back(p)}")
         settle(p, dc, current, verdict == decision.Verdict.ADOPT, take_down)
         return
-    hint, intent = origin.told(current, p.options) if current else ("", "")
-    decision.announce(dc, current, hint, intent)
+    repair_due(p, dc, current, verdict, take_down)
+
+
+def open_controller(p):
+    try:
+        dc = p.controller()
+        decision.require_writable(dc)
+        return dc
+    except ends.NotApplicable:
+        p.forget_change()
+        raise
+
+
+def put_back(p):
+    return ("if the database was put back by other means, as with a snapshot of the storage or a "
+            f"copy of its files: {command_line.by_hand(p.options, 'repair', '--rolled-back')}")
+
+
+def without_id(p, dc, gone_text, take_down):
+    """Neither an ID nor anybody tells whether it was rolled back."""
+    why = "this machine has no generation ID: nothing tells whether it was rolled back"
+    if gone_text:
+        log.event(log.NO_GENERATION, gone_text)
+    settle(p, dc, None, False, take_down)
     if not p.options.force:
-        decision.permit(dc, p.state, hint, intent)
+        raise ends.NotApplicable(why)
+    say(f"{why}; {put_back(p)}")
+    gone.accept(p, dc)
+
+
+def repair_due(p, dc, current, verdict, take_down):
+    # What is on record about an ID was told of the change to it, which is past where the ID is
+    # the one in the database.
+    changed_to = current if verdict == decision.Verdict.REPAIR else None
+    hint, intent = origin.told(changed_to, p.options)
+    decision.announce(dc, current, verdict, hint, intent)
+    if not p.options.force:
+        decision.permit(p, dc, hint, intent)
     if p.options.dry_run:
         for step in repair.plan(dc):
             say(f"would {step}")
         return
+    p.state.require_writable()
+    if p.options.rolled_back:
+        # Before anything is done: a crash must not lose it.
+        p.state.say_rolled_back(dc.guid)
     perform(p, current, take_down)
     look_again(p, current, take_down)
 
@@ -98,6 +136,7 @@ def settle(p, dc, current, adopt, take_down):
         return
     copies.tell(p, dc)
     if adopt:
+        locks.wait(dc.path, locks.TRANSACTION)
         repair.record(dc, current)
     p.forget_change()
     if p.state.expected() or expect_held(p, dc):

@@ -9,7 +9,7 @@ import time
 
 from samba_ad import holders
 from samba_ad.ends import Failure, Superseded
-from samba_ad.log import say
+from samba_ad.log import TRANSACTIONS_ABORTED, event, say
 
 # bind9.service is another name of it, or an older one.
 DNS_UNITS = ("named.service", "bind9.service", "named-chroot.service")
@@ -181,6 +181,8 @@ class Services:
         group = Cgroup(unit)
         if group.is_frozen():
             # For the database this is a power cut, which its transactions are made for.
+            event(TRANSACTIONS_ABORTED, f"{unit} is killed: what it had not committed when it was "
+                  "frozen is lost, because the machine was put back")
             systemctl("kill", "--signal=KILL", unit, timeout=SYSTEMCTL_SECONDS)
             group.wait_empty()
         status, output = systemctl("stop", unit, timeout=STOP_SECONDS)

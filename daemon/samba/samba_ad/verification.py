@@ -6,7 +6,7 @@ waited for: it may be doing the same, and waits for us."""
 
 import collections
 
-from samba_ad import (copies, decision, ends, file, generation, partners, pull, repair, rids,
+from samba_ad import (copies, decision, ends, file, generation, log, partners, pull, repair, rids,
                       roles, secret, treatment, units)
 from samba_ad.log import say
 
@@ -117,6 +117,9 @@ def hear(p, dc, expected):
     pulls = partners.Pulls(dc, p.options.configfile, progress)
     missing, reachable = {}, False
     tried = set()
+    if progress.unheard(partners.find(dc)):
+        log.event(log.REPLICATION_STARTED, f"{dc.name} was put back and takes everything from its "
+                  f"partners; event {log.REPLICATION_FINISHED} tells when that is done")
     # A partner tells of others that the rolled back data does not have.
     while todo := [q for q in progress.unheard(partners.find(dc)) if q.guid not in tried]:
         tried.update(q.guid for q in todo)
@@ -131,6 +134,11 @@ def hear(p, dc, expected):
                 if status == pull.LATE:
                     progress.lengthen(partner.guid)
             keep(p, expected, progress)
+    if missing:
+        log.event(log.REPLICATION_FAILED, f"{dc.name} has not taken everything from "
+                  f"{', '.join(sorted(missing))}: it is tried again")
+    elif tried:
+        log.event(log.REPLICATION_FINISHED, f"{dc.name} has taken everything from its partners")
     return Hearing(expected.invocation_id, progress.heard, missing, reachable)
 
 
