@@ -3,7 +3,6 @@
 """The domain controller as its own database, sam.ldb, describes it."""
 
 import os
-import time
 
 import ldb
 import samba
@@ -13,7 +12,7 @@ from samba.dcerpc import drsblobs, misc, security
 from samba.ndr import ndr_unpack
 from samba.samdb import SamDB
 
-from samba_ad import locks
+from samba_ad import clock, locks
 from samba_ad.ends import Failure, NoRights, NotApplicable, Refusal
 
 # Where the attribute is missing, partners that run Windows take this one.
@@ -203,9 +202,8 @@ class Controller:
         return max(times)
 
     def now(self):
-        """The time that new versions are made of: a machine that was just resumed may think it
-        is still then, but not before what it has written itself."""
-        return max(time.time(), self.newest())
+        """The time that new versions are made of."""
+        return clock.of_versions(self.newest(), self.tombstone_days())
 
 
 def span(value):

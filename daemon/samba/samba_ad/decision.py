@@ -5,8 +5,8 @@
 import enum
 import time
 
-from samba_ad import log, origin
-from samba_ad.ends import NotApplicable, Refusal
+from samba_ad import clock, log, options, origin
+from samba_ad.ends import Blocked, NotApplicable, Refusal
 from samba_ad.generation import short
 
 DAY = 86400
@@ -76,17 +76,39 @@ def refuse_clone(hint, intent):
         raise Refusal(f"this looks like a clone (other UUID and network addresses); {remedy}", gone)
 
 
-def refuse_old(dc):
+def refuse_old(p, dc):
+    """The clock is what tells the age, and that of a machine that was put back is often wrong."""
     newest, days = dc.newest(), dc.tombstone_days()
     age = (time.time() - newest) / DAY
-    if age < -CLOCK_DAYS:
-        log.say("the clock is behind the database, so its age cannot be told; set the clock")
-    if not dc.partners() or not newest or age < days:
+    old = newest and dc.partners() and age >= days
+    if not newest or age >= -CLOCK_DAYS and not old:
         return
-    raise Refusal(f"the database is {age:.0f} days old, and deleted objects are remembered for "
-                  f"{days} days only, so they would come back: remove {dc.name} on another domain "
-                  f"controller (samba-tool domain demote --remove-other-dead-server={dc.name}) "
-                  "and join it again", "if the others shall take those objects")
+    others = clock.others(dc)
+    says = f"the clock says {clock.date(time.time())}"
+    entry = f"the newest entry of the database is of {clock.date(newest)}"
+    wrong = clock.against(others)
+    if age < 0:
+        log.say(f"{says}, but {entry}: {wrong or 'one of them is wrong'}; set the clock, because "
+                "the age of the database cannot be told by it")
+        if dc.partners() and clock.latest(others) - newest >= days * DAY:
+            raise Blocked(f"{says}, but {wrong}, and {entry}, which may be too old: set the clock")
+        return
+    if wrong:
+        raise Blocked(f"{says}, but {wrong}, and {entry}: set the clock; if it is right: "
+                      f"{options.forced(p.options)}")
+    refuse_by_age(p, dc, newest, days, clock.sure(others))
+
+
+def refuse_by_age(p, dc, newest, days, sure):
+    """Short enough for a fence."""
+    unit = p.options.unit
+    wrong = "" if sure else (f"if the clock is wrong, set it, and vmgenctl fence lift {unit}, "
+                             "and start that; if not, ")
+    raise Refusal(f"the clock says {clock.day(time.time())}, the newest entry of the database "
+                  f"{clock.day(newest)}: {wrong}objects deleted since ({days} days) would come "
+                  "back: on another domain controller, samba-tool domain demote "
+                  f"--remove-other-dead-server={dc.name}, and join it again",
+                  "if the others shall take them")
 
 
 def refuse_many(state):
@@ -99,7 +121,7 @@ def refuse_many(state):
 def permit(p, dc, hint, intent):
     """Raises Refusal, or Blocked."""
     refuse_clone(hint, intent)
-    refuse_old(dc)
+    refuse_old(p, dc)
     refuse_many(p.state)
 
 

@@ -25,6 +25,7 @@ LEAST_POOLS = 100
 MOST_POOLS = 1100
 # So that a version grows by the second: the lost time line may have counted as well.
 YEAR_2000 = 946_684_800
+MOST_VERSION = 0xFFFFFFFF
 
 
 def plan(dc):
@@ -64,6 +65,10 @@ def lift(dc, dn, attribute, now):
     if version is None:
         raise Refusal(f"{dc.path}: {dn} has no {attribute} that replication knows; samba-tool "
                       "dbcheck tells more")
+    # The change before this has counted it on, and after the last one there is it is 0.
+    if version in (0, MOST_VERSION):
+        raise Refusal(f"{dc.path}: the version of {attribute} of {dn} cannot grow any more: remove "
+                      f"{dc.name} on another domain controller, and join it again")
     version = max(version + 1, int(now) - YEAR_2000)
     dc.samdb.set_attribute_replmetadata_version(filtered, attribute, version)
 

@@ -4,7 +4,7 @@
 
 import time
 
-from samba_ad import copies, decision, ends, generation, gone
+from samba_ad import clock, copies, decision, ends, generation, gone
 
 
 def line(name, text):
@@ -32,6 +32,8 @@ def report(program):
     line("newest entry", age(dc))
     for text in copies.report(dc):
         line("copies", text)
+    line("clock", f"{clock.date(time.time())}, "
+         f"{'set by another' if clock.synchronised() else 'not known to be right'}")
     line("repairs in a day", f"{len(program.state.repairs())} of {decision.MOST_REPAIRS}")
     for _, text in program.notices.all():
         line("to do", text)

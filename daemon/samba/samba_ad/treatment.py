@@ -129,6 +129,7 @@ def settle(p, dc, current, adopt, take_down):
     # A reboot soon after a repair, before it was checked.
     found = lost(p, dc)
     if found and not p.options.dry_run:
+        p.state.require_writable()
         perform(p, current, take_down)
         return
     copies.settle(p, dc)
