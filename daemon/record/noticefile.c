@@ -23,6 +23,7 @@
 struct walk {
 	void (*visit)(const struct notice *notice, void *context);
 	void *context;
+	const char *unit;
 };
 
 /* Those that begin with a dot are on their way. */
@@ -31,58 +32,28 @@ static int is_notice(const struct dirent *entry)
 	return *entry->d_name != '.';
 }
 
-static int is_unit_directory(const struct dirent *entry)
+static int is_unit(const struct dirent *entry)
 {
 	char unit[NAME_MAX + 1];
 
 	return !fence_unit(entry->d_name, unit) && !strcmp(unit, entry->d_name);
 }
 
-static int read_one(int fd, const char *unit, const char *name, struct notice *ret_notice)
-{
-	char *text;
-	int r = linefile_read(fd, name, NOTICE_SIZE - 1, &text, &ret_notice->damage);
-
-	if (r)
-		return r;
-	snprintf(ret_notice->unit, sizeof(ret_notice->unit), "%s", unit);
-	snprintf(ret_notice->name, sizeof(ret_notice->name), "%s", name);
-	*ret_notice->text = '\0';
-	if (text)
-		text_escape(TEXT_LINE, text, strcspn(text, "\n"), ret_notice->text,
-			    sizeof(ret_notice->text), NULL);
-	free(text);
-	return 0;
-}
-
-/* Of what is missing there are none. */
-static int open_present(int dir_fd, const char *name, int *ret_fd)
-{
-	int r = file_open_own(dir_fd, name, O_NOFOLLOW, ret_fd);
-
-	return r == -ENOENT ? 1 : r;
-}
-
-static int read_directory(int dir_fd, const char *unit, const struct walk *walk)
+/* Calls look for the first NOTICES_MOST in a directory, which may be missing. */
+static int each_in(int dir_fd, const char *name, int (*wanted)(const struct dirent *entry),
+		   int (*look)(int fd, const char *name, struct walk *walk), struct walk *walk)
 {
 	struct dirent **entries;
-	struct notice notice;
-	int fd, i, n, r = open_present(dir_fd, "notices", &fd);
+	int fd, i, n, r = file_open_own(dir_fd, name, O_NOFOLLOW, &fd);
 
 	if (r)
-		return r < 0 ? r : 0;
-	n = scandirat(fd, ".", &entries, is_notice, alphasort);
+		return r == -ENOENT ? 0 : r;
+	n = scandirat(fd, ".", &entries, wanted, alphasort);
 	if (n < 0)
 		r = -errno;
 	for (i = 0; i < n; i++) {
-		if (!r && i < NOTICES_MOST) {
-			r = read_one(fd, unit, entries[i]->d_name, &notice);
-			if (!r)
-				walk->visit(&notice, walk->context);
-			/* Cleared meanwhile. */
-			if (r == -ENOENT)
-				r = 0;
-		}
+		if (!r && i < NOTICES_MOST)
+			r = look(fd, entries[i]->d_name, walk);
 		free(entries[i]);
 	}
 	if (n >= 0)
@@ -91,47 +62,53 @@ static int read_directory(int dir_fd, const char *unit, const struct walk *walk)
 	return r;
 }
 
-static int read_unit(int dir_fd, const char *unit, const struct walk *walk)
+static int look_at_notice(int fd, const char *name, struct walk *walk)
 {
-	int fd, r = open_present(dir_fd, unit, &fd);
+	struct notice notice;
+	char *text;
+	int r = linefile_read(fd, name, NOTICE_SIZE - 1, &text, &notice.damage);
 
+	/* Cleared meanwhile. */
 	if (r)
-		return r < 0 ? r : 0;
-	r = read_directory(fd, unit, walk);
-	close(fd);
-	return r;
+		return r == -ENOENT ? 0 : r;
+	snprintf(notice.unit, sizeof(notice.unit), "%s", walk->unit);
+	snprintf(notice.name, sizeof(notice.name), "%s", name);
+	*notice.text = '\0';
+	if (text)
+		text_escape(TEXT_LINE, text, strcspn(text, "\n"), notice.text,
+			    sizeof(notice.text), NULL);
+	free(text);
+	walk->visit(&notice, walk->context);
+	return 0;
 }
 
-static int read_all(int fd, const struct walk *walk)
+static int look_at_unit(int dir_fd, const char *unit, struct walk *walk)
 {
-	struct dirent **entries;
-	int i, n, r = read_directory(fd, "", walk);
+	int fd, r = file_open_own(dir_fd, unit, O_NOFOLLOW, &fd);
 
-	n = scandirat(fd, ".", &entries, is_unit_directory, alphasort);
-	if (n < 0)
-		return r ? r : -errno;
-	for (i = 0; i < n; i++) {
-		if (!r)
-			r = read_unit(fd, entries[i]->d_name, walk);
-		free(entries[i]);
-	}
-	free(entries);
+	if (r)
+		return r == -ENOENT ? 0 : r;
+	walk->unit = unit;
+	r = each_in(fd, "notices", is_notice, look_at_notice, walk);
+	close(fd);
 	return r;
 }
 
 int notice_each(const char *state_dir,
 		void (*visit)(const struct notice *notice, void *context), void *context)
 {
-	const struct walk walk = { .visit = visit, .context = context };
+	struct walk walk = { .visit = visit, .context = context, .unit = "" };
 	int state_fd, fd, r = file_open_own(AT_FDCWD, state_dir, 0, &state_fd);
 
 	if (r)
 		return r == -ENOENT ? 0 : r;
-	r = open_present(state_fd, NAME_SAMBA_AD, &fd);
+	r = file_open_own(state_fd, NAME_SAMBA_AD, O_NOFOLLOW, &fd);
 	close(state_fd);
 	if (r)
-		return r < 0 ? r : 0;
-	r = read_all(fd, &walk);
+		return r == -ENOENT ? 0 : r;
+	r = each_in(fd, "notices", is_notice, look_at_notice, &walk);
+	if (!r)
+		r = each_in(fd, "units", is_unit, look_at_unit, &walk);
 	close(fd);
 	return r;
 }

@@ -4,7 +4,7 @@
  *
  * Notices: what an administrator still has to know or do, a file with one line for each.
  * vmgend-samba-ad writes and removes them, in samba-ad/notices of the state directory,
- * or in samba-ad/UNIT/notices for a unit of its own.
+ * and for other units than the usual one in samba-ad/units/UNIT/notices.
  */
 #ifndef NOTICEFILE_H
 #define NOTICEFILE_H
@@ -19,7 +19,7 @@ enum {
 };
 
 struct notice {
-	/* The unit, or "". */
+	/* "": the usual one. */
 	char unit[NAME_MAX + 1];
 	char name[NAME_MAX + 1];
 	/* One line of UTF-8 that can be printed. */

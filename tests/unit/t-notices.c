@@ -36,16 +36,18 @@ static void test_notices(void)
 /* Of several instances each has its own. */
 static void test_units(void)
 {
-	scratch_mkdir("state/samba-ad/second.service", 0700);
-	scratch_mkdir("state/samba-ad/second.service/notices", 0700);
-	scratch_mkdir("state/samba-ad/lock", 0700);
-	scratch_mkdir("state/samba-ad/lock/notices", 0700);
-	scratch_write("state/samba-ad/lock/notices/x", "of no unit\n", 0600);
-	scratch_write("state/samba-ad/second.service/notices/rids", "too few\n", 0600);
+	scratch_mkdir("state/samba-ad/units", 0700);
+	expect("check", CTL_DEGRADED, "sysvol: it is old\n");
+	scratch_mkdir("state/samba-ad/units/second.service", 0700);
+	scratch_mkdir("state/samba-ad/units/second.service/notices", 0700);
+	scratch_mkdir("state/samba-ad/units/lock", 0700);
+	scratch_mkdir("state/samba-ad/units/lock/notices", 0700);
+	scratch_write("state/samba-ad/units/lock/notices/x", "of no unit\n", 0600);
+	scratch_write("state/samba-ad/units/second.service/notices/rids", "too few\n", 0600);
 	expect("check", CTL_DEGRADED, "problem  samba-ad  second.service rids: too few\n");
 	ok(says("sysvol: it is old\n") && !says("of no unit"), "beside those of no unit");
-	unlink(scratch_path("state/samba-ad/second.service/notices/rids"));
-	unlink(scratch_path("state/samba-ad/lock/notices/x"));
+	unlink(scratch_path("state/samba-ad/units/second.service/notices/rids"));
+	unlink(scratch_path("state/samba-ad/units/lock/notices/x"));
 }
 
 /* Whatever lies there is told, and nothing of it is followed or waited for. */
