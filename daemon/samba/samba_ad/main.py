@@ -59,8 +59,16 @@ def verify(p):
     verification.verify(p)
 
 
+def sysvol_done(p):
+    p.controller_class()
+    from samba_ad import sysvol
+    with p.lock():
+        sysvol.done(p, p.controller())
+
+
 # Samba's Python modules may be missing, so what needs them is imported only where it is used.
-COMMANDS = {"stop": stop, "repair": repair, "before-start": before_start, "verify": verify}
+COMMANDS = {"stop": stop, "repair": repair, "before-start": before_start, "verify": verify,
+            "sysvol-done": sysvol_done}
 
 
 def refuse(p, refusal):

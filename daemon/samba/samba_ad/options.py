@@ -17,7 +17,9 @@ COMMANDS = {
     "repair": "stop Samba, repair its database if that is due, and start it again",
     "before-start": "repair the database if that is due; fail if Samba must not start",
     "verify": "check that the last repair has lasted, and repeat it if not",
+    "sysvol-done": "SYSVOL was copied from a partner: take the mark away that it is old",
 }
+FORCED = ("repair", "verify", "sysvol-done", None)
 # As fence_unit() of daemon/record/fencefile.c.
 UNIT_NAME = re.compile(r"[A-Za-z0-9:_\\@-][A-Za-z0-9:_.\\@-]*\.service")
 
@@ -69,8 +71,8 @@ def parse(arguments=None):
     options.state_directory = os.path.abspath(options.state_directory)
     if not options.command and not options.check:
         parser.error("COMMAND is missing: " + ", ".join(COMMANDS))
-    if options.force and options.command not in ("repair", "verify", None):
-        parser.error("--force is for the commands repair and verify")
+    if options.force and options.command not in FORCED:
+        parser.error("--force is for the commands repair, verify and sysvol-done")
     if options.rolled_back and (options.command != "repair" or options.check):
         parser.error("--rolled-back is for the command repair")
     # A drill.

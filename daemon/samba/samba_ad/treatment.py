@@ -3,7 +3,7 @@
 """The decision whether there is something to repair, and what follows from it."""
 
 from samba_ad import (copies, decision, ends, gone, holders, locks, log, loss,
-                      options as command_line, origin, partners, repair, roles, units)
+                      options as command_line, origin, partners, repair, roles, sysvol, units)
 from samba_ad.log import say
 from samba_ad.state import Expected, boot_id
 
@@ -73,6 +73,8 @@ def repair_due(p, dc, current, verdict, take_down):
     changed_to = current if verdict == decision.Verdict.REPAIR else None
     hint, intent = origin.told(changed_to, p.options)
     decision.announce(dc, current, verdict, hint, intent)
+    # Also if it is not repaired: the script that copies it to others waits for nobody.
+    sysvol.mark(p, dc)
     if not p.options.force:
         decision.permit(p, dc, hint, intent)
     if p.options.dry_run:

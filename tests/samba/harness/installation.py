@@ -18,7 +18,7 @@ from harness import cache, kernel as kernels, tap
 # samba-ad-dc brings the server and python3-samba; bind9-dnsutils nsupdate; lmdb-utils mdb_copy,
 # with which Samba copies a database that is not made of tdb files.
 PACKAGES = ("samba-ad-dc", "samba-ad-provision", "ldb-tools", "bind9", "bind9-dnsutils",
-            "lmdb-utils")
+            "lmdb-utils", "rsync")
 CHECKOUT = pathlib.Path(__file__).parents[3]
 # Where the checkout is in the root.
 SOURCE = "/usr/src/vmgen"
