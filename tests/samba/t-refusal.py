@@ -25,6 +25,16 @@ objectClass: nTDSDSA
 invocationId: 5a5a5a5a-0000-4000-8000-000000000009
 
 """
+TRUST = f"""dn: CN=other.test,CN=System,{BASE}
+changetype: add
+objectClass: trustedDomain
+trustPartner: other.test
+flatName: OTHER
+trustType: 2
+trustDirection: 3
+trustAttributes: 8
+
+"""
 CHANGED = {"VMGEN_EVENT": "changed", "VMGEN_HINT": "unknown", "VMGEN_INTENT": ""}
 
 
@@ -186,6 +196,21 @@ def too_few(dc, t):
     refused(dc, t, "hardly any RIDs are left", "2000 RIDs are left")
 
 
+def trusting(dc, t):
+    """Of a trust there is a password on each side."""
+    dc.restore("adopted")
+    dc.modify(TRUST)
+    dc.snapshot("trusting")
+    t.ok("\ntrusts:               other.test\n" in dc.safeguard("--check")[1], "--check names trusts")
+    words = "the password of the trust with 'other.test' is as old as the snapshot"
+    output = dc.must("repair")
+    t.ok(words in output, "alone: a password may be older than that on the other side"
+         ) or t.note(output)
+    dc.restore("trusting")
+    dc.modify(PARTNER)
+    t.ok(words not in dc.must("repair"), "a partner has the present one")
+
+
 def not_applicable(dc, t):
     dc.restore("adopted")
     before = dc.facts()
@@ -327,7 +352,7 @@ def scenario(_suite, t):
     dc.must("repair")
     dc.snapshot("adopted")
     dc.new_id()
-    for test in (clones, on_record, fences, generations, too_many, too_old, too_few, not_applicable,
+    for test in (clones, on_record, fences, generations, too_many, too_old, too_few, trusting, not_applicable,
                  in_the_way, in_container, no_room, damaged):
         test(dc, t)
     lmdb(t)

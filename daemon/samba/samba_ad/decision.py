@@ -13,6 +13,10 @@ DAY = 86400
 # More than Kerberos forgives, and less than a rollback that matters.
 CLOCK_DAYS = 1 / 24
 MOST_REPAIRS = 3
+# What it counts for itself it keeps to itself, and what it lost it takes again, because it also
+# forgot that it had that. SYSVOL is another matter.
+READ_ONLY = ("nobody takes changes from it that could clash, so nothing is repaired; its SYSVOL is "
+             "old after a restore, until it is copied again")
 
 
 class Verdict(enum.Enum):
@@ -56,8 +60,7 @@ def tell(dc, generation, found):
 
 def require_writable(dc):
     if dc.is_rodc:
-        raise NotApplicable(f"{dc.name} is a read-only domain controller: it makes no changes of "
-                            "its own that could clash, so nothing is repaired")
+        raise NotApplicable(f"{dc.name} is a read-only domain controller: {READ_ONLY}")
 
 
 def refuse_without_id():

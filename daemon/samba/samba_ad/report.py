@@ -22,11 +22,14 @@ def report(program):
     """Returns an exit status: whether something is to be done."""
     current = generation.read(program.options.guid_file)
     dc = program.controller()
+    from samba_ad import trusts
     fence = program.fence.reason()
     line("domain controller", f"{dc.name} of {dc.domain}, "
          f"{'read-only' if dc.is_rodc else 'writable'}{', RID master' if dc.is_rid_master else ''}")
     others = [dn.parent().get_component_value(0) for dn in dc.partners()]
     line("others", ", ".join(others) or "none")
+    if others_trusted := trusts.names(dc):
+        line("trusts", ", ".join(ascii(name)[1:-1] for name in others_trusted))
     line("invocationId", dc.invocation_id())
     line("RIDs not given out", "{} to {}".format(*dc.rid_pool()))
     line("newest entry", age(dc))
@@ -41,7 +44,7 @@ def report(program):
     if fence is not None:
         return ends.FENCED
     if dc.is_rodc:
-        line("generation ID", "not needed")
+        line("generation ID", decision.READ_ONLY)
         return ends.NOT_APPLICABLE
     said = program.rolled_back(dc)
     if not current and not said:

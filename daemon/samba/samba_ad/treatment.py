@@ -3,7 +3,7 @@
 """The decision whether there is something to repair, and what follows from it."""
 
 from samba_ad import (copies, decision, ends, gone, holders, locks, log, loss,
-                      options as command_line, origin, partners, repair, roles, sysvol, units)
+                      options as command_line, origin, partners, repair, roles, sysvol, trusts, units)
 from samba_ad.log import say
 from samba_ad.state import Expected, boot_id
 
@@ -75,6 +75,7 @@ def repair_due(p, dc, current, verdict, take_down):
     decision.announce(dc, current, verdict, hint, intent)
     # Also if it is not repaired: the script that copies it to others waits for nobody.
     sysvol.mark(p, dc)
+    trusts.tell(dc)
     if not p.options.force:
         decision.permit(p, dc, hint, intent)
     if p.options.dry_run:
