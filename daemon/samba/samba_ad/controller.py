@@ -69,6 +69,12 @@ class Controller:
     def __init__(self, configfile=None):
         self.lp = load_settings(configfile)
         self.path, self.samdb = open_database(self.lp)
+        try:
+            self.read()
+        except (RuntimeError, ldb.LdbError) as e:
+            raise self.unreadable("it", e) from None
+
+    def read(self):
         samdb = self.samdb
         self.domain = samdb.domain_dns_name()
         self.is_rodc = samdb.am_rodc()
@@ -83,6 +89,27 @@ class Controller:
     def is_rid_master(self):
         return self.dn(self.value(self.rid_manager_dn, "fSMORoleOwner")) == self.ntds_dn
 
+    def unreadable(self, what, error):
+        if self.was_removed():
+            return Refusal(f"{self.lp.get('netbios name')} was removed from the domain: it has "
+                           "heard from its partners that they have deleted it; remove the data "
+                           "of Samba here and join it anew")
+        return Refusal(f"{self.path}: {what} cannot be read ({message(error)}); samba-tool "
+                       "dbcheck tells more")
+
+    def was_removed(self):
+        """Whether there are controllers, and this is none of them. Asked in this way, because Samba
+        itself stumbles over who it is when that object is deleted."""
+        try:
+            own = str(self.samdb.search("@ROOTDSE", ldb.SCOPE_BASE, attrs=["dsServiceName"])[0]
+                      ["dsServiceName"][0])
+            found = self.samdb.search(self.samdb.get_config_basedn(), ldb.SCOPE_SUBTREE,
+                                      "(objectClass=nTDSDSA)", ["objectGUID"])
+        except (RuntimeError, ldb.LdbError, LookupError):
+            return False
+        guids = [str(ndr_unpack(misc.GUID, bytes(r["objectGUID"][0]))) for r in found]
+        return bool(guids) and own.startswith("<GUID=") and own[6:42].lower() not in guids
+
     def dn(self, text):
         return ldb.Dn(self.samdb, str(text))
 
@@ -91,8 +118,7 @@ class Controller:
             return self.samdb.search(base=base, scope=scope, attrs=attributes,
                                      expression=expression, controls=controls)
         except ldb.LdbError as e:
-            raise Refusal(f"{self.path}: {base} cannot be read ({message(e)}); samba-tool dbcheck "
-                          "tells more") from None
+            raise self.unreadable(base, e) from None
 
     def values(self, dn, attribute):
         return list(self.search(dn, [attribute])[0].get(attribute, []))

@@ -25,6 +25,9 @@ class Notices:
         file.make_directory(self.directory)
         file.replace(os.path.join(self.directory, name), line)
 
+    def has(self, name):
+        return os.path.lexists(os.path.join(self.directory, name))
+
     def clear(self, name):
         file.remove(os.path.join(self.directory, name))
 

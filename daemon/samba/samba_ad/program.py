@@ -105,6 +105,9 @@ class Program:
         if self.options.dry_run or not self.options.force:
             return
         fenced = self.fence.reason() is not None
+        if fenced and self.notices.has("island"):
+            self.state.accept_island()
+            self.notices.clear("island")
         if not self.fence.lift_own():
             raise ends.Fenced(f"the database is in order, but {self.options.unit} is fenced: "
                               f"{self.fence.reason()}; when that is fixed: vmgenctl fence lift "

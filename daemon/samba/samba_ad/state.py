@@ -202,6 +202,17 @@ class State:
     def waived(self):
         return file.read(self.path("waived")) == boot_id() + "\n"
 
+    # --- That it shall run although it was removed from the domain ------------------------------
+
+    def accept_island(self):
+        self.write("island-accepted", "\n")
+
+    def island_accepted(self):
+        return file.read(self.path("island-accepted")) is not None
+
+    def forget_island(self):
+        file.remove(self.path("island-accepted"))
+
     # --- Which units were running before we took them down ------------------------------------
 
     def taken_down(self):

@@ -118,6 +118,7 @@ def perform(p, current, take_down):
     progress = partners.Progress(bool(running or before.get("full")),
                                  limits=before.get("limits", {}))
     p.state.set_partners(progress.words())
+    p.state.forget_island()
     failure = repair.apply(dc, current, p.state, lambda: copies.refresh(p, dc))
     partners.show(p, dc, progress)
     p.forget_change()

@@ -6,8 +6,8 @@ waited for: it may be doing the same, and waits for us."""
 
 import collections
 
-from samba_ad import (copies, decision, ends, file, generation, log, partners, pull, repair, rids,
-                      roles, secret, treatment, units)
+from samba_ad import (copies, decision, ends, file, generation, island, log, partners, pull, repair,
+                      rids, roles, secret, treatment, units)
 from samba_ad.log import say
 
 # Each minute for an hour, then each hour.
@@ -15,7 +15,8 @@ QUICK_ATTEMPTS = 60
 
 # invocation_id: of the repair; missing: {guid: why} of partners that were not heard; reachable:
 # whether one of these answers.
-Hearing = collections.namedtuple("Hearing", "invocation_id heard missing reachable")
+# refusing: those that answer and give nothing.
+Hearing = collections.namedtuple("Hearing", "invocation_id heard missing reachable refusing")
 
 
 def verify(p):
@@ -67,6 +68,7 @@ def attempt(p):
     if not expected:
         return True
     hearing = hear(p, dc, expected)
+    island.require_member(p, dc, hearing.refusing)
     with p.lock():
         dc, repaired = examine(p, hearing)
     if repaired:
@@ -115,7 +117,7 @@ def hear(p, dc, expected):
     """Takes everything from each partner that was not heard since the repair."""
     progress = partners.Progress(**p.state.partners())
     pulls = partners.Pulls(dc, p.options.configfile, progress)
-    missing, reachable = {}, False
+    missing, reachable, refusing = {}, False, []
     tried = set()
     if progress.unheard(partners.find(dc)):
         log.event(log.REPLICATION_STARTED, f"{dc.name} was put back and takes everything from its "
@@ -131,6 +133,7 @@ def hear(p, dc, expected):
                 say(f"{dc.name} could not take everything from {partner.name}: {text}")
                 missing[partner.guid] = text
                 reachable = reachable or status != pull.SILENT
+                refusing += [partner] if status == pull.FAILED else []
                 if status == pull.LATE:
                     progress.lengthen(partner.guid)
             keep(p, expected, progress)
@@ -139,7 +142,7 @@ def hear(p, dc, expected):
                   f"{', '.join(sorted(missing))}: it is tried again")
     elif tried:
         log.event(log.REPLICATION_FINISHED, f"{dc.name} has taken everything from its partners")
-    return Hearing(expected.invocation_id, progress.heard, missing, reachable)
+    return Hearing(expected.invocation_id, progress.heard, missing, reachable, refusing)
 
 
 def keep(p, expected, progress):
