@@ -14,8 +14,7 @@ from samba_ad.log import say
 QUICK_ATTEMPTS = 60
 
 # invocation_id: of the repair; missing: {guid: why} of partners that were not heard; reachable:
-# whether one of these answers.
-# refusing: those that answer and give nothing.
+# whether one of these answers; refusing: those that answer and give nothing.
 Hearing = collections.namedtuple("Hearing", "invocation_id heard missing reachable refusing")
 
 
@@ -118,7 +117,7 @@ def hear(p, dc, expected):
     progress = partners.Progress(**p.state.partners())
     pulls = partners.Pulls(dc, p.options.configfile, progress)
     missing, reachable, refusing = {}, False, []
-    tried = set()
+    tried, failed = set(), set()
     if progress.unheard(partners.find(dc)):
         log.event(log.REPLICATION_STARTED, f"{dc.name} was put back and takes everything from its "
                   f"partners; event {log.REPLICATION_FINISHED} tells when that is done")
@@ -132,6 +131,7 @@ def hear(p, dc, expected):
             else:
                 say(f"{dc.name} could not take everything from {partner.name}: {text}")
                 missing[partner.guid] = text
+                failed.add(partner.name)
                 reachable = reachable or status != pull.SILENT
                 refusing += [partner] if status == pull.FAILED else []
                 if status == pull.LATE:
@@ -139,7 +139,7 @@ def hear(p, dc, expected):
             keep(p, expected, progress)
     if missing:
         log.event(log.REPLICATION_FAILED, f"{dc.name} has not taken everything from "
-                  f"{', '.join(sorted(missing))}: it is tried again")
+                  f"{', '.join(sorted(failed))}: it is tried again")
     elif tried:
         log.event(log.REPLICATION_FINISHED, f"{dc.name} has taken everything from its partners")
     return Hearing(expected.invocation_id, progress.heard, missing, reachable, refusing)
