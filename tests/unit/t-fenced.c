@@ -227,7 +227,6 @@ static void test_asks(void)
 		{ COMMAND("/usr/bin/vmgenctl", "fence check ask.service", "no"), false },
 		{ COMMAND("/usr/bin/vmgenctl", "--state-dir=%1$s fence check other.service", "no"), false },
 		{ COMMAND("/bin/echo", "vmgenctl --state-dir=%1$s fence check ask.service", "no"), false },
-		{ COMMAND("/usr/bin/vmgend-samba-ad", "before-start", "no"), false },
 		{ "ExecStartPre={ path=/usr/bin/vmgenctl\n", false },
 	};
 	char text[1024];
@@ -280,8 +279,9 @@ static void test_usual(void)
 		bool asks;
 	} table[] = {
 		{ "samba-ad-dc.service", COMMAND("/usr/sbin/vmgend-samba-ad", "before-start", "no"), true },
-		{ "samba-ad-dc.service", COMMAND("/usr/sbin/vmgend-samba-ad", "stop", "no"), false },
+		{ "samba-ad-dc.service", COMMAND("/usr/sbin/vmgend-samba-ad", "before-start --dry-run", "no"), false },
 		{ "other.service", COMMAND("/usr/sbin/vmgend-samba-ad", "before-start", "no"), false },
+		{ "other.service", COMMAND("/usr/sbin/vmgend-samba-ad", "before-start --configfile=/x --unit=other.service", "no"), true },
 		{ "other.service", COMMAND("vmgenctl", "fence check other.service", "no"), true },
 		{ "other.service", COMMAND("vmgenctl", "fence check", "no"), false },
 		{ "other.service", COMMAND("vmgenctl", "--state-dir=/x fence check other.service", "no"), false },

@@ -67,6 +67,33 @@ static bool take_command(char *value, char **ret_program, char **ret_words)
 	return true;
 }
 
+/* Of vmgend-samba-ad: words that change nothing about which fence it asks for, and whether. */
+static bool samba_asks(const struct manager_unit *unit, const char *state_dir, char *words)
+{
+	static const char *const others[] = { "--prefix=", "--configfile=", "--guid-file=", "--no-unit" };
+	const char *name = "samba-ad-dc.service", *directory = PATH_STATE_DIR;
+	bool starts = false, known;
+	char *word, *rest;
+	size_t i;
+
+	for (word = strtok_r(words, " ", &rest); word; word = strtok_r(NULL, " ", &rest)) {
+		known = !strcmp(word, "before-start");
+		starts |= known;
+		if (!strncmp(word, "--unit=", strlen("--unit="))) {
+			name = word + strlen("--unit=");
+			known = true;
+		} else if (!strncmp(word, "--state-directory=", strlen("--state-directory="))) {
+			directory = word + strlen("--state-directory=");
+			known = true;
+		}
+		for (i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+			known |= !strncmp(word, others[i], strlen(others[i]));
+		if (!known)
+			return false;
+	}
+	return starts && !strcmp(directory, state_dir) && !strcmp(name, unit->id);
+}
+
 /* Does this command fail while there is a fence? */
 static bool command_asks(const struct manager_unit *unit, const char *state_dir, char *value)
 {
@@ -75,10 +102,8 @@ static bool command_asks(const struct manager_unit *unit, const char *state_dir,
 
 	if (!take_command(value, &program, &words))
 		return false;
-	/* Which knows no other directory, nor another unit, unless it is told. */
 	if (!strcmp(program, "vmgend-samba-ad"))
-		return !strcmp(words, "before-start") && !strcmp(state_dir, PATH_STATE_DIR) &&
-		       !strcmp(unit->id, "samba-ad-dc.service");
+		return samba_asks(unit, state_dir, words);
 	if (strcmp(program, "vmgenctl"))
 		return false;
 	snprintf(option, sizeof(option), "--state-dir=%s ", state_dir);
