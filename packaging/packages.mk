@@ -26,6 +26,7 @@ files := 755:$(O)/vmgend:$(SBINDIR) \
 	 755:daemon/samba/vmgend-samba-ad:$(SBINDIR) \
 	 $(foreach m,$(wildcard daemon/samba/samba_ad/*.py),644:$(m):$(PREFIX)/lib/vmgen/samba_ad) \
 	 644:$(O)/vmgen.conf:$(UNITDIR)/samba-ad-dc.service.d \
+	 644:$(O)/vmgen.conf:$(UNITDIR)/samba.service.d \
 	 644:$(O)/dkms.conf:$(DKMSDIR) \
 	 $(foreach f,$(wildcard kmod/*.[ch] kmod/*.awk kmod/Kbuild kmod/Makefile),644:$(f):$(DKMSDIR)) \
 	 $(foreach m,$(man) $(man_links),644:$(O)/$(m):$(MANDIR)/man$(patsubst .%,%,$(suffix $(m))))
@@ -41,7 +42,7 @@ made   := $(O)/made-directories
 # And those that are nobody else's, should that file be lost.
 own    := $(DKMSDIR) $(DKMSDIR)/uapi $(DKMSDIR)/uapi/vmgen $(INCLUDEDIR)/vmgen $(LIBEXECDIR) \
 	  $(PREFIX)/lib/vmgen $(PREFIX)/lib/vmgen/samba_ad $(UNITDIR)/samba-ad-dc.service.d \
-	  $(HOOKSDIR) $(patsubst %/,%,$(dir $(HOOKSDIR))) $(CONFDIR) $(CONFDIR)/hooks.conf.d
+	  $(UNITDIR)/samba.service.d $(HOOKSDIR) $(patsubst %/,%,$(dir $(HOOKSDIR))) $(CONFDIR) $(CONFDIR)/hooks.conf.d
 # A program finds a new library by the cache, and journalctl -x its texts by another; those
 # of another root are not ours.
 cache   = $(if $(DESTDIR),,ldconfig 2>/dev/null; journalctl --update-catalog 2>/dev/null || true)
