@@ -18,9 +18,9 @@ trap 'rm -rf "$work"' EXIT
 mkdir "$work/scratch"
 dpkg -L "$(dpkg -S "$library/json/__init__.py" | cut -d : -f 1)" | grep '\.py$' >"$work/modules"
 
-# machine SCRIPT: with directories that may be changed.
+# machine SCRIPT: with directories that may be changed, and without the processes of others.
 machine() {
-	top=$top work=$work library=$library unshare --mount sh -ec '
+	top=$top work=$work library=$library unshare --mount --pid --fork --mount-proc sh -ec '
 		mount -t tmpfs tmpfs "$work/scratch"
 		cd "$work/scratch"
 		# change DIRECTORY
@@ -34,6 +34,14 @@ machine() {
 		mount -t tmpfs tmpfs /var/lib
 		mount -t tmpfs tmpfs /run
 		export PATH="$top/daemon/samba:$PATH"
+		# A program of that name that has such a file open.
+		server() {
+			mkdir -p "scratch/opt/sbin"
+			cp /bin/sleep scratch/opt/sbin/samba
+			touch scratch/sam.ldb
+			scratch/opt/sbin/samba 600 3<scratch/sam.ldb >/dev/null 2>&1 &
+			until [ "$(readlink /proc/$!/exe)" -ef scratch/opt/sbin/samba ]; do :; done
+		}
 		# hooks STATUS TEXT: of both, in a drill and at a change.
 		hooks() {
 			for hook in 10-samba-ad 50-samba-ad; do
@@ -58,4 +66,8 @@ ok 'nor with python3-minimal' machine "$minimal; hooks 77 'Samba is not installe
 ok 'with Samba the missing packages are named: without Python' \
 	machine "$samba; rm /usr/bin/python3; hooks 1 '$packages'"
 ok 'and with python3-minimal' machine "$samba; $minimal; hooks 1 'module .* is missing: $packages'"
+running='is a domain controller that nothing protects'
+ok 'a Samba that is not where packages have it is not called missing' machine "server; hooks 1 '$running'"
+ok 'nor without Python' machine "server; rm /usr/bin/python3; hooks 1 '$packages'"
+ok 'nor with python3-minimal' machine "server; $minimal; hooks 1 '$packages'"
 tap_done

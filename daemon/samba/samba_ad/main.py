@@ -3,9 +3,10 @@
 """The commands, and what becomes of them: an exit status, a fence, a line in the journal."""
 
 import os
+import sys
 import traceback
 
-from samba_ad import ends, options as command_line, report
+from samba_ad import crew, ends, installations, options as command_line, protection, report
 from samba_ad.log import say
 from samba_ad.program import EARLY, Program
 
@@ -27,6 +28,7 @@ def stop(p):
 def repair(p):
     # First of all: a process that is frozen may hold a lock, of the database or ours; and
     # whatever is in the way of all else, nobody else would thaw or end it.
+    p.note_opened()
     if p.services.frozen() and not p.options.dry_run:
         p.services.take_down()
     try:
@@ -64,11 +66,17 @@ def sysvol_done(p):
     from samba_ad import sysvol
     with p.lock():
         sysvol.done(p, p.controller())
+def protect(p):
+    protection.require_server(p)
+    p.controller()
+    protection.write(p)
+    # For the first time it is seen it has no ID on record.
+    repair(p)
 
 
 # Samba's Python modules may be missing, so what needs them is imported only where it is used.
 COMMANDS = {"stop": stop, "repair": repair, "before-start": before_start, "verify": verify,
-            "sysvol-done": sysvol_done}
+            "sysvol-done": sysvol_done, "protect": protect}
 
 
 def refuse(p, refusal):
@@ -157,11 +165,18 @@ def in_the_way(error, options):
     return f"{error.filename or options.state_directory}: {error.strerror}"
 
 
+def run_one(options):
+    installations.apply(options)
+    program = Program(options)
+    return report.report(program) if options.check else run(program)
+
+
 def main(arguments=None):
     options = command_line.parse(arguments)
     try:
-        program = Program(options)
-        return report.report(program) if options.check else run(program)
+        if options.every:
+            return crew.run(options, sys.argv[1:] if arguments is None else arguments, run_one)
+        return run_one(options)
     except ends.NotApplicable as e:
         say(str(e))
         return ends.NOT_APPLICABLE

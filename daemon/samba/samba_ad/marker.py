@@ -11,6 +11,9 @@ from samba_ad import file
 from samba_ad.log import say
 
 DIRECTORY = "/run/vmgen"
+# A file for each unit that started a domain controller since the boot, which 10-samba-ad freezes at
+# once.
+STARTED = f"{DIRECTORY}/samba-ad"
 
 
 def number(text):
@@ -44,3 +47,20 @@ class Marker:
     def is_newer(self):
         """Whether a guard of a newer change has been at work since."""
         return self.read() > self.since
+
+
+def note_start(unit):
+    try:
+        os.makedirs(STARTED, mode=0o755, exist_ok=True)
+        with open(os.path.join(STARTED, unit), "w", encoding="ascii"):
+            pass
+    except OSError as e:
+        say(f"{STARTED}/{unit}: {e.strerror}: {unit} is frozen a little later at a change")
+
+
+def started():
+    """[the units that were noted]"""
+    try:
+        return sorted(os.listdir(STARTED))
+    except OSError:
+        return []

@@ -4,24 +4,23 @@
 
 import argparse
 import os
-import re
 import shlex
 import sys
 
 from samba_ad.generation import GUID_FILE
+from samba_ad.places import UNIT_NAME
+from samba_ad.state import UNIT
 
 STATE_DIRECTORY = "/var/lib/vmgen"
-UNIT = "samba-ad-dc.service"
 COMMANDS = {
     "stop": "freeze Samba, or stop it, because the machine was cloned or restored",
     "repair": "stop Samba, repair its database if that is due, and start it again",
     "before-start": "repair the database if that is due; fail if Samba must not start",
     "verify": "check that the last repair has lasted, and repeat it if not",
     "sysvol-done": "SYSVOL was copied from a partner: take the mark away that it is old",
+    "protect": "have the hooks, and each start of the unit, look after this Samba",
 }
 FORCED = ("repair", "verify", "sysvol-done", None)
-# As fence_unit() of daemon/record/fencefile.c.
-UNIT_NAME = re.compile(r"[A-Za-z0-9:_\\@-][A-Za-z0-9:_.\\@-]*\.service")
 
 
 def unit_name(text):
@@ -55,13 +54,14 @@ def parse(arguments=None):
     parser.add_argument("--rolled-back", action="store_true",
                         help="repair although the generation ID is the one on record, or there is "
                         "none: the database was put back by other means")
+    parser.add_argument("--prefix", metavar="DIR", help="where a Samba built from source is")
     parser.add_argument("--configfile", metavar="SMB_CONF", help="instead of Samba's own")
     parser.add_argument("--guid-file", metavar="FILE", default=GUID_FILE,
                         help="where the generation ID is (default: %(default)s)")
     parser.add_argument("--state-directory", metavar="DIR", default=STATE_DIRECTORY,
                         help="where fences and records are (default: %(default)s)")
-    parser.add_argument("--unit", metavar="NAME", type=unit_name, default=UNIT,
-                        help="the unit of Samba (default: %(default)s)")
+    parser.add_argument("--unit", metavar="NAME", type=unit_name,
+                        help="the unit of Samba (default: all that run one)")
     parser.add_argument("--no-unit", action="store_true", help="start and stop nothing")
     parser.add_argument("--hint", metavar="WORD", type=word("clone", "rollback", "unknown"),
                         help="what the machine looks like: clone, rollback, unknown")
@@ -69,6 +69,13 @@ def parse(arguments=None):
                         help="what the administrator said: clone, restore")
     options = parser.parse_args(arguments)
     options.state_directory = os.path.abspath(options.state_directory)
+    options.every = options.command not in ("before-start", "protect") and not (
+        options.unit or options.prefix or options.configfile or options.no_unit)
+    if options.command == "protect" and not options.unit:
+        parser.error("protect needs --unit=NAME")
+    options.unit = options.unit or UNIT
+    # What of these its own file says, and so need not be said again.
+    options.from_file = []
     if not options.command and not options.check:
         parser.error("COMMAND is missing: " + ", ".join(COMMANDS))
     if options.force and options.command not in FORCED:
@@ -86,11 +93,11 @@ def parse(arguments=None):
 def repeat(options, *command):
     """The words after the name of this program that run another command with the same options."""
     words = [*command]
-    for name, default in (("configfile", None), ("guid_file", GUID_FILE),
+    for name, default in (("prefix", None), ("configfile", None), ("guid_file", GUID_FILE),
                           ("state_directory", STATE_DIRECTORY)):
-        if getattr(options, name) not in (None, default):
+        if name not in options.from_file and getattr(options, name) not in (None, default):
             words.append(f"--{name.replace('_', '-')}={os.path.abspath(getattr(options, name))}")
-    if options.unit != UNIT:
+    if options.unit != UNIT or command == ("verify",):
         words.append(f"--unit={options.unit}")
     return words + (["--no-unit"] if options.no_unit else [])
 

@@ -7,10 +7,10 @@ import os
 import sys
 import time
 
-from samba_ad import ends, generation, options as command_line, origin
+from samba_ad import ends, generation, options as command_line, origin, places
 from samba_ad.fence import Fence
 from samba_ad.log import say
-from samba_ad.marker import Marker
+from samba_ad.marker import Marker, note_start
 from samba_ad.notices import Notices
 from samba_ad.state import State
 from samba_ad.units import Services
@@ -24,9 +24,11 @@ class Program:
     def __init__(self, options):
         self.options = options
         self.event = os.environ.get("VMGEN_EVENT", "")
-        self.state = State(options.state_directory)
+        self.state = State(options.state_directory, options.unit)
         self.notices = Notices(self.state)
         self.fence = Fence(options.state_directory, options.unit)
+        # What Samba had open before it was taken down.
+        self.opened = set()
         self.services = Services(options.unit, self.state, Marker(options.unit),
                                  not options.no_unit)
 
@@ -34,17 +36,33 @@ class Program:
         return contextlib.nullcontext() if self.options.dry_run else self.state.lock()
 
     def controller_class(self):
-        try:
-            from samba_ad.controller import Controller
-        except ImportError as e:
-            if not os.path.exists("/usr/sbin/samba"):
-                raise ends.NotApplicable("Samba is not installed") from None
-            raise ends.Failure(f"Samba's Python modules cannot be loaded ({e}): "
-                               "install the package python3-samba") from None
+        """Samba's modules may be missing."""
+        from samba_ad import presence
+        presence.require(self.options, self.services.enabled)
+        from samba_ad.controller import Controller
         return Controller
 
     def controller(self):
-        return self.controller_class()(self.options.configfile)
+        try:
+            dc = self.controller_class()(self.options.configfile)
+        except ends.NotApplicable as e:
+            if self.opened:
+                raise self.another_database(str(e)) from None
+            raise
+        if self.opened:
+            if not self.opened & {os.path.realpath(dc.path), places.inode(dc.path)}:
+                raise self.another_database(f"not {dc.path}")
+        return dc
+
+    def note_opened(self):
+        if self.services.enabled:
+            self.opened = places.databases(self.options.unit)
+
+    def another_database(self, why):
+        names = ", ".join(places.printable(n) for n in self.opened if isinstance(n, str))
+        return ends.Failure(f"{self.options.unit} has {names} open, {why}: say which smb.conf it "
+                            f"has: vmgend-samba-ad protect --unit={self.options.unit} "
+                            "--configfile=SMB_CONF")
 
     def require_unfenced(self):
         reason = self.fence.reason()
@@ -62,6 +80,11 @@ class Program:
                               f"{command_line.forced(self.options)}") from None
             say(str(e))
             return None, True
+
+    def note_start(self):
+        """It runs a controller, so 10-samba-ad freezes it at once."""
+        if self.services.enabled and not self.options.dry_run:
+            note_start(self.options.unit)
 
     def arm_check(self, seconds):
         """Has verify run so many seconds from now, unless it runs before that anyway."""

@@ -5,6 +5,7 @@
 import time
 
 from samba_ad import clock, copies, decision, ends, generation, gone
+from samba_ad.state import UNIT
 
 
 def line(name, text):
@@ -24,6 +25,8 @@ def report(program):
     dc = program.controller()
     from samba_ad import trusts
     fence = program.fence.reason()
+    if program.options.unit != UNIT:
+        line("unit", program.options.unit)
     line("domain controller", f"{dc.name} of {dc.domain}, "
          f"{'read-only' if dc.is_rodc else 'writable'}{', RID master' if dc.is_rid_master else ''}")
     others = [dn.parent().get_component_value(0) for dn in dc.partners()]

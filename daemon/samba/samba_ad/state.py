@@ -11,10 +11,13 @@ import os
 import time
 import uuid
 
-from samba_ad import file
+from samba_ad import file, places
 from samba_ad.ends import Blocked, Failure
 from samba_ad.log import say
 
+# That of distributions has its state where it was when there was no other.
+UNIT = "samba-ad-dc.service"
+UNITS = "units"
 BOOT_ID = "/proc/sys/kernel/random/boot_id"
 DAY = 86400
 # What JSON that is not ours may raise.
@@ -25,11 +28,22 @@ Expected = collections.namedtuple("Expected", "ntds invocation_id rid_pool pulls
 
 
 class State:
-    def __init__(self, directory):
+    def __init__(self, directory, unit):
         self.top = directory
-        self.directory = os.path.join(directory, "samba-ad")
+        common = os.path.join(directory, "samba-ad")
+        self.directory = common if unit == UNIT else os.path.join(common, UNITS, unit)
         # Why, or None.
         self.unwritable = None
+
+    @staticmethod
+    def units_taken_down(directory):
+        """[the units of controllers, but for the usual one, of which some unit was taken down]"""
+        try:
+            names = sorted(n for n in os.listdir(os.path.join(directory, "samba-ad", UNITS))
+                           if places.UNIT_NAME.fullmatch(n))
+        except OSError:
+            return []
+        return [name for name in names if State(directory, name).taken_down()]
 
     def make(self):
         """Not before there is something to keep: most machines have no Samba."""

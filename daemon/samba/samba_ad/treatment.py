@@ -44,6 +44,7 @@ def open_controller(p):
     try:
         dc = p.controller()
         decision.require_writable(dc)
+        p.note_start()
         return dc
     except ends.NotApplicable:
         p.forget_change()

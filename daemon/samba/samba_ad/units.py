@@ -16,6 +16,8 @@ DNS_UNITS = ("named.service", "bind9.service", "named-chroot.service")
 RUNNING = ("active", "reloading", "activating", "deactivating")
 CGROUPS = "/sys/fs/cgroup"
 SYSTEMCTL_SECONDS = 30
+# For what a guard can do without.
+QUICK_SECONDS = 5
 CGROUP_SECONDS = 5
 STOP_SECONDS = 30
 START_SECONDS = 180
@@ -39,18 +41,17 @@ def systemctl(*arguments, timeout):
     return done.returncode, done.stdout.strip()
 
 
-def show_all(units):
+def show_all(units, properties="Id,ActiveState,ControlGroup,MainPID", seconds=SYSTEMCTL_SECONDS):
     """[{property: value}] of what is asked here."""
-    status, output = systemctl("show", "--property=Id,ActiveState,ControlGroup,MainPID", *units,
-                               timeout=SYSTEMCTL_SECONDS)
+    status, output = systemctl("show", f"--property={properties}", *units, timeout=seconds)
     if status:
-        raise Failure(f"systemd does not tell whether {' or '.join(units)} runs: {output}")
+        raise Failure(f"systemd does not tell of {' and '.join(units)}: {output}")
     return [dict(line.split("=", 1) for line in block.splitlines() if "=" in line)
             for block in output.split("\n\n")]
 
 
-def show(unit):
-    return show_all([unit])[0]
+def show(unit, *arguments, **named):
+    return show_all([unit], *arguments, **named)[0]
 
 
 def is_running(unit):

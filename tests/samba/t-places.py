@@ -1,0 +1,437 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
+# Copyright (C) the vmgen authors
+"""Controllers that are not where Debian has its own: below another directory, in a unit of another
+name, two on one machine, in a container. Real servers run in control groups like those of units, and
+the hooks that ship are run; only the service manager is another one.
+"""
+
+import contextlib
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import time
+
+from harness import installation
+from harness.domain import Domain
+from harness.installation import SambaError
+
+GROUPS = "/sys/fs/cgroup"
+SLICE = f"{GROUPS}/system.slice"
+CONFIGURED = "/etc/vmgen/samba-ad.d"
+NOTICES = "/var/lib/vmgen/samba-ad/notices"
+PREFIX = "/opt/samba"
+ELSEWHERE = "/etc/vmgen/samba-ad-elsewhere"
+MODULES = "/usr/lib/python3/dist-packages"
+OF_SAMBA = ("samba", "ldb.*", "_ldb*", "tdb.*", "_tdb*", "talloc.*", "tevent.py", "_tevent.*")
+GUID_FILE = "/srv/id"
+# Set in the control group that is the test's alone.
+GROUP = "VMGEN_GROUP"
+SECONDS = 60
+# The unit's ExecStart= is /srv/units/UNIT, and what its drop-in adds is read as systemd does.
+SYSTEMCTL = r"""#!/bin/sh
+[ "$1" = show ] || echo "$*" >>/srv/calls
+command=$1
+for unit; do :; done
+group=/sys/fs/cgroup/system.slice/$unit
+start="$(cat /srv/units/$unit 2>/dev/null)"
+pre=$(sed -n 's/^ExecStartPre=+//p' /etc/systemd/system/$unit.d/vmgen.conf 2>/dev/null | sed "s/%n/$unit/")
+case $command in
+show)
+	[ ! -e /srv/silent ] || exec sleep 600
+	echo Id=$unit
+	if grep -qs 'populated 1' $group/cgroup.events; then
+		echo ActiveState=active
+		echo ControlGroup=/system.slice/$unit
+	else
+		echo ActiveState=inactive
+	fi
+	[ ! "$start" ] || echo "ExecStart={ path=${start%% *} ; argv[]=$start ; ignore_errors=no ; }"
+	[ ! "$pre" ] || echo "ExecStartPre={ path=${pre%% *} ; argv[]=$pre ; ignore_errors=no ; }" ;;
+kill)
+	echo 1 >$group/cgroup.kill ;;
+stop)
+	[ ! -d $group ] || { echo 1 >$group/cgroup.kill; echo 0 >$group/cgroup.freeze
+		while grep -q 'populated 1' $group/cgroup.events; do sleep 0.05; done; rmdir $group; } ;;
+start)
+	[ ! "$pre" ] || env -u VMGEN_EVENT -u VMGEN_GENERATION $pre || exit 1
+	mkdir -p $group
+	export SAMBAOPTIONS=$(cat /srv/options 2>/dev/null)
+	sh -c "echo \$\$ >$group/cgroup.procs; exec $start" >>/srv/output 2>&1 3>&- & ;;
+esac
+"""
+
+
+# ---- the machine ------------------------------------------------------------------------------
+
+
+def put(inside, text, mode=0o644):
+    path = installation.path(inside)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, "utf-8")
+    path.chmod(mode)
+
+
+def machine():
+    """As a booted one is: control groups, a service manager, our program and the hooks' place."""
+    installation.path("/run/systemd/system").mkdir(parents=True)
+    groups = installation.path(GROUPS)
+    groups.mkdir(parents=True, exist_ok=True)
+    subprocess.run(["mount", "-t", "cgroup2", "none", groups], check=True)
+    installation.path(SLICE).mkdir()
+    put("/usr/local/bin/systemctl", SYSTEMCTL, 0o755)
+    put("/usr/local/bin/systemd-run", '#!/bin/sh\necho "systemd-run $*" >>/srv/calls\n', 0o755)
+    put("/usr/local/sbin/vmgend-samba-ad", f'#!/bin/sh\nexec {installation.SOURCE}/daemon/samba/'
+        f'vmgend-samba-ad --guid-file={GUID_FILE} "$@"\n', 0o755)
+    installation.path("/etc/vmgen").mkdir()
+
+
+def execute(*words, **environment):
+    return installation.execute(*words, environment=environment)
+
+
+def hook(name, event="changed", generation=2, **environment):
+    """Its status and what it says."""
+    return execute("sh", f"{installation.SOURCE}/daemon/hooks/{name}", VMGEN_EVENT=event,
+                   VMGEN_GENERATION=str(generation), VMGEN_HINT="unknown", VMGEN_INTENT="",
+                   **environment)
+
+
+def start(unit):
+    status, output = execute("systemctl", "start", unit)
+    if status:
+        raise SambaError(f"{unit} does not start: {output}")
+
+
+def wait(what, condition):
+    deadline = time.monotonic() + SECONDS
+    while not condition():
+        if time.monotonic() > deadline:
+            raise SambaError(f"not within {SECONDS} seconds: {what}")
+        time.sleep(0.1)
+
+
+def group_has(unit, line):
+    events = installation.path(f"{SLICE}/{unit}/cgroup.events")
+    return events.exists() and line in events.read_text("ascii").splitlines()
+
+
+def running(dc):
+    return group_has(dc.unit, "populated 1") and not group_has(dc.unit, "frozen 1")
+
+
+def answers(dc):
+    wait(f"{dc.name} answers", lambda: not execute("ldbsearch", "-H", dc.url, "-U%", "-s", "base",
+                                                   "-b", "", "defaultNamingContext")[0])
+
+
+def define(dc, unit, program):
+    dc.unit = unit
+    put(f"/srv/units/{unit}", f"{program} --foreground --no-process-group "
+        f"--configfile={dc.configuration}\n")
+    installation.path("/srv/options").unlink(missing_ok=True)
+    installation.path(f"{dc.directory}/run").mkdir(exist_ok=True)
+
+
+def new_id(*controllers):
+    controllers[0].new_id()
+    for dc in controllers:
+        dc.id = controllers[0].id
+    put(GUID_FILE, f"{controllers[0].id}\n")
+
+
+def repaired(dc, before):
+    facts = dc.facts()
+    return facts["invocation"] != before["invocation"] and facts["generation"] == dc.id
+
+
+def change(controllers, t, name):
+    """Restored while they run."""
+    before = [dc.facts() for dc in controllers]
+    new_id(*controllers)
+    status, output = hook("10-samba-ad")
+    t.ok(status == 0 and all(group_has(dc.unit, "frozen 1") for dc in controllers),
+         f"{name}: frozen") or t.note(output)
+    status, output = hook("50-samba-ad")
+    t.ok(status == 0 and all(map(repaired, controllers, before)),
+         f"{name}: repaired") or t.note(f"{status} {output}")
+    wait(f"{name} runs", lambda: all(map(running, controllers)))
+    for dc in controllers:
+        answers(dc)
+
+
+def advice(output):
+    """The command that is told, as somebody types it."""
+    found = re.search(r"vmgend-samba-ad protect [^\n]*", output)
+    return found.group() if found else "false"
+
+
+# ---- the cases --------------------------------------------------------------------------------
+
+
+def hidden_settings(dc, t):
+    """Which database it works on the unit does not tell."""
+    put("/srv/units/dc1.service", "/usr/sbin/samba --foreground $SAMBAOPTIONS --no-process-group\n")
+    put("/srv/options", f"--configfile={dc.configuration}\n")
+    start(dc.unit)
+    answers(dc)
+    before = dc.facts()
+    new_id(dc)
+    status, output = execute("vmgend-samba-ad", "repair")
+    t.ok(status == 1 and "protect --unit=dc1.service --configfile=SMB_CONF" in output and
+         f"{dc.directory}/private/sam.ldb" in output and dc.facts() == before,
+         "another database than that of the usual smb.conf is told") or t.note(output)
+
+
+def look(dc):
+    """Somebody's first look at a unit that nobody has told of, with the system's own Samba."""
+    define(dc, "dc1.service", "/usr/sbin/samba")
+    start(dc.unit)
+    answers(dc)
+    return execute("vmgend-samba-ad", "repair")
+
+
+def another_name(dc, t):
+    new_id(dc)
+    status, output = look(dc)
+    t.equal((status, dc.facts()["generation"]), (1, dc.id),
+            "a unit of another name is found, and has its ID recorded") or t.note(output)
+    t.ok("not checked when it starts" in output and list(installation.path(NOTICES).iterdir()),
+         "that its start is not checked is told, and noted") or t.note(output)
+    status, said = execute("sh", "-c", advice(output))
+    t.equal((status, list(installation.path(NOTICES).iterdir())), (0, []),
+            "the command that is told ends that") or t.note(said)
+    status, output = execute("vmgend-samba-ad", "repair")
+    t.equal(status, 0, "and nothing is told any more") or t.note(output)
+    execute("systemctl", "stop", dc.unit)
+    start(dc.unit)
+    answers(dc)
+    change([dc], t, "another name")
+
+
+def at_once(dc, t):
+    """Nothing is started before all are frozen."""
+    put("/srv/early/vmgend-samba-ad", f"#!/bin/sh\ncat {SLICE}/{dc.unit}/cgroup.freeze\n", 0o755)
+    path = os.environ["PATH"]
+    status, output = hook("10-samba-ad", PATH=f"/srv/early:{path}")
+    t.equal((status, output), (0, "1\n"), "frozen before our program begins")
+    installation.path(f"{SLICE}/{dc.unit}/cgroup.freeze").write_text("0", "ascii")
+    status, output = hook("10-samba-ad", event="test", PATH=f"/srv/early:{path}")
+    t.equal(output, "0\n", "but not in a drill")
+
+
+@contextlib.contextmanager
+def another_prefix():
+    """Copies the programs there, and moves the Python modules."""
+    for directory in ("sbin", "bin", "lib/python3/dist-packages"):
+        installation.path(f"{PREFIX}/{directory}").mkdir(parents=True)
+    for program in ("sbin/samba", "bin/samba-tool"):
+        shutil.copy(installation.path(f"/usr/{program}"), installation.path(f"{PREFIX}/{program}"))
+    place = installation.path(f"{PREFIX}/lib/python3/dist-packages")
+    for pattern in OF_SAMBA:
+        for module in installation.path(MODULES).glob(pattern):
+            subprocess.run(["cp", "-a", module, place], check=True)
+    modules = installation.path(f"{MODULES}/samba")
+    subprocess.run(["mount", "-t", "tmpfs", "tmpfs", modules], check=True)
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", modules], check=True)
+
+
+def usual_unit(t):
+    """Of the usual name, and with that Samba."""
+    unit = "/srv/units/samba-ad-dc.service"
+    put(unit, f"{PREFIX}/sbin/samba\n")
+    status, output = execute("vmgend-samba-ad", "before-start")
+    t.ok(status == 1 and f"protect --unit=samba-ad-dc.service --prefix={PREFIX}" in output,
+         "the usual unit does not start another Samba unprotected") or t.note(output)
+    put(unit, f"{PREFIX}/sbin/smbd\n")
+    status, output = execute("vmgend-samba-ad", "before-start")
+    t.equal(status, 0, "but file servers") or t.note(output)
+    installation.path(unit).unlink()
+    status, output = execute("vmgend-samba-ad", "protect", "--unit=dc3")
+    t.ok(status == 1 and "dc3.service starts nothing" in output, "a name without a unit")
+
+
+def elsewhere(dc, t):
+    """Below another directory, and the system has none of its own."""
+    define(dc, "dc2.service", f"{PREFIX}/sbin/samba")
+    with another_prefix():
+        server = installation.path("/usr/sbin/samba")
+        server.rename(server.with_name("hidden"))
+        new_id(dc)
+        start(dc.unit)
+        answers(dc)
+        for name in ("10-samba-ad", "50-samba-ad"):
+            for event in ("test", "changed"):
+                status, output = hook(name, event)
+                t.ok(status == 1 and "not installed" not in output and "protect" in output and
+                     running(dc), f"{name}, {event}: it runs unprotected, which is told"
+                     ) or t.note(f"{status} {output}")
+        t.equal(execute("vmgend-samba-ad", "--check")[0], 1, "--check tells it")
+        told = advice(output)
+        place = installation.path(f"{PREFIX}/lib/python3/dist-packages/samba/dcerpc")
+        place.chmod(0o777)
+        status, output = execute("sh", "-c", told)
+        t.ok(status == 1 and f"chmod go-w {place.name}" in output.replace(
+            f"{PREFIX}/lib/python3/dist-packages/samba/", ""),
+            "nothing is loaded that others can write") or t.note(output)
+        place.chmod(0o755)
+        status, output = execute("sh", "-c", told)
+        t.equal((status, list(installation.path(NOTICES).iterdir())), (0, []),
+                "the command that is told protects it") or t.note(f"{told}\n{output}")
+        execute("systemctl", "stop", dc.unit)
+        start(dc.unit)
+        answers(dc)
+        usual_unit(t)
+        server.with_name("hidden").rename(server)
+    # What is seen is read with the system's modules.
+    t.equal(dc.facts()["generation"], dc.id, "its start recorded the ID")
+
+
+def several(both, t):
+    """One in each place, on one machine."""
+    execute("sh", "-c", advice(look(both[0])[1]))
+    status, output = execute("vmgend-samba-ad", "repair")
+    t.equal(status, 0, "two are looked after") or t.note(output)
+    change(both, t, "two")
+    for dc in both:
+        expected = installation.path(f"/var/lib/vmgen/samba-ad/units/{dc.unit}/expected")
+        t.ok(dc.facts()["invocation"] in expected.read_text("utf-8"),
+             f"{dc.unit} has a state of its own")
+    status, output = execute("vmgend-samba-ad", "--force", "repair")
+    t.ok(status == 1 and "--unit=NAME" in output, "--force is for one of them") or t.note(output)
+
+
+def mistake(both, t):
+    """In the file of one of them."""
+    name = f"{CONFIGURED}/{both[1].unit}"
+    text = installation.path(name).read_text("ascii")
+    put(name, text.replace("prefix", "prefx"))
+    status, output = hook("10-samba-ad", generation=3)
+    t.ok(status == 1 and "prefx is not known" in output, "a mistake in a file is told"
+         ) or t.note(output)
+    status, output = hook("50-samba-ad", generation=3)
+    t.ok(status == 1 and f"{both[1].unit} stays frozen" in output and running(both[0]),
+         "what cannot be treated stays frozen, and the other goes on") or t.note(output)
+    put(name, text)
+    status, output = execute("vmgend-samba-ad", "repair")
+    wait("it runs", lambda: running(both[1]))
+    t.equal(status, 0, "until that is fixed") or t.note(output)
+
+
+def fenced(both, t):
+    """One was repaired too often."""
+    put(f"/var/lib/vmgen/samba-ad/units/{both[0].unit}/repairs", f"{time.time():.0f}\n" * 3)
+    before = both[1].facts()
+    new_id(*both)
+    hook("10-samba-ad", generation=4)
+    status, output = hook("50-samba-ad", generation=4)
+    fences = [path.name for path in installation.path("/var/lib/vmgen/fence").iterdir()]
+    t.ok(status == 10 and fences == [both[0].unit] and not running(both[0]), "one is fenced"
+         ) or t.note(output)
+    t.ok(repaired(both[1], before) and running(both[1]), "and the other repaired")
+    installation.path(f"/var/lib/vmgen/fence/{fences[0]}").unlink()
+
+
+def stop(both):
+    for dc in both:
+        execute("systemctl", "stop", dc.unit)
+        for name in (f"{CONFIGURED}/{dc.unit}", f"/etc/systemd/system/{dc.unit}.d/vmgen.conf",
+                     f"/run/vmgen/samba-ad/{dc.unit}"):
+            installation.path(name).unlink(missing_ok=True)
+        shutil.rmtree(installation.path(f"/var/lib/vmgen/samba-ad/units/{dc.unit}"), ignore_errors=True)
+
+
+def container(dc, t):
+    """With process IDs and mounts of its own."""
+    group = installation.path(f"{GROUPS}/machine.slice/dc 1.scope")
+    group.mkdir(parents=True)
+    (group / "cgroup.procs").write_text("0", "ascii")
+    dc.start()
+    installation.path(f"{GROUPS}/cgroup.procs").write_text("0", "ascii")
+    for name in ("10-samba-ad", "50-samba-ad"):
+        status, output = hook(name, generation=5)
+        t.ok(status == 1 and "in a container" in output and "CAP_SYS_ADMIN" in output and
+             "not installed" not in output, f"{name}: one in a container is told"
+             ) or t.note(f"{status} {output}")
+    t.equal(list(installation.path("/var/lib/vmgen/fence").iterdir()), [], "and not fenced")
+    answers(dc)
+    t.equal(len(list(installation.path(NOTICES).iterdir())), 1, "that is noted")
+    told = re.search(r"echo .*", output)
+    execute("sh", "-c", told.group() if told else "false")
+    status, output = hook("50-samba-ad", generation=5)
+    t.equal((status, list(installation.path(NOTICES).iterdir())), (77, []),
+            "until somebody says that it is looked after there") or t.note(output)
+    dc.stop()
+
+
+def strangers(t):
+    """Who can call his program anything."""
+    for place, words, status in (("/srv/a\x1b[31m\nb", (), 1),
+                                 ("/srv/c", ("setpriv", "--reuid=65534", "--regid=65534",
+                                             "--clear-groups"), 77)):
+        program = f"{place}/samba"
+        installation.path(place).mkdir()
+        shutil.copy(installation.path("/bin/sleep"), installation.path(program))
+        with open(installation.path("/srv/dc1/private/sam.ldb"), "rb") as database:
+            process = subprocess.Popen(["chroot", installation.root(), *words, program, "600"],
+                                       pass_fds=[database.fileno()])
+        try:
+            wait("it executes this", lambda: os.readlink(f"/proc/{process.pid}/exe").endswith(
+                f"{place}/samba"))
+            found, output = hook("50-samba-ad", generation=6)
+            t.equal(found, status, f"a program called {program!a}") or t.note(output)
+            t.ok(output.isprintable() or output.replace("\n", "").isprintable() and
+                 "\nb" not in output, "its name is printed escaped") or t.note(repr(output))
+        finally:
+            process.kill()
+            process.wait()
+
+
+def scenario(_suite, t):
+    machine()
+    d = Domain()
+    another_name(d.dc1, t)
+    at_once(d.dc1, t)
+    stop([d.dc1])
+    hidden_settings(d.dc1, t)
+    stop([d.dc1])
+    elsewhere(d.dc2, t)
+    several(d.both, t)
+    t.equal(d.settle(), "", "and they replicate")
+    mistake(d.both, t)
+    fenced(d.both, t)
+    stop(d.both)
+    container(d.dc1, t)
+    strangers(t)
+
+
+def alone():
+    """In a control group of its own, which looks like the topmost one from within."""
+    mounts = pathlib.Path("/proc/self/mountinfo").read_text("utf-8").splitlines()
+    top = next(line.split()[4] for line in mounts if " - cgroup2 " in line)
+    own = next(line[3:] for line in pathlib.Path("/proc/self/cgroup").read_text("ascii").splitlines()
+               if line.startswith("0::"))
+    group = pathlib.Path(f"{top}{own}/vmgen-test-{os.getpid()}")
+    group.mkdir()
+    try:
+        return subprocess.run(
+            ["sh", "-c", 'echo 0 >"$0/cgroup.procs" && exec unshare --cgroup "$@"', group,
+             sys.executable, *sys.argv], env={**os.environ, GROUP: str(group)}, check=False).returncode
+    finally:
+        (group / "cgroup.kill").write_text("1", "ascii")
+        for directory, _, _ in os.walk(group, topdown=False):
+            wait("the group is empty", lambda d=directory: "populated 0" in pathlib.Path(
+                d, "cgroup.events").read_text("ascii"))
+            os.rmdir(directory)
+
+
+if __name__ == "__main__":
+    if GROUP not in os.environ:
+        sys.exit(alone())
+    installation.main(scenario)
