@@ -4,7 +4,7 @@
 
 import time
 
-from samba_ad import clock, copies, decision, ends, generation, gone
+from samba_ad import clock, decision, ends, generation, gone
 from samba_ad.state import UNIT
 
 
@@ -23,7 +23,8 @@ def report(program):
     """Returns an exit status: whether something is to be done."""
     current = generation.read(program.options.guid_file)
     dc = program.controller()
-    from samba_ad import trusts
+    # They need Samba's Python modules, which may be missing.
+    from samba_ad import copies, trusts
     fence = program.fence.reason()
     if program.options.unit != UNIT:
         line("unit", program.options.unit)
