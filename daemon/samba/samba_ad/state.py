@@ -47,8 +47,10 @@ class State:
 
     def make(self):
         """Not before there is something to keep: most machines have no Samba."""
-        file.make_directory(self.top)
-        file.make_directory(self.directory)
+        below = os.path.relpath(self.directory, self.top).split(os.sep)
+        # One by one: those in between are root's alone, too.
+        for depth in range(len(below) + 1):
+            file.make_directory(os.path.join(self.top, *below[:depth]))
 
     def path(self, name):
         return os.path.join(self.directory, name)
