@@ -152,8 +152,8 @@ lib_obj    := $(patsubst %.c,%.o,$(wildcard libvmgen/*.c))
 rooms      := base process keys config rng record witness run guard repair
 daemon_obj := $(patsubst %.c,%.o,$(filter-out daemon/main.c,$(wildcard daemon/*.c $(rooms:%=daemon/%/*.c))))
 ctl_obj    := $(patsubst %.c,%.o,$(filter-out daemon/ctl/main.c,$(wildcard daemon/ctl/*.c daemon/ctl/*/*.c)))
-# Hooks that are programs: NN-NAME or NN-NAME-manual of daemon/hooks/NAME.c.
-hook_programs := 10-connections 10-ipsec 10-ipsec-manual 10-macsec 10-macsec-manual 10-wireguard 30-wireguard 50-ipsec 50-macsec
+# Hooks that are programs: NN-NAME, NN-NAME-manual or NN-NAME-ad of daemon/hooks/NAME.c.
+hook_programs := 10-connections 10-ipsec 10-ipsec-manual 10-macsec 10-macsec-manual 10-samba-ad 10-wireguard 30-wireguard 50-ipsec 50-macsec
 unit       := $(patsubst %.c,%.t,$(wildcard tests/unit/t-*.c))
 # Of those, what tests the library alone.
 lib_unit   := $(addprefix tests/unit/,t-source.t t-generation.t t-guard.t t-device.t t-vmgenid.t t-threads.t t-faults.t)

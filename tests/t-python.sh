@@ -12,6 +12,8 @@ cd "$(dirname "$0")/.." || exit 1
 . tests/tap.sh
 
 top=$PWD
+built=$(realpath "${O:-build}")
+export built
 library=$(/usr/bin/python3 -c 'import json, os; print(os.path.dirname(os.path.dirname(json.__file__)))')
 work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT
@@ -47,7 +49,9 @@ machine() {
 			for hook in 10-samba-ad 50-samba-ad; do
 				for event in test changed; do
 					r=0
-					VMGEN_EVENT=$event VMGEN_GENERATION=2 "$top/daemon/hooks/$hook" >said 2>&1 || r=$?
+					file=$top/daemon/hooks/$hook
+					[ -e "$file" ] || file=$built/$hook
+					VMGEN_EVENT=$event VMGEN_GENERATION=2 "$file" >said 2>&1 || r=$?
 					echo "$hook: $r, $(cat said)"
 					[ $r = $1 ] && grep -q "$2" said
 				done

@@ -73,7 +73,7 @@ ok 'the spec file is of this version' version
 ok 'make rpm' build
 ok 'rpmlint finds no errors' without_errors
 ok 'the packages are those of Fedora'\''s manner' test "$(names)" = \
-	'libvmgen,libvmgen-devel,libvmgen-openssl,vmgen-dkms noarch,vmgend,vmgend-samba noarch'
+	'libvmgen,libvmgen-devel,libvmgen-openssl,vmgen-dkms noarch,vmgend,vmgend-samba'
 ok 'no file has the name of another package' free_names
 empty 'no file is in two packages' in_two_packages
 ok 'rpm installs them, and the programs run' installed

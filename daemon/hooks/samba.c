@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Copyright (C) the vmgen authors
+ *
+ * A guard: what a Samba domain controller writes from now on would clash with what
+ * it wrote in the time line that is lost, so it must not write. Freezes it, and
+ * leaves the rest to vmgend-samba-ad, whose interpreter takes its time to begin.
+ * 50-samba-ad repairs it and lets it go on.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/event.h"
+#include "base/file.h"
+#include "keys/standby.h"
+#include "process/child.h"
+
+#define SLICE		"/sys/fs/cgroup/system.slice"
+#define PYTHON		"/usr/bin/python3"
+#define SAMBA		"/usr/sbin/samba"
+#define PROGRAM		"vmgend-samba-ad"
+
+enum {
+	FAILED = 1,
+	NOT_APPLICABLE = 77,
+};
+
+static const char usual_unit[] = "samba-ad-dc.service";
+/*
+ * Files with the names of units: those that are configured, and those that have started a
+ * controller since the boot.
+ */
+static const char *const unit_directories[] = { "/etc/vmgen/samba-ad.d", "/run/vmgen/samba-ad" };
+/* BIND, which may work on Samba's database. */
+static const char *const dns_units[] = {
+	"named.service", "bind9.service", "named-chroot.service",
+};
+
+static struct {
+	bool drill;
+	/* Some unit runs. */
+	bool found;
+} work;
+
+static bool ends_with(const char *text, const char *end)
+{
+	size_t length = strlen(text), end_length = strlen(end);
+
+	return length > end_length && !strcmp(text + length - end_length, end);
+}
+
+/* What is not there does not run, and what cannot be frozen the program stops. */
+static void freeze_group(int directory_fd)
+{
+	if (faccessat(directory_fd, "cgroup.freeze", F_OK, 0))
+		return;
+	work.found = true;
+	if (!work.drill)
+		(void)file_tell(directory_fd, "cgroup.freeze", "1");
+}
+
+/* Returns whether it is there. */
+static bool freeze_below(int slice_fd, const char *unit)
+{
+	int fd = openat(slice_fd, unit, O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0)
+		return false;
+	freeze_group(fd);
+	close(fd);
+	return true;
+}
+
+/* As an instance of a template is in a slice of all of them. */
+static void freeze_deeper(int slice_fd, const char *unit)
+{
+	int fd = openat(slice_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), below_fd;
+	DIR *slices = fd < 0 ? NULL : fdopendir(fd);
+	struct dirent *entry;
+
+	if (!slices) {
+		if (fd >= 0)
+			close(fd);
+		return;
+	}
+	while ((entry = readdir(slices))) {
+		if (!ends_with(entry->d_name, ".slice"))
+			continue;
+		below_fd = openat(slice_fd, entry->d_name, O_PATH | O_DIRECTORY | O_CLOEXEC);
+		if (below_fd < 0)
+			continue;
+		(void)freeze_below(below_fd, unit);
+		close(below_fd);
+	}
+	closedir(slices);
+}
+
+static void freeze_unit(int slice_fd, const char *unit)
+{
+	if (!freeze_below(slice_fd, unit))
+		freeze_deeper(slice_fd, unit);
+}
+
+static void freeze_listed(int slice_fd, const char *directory)
+{
+	DIR *units = opendir(directory);
+	struct dirent *entry;
+
+	if (!units)
+		return;
+	while ((entry = readdir(units)))
+		if (ends_with(entry->d_name, ".service"))
+			freeze_unit(slice_fd, entry->d_name);
+	closedir(units);
+}
+
+/* Has some sam.ldb open, or a partition of one? */
+static bool has_database(const char *pid)
+{
+	char path[300], target[4096];
+	struct dirent *entry;
+	bool found = false;
+	ssize_t n;
+	DIR *fds;
+
+	snprintf(path, sizeof(path), "/proc/%s/fd", pid);
+	fds = opendir(path);
+	if (!fds)
+		return false;
+	while (!found && (entry = readdir(fds))) {
+		n = readlinkat(dirfd(fds), entry->d_name, target, sizeof(target) - 1);
+		target[n > 0 ? n : 0] = '\0';
+		found = ends_with(target, "/sam.ldb") || strstr(target, "/sam.ldb.d/");
+	}
+	closedir(fds);
+	return found;
+}
+
+static bool some_has_database(int group_fd)
+{
+	int fd = openat(group_fd, "cgroup.procs", O_RDONLY | O_CLOEXEC);
+	FILE *processes = fd < 0 ? NULL : fdopen(fd, "r");
+	bool found = false;
+	char line[32];
+
+	if (!processes) {
+		if (fd >= 0)
+			close(fd);
+		return false;
+	}
+	while (!found && fgets(line, sizeof(line), processes)) {
+		line[strcspn(line, "\n")] = '\0';
+		found = has_database(line);
+	}
+	fclose(processes);
+	return found;
+}
+
+static void freeze_dns(int slice_fd, const char *unit)
+{
+	int fd = openat(slice_fd, unit, O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0)
+		return;
+	if (some_has_database(fd))
+		freeze_group(fd);
+	close(fd);
+}
+
+static void freeze(void)
+{
+	int slice_fd = open(SLICE, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	size_t i;
+
+	if (slice_fd < 0)
+		return;
+	freeze_unit(slice_fd, usual_unit);
+	for (i = 0; i < sizeof(unit_directories) / sizeof(unit_directories[0]); i++)
+		freeze_listed(slice_fd, unit_directories[i]);
+	for (i = 0; i < sizeof(dns_units) / sizeof(dns_units[0]); i++)
+		freeze_dns(slice_fd, dns_units[i]);
+	close(slice_fd);
+}
+
+/* A process of root that calls itself Samba, wherever it lies. */
+static bool is_samba(int process_fd)
+{
+	char name[32] = "";
+	int fd = openat(process_fd, "comm", O_RDONLY | O_CLOEXEC);
+	struct stat st;
+	ssize_t n;
+
+	if (fd < 0)
+		return false;
+	n = read(fd, name, sizeof(name) - 1);
+	name[n > 0 ? n : 0] = '\0';
+	if (fstat(fd, &st))
+		st.st_uid = -1;
+	close(fd);
+	return !st.st_uid && (!strcmp(name, "samba\n") || !strncmp(name, "samba:", 6));
+}
+
+static bool is_installed(void)
+{
+	DIR *processes;
+	struct dirent *entry;
+	bool found = work.found || !access(SAMBA, X_OK);
+	int fd;
+
+	processes = found ? NULL : opendir("/proc");
+	if (!processes)
+		return found;
+	while (!found && (entry = readdir(processes))) {
+		if (*entry->d_name < '1' || *entry->d_name > '9')
+			continue;
+		fd = openat(dirfd(processes), entry->d_name, O_PATH | O_DIRECTORY | O_CLOEXEC);
+		if (fd < 0)
+			continue;
+		found = is_samba(fd);
+		close(fd);
+	}
+	closedir(processes);
+	return found;
+}
+
+static int go_on(void)
+{
+	static char name[] = PROGRAM, command[] = "stop", *arguments[] = { name, command, NULL };
+
+	/* It is written in Python, which may be missing where there is no Samba. */
+	if (access(PYTHON, X_OK)) {
+		if (!is_installed()) {
+			printf("Samba is not installed\n");
+			return NOT_APPLICABLE;
+		}
+		printf("Python is missing: install the packages python3 and python3-samba\n");
+		return FAILED;
+	}
+	/* Nothing is urgent any more. */
+	child_become_ordinary(false);
+	execvp(PROGRAM, arguments);
+	printf("%s cannot be executed: %s\n", PROGRAM, strerror(errno));
+	return FAILED;
+}
+
+int main(void)
+{
+	const char *name;
+	enum event event;
+	int r = standby_wait();
+
+	if (r == -ENODATA)
+		return 0;
+	if (r) {
+		printf("cannot stand by: %s\n", strerror(-r));
+		return FAILED;
+	}
+	name = getenv("VMGEN_EVENT");
+	work.drill = name && !event_parse(name, &event) && event == EVENT_TEST;
+	freeze();
+	return go_on();
+}
