@@ -148,13 +148,6 @@ class Controller:
         """Under which its servers are reached, also by itself."""
         return str(self.value(self.ntds_dn.parent(), "dNSHostName"))
 
-    def pulls(self):
-        """{partner: when the domain was last replicated from it}; by which clock does not
-        matter, as long as it differs."""
-        found = self.values(self.samdb.get_default_basedn(), "repsFrom")
-        blobs = [ndr_unpack(drsblobs.repsFromToBlob, value).ctr for value in found]
-        return {str(blob.source_dsa_obj_guid): blob.last_success for blob in blobs}
-
     def rid_set_dn(self):
         """None: it was never given one."""
         found = self.values(self.computer_dn, "rIDSetReferences")

@@ -16,7 +16,7 @@ from samba_ad import copies, log, rids, roles
 from samba_ad.controller import message
 from samba_ad.ends import Failure, Refusal
 from samba_ad.generation import short
-from samba_ad.state import Expected, boot_id
+from samba_ad.state import Expected
 
 POOLS = ("rIDAllocationPool", "rIDPreviousAllocationPool", "rIDNextRID")
 # How many pools the RID master leaves out. What it gave out in the lost time line nobody knows;
@@ -183,7 +183,7 @@ def record(dc, generation):
 def apply(dc, generation, state, refresh):
     """generation: None if there is no ID to record. refresh: gives copies the new identity. Returns
     what kept that from it, which the next start tries again without another identity."""
-    old, usn, now, pulls = dc.invocation_id(), dc.usn(), dc.now(), dc.pulls()
+    old, usn, now = dc.invocation_id(), dc.usn(), dc.now()
     new = str(uuid.UUID(bytes=secrets.token_bytes(16), version=4))
     log.event(log.ACTIONS, "; ".join(plan(dc)))
     used = None if dc.writable_partners() else rids.used(dc)
@@ -194,7 +194,7 @@ def apply(dc, generation, state, refresh):
     first = dc.rid_pool()[0] if dc.is_rid_master else None
     log.event(log.RID_POOL_INVALIDATED, "the RID pools were discarded" +
               (f", and the next that is given out begins at {first}" if first else ""))
-    state.expect(Expected(dc.guid, new, first, pulls, 0, boot_id()))
+    state.expect(Expected(dc.guid, new, first, 0))
     failure = None
     try:
         refresh()

@@ -109,14 +109,12 @@ def give_back(dc, names):
 
 
 def tell(p, dc):
-    """Returns whether some are held back."""
     names = held(dc)
     if not names:
         p.notices.clear("roles")
-        return False
+        return
     text = (f"{dc.name} does not use its roles ({', '.join(names)}) until it has taken everything "
             "from one other domain controller, and from each that answers: they may have moved")
     log.event(log.ROLES_HELD_BACK, text)
     p.notices.set("roles", f"{text}; if the others are gone for good: "
                   f"{by_hand(p.options, '--force', 'verify')}")
-    return True

@@ -22,9 +22,9 @@ BOOT_ID = "/proc/sys/kernel/random/boot_id"
 DAY = 86400
 # What JSON that is not ours may raise.
 DAMAGED = (ValueError, TypeError, AttributeError, LookupError, ArithmeticError, RecursionError)
-# ntds: the controller, by the objectGUID of its NTDS Settings; boot: in which the check was
-# arranged; rid_pool: None but of a RID master; pulls: see Controller.pulls().
-Expected = collections.namedtuple("Expected", "ntds invocation_id rid_pool pulls attempts boot")
+# ntds: the controller, by the objectGUID of its NTDS Settings; rid_pool: the first RID that its pool
+# was raised to, or None; attempts: of the check.
+Expected = collections.namedtuple("Expected", "ntds invocation_id rid_pool attempts")
 
 
 class State:
@@ -126,7 +126,7 @@ class State:
             return found._replace(ntds=str(uuid.UUID(found.ntds)),
                                   invocation_id=str(uuid.UUID(found.invocation_id)),
                                   rid_pool=found.rid_pool and int(found.rid_pool),
-                                  pulls=dict(found.pulls), attempts=int(found.attempts))
+                                  attempts=int(found.attempts))
         except DAMAGED:
             say(f"{self.path('expected')} is damaged, and was removed")
             self.forget_expected()

@@ -5,7 +5,7 @@
 from samba_ad import (copies, decision, ends, gone, holders, locks, log, loss,
                       options as command_line, origin, partners, repair, roles, sysvol, trusts, units)
 from samba_ad.log import say
-from samba_ad.state import Expected, boot_id
+from samba_ad.state import Expected
 
 
 def treat(p, take_down):
@@ -156,7 +156,7 @@ def expect_held(p, dc):
         return None
     say("what was noted of the last repair is lost, so all of the check is done")
     p.state.set_partners(partners.Progress(True).words())
-    expected = Expected(dc.guid, dc.invocation_id(), None, dc.pulls(), 0, boot_id())
+    expected = Expected(dc.guid, dc.invocation_id(), None, 0)
     p.state.expect(expected)
     return expected
 
