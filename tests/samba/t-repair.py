@@ -52,7 +52,8 @@ def adopt(dc, t):
     for command in ("repair", "before-start"):
         t.ok("nothing to repair" in dc.must(command), f"{command}: nothing to do")
     t.equal(dc.facts(), after, "and nothing is done")
-    t.equal(dc.safeguard("verify")[0], 77, "verify: no repair to check")
+    for options in ((), ("--dry-run",)):
+        t.equal(dc.safeguard("verify", *options)[0], 77, f"verify {options}: no repair to check")
     t.equal(dc.safeguard("stop")[0], 77, "stop: no unit to stop")
 
 
@@ -122,6 +123,16 @@ def verify(dc, t):
     dc.replace(MANAGER, "rIDAvailablePool", (repaired["available"][1] << 32) + 2100)
     dc.must("verify")
     t.ok(dc.facts()["available"][0] >= 2100 + 100 * POOL, "so it is if the RIDs were brought back")
+
+
+def damaged(dc, t):
+    """What is noted of a repair."""
+    again(dc)
+    installation.path(f"{dc.directory}/vmgen/samba-ad/expected").write_text("{}\n", "ascii")
+    output = dc.must("verify")
+    t.ok("is damaged" in output and "has lasted" in output, "verify: all of the check is done"
+         ) or t.note(output)
+    t.equal(dc.safeguard("verify")[0], 77, "and once")
 
 
 def lost_pool(dc, t):
@@ -298,6 +309,7 @@ def scenario(_suite, t):
     rehearse(dc, t)
     repair(dc, t)
     verify(dc, t)
+    damaged(dc, t)
     lost_pool(dc, t)
     reboot(dc, t)
     copies(dc, t)

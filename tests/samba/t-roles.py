@@ -209,7 +209,12 @@ def forced(d, t):
 def lost_state(d, t):
     before = first(d.dc1)
     run(t, d.dc1, "DC1 is repaired", "repair")
-    shutil.rmtree(installation.path(f"{d.dc1.directory}/vmgen"))
+    place = installation.path(f"{d.dc1.directory}/vmgen")
+    t.ok("would have DC1 take everything from DC2" in
+         run(t, d.dc1, "verify --dry-run", "verify", "--dry-run"), "it would hear DC2")
+    shutil.rmtree(place)
+    run(t, d.dc1, "without its notes", "verify", "--dry-run")
+    t.ok(not place.exists(), "it changes nothing")
     t.ok("is lost" in run(t, d.dc1, "it starts without its notes", "before-start"),
          "which is told")
     d.start()

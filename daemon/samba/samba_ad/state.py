@@ -128,9 +128,12 @@ class State:
                                   rid_pool=found.rid_pool and int(found.rid_pool),
                                   attempts=int(found.attempts))
         except DAMAGED:
-            say(f"{self.path('expected')} is damaged, and was removed")
-            self.forget_expected()
+            say(f"{self.path('expected')} is damaged")
             return None
+
+    def unfinished(self):
+        """Whether anything is noted of a repair whose check has not ended, damaged or not."""
+        return any(os.path.lexists(self.path(name)) for name in ("expected", "partners"))
 
     def forget_expected(self):
         file.remove(self.path("expected"))

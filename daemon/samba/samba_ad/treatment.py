@@ -7,6 +7,9 @@ from samba_ad import (copies, decision, ends, gone, holders, locks, log, loss,
 from samba_ad.log import say
 from samba_ad.state import Expected
 
+# What is told of a repair until its check has ended.
+OF_REPAIR = ("partners", "roles", "password", "island")
+
 
 def treat(p, take_down):
     """Decides, and adopts or repairs."""
@@ -145,19 +148,27 @@ def settle(p, dc, current, adopt, take_down):
         locks.wait(dc.path, locks.TRANSACTION)
         repair.record(dc, current)
     p.forget_change()
-    if p.state.expected() or expect_held(p, dc):
+    if p.state.expected() or expect_again(p, dc) or p.notices.has("rids"):
         p.arm_check(units.CHECK_FIRST)
 
 
-def expect_held(p, dc):
-    """A repair whose roles are held back is not done, also where what was noted of it is lost. The
-    Expected or None."""
-    if not roles.held(dc):
+def unfinished(p, dc):
+    """Whether the check of a repair has not ended, also where what was noted of it is lost."""
+    return p.state.unfinished() or p.notices.has("partners") or bool(roles.held(dc))
+
+
+def expect_again(p, dc):
+    """The Expected of such a repair, or None."""
+    if not unfinished(p, dc):
         return None
     say("what was noted of the last repair is lost, so all of the check is done")
-    p.state.set_partners(partners.Progress(True).words())
     expected = Expected(dc.guid, dc.invocation_id(), None, 0)
-    p.state.expect(expected)
+    try:
+        p.state.set_partners(partners.Progress(True).words())
+        p.state.expect(expected)
+    except (ends.Failure, OSError) as e:
+        # Where nothing is due Samba starts all the same.
+        say(f"that cannot be noted: {e}")
     return expected
 
 
@@ -169,10 +180,10 @@ def lost(p, dc):
     if expected.ntds != dc.guid:
         say(f"{dc.name} was joined anew since the last repair")
         if not p.options.dry_run:
-            p.state.forget_expected()
             p.state.forget_partners()
-            p.notices.clear("partners")
-            p.notices.clear("roles")
+            p.state.forget_expected()
+            for name in OF_REPAIR:
+                p.notices.clear(name)
         return False
     found = loss.find(dc, expected)
     if found:

@@ -20,8 +20,7 @@ Hearing = collections.namedtuple("Hearing", "invocation_id heard missing reachab
 
 def verify(p):
     if p.options.dry_run:
-        with p.lock():
-            examine(p, None)
+        would_verify(p)
         return
     with one_at_a_time(p):
         try:
@@ -33,8 +32,27 @@ def verify(p):
             # It may go away, and nobody else would look again.
             again(p)
             raise
-        if not done:
+        if not done or p.notices.has("rids"):
             again(p)
+
+
+def would_verify(p):
+    dc = p.controller()
+    decision.require_writable(dc)
+    copies.settle(p, dc)
+    if not p.state.expected() and not treatment.unfinished(p, dc):
+        raise nothing_to_check()
+    if another_change(p, dc) or treatment.lost(p, dc):
+        return
+    progress, found = partners.Progress(**p.state.partners()), partners.find(dc)
+    for partner in progress.unheard(found):
+        say(f"would have {dc.name} take everything from {partner.name}")
+    for partner in progress.untold(found):
+        say(f"would have {partner.name} take everything from {dc.name}")
+
+
+def nothing_to_check():
+    return ends.NotApplicable("no repair was made that could be checked")
 
 
 def settle_copies(p):
@@ -55,9 +73,10 @@ def one_at_a_time(p):
 
 def again(p):
     expected = p.state.expected()
-    if expected:
-        quick = expected.attempts < QUICK_ATTEMPTS
-        p.arm_check(units.CHECK_AFTER if quick else units.CHECK_LATER)
+    if expected and expected.attempts < QUICK_ATTEMPTS:
+        p.arm_check(units.CHECK_AFTER)
+    elif expected or p.notices.has("rids"):
+        p.arm_check(units.CHECK_LATER)
 
 
 def attempt(p):
@@ -72,7 +91,7 @@ def attempt(p):
         dc, repaired = examine(p, hearing)
     if repaired:
         p.bring_up()
-        return True
+        return False
     if not dc:
         return False
     missing = tell(p, dc, expected)
@@ -84,9 +103,9 @@ def begin(p):
     p.require_unfenced()
     expected = p.state.expected()
     dc = p.controller()
-    if not expected and not (expected := treatment.expect_held(p, dc)):
+    if not expected and not (expected := treatment.expect_again(p, dc)):
         compare_rids(p, dc)
-        raise ends.NotApplicable("no repair was made that could be checked")
+        raise nothing_to_check()
     p.state.expect(expected._replace(attempts=expected.attempts + 1))
     if another_change(p, dc):
         return dc, None
@@ -158,18 +177,18 @@ def keep(p, expected, progress):
 def examine(p, hearing):
     """(the controller or None if there is no more to do now, whether it was repaired again)"""
     expected = p.state.expected()
-    if not expected or hearing and expected.invocation_id != hearing.invocation_id:
+    if not expected or expected.invocation_id != hearing.invocation_id:
         # Another repair was made, and looks after itself.
         return None, False
     dc = p.controller()
     if another_change(p, dc):
         return None, False
-    found = treatment.lost(p, dc)
-    if p.options.dry_run:
-        return None, False
-    if found:
+    if treatment.lost(p, dc):
         treatment.perform(p, generation.read(p.options.guid_file), p.services.take_down)
         return dc, True
+    if not p.state.expected():
+        # It is of a controller that was joined anew.
+        return None, False
     use_roles(p, dc, hearing)
     partners.show(p, dc, partners.Progress(**p.state.partners()), hearing.missing)
     return dc, False
@@ -221,6 +240,6 @@ def finish(p, dc, before, why):
     else:
         say(f"the repair has lasted: {dc.name} still has the invocationId "
             f"{expected.invocation_id}")
-    p.state.forget_expected()
     p.state.forget_partners()
+    p.state.forget_expected()
     return True
