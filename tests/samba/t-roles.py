@@ -195,7 +195,8 @@ def forced(d, t):
     run(t, d.dc1, "verify does not hear the partner", "verify")
     t.equal([name for name, owner in owners(d.dc1).items() if owner == "DC1"],
             ["PdcEmulationMaster"], "the role that was seized is used, and no other")
-    t.ok("pdc" not in notices(d.dc1)["roles"], "and not spoken of")
+    told = notices(d.dc1)
+    t.ok("pdc" not in told["roles"], "and not spoken of")
     status, _ = d.dc1.safeguard("verify", "--force", program=killed_at(1, "after"))
     t.ok(status != 0 and all_of("DC1", d.dc1), "--force verify, killed when the roles are back")
     run(t, d.dc1, "--force verify", "--force", "verify")
@@ -203,7 +204,19 @@ def forced(d, t):
     raised = first(d.dc1)
     run(t, d.dc1, "--force verify once more", "--force", "verify")
     t.ok(first(d.dc1) < raised + 100 * 500, "does not raise it again")
+    removed(d, t, told["partners"])
     d.stop()
+
+
+def removed(d, t, told):
+    """The partner, by what was told while the roles were held back."""
+    command = re.search(r"samba-tool domain demote --remove-other-dead-server=DC2 \S+", told)[0]
+    t.ok(0 < told.find("vmgend-samba-ad --force verify") < told.find(command),
+         "the roles are to be used before the partner is removed") or t.note(told)
+    installation.run(*command.split())
+    t.ok("has lasted" in run(t, d.dc1, "verify without the partner", "verify"),
+         "nobody waits for it")
+    t.equal(list(notices(d.dc1)), ["sysvol"], "and nothing is told of it")
 
 
 def lost_state(d, t):

@@ -110,3 +110,10 @@ def forced(options):
 def by_hand(options, *command):
     """The same as a line for a shell, for messages."""
     return shlex.join(["vmgend-samba-ad", *repeat(options, *command)])
+
+
+def samba_tool(options, *words):
+    """A command of Samba for the same controller, likewise."""
+    found = options.configfile
+    return shlex.join(["samba-tool", *words,
+                       *([f"--configfile={os.path.abspath(found)}"] if found else [])])

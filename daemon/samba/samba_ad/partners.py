@@ -15,12 +15,12 @@ if one is heard later all take it once more, because he may be the only one to h
 import collections
 import concurrent.futures
 import os
-import re
 import signal
 import subprocess
 import sys
 
-from samba_ad import pull
+from samba_ad import options as command_line, pull, roles
+from samba_ad.clock import HOST_NAME
 
 # As long as the first attempt may take for each naming context. A large domain over a slow line
 # takes longer; as Samba goes on with it and begins anew at the next attempt, that may take twice as
@@ -29,7 +29,8 @@ SECONDS = 3600
 MOST_SECONDS = 24 * 3600
 # Of all partners at a time; Samba itself takes one after the other.
 AT_ONCE = 8
-HOST_NAME = re.compile(r"[A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63})*")
+# In a notice, which has one line.
+MOST_NAMES = 20
 CONTEXTS = ("msDS-hasMasterNCs", "hasMasterNCs", "msDS-hasFullReplicaNCs", "hasPartialReplicaNCs")
 MASTER_CONTEXTS = CONTEXTS[:2]
 
@@ -174,13 +175,25 @@ def show(p, dc, progress, why=None):
         return False
     first = min((progress.unheard(found) or progress.untold(found)), key=lambda q: q.name)
     p.notices.set("partners", f"{'; '.join(parts)}; it is tried again. Start it or fix that; if "
-                  "it is gone for good: samba-tool domain demote "
-                  f"--remove-other-dead-server={first.name}")
+                  f"{removal(p, dc, first.name)}")
     return True
 
 
+def removal(p, dc, name):
+    """To remove a controller seizes what it counts as having, so also roles that are held back,
+    which a third one may have, and without another pool of RIDs."""
+    command = command_line.samba_tool(p.options, "domain", "demote",
+                                      f"--remove-other-dead-server={name}")
+    if not roles.held(dc):
+        return f"it is gone for good: {command}"
+    force = command_line.by_hand(p.options, "--force", "verify")
+    return f"all others are gone for good: {force}, and then {command}"
+
+
 def reasons(left, why):
-    """A reason may be long, and all names are to be seen."""
+    """A reason may be long, and names are to be seen."""
     left = sorted(left, key=lambda q: q.name)
-    last = why.get(left[-1].guid, "not tried yet")[:150]
-    return ", ".join([q.name for q in left[:-1]] + [f"{left[-1].name} ({last})"])
+    names = [q.name for q in left[1:MOST_NAMES]]
+    if len(left) > MOST_NAMES:
+        names.append(f"and {len(left) - MOST_NAMES} more")
+    return ", ".join([f"{left[0].name} ({why.get(left[0].guid, 'not tried yet')[:150]})", *names])

@@ -42,8 +42,9 @@ def mark(p, dc):
     p.notices.set("sysvol", f"SYSVOL of {dc.name} is as old as the snapshot, and Samba does not "
                   f"replicate it. Copy it to no other domain controller (a script can test "
                   f"{p.state.path(MARK)}), but from one that has the newest policies, as root: "
-                  f"rsync -XAaz --delete-after {hosts[0]}:{path}/ {path}/ && samba-tool ntacl "
-                  f"sysvolreset{configured(p)} && {command_line.by_hand(p.options, 'sysvol-done')}")
+                  f"rsync -XAaz --delete-after {hosts[0]}:{path}/ {path}/ && "
+                  f"{command_line.samba_tool(p.options, 'ntacl', 'sysvolreset')} && "
+                  f"{command_line.by_hand(p.options, 'sysvol-done')}")
     log.event(log.SYSVOL_OLD, f"SYSVOL of {dc.name} ({path}) is old, and has to be copied from "
               f"{' or '.join(hosts[:3])}; until then there is {p.state.path(MARK)}")
 
@@ -65,11 +66,6 @@ def done(p, dc):
 
 def place(dc):
     return dc.lp.get("path", "sysvol") or "/var/lib/samba/sysvol"
-
-
-def configured(p):
-    found = p.options.configfile
-    return f" {shlex.quote(f'--configfile={os.path.abspath(found)}')}" if found else ""
 
 
 def old_policies(dc):
