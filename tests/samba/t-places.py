@@ -303,8 +303,10 @@ def several(both, t):
         expected = installation.path(f"/var/lib/vmgen/samba-ad/units/{dc.unit}/expected")
         t.ok(dc.facts()["invocation"] in expected.read_text("utf-8"),
              f"{dc.unit} has a state of its own")
-    status, output = execute("vmgend-samba-ad", "--force", "repair")
-    t.ok(status == 1 and "--unit=NAME" in output, "--force is for one of them") or t.note(output)
+    for words in (("--force", "repair"), ("--rolled-back", "repair"), ("sysvol-done",)):
+        status, output = execute("vmgend-samba-ad", *words)
+        t.ok(status == 1 and "--unit=NAME" in output, f"{words[0]} is for one of them"
+             ) or t.note(output)
 
 
 def mistake(both, t):

@@ -165,7 +165,9 @@ def worst(statuses):
 
 
 def name_one(options, found):
-    if options.force and len(found) > 1:
+    """What an administrator says is said of one of them."""
+    said = options.force or options.rolled_back or options.command == "sysvol-done"
+    if said and len(found) > 1:
         raise ends.Failure(f"{', '.join(i.unit for i in found)} are domain controllers here: say "
                            "which with --unit=NAME")
 
