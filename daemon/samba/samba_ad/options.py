@@ -68,26 +68,31 @@ def parse(arguments=None):
     parser.add_argument("--intent", metavar="WORD", type=word("clone", "restore"),
                         help="what the administrator said: clone, restore")
     options = parser.parse_args(arguments)
+    require(options, parser.error)
     options.state_directory = os.path.abspath(options.state_directory)
     options.every = options.command not in ("before-start", "protect") and not (
         options.unit or options.prefix or options.configfile or options.no_unit)
-    if options.command == "protect" and not options.unit:
-        parser.error("protect needs --unit=NAME")
     options.unit = options.unit or UNIT
     # What of these its own file says, and so need not be said again.
     options.from_file = []
-    if not options.command and not options.check:
-        parser.error("COMMAND is missing: " + ", ".join(COMMANDS))
-    if options.force and options.command not in FORCED:
-        parser.error("--force is for the commands repair, verify and sysvol-done")
-    if options.rolled_back and (options.command != "repair" or options.check):
-        parser.error("--rolled-back is for the command repair")
     # A drill.
     if os.environ.get("VMGEN_EVENT") == "test":
         options.dry_run = True
     own = os.path.join(os.path.dirname(os.path.realpath(sys.argv[0])), "../bin/vmgenctl")
     options.vmgenctl = own if os.path.exists(own) else "vmgenctl"
     return options
+
+
+def require(options, error):
+    """What belongs together."""
+    if not options.command and not options.check:
+        error("COMMAND is missing: " + ", ".join(COMMANDS))
+    if options.command == "protect" and not options.unit:
+        error("protect needs --unit=NAME")
+    if options.force and options.command not in FORCED:
+        error("--force is for the commands repair, verify and sysvol-done")
+    if options.rolled_back and (options.command != "repair" or options.check):
+        error("--rolled-back is for the command repair")
 
 
 def repeat(options, *command):

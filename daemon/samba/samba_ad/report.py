@@ -47,6 +47,12 @@ def report(program):
     line("fence", "none" if fence is None else fence)
     if fence is not None:
         return ends.FENCED
+    return compare(program, dc, current)
+
+
+def compare(program, dc, current):
+    """Whether a repair is due, as an exit status."""
+    from samba_ad import copies
     if dc.is_rodc:
         line("generation ID", decision.READ_ONLY)
         return ends.NOT_APPLICABLE
