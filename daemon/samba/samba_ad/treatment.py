@@ -124,8 +124,9 @@ def perform(p, current, take_down):
     p.state.set_partners(progress.words())
     p.state.forget_island()
     failure = repair.apply(dc, current, p.state, lambda: copies.refresh(p, dc))
-    partners.show(p, dc, progress)
+    # What follows only tells of it.
     p.forget_change()
+    partners.show(p, dc, progress)
     roles.tell(p, dc)
     p.arm_check(units.CHECK_FIRST)
     copies.tell(p, dc)
