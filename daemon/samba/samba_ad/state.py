@@ -22,8 +22,8 @@ BOOT_ID = "/proc/sys/kernel/random/boot_id"
 DAY = 86400
 # What JSON that is not ours may raise.
 DAMAGED = (ValueError, TypeError, AttributeError, LookupError, ArithmeticError, RecursionError)
-# ntds: the controller, by the objectGUID of its NTDS Settings; rid_pool: the first RID that its pool
-# was raised to, or None; attempts: of the check.
+# ntds: the controller, by the objectGUID of its NTDS Settings; rid_pool: the first RID that the RID
+# master gives out, or None; attempts: of the check.
 Expected = collections.namedtuple("Expected", "ntds invocation_id rid_pool attempts")
 
 

@@ -3,7 +3,8 @@
 """The decision whether there is something to repair, and what follows from it."""
 
 from samba_ad import (copies, decision, ends, gone, holders, locks, log, loss,
-                      options as command_line, origin, partners, repair, roles, sysvol, trusts, units)
+                      options as command_line, origin, partners, repair, roles, sysvol, trusts,
+                      units)
 from samba_ad.log import say
 from samba_ad.state import Expected
 
