@@ -56,6 +56,11 @@ ok 'units that are named, instances of templates among them' machine '
 	'"$change"'
 	frozen dc.service; frozen "system-dc\x2dof.slice/dc-of@one.service"
 	running other.service'
+ok 'and units that have a file' machine '
+	mount -t tmpfs tmpfs /etc; mkdir -p /etc/vmgen/samba-ad.d; unit dc.service; unit none.service
+	touch /etc/vmgen/samba-ad.d/dc.service /etc/vmgen/samba-ad.d/none
+	'"$change"'
+	frozen dc.service; running none.service'
 ok 'BIND that has the database of Samba open' machine '
 	mkdir -p /run/sam.ldb.d; touch /run/sam.ldb.d/part.ldb
 	sleep 60 3</run/sam.ldb.d/part.ldb & unit named.service $!

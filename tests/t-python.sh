@@ -44,6 +44,14 @@ machine() {
 			scratch/opt/sbin/samba 600 3<scratch/sam.ldb >/dev/null 2>&1 &
 			until [ "$(readlink /proc/$!/exe)" -ef scratch/opt/sbin/samba ]; do :; done
 		}
+		# stranger PROGRAM: a process that has the name, and in /proc files of root.
+		stranger() {
+			cp "$(command -v "$1")" /run/samba
+			chmod 4755 /run/samba
+			setpriv --reuid=65534 --clear-groups /run/samba 600 >/dev/null 2>&1 &
+			until [ "$(cat /proc/$!/comm)" = samba ]; do :; done
+			[ -O /proc/$!/comm ]
+		}
 		# hooks STATUS TEXT: of both, in a drill and at a change.
 		hooks() {
 			for hook in 10-samba-ad 50-samba-ad; do
@@ -74,4 +82,8 @@ running='is a domain controller that nothing protects'
 ok 'a Samba that is not where packages have it is not called missing' machine "server; hooks 1 '$running'"
 ok 'nor without Python' machine "server; rm /usr/bin/python3; hooks 1 '$packages'"
 ok 'nor with python3-minimal' machine "server; $minimal; hooks 1 '$packages'"
+empty='Samba is not installed'
+ok "somebody else's process of that name is no Samba: without Python" \
+	machine "stranger sleep; rm /usr/bin/python3; hooks 77 '$empty'"
+ok 'and with python3-minimal' machine "stranger sleep; $minimal; hooks 77 '$empty'"
 tap_done

@@ -14,7 +14,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/event.h"
@@ -33,11 +32,10 @@ enum {
 };
 
 static const char usual_unit[] = "samba-ad-dc.service";
-/*
- * Files with the names of units: those that are configured, and those that have started a
- * controller since the boot.
- */
-static const char *const unit_directories[] = { "/etc/vmgen/samba-ad.d", "/run/vmgen/samba-ad" };
+/* Files with the names of units: those that have started a controller since the boot. */
+#define STARTED		"/run/vmgen/samba-ad"
+/* And those that are configured, on a disk that may not answer. */
+#define CONFIGURED	"/etc/vmgen/samba-ad.d"
 /* BIND, which may work on Samba's database. */
 static const char *const dns_units[] = {
 	"named.service", "bind9.service", "named-chroot.service",
@@ -182,29 +180,39 @@ static void freeze(void)
 	if (slice_fd < 0)
 		return;
 	freeze_unit(slice_fd, usual_unit);
-	for (i = 0; i < sizeof(unit_directories) / sizeof(unit_directories[0]); i++)
-		freeze_listed(slice_fd, unit_directories[i]);
+	freeze_listed(slice_fd, STARTED);
 	for (i = 0; i < sizeof(dns_units) / sizeof(dns_units[0]); i++)
 		freeze_dns(slice_fd, dns_units[i]);
+	freeze_listed(slice_fd, CONFIGURED);
 	close(slice_fd);
 }
 
-/* A process of root that calls itself Samba, wherever it lies. */
+/* Returns whether there is something. */
+static bool read_start(int process_fd, const char *name, char *ret_text, size_t size)
+{
+	int fd = openat(process_fd, name, O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : read(fd, ret_text, size - 1);
+
+	if (fd >= 0)
+		close(fd);
+	ret_text[n > 0 ? n : 0] = '\0';
+	return n > 0;
+}
+
+/*
+ * A process that calls itself Samba, wherever it lies, and that root has started: anyone's
+ * can have the name, and also files in /proc that are root's.
+ */
 static bool is_samba(int process_fd)
 {
-	char name[32] = "";
-	int fd = openat(process_fd, "comm", O_RDONLY | O_CLOEXEC);
-	struct stat st;
-	ssize_t n;
+	char name[32], status[4096], *user;
 
-	if (fd < 0)
+	if (!read_start(process_fd, "comm", name, sizeof(name)) ||
+	    (strcmp(name, "samba\n") && strncmp(name, "samba:", strlen("samba:"))) ||
+	    !read_start(process_fd, "status", status, sizeof(status)))
 		return false;
-	n = read(fd, name, sizeof(name) - 1);
-	name[n > 0 ? n : 0] = '\0';
-	if (fstat(fd, &st))
-		st.st_uid = -1;
-	close(fd);
-	return !st.st_uid && (!strcmp(name, "samba\n") || !strncmp(name, "samba:", 6));
+	user = strstr(status, "\nUid:\t");
+	return user && !strncmp(user, "\nUid:\t0\t", strlen("\nUid:\t0\t"));
 }
 
 static bool is_installed(void)
