@@ -172,6 +172,14 @@ def upgrading(dc, t):
         t.ok(status == 1 and f"samba_upgradedns (process {process.pid})" in output,
              "samba_upgradedns runs: left to it") or t.note(output)
     good(dc, t, "until it has ended", dc.must("before-start"))
+    back(dc)
+    installation.run("rm", "-r", f"{dc.directory}/bind-dns/dns")
+    stranger = ("import os; open('/proc/self/comm', 'w').write('samba_upgradedn'); "
+                "os.setuid(65534); print(flush=True); input()")
+    with subprocess.Popen(["python3", "-c", stranger], stdin=subprocess.PIPE,
+                          stdout=subprocess.PIPE) as process:
+        process.stdout.readline()
+        good(dc, t, "nobody else's process of that name is waited for", dc.must("before-start"))
 
 
 def break_links(dc):
