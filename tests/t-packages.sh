@@ -77,11 +77,31 @@ purges_drop_ins() {
 		test "$(ls systemd/system)" = b.service.d && ! test -e /var/lib/vmgen'
 }
 
+# As "vmgend-samba-ad protect" has.
+purges_protection() {
+	deb=$(echo "$one"/vmgend-samba_*.deb)
+	dpkg-deb -e "$deb" "$scratch/samba" || return
+	# shellcheck disable=SC2016 # for the inner shell
+	PATH=$scratch/bin:$PATH control=$scratch/samba unshare --mount sh -ec '
+		for directory in /etc /var/lib /run; do mount -t tmpfs tmpfs $directory; done
+		cd /etc
+		mkdir -p systemd/system/a.service.d systemd/system/b.service.d vmgen/samba-ad.d
+		echo "# Written by vmgend-samba-ad protect." >systemd/system/a.service.d/vmgen.conf
+		echo "# by hand" >systemd/system/b.service.d/vmgen.conf
+		touch vmgen/samba-ad.d/a.service vmgen/samba-ad-elsewhere
+		"$control/postrm" remove
+		test -e systemd/system/a.service.d/vmgen.conf
+		"$control/postrm" purge
+		test "$(find systemd/system -mindepth 2)" = systemd/system/b.service.d/vmgen.conf
+		test "$(ls systemd/system)" = b.service.d && ! test -e vmgen/samba-ad.d'
+}
+
 ok 'make deb' ls "$one"/*.changes
 ok 'lintian finds neither errors nor warnings' without_complaint
 ok 'no file has the name of another package' free_names
 ok 'vmgend-samba has systemd read its part of the unit of Samba, and forget it' reloads_systemd
 ok 'vmgend, purged, takes away what has units ask for fences' purges_drop_ins
+ok 'vmgend-samba, purged, takes away what it has written into units' purges_protection
 ok 'make deb elsewhere, in another time zone' build_elsewhere
 ok 'gives the same bytes' same_bytes
 tap_done

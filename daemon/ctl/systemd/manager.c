@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <systemd/sd-daemon.h>
+#include <unistd.h>
 
 #include "base/paths.h"
 #include "manager.h"
@@ -48,6 +49,27 @@ bool manager_has_name(const struct manager_unit *unit, const char *name)
 	return strstr(unit->names, word);
 }
 
+/* What vmgend-samba-ad protect writes, "sh -c test ! -e P || exec P WORDS", asks as P does. */
+static void take_guarded(char **program, char **words)
+{
+	static const char test[] = "-c test ! -e ", then[] = " || exec ";
+	char *tested = *words + strlen(test), *end, *slash;
+	size_t n;
+
+	if (strcmp(*program, "sh") || strncmp(*words, test, strlen(test)))
+		return;
+	n = strcspn(tested, " ");
+	end = tested + n + strlen(then);
+	if (strncmp(tested + n, then, strlen(then)) || strncmp(end, tested, n) || end[n] != ' ')
+		return;
+	tested[n] = '\0';
+	if (access(tested, X_OK))
+		return;
+	slash = strrchr(tested, '/');
+	*program = slash ? slash + 1 : tested;
+	*words = end + n + 1;
+}
+
 /* One of "{ path=P ; argv[]=WORDS ; ignore_errors=no ; ..."; ret_words: after the first. */
 static bool take_command(char *value, char **ret_program, char **ret_words)
 {
@@ -64,6 +86,7 @@ static bool take_command(char *value, char **ret_program, char **ret_words)
 	words += strlen("argv[]=");
 	words += strcspn(words, " ");
 	*ret_words = words + (*words == ' ');
+	take_guarded(ret_program, ret_words);
 	return true;
 }
 

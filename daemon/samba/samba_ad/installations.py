@@ -18,6 +18,8 @@ USUAL = "/etc/samba/smb.conf"
 # Control groups of controllers that are looked after in their containers.
 ELSEWHERE = "/etc/vmgen/samba-ad-elsewhere"
 KEYS = ("prefix", "configfile")
+# As protection.py writes it.
+GUARDED = re.compile(r"/bin/sh -c test ! -e (\S+) \|\| exec (\1 .*)")
 # None: Samba's own, that of the system.
 Installation = collections.namedtuple("Installation", "unit prefix configfile")
 
@@ -96,6 +98,9 @@ class Unit:
 
     def is_check(self, text):
         """Whether it fails while this unit must not start."""
+        guarded = GUARDED.fullmatch(text)
+        if guarded and os.access(guarded[1], os.X_OK):
+            text = guarded[2]
         words = text.split()
         return os.path.basename(words[0]) == "vmgend-samba-ad" and "before-start" in words and \
             f"--unit={self.name}" in [*words, *([] if "--unit=" in text else [f"--unit={UNIT}"])]

@@ -4,6 +4,7 @@
 distribution is: at each of its starts, and by the hooks."""
 
 import os
+import shlex
 import sys
 
 from samba_ad import ends, file, installations, options as command_line, units
@@ -16,7 +17,8 @@ from samba_ad.state import State, UNIT
 DROP_IN = """# Written by vmgend-samba-ad protect.
 [Service]
 TimeoutStartSec=300
-ExecStartPre=+{command}
+# Without that program, because its package was removed, the unit starts as it did before.
+ExecStartPre=+/bin/sh -c 'test ! -e {program} || exec {command}'
 """
 
 
@@ -28,10 +30,14 @@ def check_command(options):
     """prefix and configfile are in the file."""
     options.from_file += installations.KEYS
     words = [os.path.abspath(sys.argv[0]), *command_line.repeat(options, "before-start")]
-    # As in a unit file: % and $ have a meaning there.
-    words = [word.replace("%", "%%").replace("$", "$$") for word in words
-             if not word.startswith("--unit=")]
-    return " ".join([*words, "--unit=%n"])
+    words = [word for word in words if not word.startswith("--unit=")]
+    for word in words:
+        # It goes through a unit file and a shell.
+        if word != shlex.quote(word):
+            raise ends.Failure(f"{word} cannot be written into a unit: say a path of letters, "
+                               "digits and -_./ only")
+    # % has a meaning there.
+    return " ".join([*(word.replace("%", "%%") for word in words), "--unit=%n"])
 
 
 def require_server(p):
@@ -52,7 +58,8 @@ def write(p):
     found = Installation(options.unit, *(os.path.abspath(value) if value else None for value in
                                          (options.prefix, options.configfile)))
     name = drop_in(options.unit)
-    text = DROP_IN.format(command=check_command(options))
+    command = check_command(options)
+    text = DROP_IN.format(command=command, program=command.split()[0])
     if options.dry_run:
         say(f"would write {installations.path(options.unit)} and {name}")
         return
