@@ -36,8 +36,11 @@ def modules(prefix):
 
 def use(prefix):
     """Has this process load and run what is below it."""
-    directory = modules(prefix)
-    trust.require_tree(directory)
+    # A link that somebody else can change leads elsewhere after the check.
+    prefix = os.path.realpath(prefix)
+    directory = os.path.realpath(modules(prefix))
+    for libraries in {directory, *glob.glob(f"{glob.escape(prefix)}/lib*")}:
+        trust.require_tree(libraries)
     # After those of Python itself, and before those of the system's Samba.
     place = next((i for i, path in enumerate(sys.path) if "-packages" in path), len(sys.path))
     sys.path.insert(place, directory)
