@@ -18,6 +18,8 @@ from samba_ad.state import State, UNIT
 NOTICE = "place-"
 # The names of units and groups may be long, and a notice has one line.
 SHOWN = 160
+# Each command has limits of its own, of which a repair of a large database has the longest.
+SECONDS = 3600
 
 
 def notice_name(where):
@@ -148,12 +150,23 @@ def command(installation, arguments):
 
 def run_each(found, arguments, at_once):
     """Their exit statuses. Each has its own bounds."""
-    started, statuses = [], []
+    begun, statuses = [], []
     for installation in found:
-        started.append(subprocess.Popen(command(installation, arguments)))
+        begun.append((installation, subprocess.Popen(command(installation, arguments))))
         if not at_once:
-            statuses.append(started.pop().wait())
-    return statuses + [process.wait() for process in started]
+            statuses.append(wait(*begun.pop()))
+    return statuses + [wait(*one) for one in begun]
+
+
+def wait(installation, process):
+    try:
+        return process.wait(SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        say(f"{installation.unit}: this took more than {SECONDS} seconds, and was killed: look what "
+            "its files wait for, then: vmgend-samba-ad repair --unit="
+            f"{installation.unit}")
+        return ends.FAILED
 
 
 def worst(statuses):
