@@ -66,6 +66,8 @@ def sysvol_done(p):
     from samba_ad import sysvol
     with p.lock():
         sysvol.done(p, p.controller())
+
+
 def protect(p):
     protection.require_server(p)
     p.controller()
