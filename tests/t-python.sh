@@ -86,4 +86,16 @@ empty='Samba is not installed'
 ok "somebody else's process of that name is no Samba: without Python" \
 	machine "stranger sleep; rm /usr/bin/python3; hooks 77 '$empty'"
 ok 'and with python3-minimal' machine "stranger sleep; $minimal; hooks 77 '$empty'"
+source='
+	modules=/run/real/lib/python3/dist-packages
+	mkdir -p $modules/samba; touch $modules/samba/__init__.py /run/real/lib/libx.so.0; ln -s real /run/link
+	use() { PYTHONPATH=$top/daemon/samba /usr/bin/python3 -Bc "
+from samba_ad import prefix
+import sys
+prefix.use(\"/run/link\")
+print(sys.path)"; }'
+ok 'a Samba of source is loaded from where it was checked' \
+	machine "$source; use >said; grep -q \"'\$modules'\" said"
+ok 'not with a library that others can write' \
+	machine "$source; chmod 666 /run/real/lib/libx.so.0; ! use >said 2>&1; grep -q 'chmod go-w' said"
 tap_done

@@ -34,13 +34,24 @@ def modules(prefix):
                   "with as --prefix?")
 
 
+def require_libraries(prefix):
+    """Those that the modules may load; what else is there is not Samba's."""
+    below = glob.escape(prefix)
+    for place in (f"{below}/lib*", f"{below}/lib/*-linux-*"):
+        for library in filter(os.path.exists, glob.glob(f"{place}/*.so*")):
+            trust.require(library)
+        for name in ("samba", "private"):
+            for directory in glob.glob(f"{place}/{name}/"):
+                trust.require_tree(directory)
+
+
 def use(prefix):
     """Has this process load and run what is below it."""
     # A link that somebody else can change leads elsewhere after the check.
     prefix = os.path.realpath(prefix)
     directory = os.path.realpath(modules(prefix))
-    for libraries in {directory, *glob.glob(f"{glob.escape(prefix)}/lib*")}:
-        trust.require_tree(libraries)
+    trust.require_tree(directory)
+    require_libraries(prefix)
     # After those of Python itself, and before those of the system's Samba.
     place = next((i for i, path in enumerate(sys.path) if "-packages" in path), len(sys.path))
     sys.path.insert(place, directory)
