@@ -93,7 +93,7 @@ def joined_anew(d, t):
     kept = installation.path("/srv/kept")
     state.rename(kept)
     shutil.rmtree(installation.path(d.dc2.directory))
-    d.join()
+    d.join(d.dc2)
     kept.rename(state)
     t.ok(fence(d.dc2), "joined anew it is still fenced")
     d.dc2.stop()
