@@ -12,19 +12,9 @@ import time
 import uuid
 
 from harness import installation
-from harness.alone import FENCE, MANAGER, SERVER, Alone, install_vmgenctl
+from harness.alone import FENCE, MANAGER, Alone, install_vmgenctl
 from harness.controller import BASE
 
-PARTNER = f"""dn: CN=DC9,{SERVER},{BASE}
-changetype: add
-objectClass: server
-
-dn: CN=NTDS Settings,CN=DC9,{SERVER},{BASE}
-changetype: add
-objectClass: nTDSDSA
-invocationId: 5a5a5a5a-0000-4000-8000-000000000009
-
-"""
 TRUST = f"""dn: CN=other.test,CN=System,{BASE}
 changetype: add
 objectClass: trustedDomain
@@ -184,7 +174,7 @@ def too_old(dc, t):
     t.equal(dc.facts()["generation"], dc.id,
             "older than the tombstone lifetime, and alone: repaired")
     dc.restore("old")
-    dc.modify(PARTNER)
+    dc.add_partner()
     t.ok("DC9" in dc.safeguard("--check")[1], "another controller is known")
     refused(dc, t, "older, and not alone", "--remove-other-dead-server=DC1")
     forced(dc, t)
@@ -207,7 +197,7 @@ def trusting(dc, t):
     t.ok(words in output, "alone: a password may be older than that on the other side"
          ) or t.note(output)
     dc.restore("trusting")
-    dc.modify(PARTNER)
+    dc.add_partner()
     t.ok(words not in dc.must("repair"), "a partner has the present one")
 
 

@@ -22,18 +22,6 @@ HASHED = b"vmgen generation ID hash v1\0"
 RID_SET = f"CN=RID Set,CN=DC1,OU=Domain Controllers,{BASE}"
 YEAR_2000 = 946_684_800
 CLONED = {"VMGEN_EVENT": "changed", "VMGEN_HINT": "unknown", "VMGEN_INTENT": "clone"}
-PARTNER = f"""dn: CN=DC9,{SERVER},{BASE}
-changetype: add
-objectClass: server
-dNSHostName: dc9.vmgen.test
-
-dn: CN=NTDS Settings,CN=DC9,{SERVER},{BASE}
-changetype: add
-objectClass: nTDSDSA
-invocationId: 5a5a5a5a-0000-4000-8000-000000000009
-msDS-hasMasterNCs: {BASE}
-
-"""
 OTHER = "5a5a5a5a-0000-4000-8000-000000000001"
 # No repair may need more of them.
 MOST_WRITES = 20
@@ -215,7 +203,7 @@ def unseen(dc, t):
     t.ok(dc.facts()["invocation"] != before,
          "no ID on record, but a change was seen while Samba ran: repaired")
     dc.restore("fresh")
-    dc.modify(PARTNER)
+    dc.add_partner("dc9.vmgen.test", f"msDS-hasMasterNCs: {BASE}\n")
     status, output = dc.safeguard("repair", **CLONED)
     t.equal(status, 10, "not where it is refused")
     dc.fence.unlink()

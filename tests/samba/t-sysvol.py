@@ -10,7 +10,7 @@ import re
 import subprocess
 
 from harness import installation
-from harness.alone import SERVER, Alone, install_vmgenctl
+from harness.alone import Alone, install_vmgenctl
 from harness.controller import ADMINISTRATOR, BASE
 from harness.domain import Domain, retry
 
@@ -187,18 +187,14 @@ def nobody_else(t):
     dc.must("repair")
     dc.snapshot("adopted")
     mark = installation.path(f"{dc.directory}/vmgen/samba-ad/sysvol-is-old")
-    for name, partner, want in (
+    configuration = f"hasMasterNCs: CN=Configuration,{BASE}\n"
+    for name, holds, want in (
             ("a sole controller", "", False),
-            ("a partner in another domain of the forest", "DC=child,DC=vmgen,DC=test", False),
-            ("a partner in the same one", BASE, True)):
+            ("a partner in another domain of the forest", configuration, False),
+            ("a partner in the same one", f"{configuration}hasMasterNCs: {BASE}\n", True)):
         dc.restore("adopted")
-        if partner:
-            dc.modify(f"dn: CN=DC9,{SERVER},{BASE}\nchangetype: add\nobjectClass: server\n\n"
-                      f"dn: CN=NTDS Settings,CN=DC9,{SERVER},{BASE}\nchangetype: add\n"
-                      "objectClass: nTDSDSA\n"
-                      "invocationId: 5a5a5a5a-0000-4000-8000-000000000009\n"
-                      f"hasMasterNCs: CN=Configuration,{BASE}\n"
-                      + (f"hasMasterNCs: {partner}\n" if want else "") + "\n")
+        if holds:
+            dc.add_partner(more=holds)
         dc.new_id()
         output = dc.must("repair")
         t.equal((mark.exists(), "2208" in output), (want, want),

@@ -10,7 +10,7 @@ import subprocess
 import uuid
 
 from harness import installation
-from harness.alone import SERVER, Alone, install_vmgenctl
+from harness.alone import Alone, install_vmgenctl
 from harness.controller import BASE
 
 NONE = str(uuid.UUID(int=0))
@@ -19,16 +19,6 @@ WORD = ("repair", "--rolled-back")
 # No repair may need more of them.
 MOST_WRITES = 20
 KILLED = (137, -9)
-PARTNER = f"""dn: CN=DC9,{SERVER},{BASE}
-changetype: add
-objectClass: server
-
-dn: CN=NTDS Settings,CN=DC9,{SERVER},{BASE}
-changetype: add
-objectClass: nTDSDSA
-invocationId: 5a5a5a5a-0000-4000-8000-000000000009
-
-"""
 
 
 def state(dc, name):
@@ -163,7 +153,7 @@ def refusals(dc, t):
         dc.must(*WORD)
     t.equal(dc.safeguard(*WORD)[0], 10, "the fourth within a day is refused")
     dc.restore("adopted")
-    dc.modify(PARTNER)
+    dc.add_partner()
     dc.replace(f"CN=Directory Service,CN=Windows NT,CN=Services,CN=Configuration,{BASE}",
                "tombstoneLifetime", 0)
     t.equal(dc.safeguard(*WORD)[0], 10, "one that is too old, too")

@@ -16,6 +16,16 @@ from harness.installation import SambaError
 SERVER = "CN=Servers,CN=Default-First-Site-Name,CN=Sites,CN=Configuration"
 FENCE = "samba-ad-dc.service"
 MANAGER = f"CN=RID Manager$,CN=System,{BASE}"
+PARTNER = """dn: CN=DC9,{server},{base}
+changetype: add
+objectClass: server
+{name}
+dn: CN=NTDS Settings,CN=DC9,{server},{base}
+changetype: add
+objectClass: nTDSDSA
+invocationId: 5a5a5a5a-0000-4000-8000-000000000009
+{more}
+"""
 
 
 class Alone(Controller):
@@ -32,6 +42,11 @@ class Alone(Controller):
 
     def modify(self, ldif):
         installation.run("ldbmodify", "-H", self.database, "--controls=relax:0", stdin=ldif)
+
+    def add_partner(self, host="", more=""):
+        """Another controller, DC9, that never was. more: of its NTDS Settings."""
+        name = f"dNSHostName: {host}\n" if host else ""
+        self.modify(PARTNER.format(server=SERVER, base=BASE, name=name, more=more))
 
     def replace(self, dn, attribute, value):
         self.modify(f"dn: {dn}\nchangetype: modify\nreplace: {attribute}\n"
