@@ -19,6 +19,8 @@ from harness import cache, kernel as kernels, tap
 # with which Samba copies a database that is not made of tdb files.
 PACKAGES = ("samba-ad-dc", "samba-ad-provision", "ldb-tools", "bind9", "bind9-dnsutils",
             "lmdb-utils", "rsync")
+# What becomes another one without another name.
+MOVING = ("testing",)
 CHECKOUT = pathlib.Path(__file__).parents[3]
 # Where the checkout is in the root.
 SOURCE = "/usr/src/vmgen"
@@ -53,7 +55,8 @@ class SambaError(Exception):
 
 def make(suite):
     """The directory with the root, from the cache."""
-    known = hashlib.sha256(" ".join(PACKAGES).encode()).hexdigest()[:8]
+    month = (time.strftime("%Y-%m", time.gmtime()),) if suite in MOVING else ()
+    known = hashlib.sha256(" ".join(PACKAGES + month).encode()).hexdigest()[:8]
     target = cache.directory() / "samba" / f"{suite}-{known}"
     with cache.locked("samba") as new:
         if not target.exists():
