@@ -301,9 +301,10 @@ def scenario(_suite, t):
     lost_pool(dc, t)
     reboot(dc, t)
     copies(dc, t)
-    for method in ("transaction_commit", "modify"):
-        for when in ("before", "after"):
-            kill(dc, t, method, when)
+    # After a write that is not committed is before the next one, or before the commit.
+    for method, when in (("transaction_commit", "before"), ("transaction_commit", "after"),
+                         ("modify", "before")):
+        kill(dc, t, method, when)
     unseen(dc, t)
     seen_by_vmgend(dc, t)
     other_data(dc, t)

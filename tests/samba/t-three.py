@@ -55,8 +55,7 @@ def without(d, t):
     start_two(d)
     d.converge()
     d.dc3.start()
-    for _ in range(2):
-        d.converge()
+    d.converge()
     for dc in (d.dc1, d.dc2):
         t.equal(dc.has(LOST), [], f"without: they never come back to {dc.name}")
     t.equal(d.dc3.has(GAP[:2]), [], "and what has their numbers does not reach DC3")
