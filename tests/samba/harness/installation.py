@@ -58,7 +58,10 @@ def make(suite):
     month = (time.strftime("%Y-%m", time.gmtime()),) if suite in MOVING else ()
     known = hashlib.sha256(" ".join(PACKAGES + month).encode()).hexdigest()[:8]
     target = cache.directory() / "samba" / f"{suite}-{known}"
-    with cache.locked("samba") as new:
+    if target.exists():
+        # Without waiting for who makes that of another suite.
+        return cache.used(target)
+    with cache.locked(f"samba-{suite}") as new:
         if not target.exists():
             made = new / target.name
             (made / "scratch").mkdir(parents=True)
