@@ -16,9 +16,9 @@ import time
 from harness import cache, kernel as kernels, tap
 
 # samba-ad-dc brings the server and python3-samba; bind9-dnsutils nsupdate; lmdb-utils mdb_copy,
-# with which Samba copies a database that is not made of tdb files.
+# with which Samba copies a database that is not made of tdb files, as tdb-tools has it for these.
 PACKAGES = ("samba-ad-dc", "samba-ad-provision", "ldb-tools", "bind9", "bind9-dnsutils",
-            "lmdb-utils", "rsync")
+            "lmdb-utils", "tdb-tools", "rsync")
 # What becomes another one without another name.
 MOVING = ("testing",)
 CHECKOUT = pathlib.Path(__file__).parents[3]
