@@ -63,15 +63,17 @@ def without(d, t):
 
 
 def killed(d, t):
-    """verify notes first that DC3 is down, then that DC1 was heard, or that it was told."""
+    """verify notes first that DC3 is down, then that DC1 was heard; and the next one that it was
+    told. A full synchronization takes long, so only where something is on record.
+    """
     outputs = []
-    for when in ("before", "after", "before"):
+    for when in ("after", "before"):
         status, output = d.dc2.safeguard("verify", program=(
             f"{installation.GUEST}/killed.py", "samba_ad.state.State.set_partners", "2", when))
         outputs.append(output)
         t.ok(status in (-9, 137), "verify is killed") or t.note(f"{status} {output}")
     heard = ["DC2 has taken everything from DC1" in output for output in outputs]
-    t.equal(heard, [True, True, False], "what is noted of it is not done again")
+    t.equal(heard, [True, False], "what is noted of it is not done again")
 
 
 def heard_late(d, t):
