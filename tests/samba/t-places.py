@@ -14,9 +14,12 @@ import subprocess
 import time
 
 from harness import groups, installation
+from harness.alone import install
 from harness.domain import Domain
 from harness.groups import GROUPS, GUID_FILE, SLICE, define, execute, put, running, start, wait
 
+# A program, and the other hooks are scripts.
+FREEZE = "10-samba-ad"
 CONFIGURED = "/etc/vmgen/samba-ad.d"
 NOTICES = "/var/lib/vmgen/samba-ad/notices"
 PREFIX = "/opt/samba"
@@ -29,9 +32,9 @@ OF_SAMBA = ("samba", "ldb.*", "_ldb*", "tdb.*", "_tdb*", "talloc.*", "tevent.py"
 
 def hook(name, event="changed", generation=2, **environment):
     """Its status and what it says."""
-    return execute("sh", f"{installation.SOURCE}/daemon/hooks/{name}", VMGEN_EVENT=event,
-                   VMGEN_GENERATION=str(generation), VMGEN_HINT="unknown", VMGEN_INTENT="",
-                   **environment)
+    words = (FREEZE,) if name == FREEZE else ("sh", f"{installation.SOURCE}/daemon/hooks/{name}")
+    return execute(*words, VMGEN_EVENT=event, VMGEN_GENERATION=str(generation),
+                   VMGEN_HINT="unknown", VMGEN_INTENT="", **environment)
 
 
 def answers(dc):
@@ -55,7 +58,7 @@ def change(controllers, t, name):
     """Restored while they run."""
     before = [dc.facts() for dc in controllers]
     new_id(*controllers)
-    status, output = hook("10-samba-ad")
+    status, output = hook(FREEZE)
     t.ok(status == 0 and all(groups.has(dc.unit, "frozen 1") for dc in controllers),
          f"{name}: frozen") or t.note(output)
     status, output = hook("50-samba-ad")
@@ -119,10 +122,10 @@ def at_once(dc, t):
     """Nothing is started before all are frozen."""
     put("/srv/early/vmgend-samba-ad", f"#!/bin/sh\ncat {SLICE}/{dc.unit}/cgroup.freeze\n", 0o755)
     path = os.environ["PATH"]
-    status, output = hook("10-samba-ad", PATH=f"/srv/early:{path}")
+    status, output = hook(FREEZE, PATH=f"/srv/early:{path}")
     t.equal((status, output), (0, "1\n"), "frozen before our program begins")
     installation.path(f"{SLICE}/{dc.unit}/cgroup.freeze").write_text("0", "ascii")
-    status, output = hook("10-samba-ad", event="test", PATH=f"/srv/early:{path}")
+    status, output = hook(FREEZE, event="test", PATH=f"/srv/early:{path}")
     t.equal(output, "0\n", "but not in a drill")
 
 
@@ -169,7 +172,7 @@ def elsewhere(dc, t):
         new_id(dc)
         start(dc.unit)
         answers(dc)
-        for name in ("10-samba-ad", "50-samba-ad"):
+        for name in (FREEZE, "50-samba-ad"):
             for event in ("test", "changed"):
                 status, output = hook(name, event)
                 t.ok(status == 1 and "not installed" not in output and "protect" in output and
@@ -217,7 +220,7 @@ def mistake(both, t):
     name = f"{CONFIGURED}/{both[1].unit}"
     text = installation.path(name).read_text("ascii")
     put(name, text.replace("prefix", "prefx"))
-    status, output = hook("10-samba-ad", generation=3)
+    status, output = hook(FREEZE, generation=3)
     t.ok(status == 1 and "prefx is not known" in output, "a mistake in a file is told"
          ) or t.note(output)
     status, output = hook("50-samba-ad", generation=3)
@@ -234,7 +237,7 @@ def fenced(both, t):
     put(f"/var/lib/vmgen/samba-ad/units/{both[0].unit}/repairs", f"{time.time():.0f}\n" * 3)
     before = both[1].facts()
     new_id(*both)
-    hook("10-samba-ad", generation=4)
+    hook(FREEZE, generation=4)
     status, output = hook("50-samba-ad", generation=4)
     fences = [path.name for path in installation.path("/var/lib/vmgen/fence").iterdir()]
     t.ok(status == 10 and fences == [both[0].unit] and not running(both[0]), "one is fenced"
@@ -259,7 +262,7 @@ def container(dc, t):
     (group / "cgroup.procs").write_text("0", "ascii")
     dc.start()
     installation.path(f"{GROUPS}/cgroup.procs").write_text("0", "ascii")
-    for name in ("10-samba-ad", "50-samba-ad"):
+    for name in (FREEZE, "50-samba-ad"):
         status, output = hook(name, generation=5)
         t.ok(status == 1 and "in a container" in output and "CAP_SYS_ADMIN" in output and
              "not installed" not in output, f"{name}: one in a container is told"
@@ -300,6 +303,7 @@ def strangers(t):
 
 def scenario(_suite, t):
     groups.boot()
+    install(FREEZE)
     d = Domain()
     another_name(d.dc1, t)
     at_once(d.dc1, t)

@@ -74,16 +74,20 @@ class Alone(Controller):
         return output
 
 
-def install_vmgenctl():
+def install(name):
     """The build's own, with the libraries that it needs; the root has those of its Samba."""
-    program = pathlib.Path(os.environ.get("O", "build")).resolve() / "vmgenctl"
-    place = installation.path("/usr/local/lib/vmgenctl")
+    program = pathlib.Path(os.environ.get("O", "build")).resolve() / name
+    place = installation.path(f"/usr/local/lib/{name}")
     place.mkdir(exist_ok=True)
     libraries = subprocess.run(["ldd", program], capture_output=True, text=True, check=True).stdout
     for path in [str(program)] + re.findall(r"(/\S+) \(0x", libraries):
         subprocess.run(["cp", "-L", path, place], check=True)
     loader = next(place.glob("ld-linux*")).name
-    wrapper = installation.path("/usr/local/bin/vmgenctl")
-    wrapper.write_text("#!/bin/sh\ncd /usr/local/lib/vmgenctl\n"
-                       f'exec ./{loader} --library-path . ./vmgenctl "$@"\n', "ascii")
+    wrapper = installation.path(f"/usr/local/bin/{name}")
+    wrapper.write_text(f"#!/bin/sh\ncd /usr/local/lib/{name}\n"
+                       f'exec ./{loader} --library-path . ./{name} "$@"\n', "ascii")
     wrapper.chmod(0o755)
+
+
+def install_vmgenctl():
+    install("vmgenctl")

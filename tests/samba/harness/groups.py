@@ -36,6 +36,7 @@ show)
 		echo ActiveState=inactive
 	fi
 	[ ! "$start" ] || echo "ExecStart={ path=${start%% *} ; argv[]=$start ; ignore_errors=no ; }"
+	pre=$(echo "$pre" | tr -d "'")
 	[ ! "$pre" ] || echo "ExecStartPre={ path=${pre%% *} ; argv[]=$pre ; ignore_errors=no ; }" ;;
 kill)
 	echo 1 >$group/cgroup.kill ;;
@@ -43,7 +44,7 @@ stop)
 	[ ! -d $group ] || { echo 1 >$group/cgroup.kill; echo 0 >$group/cgroup.freeze
 		while grep -q 'populated 1' $group/cgroup.events; do sleep 0.05; done; rmdir $group; } ;;
 start)
-	[ ! "$pre" ] || env -u VMGEN_EVENT -u VMGEN_GENERATION $pre || exit 1
+	(unset VMGEN_EVENT VMGEN_GENERATION; eval "$pre") || exit 1
 	mkdir -p $group
 	export SAMBAOPTIONS=$(cat /srv/options 2>/dev/null)
 	sh -c "echo \$\$ >$group/cgroup.procs; exec $start" >>/srv/output 2>&1 3>&- & ;;
