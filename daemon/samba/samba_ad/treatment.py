@@ -78,8 +78,7 @@ def repair_due(p, dc, current, verdict, take_down):
     changed_to = current if verdict == decision.Verdict.REPAIR else None
     hint, intent = origin.told(changed_to, p.options)
     decision.announce(dc, current, verdict, hint, intent)
-    # Also if it is not repaired: the script that copies it to others waits for nobody.
-    sysvol.mark(p, dc)
+    mark_sysvol(p, dc)
     trusts.tell(dc)
     if not p.options.force:
         decision.permit(p, dc, hint, intent)
@@ -93,6 +92,16 @@ def repair_due(p, dc, current, verdict, take_down):
         p.state.say_rolled_back(dc.guid)
     perform(p, current, take_down)
     look_again(p, current, take_down)
+
+
+def mark_sysvol(p, dc):
+    """Also if it is not repaired: the script that copies it to others waits for nobody."""
+    try:
+        sysvol.mark(p, dc)
+    except OSError as e:
+        p.state.take_unwritable(e, f"{e.filename}: {e.strerror}")
+    except ends.Failure as e:
+        p.state.take_unwritable(e, str(e))
 
 
 def look_again(p, current, take_down):
