@@ -7,12 +7,15 @@ heard: Windows uses a role no earlier than that either (event 2092).
 What is held back belongs to a partner, in this database only. That it is held back is told by the
 date of fSMORoleOwner in replPropertyMetaData, which is put 300 years back; all else of its stamp
 stays. So that is written, kept, rolled back and undone together with the data, and no file of ours
-can be lost. The partners know the stamp, so the value is not sent to them, and as the older one it
-loses against theirs where it is sent all the same (a full synchronization). What the lost time line
-or an administrator has written has a higher version, and wins."""
+can be lost. A partner that knows the stamp is not sent the value, and as the older one it loses
+against his where it is sent all the same (a full synchronization). One that does not know it,
+because he was rolled back as well or was away when the role moved, takes the value. So what is
+given back gets a stamp of its own, which he and all others take, and if two give back the same
+role, the later one has it. What the lost time line or an administrator has written has a higher
+version, and wins."""
 
 import ldb
-from samba.dcerpc import drsblobs
+from samba.dcerpc import drsblobs, misc
 from samba.ndr import ndr_pack, ndr_unpack
 
 from samba_ad import log
@@ -23,8 +26,9 @@ ATTRIBUTE = "fSMORoleOwner"
 # DSDB_CONTROL_CHANGEREPLMETADATA_OID of Samba.
 CHANGE_METADATA = ["local_oid:1.3.6.1.4.1.7165.4.3.14:0"]
 # 300 years, in the 100 ns since 1601 that a stamp counts. No clock shows less than 1970.
-BACK = 300 * 365 * 86_400 * 10_000_000
-YEAR_1970 = 11_644_473_600 * 10_000_000
+SECOND = 10_000_000
+BACK = 300 * 365 * 86_400 * SECOND
+YEAR_1970 = 11_644_473_600 * SECOND
 
 
 def objects(dc):
@@ -75,16 +79,30 @@ def metadata(dc, dn):
                   "tells more")
 
 
-def assign(dc, dn, ntds, move):
-    """Gives a role to a controller in this database only, and moves the date. In a transaction of
-    the caller's."""
+def assign(dc, dn, ntds, change):
+    """Gives a role to a controller; change: what becomes of the stamp. In a transaction of the
+    caller's."""
     blob, stamp = metadata(dc, dn)
     write(dc, dn, ATTRIBUTE, str(ntds))
-    stamp.originating_change_time += move
     # That the object changed is seen here, also by a partner who asks for changes; what he has of
     # them he tells by originating_usn.
     stamp.local_usn = dc.samdb.sequence_number(ldb.SEQ_NEXT)
+    change(dc, stamp)
     write(dc, dn, "replPropertyMetaData", ndr_pack(blob), CHANGE_METADATA)
+
+
+def set_back(_dc, stamp):
+    # What a partner holds back may have come here with its date.
+    if not is_held(stamp):
+        stamp.originating_change_time -= BACK
+
+
+def renew(dc, stamp):
+    """Of the same version, so that what somebody has moved meanwhile still wins."""
+    now = int(dc.now()) * SECOND + YEAR_1970
+    stamp.originating_change_time = max(stamp.originating_change_time + BACK + SECOND, now)
+    stamp.originating_invocation_id = misc.GUID(dc.invocation_id())
+    stamp.originating_usn = stamp.local_usn
 
 
 def write(dc, dn, attribute, value, controls=None):
@@ -97,7 +115,7 @@ def hold_back(dc):
     """In a transaction of the caller's, as all of it. What is held back already stays so."""
     known, partner = objects(dc), min(dc.writable_partners(), key=str)
     for name in own(dc):
-        assign(dc, known[name], partner, -BACK)
+        assign(dc, known[name], partner, set_back)
 
 
 def give_back(dc, names):
@@ -105,7 +123,7 @@ def give_back(dc, names):
     known = objects(dc)
     for name in names:
         if is_held(metadata(dc, known[name])[1]):
-            assign(dc, known[name], dc.ntds_dn, BACK)
+            assign(dc, known[name], dc.ntds_dn, renew)
 
 
 def tell(p, dc):
