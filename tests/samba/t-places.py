@@ -318,6 +318,8 @@ def scenario(_suite, t):
     stop([d.dc1])
     elsewhere(d.dc2, t)
     several(d.both, t)
+    # Which gives the roles back that the repair holds back.
+    t.note(execute("vmgend-samba-ad", "verify")[1])
     t.equal(d.settle(), "", "and they replicate")
     mistake(d.both, t)
     fenced(d.both, t)
