@@ -271,63 +271,6 @@ static void test_asks(void)
 	expect(RUN("lift", "ask"), CTL_OK, "");
 }
 
-/* What the directory that everybody uses needs not be told. */
-static void test_usual(void)
-{
-	static const struct {
-		const char *name, *commands;
-		bool asks;
-	} table[] = {
-		{ "samba-ad-dc.service", COMMAND("/usr/sbin/vmgend-samba-ad", "before-start", "no"), true },
-		{ "samba-ad-dc.service", COMMAND("/usr/sbin/vmgend-samba-ad", "before-start --dry-run", "no"), false },
-		{ "other.service", COMMAND("/usr/sbin/vmgend-samba-ad", "before-start", "no"), false },
-		{ "other.service", COMMAND("/usr/sbin/vmgend-samba-ad", "before-start --configfile=/x --unit=other.service", "no"), true },
-		{ "other.service", COMMAND("vmgenctl", "fence check other.service", "no"), true },
-		{ "other.service", COMMAND("vmgenctl", "fence check", "no"), false },
-		{ "other.service", COMMAND("vmgenctl", "--state-dir=/x fence check other.service", "no"), false },
-	};
-	struct manager_unit known;
-	size_t i;
-
-	for (i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
-		unit(table[i].name, DOWN, table[i].commands);
-		ok(!manager_ask(table[i].name, PATH_STATE_DIR, "/", 20000, &known) && known.asks == table[i].asks,
-		   "usual %zu", i);
-	}
-}
-
-/* As "vmgend-samba-ad protect" writes it. */
-static void test_guarded(void)
-{
-	static const struct {
-		const char *tested, *run, *words;
-		bool asks;
-	} table[] = {
-		{ "vmgend-samba-ad", "vmgend-samba-ad", " before-start --unit=dc.service", true },
-		{ "vmgend-samba-ad", "vmgend-samba-ad", " before-start --unit=other.service", false },
-		{ "vmgend-samba-ad", "vmgend-samba-ad", "", false },
-		{ "vmgend-samba-ad", "vmgend-samba-ad-2", " before-start --unit=dc.service", false },
-		{ "bin", "vmgend-samba-ad", " before-start --unit=dc.service", false },
-		/* A package that was removed. */
-		{ "removed/vmgend-samba-ad", "removed/vmgend-samba-ad", " before-start --unit=dc.service", false },
-	};
-	struct manager_unit known;
-	char text[1024];
-	size_t i;
-
-	scratch_write("vmgend-samba-ad", "", 0755);
-	for (i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
-		snprintf(text, sizeof(text), "ExecStartPre={ path=/bin/sh ; argv[]=/bin/sh -c test ! -e %s/%s"
-			 " || exec %s/%s%s ; ignore_errors=no ; start_time=[n/a] }\n", scratch_directory, table[i].tested,
-			 scratch_directory, table[i].run, table[i].words);
-		unit("dc.service", DOWN, text);
-		ok(!manager_ask("dc.service", PATH_STATE_DIR, "/", 20000, &known) && known.asks == table[i].asks,
-		   "guarded %zu", i);
-	}
-	unit("dc.service", DOWN, "ExecStartPre={ path=/bin/sh ; argv[]=/bin/sh -c true ; ignore_errors=no ; }\n");
-	ok(!manager_ask("dc.service", PATH_STATE_DIR, "/", 20000, &known) && !known.asks, "another shell");
-}
-
 static void test_state(void)
 {
 	static const struct {
@@ -472,8 +415,6 @@ int main(void)
 	test_unknown();
 	test_aliases();
 	test_asks();
-	test_usual();
-	test_guarded();
 	test_state();
 	test_bounds();
 	test_hooks();
