@@ -198,7 +198,9 @@ def forced(d, t):
             ["PdcEmulationMaster"], "the role that was seized is used, and no other")
     told = notices(d.dc1)
     t.ok("pdc" not in told["roles"], "and not spoken of")
-    status, _ = d.dc1.safeguard("verify", "--force", program=killed_at(1, "after"))
+    # The second note of it, after that of the attempt: that the pool is raised.
+    status, _ = d.dc1.safeguard("verify", "--force", program=(
+        f"{installation.GUEST}/killed.py", "samba_ad.state.State.expect", "2", "before"))
     t.ok(status != 0 and all_of("DC1", d.dc1), "--force verify, killed when the roles are back")
     run(t, d.dc1, "--force verify", "--force", "verify")
     used(d, t, before)
