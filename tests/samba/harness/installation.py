@@ -14,6 +14,7 @@ import sys
 import time
 
 from harness import cache, kernel as kernels, tap
+from harness.suite import unpack
 
 # samba-ad-dc brings the server and python3-samba; bind9-dnsutils nsupdate; lmdb-utils mdb_copy,
 # with which Samba copies a database that is not made of tdb files, as tdb-tools has it for these.
@@ -65,13 +66,8 @@ def make(suite):
         if not target.exists():
             made = new / target.name
             (made / "scratch").mkdir(parents=True)
-            (new / "vmgen.sources").write_text(
-                kernels.sources((suite, f"{suite}-security")), encoding="utf-8")
-            kernels.run(["mmdebstrap", "--variant=essential", f"--include={','.join(PACKAGES)}",
-                         '--aptopt=Acquire::Check-Valid-Until "false"',
-                         '--aptopt=APT::Sandbox::User "root"',
-                         "--dpkgopt=path-exclude=/usr/share/doc/*",
-                         suite, made / "root", new / "vmgen.sources"])
+            unpack((suite, f"{suite}-security"), made / "root", "--variant=essential",
+                   f"--include={','.join(PACKAGES)}", "--dpkgopt=path-exclude=/usr/share/doc/*")
             target.parent.mkdir(exist_ok=True)
             made.rename(target)
     return cache.used(target)

@@ -29,7 +29,8 @@ def locked(name):
     new = directory() / f"{name}.new"
     with open(directory() / f"{name}.lock", "w", encoding="ascii") as f:
         fcntl.flock(f, fcntl.LOCK_EX)
-        shutil.rmtree(new, ignore_errors=True)
+        if new.exists():
+            shutil.rmtree(new)
         new.mkdir()
         yield new
         shutil.rmtree(new)

@@ -17,6 +17,7 @@ import subprocess
 import tempfile
 
 from harness import cache, guest, image, initramfs, kernel as kernels, machine, module
+from harness.suite import unpack
 
 README = pathlib.Path(__file__).parents[3] / "README.md"
 # What a virtual machine has anyway; the README need not ask for it.
@@ -110,11 +111,8 @@ def base(suite, packages, beside=(), disabled=(), arch="amd64"):
                 target.parent.mkdir(exist_ok=True)
                 if foreign:
                     emulate(arch)
-                suites = (suite, f"{suite}-security")
-                (new / "vmgen.sources").write_text(kernels.sources(suites), encoding="utf-8")
-                kernels.run(["mmdebstrap", "--variant=minbase", f"--include={','.join(packages)}",
-                             '--aptopt=APT::Sandbox::User "root"', *EXCLUDED, *hooks, *foreign,
-                             suite, new / "root", new / "vmgen.sources"])
+                unpack((suite, f"{suite}-security"), new / "root", "--variant=minbase",
+                       f"--include={','.join(packages)}", *EXCLUDED, *hooks, *foreign)
                 image.make(new / "root", new / "image")
                 (new / "image").rename(target)
     return cache.used(target)

@@ -17,6 +17,7 @@ import sys
 
 from harness import cache, kernel as kernels
 from harness.kernel import KernelError, run
+from harness.suite import unpack
 
 # What the machine's own compiler is called, for kernels without a chroot.
 COMPILER = "gcc-12"
@@ -42,13 +43,9 @@ def make_chroot(suites, tools, renew=False):
         have = set() if renew or not known.exists() else set(json.loads(known.read_text("ascii")))
         if not have.issuperset(tools):
             tools = sorted(have.union(tools))
-            (new / "vmgen.sources").write_text(kernels.sources(suites), encoding="utf-8")
             made = new / suites[0]
             made.mkdir()
-            run(["mmdebstrap", "--variant=essential", f"--include={','.join(tools)}",
-                 '--aptopt=Acquire::Check-Valid-Until "false"',
-                 '--aptopt=APT::Sandbox::User "root"',
-                 suites[0], str(made / "root"), str(new / "vmgen.sources")])
+            unpack(suites, made / "root", "--variant=essential", f"--include={','.join(tools)}")
             (made / "tools.json").write_text(json.dumps(tools), "ascii")
             target.parent.mkdir(exist_ok=True)
             if target.exists():

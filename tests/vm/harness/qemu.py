@@ -13,7 +13,8 @@ import os
 import pathlib
 import subprocess
 
-from harness import cache, kernel as kernels
+from harness import cache
+from harness.suite import unpack
 
 NEWER_SUITES = ("trixie", "trixie-security")
 PACKAGE = "qemu-system-x86"
@@ -53,10 +54,6 @@ def newer():
     with cache.locked("qemu") as new:
         if not target.is_dir():
             target.parent.mkdir(exist_ok=True)
-            (new / "vmgen.sources").write_text(kernels.sources(NEWER_SUITES), encoding="utf-8")
-            kernels.run(["mmdebstrap", "--variant=extract", f"--include={PACKAGE}",
-                         '--aptopt=Acquire::Check-Valid-Until "false"',
-                         '--aptopt=APT::Sandbox::User "root"',
-                         NEWER_SUITES[0], str(new / "root"), str(new / "vmgen.sources")])
+            unpack(NEWER_SUITES, new / "root", "--variant=extract", f"--include={PACKAGE}")
             (new / "root").rename(target)
     return unpacked(target)

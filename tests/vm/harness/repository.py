@@ -24,6 +24,7 @@ import tempfile
 from harness import cache, image, kernel as kernels
 from harness.debian import SMALL_INITRD
 from harness.kernel import KernelError, run
+from harness.suite import unpack
 from harness.machine import build_directory, scratch
 
 NATIVE = "amd64"
@@ -95,7 +96,6 @@ def builder(suite, arch):
     with cache.locked(f"builders-{name}") as new:
         if not target.exists():
             target.parent.mkdir(exist_ok=True)
-            (new / "vmgen.sources").write_text(kernels.sources(RELEASES[suite].suites[:2]), "utf-8")
             take = ('mkdir -p "$1/var/tmp/vmgen/debian" && '
                     f'cp {control} "$1/var/tmp/vmgen/debian" && '
                     'chroot "$1" apt-get -y --no-install-recommends '
@@ -103,10 +103,10 @@ def builder(suite, arch):
             compilers = ["build-essential"]
             if arch != NATIVE:
                 compilers.append(f"crossbuild-essential-{arch}")
-            run(["mmdebstrap", "--variant=apt", f"--include={','.join(compilers)}",
-                 f"--architectures={','.join(dict.fromkeys((NATIVE, arch)))}",
-                 '--aptopt=APT::Sandbox::User "root"', f"--customize-hook={take}", suite,
-                 str(new / "root.tar"), str(new / "vmgen.sources")])
+            unpack(RELEASES[suite].suites[:2], new / "root.tar", "--variant=apt",
+                   f"--include={','.join(compilers)}",
+                   f"--architectures={','.join(dict.fromkeys((NATIVE, arch)))}",
+                   f"--customize-hook={take}")
             (new / "root.tar").rename(target)
     return cache.used(target)
 
@@ -213,7 +213,6 @@ def make_archive(suite, needs, new):
     kernel, upgrade = (apt.releases("image", pattern)[-1]
                        for pattern in (release.kernel, release.upgrade))
     (new / "debs").mkdir()
-    (new / "vmgen.sources").write_text(kernels.sources(release.suites), "utf-8")
     # A kernel also needs newer tools of its own suite.
     get = ('APT_CONFIG="$MMDEBSTRAP_APT_CONFIG" apt-get -y --download-only '
            '--no-install-recommends')
@@ -223,10 +222,9 @@ def make_archive(suite, needs, new):
              'export DEBIAN_FRONTEND=noninteractive && chroot "$1" apt-get -y '
              f'--no-install-recommends satisfy {shlex.quote(needs)} && chroot "$1" apt-get clean')
     own = [f"linux-{kind}-{kernel}" for kind in ("image", "headers")]
-    run(["mmdebstrap", "--variant=minbase", f"--include={','.join((*SYSTEM, *own))}",
-         '--aptopt=Acquire::Check-Valid-Until "false"', '--aptopt=APT::Sandbox::User "root"',
-         f"--essential-hook={SMALL_INITRD}", f"--customize-hook={fetch}", suite, new / "root",
-         new / "vmgen.sources"])
+    unpack(release.suites, new / "root", "--variant=minbase",
+           f"--include={','.join((*SYSTEM, *own))}", f"--essential-hook={SMALL_INITRD}",
+           f"--customize-hook={fetch}")
     image.make(new / "root", new / "image")
     index(new / "debs")
     shutil.rmtree(new / "apt")
