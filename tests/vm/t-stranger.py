@@ -63,7 +63,7 @@ SAMBA = """import sys
 sys.path.insert(0, "/usr/local/lib/vmgen")
 from samba_ad import holders
 open("/run/sam.ldb", "w")
-print(holders.holders("/run/sam.ldb"))
+print(holders.of(holders.Database(["/run/sam.ldb"])))
 """
 # A process of his with the number that vmgend had, by the luck of which root helps.
 TAKE_PID = f"""pid=$(systemctl show -P MainPID vmgend)
