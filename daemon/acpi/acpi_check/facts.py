@@ -18,15 +18,25 @@ class Form(enum.Enum):
 
 
 @dataclasses.dataclass(frozen=True)
+class Other:
+    """An object of ACPI that is no number, text, buffer or package: "Object Reference"."""
+    kind: str
+
+
+@dataclasses.dataclass(frozen=True)
 class Value:
     """An object of a device, evaluated once.
 
     result: an int (of ACPI), a str, bytes (a buffer), a tuple (a package, with None for what is
-    not initialised), or None: it gives nothing, or could not be evaluated; error says why then.
+    not initialised), an Other, or None: it gives nothing, or could not be evaluated; error says
+    why then.
     """
     form: Form = Form.ABSENT
     result: object = None
     error: str = ""
+    # It depends on memory, I/O or registers that only the machine has, so the result and the
+    # error are made up: what is there cannot be told.
+    hardware: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,7 +61,7 @@ class Event:
 @dataclasses.dataclass(frozen=True)
 class Device:
     path: str
-    table: str              # the file that it was read from
+    table: str              # the file that it was read from; "": cannot be told
     hid: Value = Value()
     cid: Value = Value()
     ddn: Value = Value()
