@@ -51,11 +51,17 @@ class Effect:
 class Event:
     """What leads to a Notify: "\\_GPE._E05" or "\\_SB.GED._EVT"."""
     source: str
-    kind: str               # "GPE", "GED", or "method": nothing that firmware's events call
-    device: str             # the path that is notified
-    value: int
+    # "GPE", "GED", "GPIO", "EC"; or "method": nothing that firmware's events call; or "unread":
+    # the source is a table whose code could not be read, so it may lead anywhere.
+    kind: str
+    device: str             # the path that is notified; "": it is known only when that runs
+    value: int              # None: it is known only when that runs
     # The interpreter ran it and saw the Notify; otherwise the code was read only.
     seen: bool = False
+    # Why it never happens, in words.
+    never: str = ""
+    # What else there is to know of it, in words.
+    note: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,6 +80,9 @@ class Device:
     # ADDR gave something else the second time.
     moves: bool = False
     events: tuple = ()      # of Event, to this device
+    # Of Event: what the sources of those notify beside it, and what leads to nothing that is
+    # there, or to what cannot be told.
+    elsewhere: tuple = ()
 
 
 @dataclasses.dataclass(frozen=True)
