@@ -114,8 +114,12 @@ class Machine:
     # Of the DSDT: 1 makes AML's integers 32 bits wide.
     revision: int = 2
     reduced: bool = False   # hardware-reduced ACPI, by the FADT
-    # Tables that could not be read, and why, in words.
+    # What could not be read or loaded, in words: tables, names that no table has.
     unread: tuple = ()
+    # There is a DSDT, and nothing in unread: what is not here is not in the machine.
+    complete: bool = True
+    # The names of tables whose bytes do not sum up to 0.
+    bad_checksums: tuple = ()
     # The interpreter's name and version, for the report.
     interpreter: str = ""
 
