@@ -1,0 +1,201 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# Copyright (C) the vmgen authors
+"""Reads ACPI tables: as the kernel shows them, as acpidump and iasl write them, or as source."""
+
+import dataclasses
+import os
+import pathlib
+import re
+import stat
+
+from acpi_check.text import printable
+
+# Far more than any machine has; what is longer is no table.
+SIZE = 16 << 20
+FILES = 1000
+HEADER = 36
+
+# ACPI 6.5, 5.2.6: the tables with AML. OEM tables are there for LoadTable.
+CODE = re.compile(r"DSDT|SSDT|PSDT|OEM.")
+# ACPI 6.5, 5.2: these have no header of this form.
+HEADLESS = ("FACS", "RSD ")
+# "FACP @ 0x00000000BFFE1234", then "    0000: 46 41 ...  FA".
+BLOCK = re.compile(rb"(?m)^(.{4}) @ 0x[0-9A-Fa-f]+ *\r?$")
+ROW = re.compile(rb"(?m)^ +[0-9A-Fa-f]{4,}: ((?:[0-9A-Fa-f]{2} ){1,16})")
+
+
+@dataclasses.dataclass(frozen=True)
+class Table:
+    name: str               # of the file, and in it "#2" for the second
+    signature: str
+    data: bytes
+    # "": all right; or why it cannot be used, in words.
+    wrong: str = ""
+    # It can be used, but the sum of its bytes is not 0.
+    checksum: bool = True
+
+    def is_code(self):
+        return not self.wrong and CODE.fullmatch(self.signature) is not None
+
+    def repaired(self):
+        """With a right checksum: acpiexec does not load a table without, which Linux does."""
+        data = bytearray(self.data)
+        data[9] = 0
+        data[9] = -sum(data) % 256
+        return bytes(data)
+
+    def revision(self):
+        return self.data[8]
+
+    def oem_table_id(self):
+        return self.data[16:24]
+
+
+class Unreadable(Exception):
+    """The text says why."""
+
+
+def read_file(path, size=SIZE):
+    """Opens no pipe and no device, and reads no more than size bytes."""
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
+    except PermissionError:
+        raise Unreadable("only root may read it" if os.geteuid() else "it may not be read") from None
+    except OSError as e:
+        raise Unreadable(e.strerror) from e
+    except ValueError:
+        raise Unreadable("there is no such name") from None
+    try:
+        if not stat.S_ISREG(os.fstat(fd).st_mode):
+            raise Unreadable("it is no regular file")
+        data = b""
+        while len(data) <= size and (more := os.read(fd, size + 1 - len(data))):
+            data += more
+    except OSError as e:
+        raise Unreadable(e.strerror) from e
+    finally:
+        os.close(fd)
+    if len(data) > size:
+        raise Unreadable(f"it is longer than {size >> 20} MiB")
+    return data
+
+
+def read(paths):
+    """Returns: a list of Table, in the order in which firmware's are loaded; those that cannot
+    be used say why."""
+    found = []
+    for path in paths:
+        path = pathlib.Path(path)
+        if path.is_dir():
+            found += read_directory(path)
+        else:
+            found += read_operand(path)
+    return reject_others(found)
+
+
+def read_operand(path):
+    name = printable(str(path))
+    try:
+        data = read_file(path)
+    except Unreadable as e:
+        return [Table(name, "", b"", str(e))]
+    return parse(name, data) or [Table(name, "", b"", "there is no ACPI table in it")]
+
+
+def read_directory(directory):
+    """Tables that AML has loaded are in "dynamic"; in "data" is what is no table."""
+    found = []
+    try:
+        names = sorted(os.listdir(directory), key=natural)
+    except OSError as e:
+        return [Table(printable(str(directory)), "", b"", e.strerror)]
+    for name in names[:FILES]:
+        path = directory / name
+        if name == "dynamic" and path.is_dir():
+            found += read_directory(path)
+        if path.is_dir():
+            continue
+        tables = read_operand(path)
+        # Sources and notes may lie beside the tables.
+        if is_table_name(name) or not all(table.wrong for table in tables):
+            found += tables
+    if len(names) > FILES:
+        found.append(Table(printable(str(directory)), "", b"",
+                           f"it has more than {FILES} files, and the rest is not read"))
+    return found
+
+
+def is_table_name(name):
+    """SSDT12, ssdt12.dat, x.aml."""
+    return re.fullmatch(r"[A-Z0-9!]{4}\d*|.*\.(?:dat|aml|bin)", name) is not None
+
+
+def natural(name):
+    """SSDT2 is loaded before SSDT10."""
+    parts = re.split(r"([0-9]+)", name)
+    parts[1::2] = map(int, parts[1::2])
+    return parts
+
+
+def parse(name, data):
+    """Returns: a list of Table, empty where the data begins with none."""
+    blocks = [] if b"\0" in data else list(BLOCK.finditer(data))
+    if blocks:
+        return [parse_table(f"{name}#{n}", unhex(data, block, following))[0]
+                for n, (block, following) in enumerate(zip(blocks, blocks[1:] + [None]), 1)]
+    found, at = [], 0
+    while at < len(data):
+        if not is_signature(data[at:at + 4]):
+            break
+        table, size = parse_table(f"{name}#{len(found) + 1}" if at else name, data[at:])
+        found.append(table)
+        at += size
+    if found and at < len(data) and not found[-1].wrong:
+        found.append(Table(name, "", b"", f"{len(data) - at} bytes after its last table are "
+                           "no table"))
+    return found
+
+
+def unhex(data, block, following):
+    text = data[block.end():following.start() if following else len(data)]
+    return b"".join(bytes.fromhex(row.decode("ascii")) for row in ROW.findall(text))
+
+
+def is_signature(data):
+    return re.fullmatch(rb"[A-Z0-9_! $]{4}", data) is not None
+
+
+def parse_table(name, data):
+    """Returns: the Table, and how many bytes of the data it takes."""
+    signature = printable(data[:4].decode("latin-1"))
+    if not is_signature(data[:4]):
+        return Table(name, signature, data, "it has no signature of a table"), len(data)
+    if signature in HEADLESS:
+        size = int.from_bytes(data[4:8], "little") if signature == "FACS" else len(data)
+        return Table(name, signature, data), max(size, 8)
+    if len(data) < HEADER:
+        return Table(name, signature, data, f"it has {len(data)} bytes, and the header alone "
+                     f"has {HEADER}"), len(data)
+    size = int.from_bytes(data[4:8], "little")
+    if size < HEADER:
+        return Table(name, signature, data, f"its header says that it has {size} bytes, and the "
+                     f"header alone has {HEADER}"), len(data)
+    if size > len(data):
+        return Table(name, signature, data, f"its header says that it has {size} bytes, and "
+                     f"there are {len(data)}"), len(data)
+    data = data[:size]
+    return Table(name, signature, data, checksum=sum(data) % 256 == 0), size
+
+
+def reject_others(found):
+    """A machine has one DSDT."""
+    tables, first = [], None
+    for table in found:
+        if table.signature == "DSDT" and not table.wrong:
+            if first is not None:
+                table = dataclasses.replace(table, wrong=f"a machine has one DSDT, and that is "
+                                            f"{first.name} here")
+            else:
+                first = table
+        tables.append(table)
+    return tables
