@@ -67,6 +67,7 @@ class Program:
         self.units = {}         # {path: Unit}
         self.regions = {}       # {path: "SystemMemory"}
         self.aliases = {}       # {path: path}
+        self.below = {}         # {path of a method: [path]}, once it is asked for
 
     def resolve(self, scope, name):
         """ACPI 6.5, 5.3: a lone segment is looked for in all scopes above too.
@@ -86,6 +87,13 @@ class Program:
                 return None
             scope = parent(scope)
         return None
+
+    def inside(self, method):
+        """Returns: the objects that the method makes when it runs."""
+        if not self.below:
+            for path in self.objects:
+                self.below.setdefault(parent(path), []).append(path)
+        return self.below.get(method, [])
 
     def space(self, path):
         """Returns: what the unit lies in, "SystemMemory"; "": that cannot be told."""

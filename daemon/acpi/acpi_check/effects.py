@@ -24,15 +24,16 @@ def of(calls, path):
     for method in calls.reached(path):
         if method != path:
             found[Effect(f"calls {method}")] = None
-        for effect in one(calls, calls.program.methods[method]):
+        for effect in one(calls, calls.program.methods[method],
+                          "" if method == path else f"calls {method}, which "):
             found[effect] = None
     return tuple(found)[:EFFECTS]
 
 
-def one(calls, method):
+def one(calls, method, whose):
     """What this method does by itself."""
     if method.serialized:
-        yield Effect(f"{method.path} is Serialized, so that two evaluations wait for each other")
+        yield Effect(f"{whose}is Serialized: two evaluations wait for each other")
     for at, token in enumerate(method.code):
         if method.code[at + 1:at + 2] != ["("]:
             continue
@@ -42,22 +43,22 @@ def one(calls, method):
             args, _ = asl.arguments(method.code, at + 1)
             mutex = calls.program.resolve(method.path, asl.word(args, 0))
             yield Effect(f"takes the mutex {mutex or 'that is known only when it runs'}")
-    yield from made(calls, method)
+    yield from made(calls, method, whose)
     for used, changed in calls.uses(method.path):
         # What it has made itself is said already.
         if not used.startswith(method.path + ".") or used in calls.program.units:
             yield from use(calls, used, changed)
 
 
-def made(calls, method):
+def made(calls, method, whose):
     """Objects that a method makes are below it, and go when it ends."""
-    inside = [path for path, kind in calls.program.objects.items()
-              if path.startswith(method.path + ".") and kind != "Unit"]
+    inside = [path for path in calls.program.inside(method.path)
+              if calls.program.objects[path] != "Unit"]
     for path in inside:
         yield Effect(f"creates {path}")
     if inside and not method.serialized:
-        yield Effect(f"{method.path} is NotSerialized although it creates objects, which two "
-                     "evaluations at the same time would create twice")
+        yield Effect(f"{whose}is NotSerialized although it creates objects: two evaluations at "
+                     "the same time would create them twice")
 
 
 def use(calls, used, changed):

@@ -94,6 +94,14 @@ class Node:
     interrupts: tuple       # of the cells of each, as numbers
     # Problems in words, of what is there but cannot be read.
     wrong: tuple = ()
+    # What else there is to know, in words.
+    notes: tuple = ()
+    # Its status is okay.
+    available: bool = True
+    # It and what is above it are such that Linux makes a platform device of it.
+    populated: bool = True
+    # There is no reg at all; without, reg is empty where it cannot be read.
+    no_reg: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
