@@ -348,6 +348,7 @@ help::
 .PHONY: all abi kmod deps need-deps clean help force
 
 include tests/matrix.mk
+include tests/acpica/acpica.mk
 include packaging/packages.mk
 
 -include $(shell find $(O) -type f -name '*.d' 2>/dev/null)

@@ -13,7 +13,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* A whole table, header and all. Copied; need not be aligned, valid or true about its size. */
+/*
+ * A whole table, header and all. Copied; need not be aligned or valid. One that is not as long
+ * as its header says is left out, as those are that the kernel takes from an initrd.
+ */
 struct machine_table {
 	const void *data;
 	size_t size;
@@ -24,7 +27,7 @@ struct machine {
 	const char *iomem;
 	/*
 	 * SSDTs and the like, in this order. A DSDT among them takes the place of the made one,
-	 * which is empty, and a FADT that of the made one.
+	 * which is empty.
 	 */
 	const struct machine_table *tables;
 	unsigned int n_tables;
@@ -101,6 +104,8 @@ void machine_id(uint8_t ret_id[16]);
 /* What reached vmgenc_notice(), by source, and vmgenc_device_notified(): generation.c here. */
 struct machine_notices {
 	unsigned long sci;
+	/* Of these, those in an interrupt with a spinlock held. */
+	unsigned long sci_locked;
 	unsigned long notify;
 	unsigned long recheck;
 	/* The ID that the last of them read. */
