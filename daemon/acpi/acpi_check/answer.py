@@ -9,12 +9,17 @@ from acpi_check.facts import Other
 
 # Deeper packages are nobody's ID or address.
 DEPTH = 16
+BREAK = "**break** Executed AML BreakPoint opcode"
 
+PATH = re.compile(r"\\[A-Z_][A-Z0-9_]{0,3}(?:\.[A-Z_][A-Z0-9_]{0,3})*")
 # Level, name, type, address of the node, number of the table.
-LINE = re.compile(r"(?m)^ *(\d+) {2,}([A-Z_][A-Z0-9_]{3}) (\w+) +0x([0-9a-f]+) ([0-9A-F]{3})\b")
+LINE = re.compile(r"(?m)^ *(\d+) {2,}(.{4}) (\w+) +0x([0-9a-f]+) ([0-9A-F]{3})\b")
 TABLE = re.compile(r"(?m)^Table \[(.{4}): ?(.{8})\] \(id ([0-9A-F]{2,})\)")
-SYMBOL = re.compile(r"(?:Could not resolve symbol \[|named reference package element - )"
-                    r"([\\^A-Z0-9_.]+)")
+SYMBOL = re.compile(r"(?:Could not resolve symbol \[(.+?)\], AE_|"
+                    r"named reference package element - (.+?) \()")
+# It comes in the middle of a line, where a name that ACPI does not allow is printed.
+REPAIRED = re.compile(r"ACPI Warning: Invalid character\(s\) in name .*\n")
+UNSET = re.compile(r"(?m)^Init file entry not found in namespace .*: (\\\S+)$")
 VERSION = re.compile(r"version (\d{8})\b")
 OBJECT = re.compile(r"( *)\[([A-Za-z ]+)\](.*)")
 BYTES = re.compile(r" *[0-9A-F]{4,}: ((?:[0-9A-F]{2} )+)")
@@ -36,6 +41,7 @@ class Listing:
     entries: dict           # {path: Entry}
     loaded: tuple           # of (signature, OEM table ID, number), in the order of loading
     unresolved: tuple       # names that the tables use at loading, and that none of them has
+    unset: tuple            # what was to be given a value and is not there
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,6 +49,11 @@ class Evaluation:
     result: object = None   # as of facts.Value
     error: str = ""
     missing: tuple = ()     # names that were needed, and that no table has
+    lost: bool = False      # the error is one of acpiexec, not of the table
+
+
+def is_path(path):
+    return PATH.fullmatch(path) is not None
 
 
 class Unreadable(Exception):
@@ -54,16 +65,16 @@ def listing(start, namespace):
     loaded = tuple((signature, oem, int(number, 16))
                    for signature, oem, number in TABLE.findall(start))
     return Listing(version.group(1) if version else "", entries(namespace), loaded,
-                   unresolved(start))
+                   unresolved(start), tuple(UNSET.findall(start)))
 
 
 def entries(namespace):
+    """Also those whose path nobody can ask for: firmware may use names that ACPI forbids."""
     found, above = {}, []
-    for level, name, kind, node, owner in LINE.findall(namespace):
+    for level, name, kind, node, owner in LINE.findall(REPAIRED.sub("", namespace)):
         level = int(level)
         if level > len(above):
-            # A name between that has no form.
-            continue
+            raise Unreadable("acpiexec's listing of the namespace cannot be read")
         above[level:] = [name.rstrip("_") or "_"]
         path = "\\" + ".".join(above)
         found[path] = Entry(path, kind, node, int(owner, 16))
@@ -71,7 +82,7 @@ def entries(namespace):
 
 
 def unresolved(text):
-    return tuple(dict.fromkeys(SYMBOL.findall(text)))
+    return tuple(dict.fromkeys("".join(names) for names in SYMBOL.findall(text)))
 
 
 def evaluation(path, text):
@@ -84,7 +95,10 @@ def evaluation(path, text):
         pass
     missing = unresolved(text)
     if last is None:
-        return Evaluation(error="acpiexec did not evaluate it", missing=missing)
+        return Evaluation(error="acpiexec did not evaluate it", missing=missing, lost=True)
+    if last.group(1) == "AE_AML_LOOP_TIMEOUT":
+        return Evaluation(error="a loop in it did not end, which may be one that waits for the "
+                          "machine", missing=missing, lost=True)
     if last.group(1):
         return Evaluation(error=f"it fails with {last.group(1)}", missing=missing)
     if not last.group(2):
@@ -92,7 +106,7 @@ def evaluation(path, text):
     try:
         result, _ = parse(text[last.end() + 1:].splitlines(), 0, 0)
     except Unreadable as e:
-        return Evaluation(error=str(e), missing=missing)
+        return Evaluation(error=str(e), missing=missing, lost=True)
     return Evaluation(result, missing=missing)
 
 
@@ -154,9 +168,10 @@ def parse_string(rest):
     match = re.match(r' Length [0-9A-F]+ = "(.*)"(?:\.\.\.)?$', rest)
     if match is None:
         raise Unreadable("acpiexec's string cannot be read")
-    return re.sub(r"\\(x[0-9A-F]{2}|.)", unescape, match.group(1))
+    # A byte above 0x7f has its sign extended: \\xFFFFFF9D.
+    return re.sub(r"\\(?:x(?:FFFFFF)?([0-9A-F]{2})|(.))", unescape, match.group(1))
 
 
 def unescape(match):
-    code = match.group(1)
-    return chr(int(code[1:], 16)) if len(code) == 3 else ESCAPES.get(code, code)
+    code, letter = match.groups()
+    return chr(int(code, 16)) if code else ESCAPES.get(letter, letter)

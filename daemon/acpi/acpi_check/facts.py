@@ -34,8 +34,8 @@ class Value:
     form: Form = Form.ABSENT
     result: object = None
     error: str = ""
-    # It depends on memory, I/O or registers that only the machine has, so the result and the
-    # error are made up: what is there cannot be told.
+    # It depends on memory, I/O or registers that only the machine has, or on a table that is not
+    # here, or ACPICA could not evaluate it here: the result is made up, and error has the reason.
     hardware: bool = False
 
 
@@ -122,9 +122,11 @@ class Machine:
     # Of the DSDT: 1 makes AML's integers 32 bits wide.
     revision: int = 2
     reduced: bool = False   # hardware-reduced ACPI, by the FADT
-    # What could not be read or loaded, in words: tables, names that no table has.
+    # What was given and could not be read or run, in words.
     unread: tuple = ()
-    # There is a DSDT, and nothing in unread: what is not here is not in the machine.
+    # What else there is to know of what was read, in words.
+    remarks: tuple = ()
+    # There is a DSDT, and all tables could be read: what is not here is not in the machine.
     complete: bool = True
     # The names of tables whose bytes do not sum up to 0.
     bad_checksums: tuple = ()

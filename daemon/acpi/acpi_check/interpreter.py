@@ -1,49 +1,25 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Copyright (C) the vmgen authors
-"""ACPICA's programs, acpiexec and iasl, run on tables that nobody trusts.
+"""ACPICA's programs, acpiexec and iasl, run on the tables.
 
-What they read and write lies in a scratch directory of their own; they have no environment,
-little time, memory and disk. What they print is data: firmware's text is in it, and a line of it
-that looks like an answer need not be one.
+What they print is data: firmware's text is in it, and a line of it that looks like an answer need
+not be one.
 """
 
 import dataclasses
-import os
-import pathlib
-import re
-import resource
 import secrets
-import select
-import shutil
-import signal
 import string
-import subprocess
-import tempfile
-import time
 
-from acpi_check import answer
+from acpi_check import answer, child
+from acpi_check.child import Failure
 from acpi_check.facts import Form, Value
 
-# A child; all children together. A loop in AML is ended by acpiexec itself, long before.
-CHILD_SECONDS = 10
-SECONDS = 60
+# acpiexec ends a loop in AML by itself.
 LOOP_SECONDS = 2
-MEMORY = 1 << 30
-OUTPUT = 32 << 20
 
 # Memory and registers hold nothing here but what acpiexec fills them with. A value that changes
 # with that is not known.
 FILLS = (0x00, 0xa5)
-
-SEGMENT = re.compile(r"[A-Z_][A-Z0-9_]{3}")
-
-
-class Failure(Exception):
-    """The interpreter could not do what it was asked; the text says why."""
-
-
-class Missing(Failure):
-    """A program is not installed."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,38 +28,6 @@ class Session:
     start: str
     answers: list
     wrong: str              # "": it ended as it should
-
-
-def is_path(path):
-    """Whether a command may name it: what is in a table can be any bytes."""
-    return path.startswith("\\") and all(SEGMENT.fullmatch(s.ljust(4, "_"))
-                                         for s in path[1:].split("."))
-
-
-def find(name):
-    path = shutil.which(name)
-    if path is None:
-        raise Missing(f"{name} is not installed: install the package acpica-tools")
-    return os.path.abspath(path)
-
-
-def confine():
-    """Runs in the child, between fork and exec."""
-    for limit, value in ((resource.RLIMIT_AS, MEMORY), (resource.RLIMIT_CPU, CHILD_SECONDS),
-                         (resource.RLIMIT_FSIZE, OUTPUT), (resource.RLIMIT_CORE, 0)):
-        hard = resource.getrlimit(limit)[1]
-        if hard != resource.RLIM_INFINITY:
-            value = min(value, hard)
-        resource.setrlimit(limit, (value, value))
-
-
-def wait(child, seconds):
-    """As child.wait(), which sleeps in steps that are longer than acpiexec takes."""
-    fd = os.pidfd_open(child.pid)
-    try:
-        select.select([fd], [], [], seconds)
-    finally:
-        os.close(fd)
 
 
 def separator():
@@ -98,70 +42,43 @@ class Interpreter:
     def __init__(self, tables, values=None):
         self.tables = tables
         self.values = dict(values or {})
-        self.scratch = None
+        self.scratch = child.Scratch()
         self.files = []
-        self.acpiexec = find("acpiexec")
-        self.iasl = find("iasl")
-        self.end = time.monotonic() + SECONDS
+        self.acpiexec, self.iasl = child.find("acpiexec"), child.find("iasl")
         self._listing = None
 
     def __enter__(self):
-        self.scratch = pathlib.Path(tempfile.mkdtemp(prefix="vmgen-acpi-check."))
+        self.scratch.__enter__()
         try:
-            self._write()
-        except OSError as e:
-            self.__exit__()
-            raise Failure(f"cannot write into {self.scratch}: {e.strerror}") from e
+            for number, table in enumerate(t for t in self.tables if t.is_code()):
+                self.files.append((self.scratch.write(f"{number}.aml", table.repaired()), table))
+            lines = "".join(f"{path} {value:#x}\n" for path, value in self.values.items())
+            self.scratch.write("values", lines.encode("ascii"))
+        except Failure:
+            self.scratch.__exit__()
+            raise
         return self
 
     def __exit__(self, *_):
-        shutil.rmtree(self.scratch, ignore_errors=True)
-
-    def _write(self):
-        for number, table in enumerate(t for t in self.tables if t.is_code()):
-            path = self.scratch / f"{number}.aml"
-            path.write_bytes(table.repaired())
-            self.files.append((path, table))
-        lines = [f"{path} {value:#x}\n" for path, value in sorted(self.values.items())]
-        (self.scratch / "values").write_text("".join(lines), encoding="ascii")
-
-    def _child(self, arguments, text=""):
-        """Returns: what it printed, and what is wrong with its end, in words."""
-        seconds = min(CHILD_SECONDS, self.end - time.monotonic())
-        name = os.path.basename(arguments[0])
-        if seconds <= 0:
-            raise Failure(f"the tables keep {name} busy for more than {SECONDS} seconds")
-        with tempfile.TemporaryFile(dir=self.scratch) as said, \
-                tempfile.TemporaryFile(dir=self.scratch) as asked:
-            asked.write(text.encode("ascii"))
-            asked.seek(0)
-            try:
-                child = subprocess.Popen(arguments, stdin=asked, stdout=said,
-                                         stderr=subprocess.DEVNULL, env={}, cwd=self.scratch,
-                                         start_new_session=True, preexec_fn=confine)
-            except (OSError, subprocess.SubprocessError) as e:
-                raise Failure(f"cannot run {name}: {e}") from e
-            try:
-                wait(child, seconds)
-                wrong = (ended(name, child.returncode) if child.poll() is not None else
-                         f"{name} did not end within {CHILD_SECONDS} seconds")
-            finally:
-                if child.poll() is None:
-                    os.killpg(child.pid, signal.SIGKILL)
-                    child.wait()
-            said.seek(0)
-            return said.read(OUTPUT).decode("ascii", "replace"), wrong
+        self.scratch.__exit__()
 
     def _session(self, commands, fill=FILLS[0]):
         mark = separator()
         script = "".join(f"evaluate {mark}\n{command}\n" for command in commands) + "quit\n"
         # As the table has it: without -dr acpiexec would turn IDs into upper case, and more.
-        arguments = [self.acpiexec, "-dr", "-dt", "-to", str(LOOP_SECONDS), "-fv", str(fill)]
+        arguments = [self.acpiexec, "-dr", "-dt", "-df", "-to", str(LOOP_SECONDS), "-fv", str(fill)]
         if self.values:
-            arguments += ["-fi", str(self.scratch / "values")]
-        text, wrong = self._child(arguments + [str(path) for path, _ in self.files], script)
+            arguments += ["-fi", str(self.scratch.path / "values")]
+        text, wrong = self.scratch.run(arguments + [str(path) for path, _ in self.files],
+                                         script)
         start, *answers = text.split(f"Evaluation of {mark} failed with status AE_NOT_FOUND\n")
-        return Session(start, answers + [""] * (len(commands) - len(answers)), wrong)
+        missing = len(commands) - len(answers)
+        if not wrong and missing:
+            wrong = "acpiexec ended before it had done all"
+        if not wrong and answer.BREAK in text:
+            # It took the commands that follow for what to do there.
+            wrong = "acpiexec stopped at a BreakPoint of the table"
+        return Session(start, answers + [""] * missing, wrong)
 
     def run(self, commands, fill=FILLS[0]):
         """Returns: what acpiexec printed for each of the debugger's commands, "" for those that
@@ -172,9 +89,15 @@ class Interpreter:
         """Returns: the answer.Listing of what loading the tables came to."""
         if self._listing is None:
             session = self._session(["namespace"])
-            if session.wrong or not session.answers[0]:
-                raise Failure(session.wrong or "acpiexec did not load the tables")
-            self._listing = answer.listing(session.start, session.answers[0])
+            if session.wrong:
+                raise Failure(session.wrong)
+            try:
+                self._listing = answer.listing(session.start, session.answers[0])
+            except answer.Unreadable as e:
+                raise Failure(str(e)) from None
+            if self._listing.unset:
+                raise Failure(f"--set: {self._listing.unset[0]} is no field and no name of these "
+                              "tables")
         return self._listing
 
     def namespace(self):
@@ -192,6 +115,11 @@ class Interpreter:
                 owners[number] = fits[0]
                 del waiting[:waiting.index(fits[0]) + 1]
         return owners.get(self.listing().entries[path].owner)
+
+    def unnamed(self):
+        """Returns: the paths of devices that nobody can ask for."""
+        return [path for path, kind in self.namespace().items()
+                if kind == "Device" and not answer.is_path(path)]
 
     def is_complete(self):
         """Whether a name that is missing here is missing in the machine."""
@@ -212,16 +140,19 @@ class Interpreter:
     def changes(self, path):
         """Whether it evaluates to something else the second time."""
         first, second = self._evaluate([path, path], (), FILLS[0])
-        return (first.result, first.error) != (second.result, second.error)
+        return not (first.lost or second.lost) and (first.result, first.error) != (second.result, second.error)
 
     def _value(self, kind, runs):
         if kind is None:
             return Value()
         form = Form.METHOD if kind == "Method" else Form.NAME
         result, error = runs[0].result, runs[0].error
+        lost = [run.error for run in runs if run.lost]
+        if lost:
+            return Value(form, None, lost[0], True)
         if any((run.result, run.error) != (result, error) for run in runs):
             return Value(form, result, "it depends on memory or registers that only the machine "
-                         "has", True)
+                         "has; --set can say what they hold", True)
         if runs[0].missing and not self.is_complete():
             return Value(form, result, f"it needs {runs[0].missing[0]}, which no table here has",
                          True)
@@ -229,17 +160,16 @@ class Interpreter:
 
     def _evaluate(self, paths, arguments, fill):
         """Returns: an answer.Evaluation for each path."""
-        if not all(map(is_path, paths)):
-            return [self._evaluate([path], arguments, fill)[0] if is_path(path) else
-                    answer.Evaluation(error="acpiexec cannot be given its name")
-                    for path in paths]
         # The debugger reads numbers as hexadecimal.
         words = "".join(f" {a:x}" for a in arguments)
-        session = self._session([f"evaluate {path}{words}" for path in paths], fill)
+        try:
+            session = self._session([f"evaluate {path}{words}" for path in paths], fill)
+        except Failure as e:
+            return [answer.Evaluation(error=str(e), lost=True) for _ in paths]
         if not session.wrong:
             return [answer.evaluation(path, text) for path, text in zip(paths, session.answers)]
         if len(paths) == 1:
-            return [answer.Evaluation(error=session.wrong)]
+            return [answer.Evaluation(error=session.wrong, lost=True)]
         # What it printed before it was killed may be lost, so who is guilty is found by trying.
         half = len(paths) // 2
         return (self._evaluate(paths[:half], arguments, fill) +
@@ -250,10 +180,10 @@ class Interpreter:
         found = {}
         for path, table in self.files:
             others = ",".join(str(p) for p, _ in self.files if p != path)
-            arguments = [self.iasl, "-p", str(self.scratch / "source")]
+            arguments = [self.iasl, "-p", str(self.scratch.path / "source")]
             arguments += ["-e", others] if others else []
-            self._child(arguments + ["-d", str(path)])
-            source = self.scratch / "source.dsl"
+            self.scratch.run(arguments + ["-d", str(path)])
+            source = self.scratch.path / "source.dsl"
             if source.exists():
                 found[table.name] = source.read_text("ascii", "replace")
                 source.unlink()
@@ -263,14 +193,3 @@ class Interpreter:
 def shown(oem):
     """As acpiexec prints it."""
     return "".join(chr(c) if 0x20 <= c < 0x7f else "?" for c in oem.split(b"\0")[0]).ljust(8)
-
-
-def ended(name, status):
-    if status >= 0:
-        # acpiexec's own status says nothing of what it was asked.
-        return ""
-    try:
-        cause = signal.Signals(-status).name
-    except ValueError:
-        cause = f"signal {-status}"
-    return f"{name} was ended by {cause}"

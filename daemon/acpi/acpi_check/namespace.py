@@ -3,6 +3,7 @@
 """The devices that ACPI's tables have, and what their objects give."""
 
 from acpi_check import identifier
+from acpi_check.answer import is_path
 from acpi_check.facts import Device, Form, Value
 
 # ACPI 6.5, 6.3.7: the device is present; it functions.
@@ -12,7 +13,7 @@ PRESENT, FUNCTIONING = 1, 8
 def devices(interpreter):
     """Returns: a tuple of Device, of those that some name calls a generation ID device."""
     kinds = interpreter.namespace()
-    every = [path for path, kind in kinds.items() if kind == "Device"]
+    every = [path for path, kind in kinds.items() if kind == "Device" and is_path(path)]
     names = [f"{path}.{name}" for path in every for name in ("_HID", "_CID", "_DDN")]
     values = interpreter.evaluate_all([name for name in names if name in kinds])
     return tuple(read(interpreter, path) for path in every
@@ -30,14 +31,16 @@ def read(interpreter, path):
     kinds = interpreter.namespace()
     names = ("_HID", "_CID", "_DDN", "_UID", "_STA", "ADDR")
     above = [f"{name}._STA" for name in ancestors(path)]
-    paths = [f"{path}.{name}" for name in names] + above
-    values = interpreter.evaluate_all([name for name in paths if name in kinds])
+    paths = [name for name in [f"{path}.{name}" for name in names[:-1]] + above if name in kinds]
+    values = interpreter.evaluate_all(paths)
+    # By itself: of all, it is the one that may hang.
+    values.update(interpreter.evaluate_all([f"{path}.ADDR"]))
     hid, cid, ddn, uid, sta, addr = (values.get(f"{path}.{name}", Value()) for name in names)
     table = interpreter.table_of(path)
     return Device(path=path, table=table.name if table else "", hid=hid, cid=cid, ddn=ddn,
                   uid=uid, sta=sta, addr=addr,
                   present=present(sta, [values.get(name, Value()) for name in above]),
-                  moves=addr.form is Form.METHOD and interpreter.changes(f"{path}.ADDR"))
+                  moves=addr.form is Form.METHOD and not addr.error and interpreter.changes(f"{path}.ADDR"))
 
 
 def ancestors(path):

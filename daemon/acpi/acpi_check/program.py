@@ -3,13 +3,18 @@
 """The command line, and the way from what is read to what is printed."""
 
 import argparse
+import errno
 import re
+import signal
 import sys
+import traceback
 
 from acpi_check import (VERSION, devicetree, events, guests, memory, namespace, report,
-                        requirements, tables)
+                        requirements, source, tables)
+from acpi_check.answer import is_path
+from acpi_check.child import Failure, Missing
 from acpi_check.facts import Machine
-from acpi_check.interpreter import Failure, Interpreter, Missing, is_path
+from acpi_check.interpreter import Interpreter
 from acpi_check.text import printable
 
 TABLES = "/sys/firmware/acpi/tables"
@@ -38,8 +43,8 @@ def parse(arguments):
         epilog="exit status: 0 it obeys, 1 it does not, 2 that cannot be told, 3 no device")
     parser.add_argument("files", metavar="FILE", nargs="*",
                         help="ACPI tables, one or several, as acpidump or iasl wrote them; a "
-                             "directory of them; or a device tree (.dtb); this machine's tables "
-                             "if there is none")
+                             "directory of them; ASL (.asl, .dsl); or a device tree (.dtb). "
+                             f"Without any: {TABLES}")
     parser.add_argument("--iomem", metavar="FILE", help="the guest's memory map, in the form of "
                         "/proc/iomem, which is used for this machine's tables")
     parser.add_argument("--dtb", metavar="FILE", action="append", default=[],
@@ -63,17 +68,18 @@ class Reading:
 
     def __init__(self):
         self.unread = []
+        self.remarks = []
         self.devices = ()
         self.nodes = ()
         self.memory = None
         self.tables = []
         self.interpreter = ""
 
-    def read_memory(self, path):
+    def read_memory(self, path, problems):
         try:
             self.memory = memory.read(path)
         except memory.Unreadable as e:
-            self.unread.append(str(e))
+            problems.append(str(e))
 
     def read_trees(self, paths):
         for path in paths:
@@ -83,20 +89,32 @@ class Reading:
                 self.unread.append(f"{printable(str(path))}: {e}")
 
     def read_tables(self, paths, values):
-        self.tables = tables.read(paths)
+        for path in paths:
+            self.tables += (source if str(path).endswith(source.SUFFIXES) else tables).read(path)
+        self.tables = tables.reject_others(self.tables)
         self.unread += [f"{t.name}: {t.wrong}" for t in self.tables if t.wrong]
+        self.remarks += [f"{t.name}: the sum of its bytes is not 0, so its checksum is wrong"
+                         for t in self.tables if not t.checksum]
         if not any(table.is_code() for table in self.tables):
             return
         try:
             with Interpreter(self.tables, values) as interpreter:
-                listing = interpreter.listing()
-                self.interpreter = f"ACPICA {listing.version}"
-                self.unread += [f"{name} is in none of the tables, and what is in it is left out"
-                                for name in listing.unresolved]
-                found = namespace.devices(interpreter)
-                self.devices = tuple(events.find(interpreter, found))
+                self.interpret(interpreter)
+        except Missing:
+            raise
         except Failure as e:
             self.unread.append(str(e))
+
+    def interpret(self, interpreter):
+        listing = interpreter.listing()
+        self.interpreter = f"ACPICA {listing.version}"
+        # Where all tables are here, the operating system does not find it either.
+        problems = self.remarks if interpreter.is_complete() else self.unread
+        problems += [f"{name} is in no table here; what needs it is left out"
+                     for name in listing.unresolved]
+        self.unread += [f"{path} has a name that ACPI does not allow, so it is left out"
+                        for path in interpreter.unnamed()]
+        self.devices = tuple(events.find(interpreter, namespace.devices(interpreter)))
 
     def machine(self):
         code = [table for table in self.tables if table.is_code()]
@@ -106,7 +124,8 @@ class Reading:
         return Machine(devices=self.devices, nodes=self.nodes, memory=self.memory,
                        revision=dsdt[0].revision() if dsdt else 2,
                        reduced=bool(flags & REDUCED), unread=tuple(self.unread),
-                       complete=bool(dsdt or self.nodes) and not self.unread,
+                       remarks=tuple(self.remarks),
+                       complete=bool(dsdt) and not any(t.wrong for t in self.tables),
                        bad_checksums=tuple(t.name for t in self.tables if not t.checksum),
                        interpreter=self.interpreter)
 
@@ -115,27 +134,46 @@ def read(options):
     reading = Reading()
     trees = options.dtb + [path for path in options.files if is_tree(path)]
     files = [path for path in options.files if path not in trees]
-    own = not options.files and not options.dtb
-    if options.iomem:
-        reading.read_memory(options.iomem)
-    elif own:
-        reading.read_memory(IOMEM)
-    reading.read_trees(trees)
-    if own:
+    if not options.files and not options.dtb:
         files = [TABLES]
-    if files:
-        reading.read_tables(files, dict(options.set))
+    if options.iomem:
+        reading.read_memory(options.iomem, reading.unread)
+    elif files == [TABLES]:
+        reading.read_memory(IOMEM, reading.remarks)
+    reading.read_trees(trees)
+    reading.read_tables(files, dict(options.set))
     return reading.machine()
+
+
+def stop(number, _):
+    """The scratch directories are removed on the way."""
+    sys.exit(128 + number)
 
 
 def main(arguments=None):
     options = parse(arguments)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, stop)
     try:
-        machine = read(options)
-    except Missing as e:
+        return check(options)
+    except Failure as e:
         print(f"vmgen-acpi-check: {e}", file=sys.stderr)
-        return report.UNKNOWN
+    except Exception:
+        # Python would end with 1, which says that the device does not obey.
+        traceback.print_exc()
+    return report.UNKNOWN
+
+
+def check(options):
+    machine = read(options)
     verdicts, judgements = requirements.judge(machine), guests.judge(machine)
     form = report.as_json if options.json else report.text
-    sys.stdout.write(form(machine, verdicts, judgements, VERSION))
+    try:
+        print(form(machine, verdicts, judgements, VERSION), end="", flush=True)
+    except OSError as e:
+        # Nobody reads it, or the disk is full.
+        sys.stdout = None
+        if e.errno != errno.EPIPE:
+            print(f"vmgen-acpi-check: cannot write the report: {e.strerror}", file=sys.stderr)
+        return report.UNKNOWN
     return report.status(machine, verdicts)

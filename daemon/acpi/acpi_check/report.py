@@ -23,12 +23,12 @@ def status(machine, verdicts):
     """Exit status. What only a memory map can tell does not change it."""
     there = described(machine)
     if not there:
-        return NO_DEVICE if machine.complete else UNKNOWN
+        return UNKNOWN if machine.unread else NO_DEVICE
     marks = {v.mark for d in there for v in verdicts[d.path]
              if not (v.mark is Mark.UNKNOWN and v.requirement in requirements.MAPPED)}
     if Mark.FAILS in marks:
         return FAILS
-    return UNKNOWN if Mark.UNKNOWN in marks else OBEYS
+    return UNKNOWN if Mark.UNKNOWN in marks or machine.unread else OBEYS
 
 
 def unjudged(machine, verdicts):
@@ -45,7 +45,7 @@ def conclusion(machine, verdicts):
         UNKNOWN: "whether it obeys the specification cannot be told",
         NO_DEVICE: "no generation ID device",
     }[status(machine, verdicts)]
-    if not described(machine) and not machine.complete:
+    if not described(machine) and machine.unread:
         text = "no generation ID device was found, but not all could be read"
     points = unjudged(machine, verdicts)
     if points and status(machine, verdicts) == OBEYS:
@@ -57,7 +57,8 @@ def conclusion(machine, verdicts):
 def text(machine, verdicts, judgements, version):
     lines = [f"vmgen-acpi-check {version}" +
              (f", {machine.interpreter}" if machine.interpreter else "")]
-    lines += [f"not read: {printable_long(reason)}" for reason in machine.unread]
+    lines += [f"not read: {printable(reason)}" for reason in machine.unread]
+    lines += [f"note: {printable(remark)}" for remark in machine.remarks]
     for device in machine.devices + machine.nodes:
         lines += ["", heading(device)]
         lines += [line(v.mark, v.requirement, v.text) for v in verdicts[device.path]]
@@ -65,10 +66,6 @@ def text(machine, verdicts, judgements, version):
             lines += ["  guests:"]
             lines += [line(j.mark, f"{j.guest}:", j.text) for j in judgements[device.path]]
     return "\n".join(lines + ["", conclusion(machine, verdicts)]) + "\n"
-
-
-def printable_long(reason):
-    return printable(reason)
 
 
 def heading(device):
@@ -105,7 +102,8 @@ def as_json(machine, verdicts, judgements, version):
         "conclusion": conclusion(machine, verdicts),
         "memory_map": machine.memory is not None,
         "not_judged": unjudged(machine, verdicts),
-        "not_read": list(machine.unread),
+        "not_read": [printable(reason) for reason in machine.unread],
+        "remarks": [printable(remark) for remark in machine.remarks],
         "devices": devices,
     }
     return json.dumps(found, indent=2) + "\n"

@@ -75,9 +75,7 @@ def is_pair(result):
 def judge_memory(machine, place, addr):
     """R1a to R1e."""
     if place is None:
-        why = "ADDR gives no address"
-        if addr.hardware:
-            why = f"the address is not known: {addr.error}"
+        why = "the address is not known, see R4" if addr.hardware else "ADDR gives no address"
         return [unknown(f"R1{letter}", why, QEMU) for letter in "abcde"]
     if not place:
         return [fails("R1b", "the address is zero", QEMU)]

@@ -80,20 +80,14 @@ def read_file(path, size=SIZE):
     return data
 
 
-def read(paths):
+def read(path):
     """Returns: a list of Table, in the order in which firmware's are loaded; those that cannot
     be used say why."""
-    found = []
-    for path in paths:
-        path = pathlib.Path(path)
-        if path.is_dir():
-            found += read_directory(path)
-        else:
-            found += read_operand(path)
-    return reject_others(found)
+    path = pathlib.Path(path)
+    return read_directory(path) if path.is_dir() else read_named(path)
 
 
-def read_operand(path):
+def read_named(path):
     name = printable(str(path))
     try:
         data = read_file(path)
@@ -102,7 +96,7 @@ def read_operand(path):
     return parse(name, data) or [Table(name, "", b"", "there is no ACPI table in it")]
 
 
-def read_directory(directory):
+def read_directory(directory, below=("dynamic",)):
     """Tables that AML has loaded are in "dynamic"; in "data" is what is no table."""
     found = []
     try:
@@ -111,11 +105,11 @@ def read_directory(directory):
         return [Table(printable(str(directory)), "", b"", e.strerror)]
     for name in names[:FILES]:
         path = directory / name
-        if name == "dynamic" and path.is_dir():
-            found += read_directory(path)
+        if name in below and path.is_dir():
+            found += read_directory(path, ())
         if path.is_dir():
             continue
-        tables = read_operand(path)
+        tables = read_named(path)
         # Sources and notes may lie beside the tables.
         if is_table_name(name) or not all(table.wrong for table in tables):
             found += tables
