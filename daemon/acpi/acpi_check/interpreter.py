@@ -11,6 +11,7 @@ import secrets
 import string
 
 from acpi_check import answer, child
+from acpi_check.answer import is_path
 from acpi_check.child import Failure
 from acpi_check.facts import Form, Value
 
@@ -119,7 +120,7 @@ class Interpreter:
     def unnamed(self):
         """Returns: the paths of devices that nobody can ask for."""
         return [path for path, kind in self.namespace().items()
-                if kind == "Device" and not answer.is_path(path)]
+                if kind == "Device" and not is_path(path)]
 
     def is_complete(self):
         """Whether a name that is missing here is missing in the machine."""
@@ -140,7 +141,9 @@ class Interpreter:
     def changes(self, path):
         """Whether it evaluates to something else the second time."""
         first, second = self._evaluate([path, path], (), FILLS[0])
-        return not (first.lost or second.lost) and (first.result, first.error) != (second.result, second.error)
+        if first.lost or second.lost:
+            return False
+        return (first.result, first.error) != (second.result, second.error)
 
     def _value(self, kind, runs):
         if kind is None:
@@ -170,7 +173,7 @@ class Interpreter:
             return [answer.evaluation(path, text) for path, text in zip(paths, session.answers)]
         if len(paths) == 1:
             return [answer.Evaluation(error=session.wrong, lost=True)]
-        # What it printed before it was killed may be lost, so who is guilty is found by trying.
+        # What it has printed may be lost, so which one is to blame is found by trying.
         half = len(paths) // 2
         return (self._evaluate(paths[:half], arguments, fill) +
                 self._evaluate(paths[half:], arguments, fill))

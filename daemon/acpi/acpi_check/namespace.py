@@ -31,16 +31,17 @@ def read(interpreter, path):
     kinds = interpreter.namespace()
     names = ("_HID", "_CID", "_DDN", "_UID", "_STA", "ADDR")
     above = [f"{name}._STA" for name in ancestors(path)]
-    paths = [name for name in [f"{path}.{name}" for name in names[:-1]] + above if name in kinds]
-    values = interpreter.evaluate_all(paths)
+    paths = [f"{path}.{name}" for name in names[:-1]] + above
+    values = interpreter.evaluate_all([name for name in paths if name in kinds])
     # By itself: of all, it is the one that may hang.
     values.update(interpreter.evaluate_all([f"{path}.ADDR"]))
     hid, cid, ddn, uid, sta, addr = (values.get(f"{path}.{name}", Value()) for name in names)
     table = interpreter.table_of(path)
+    moves = (addr.form is Form.METHOD and not addr.error and
+             interpreter.changes(f"{path}.ADDR"))
     return Device(path=path, table=table.name if table else "", hid=hid, cid=cid, ddn=ddn,
-                  uid=uid, sta=sta, addr=addr,
-                  present=present(sta, [values.get(name, Value()) for name in above]),
-                  moves=addr.form is Form.METHOD and not addr.error and interpreter.changes(f"{path}.ADDR"))
+                  uid=uid, sta=sta, addr=addr, moves=moves,
+                  present=present(sta, [values.get(name, Value()) for name in above]))
 
 
 def ancestors(path):

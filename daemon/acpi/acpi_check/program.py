@@ -90,7 +90,8 @@ class Reading:
 
     def read_tables(self, paths, values):
         for path in paths:
-            self.tables += (source if str(path).endswith(source.SUFFIXES) else tables).read(path)
+            is_source = str(path).endswith(source.SUFFIXES)
+            self.tables += source.read(path) if is_source else tables.read([path])
         self.tables = tables.reject_others(self.tables)
         self.unread += [f"{t.name}: {t.wrong}" for t in self.tables if t.wrong]
         self.remarks += [f"{t.name}: the sum of its bytes is not 0, so its checksum is wrong"

@@ -39,19 +39,22 @@ def unjudged(machine, verdicts):
 
 def conclusion(machine, verdicts):
     """The last line."""
-    text = {
-        OBEYS: "obeys the specification",
-        FAILS: "does not obey the specification",
-        UNKNOWN: "whether it obeys the specification cannot be told",
-        NO_DEVICE: "no generation ID device",
-    }[status(machine, verdicts)]
-    if not described(machine) and machine.unread:
-        text = "no generation ID device was found, but not all could be read"
+    there = described(machine)
+    if not there:
+        return ("no generation ID device was found, but not all could be read" if machine.unread
+                else "no generation ID device")
+    one = len(there) == 1
+    obeys = f"{'the device obeys' if one else 'all devices obey'} the specification"
+    ended = status(machine, verdicts)
+    if ended == FAILS:
+        return f"{'the device does not obey' if one else 'not all devices obey'} the specification"
+    if ended == UNKNOWN:
+        return f"whether {obeys} cannot be told"
     points = unjudged(machine, verdicts)
-    if points and status(machine, verdicts) == OBEYS:
-        why = "without --iomem" if machine.memory is None else "with this memory map"
-        text += f", as far as can be told {why}: {', '.join(points)} not judged"
-    return text
+    if not points:
+        return obeys
+    why = "without --iomem" if machine.memory is None else "with this memory map"
+    return f"{obeys}, as far as can be told {why}: {', '.join(points)} not judged"
 
 
 def text(machine, verdicts, judgements, version):
@@ -61,10 +64,11 @@ def text(machine, verdicts, judgements, version):
     lines += [f"note: {printable(remark)}" for remark in machine.remarks]
     for device in machine.devices + machine.nodes:
         lines += ["", heading(device)]
-        lines += [line(v.mark, v.requirement, v.text) for v in verdicts[device.path]]
+        lines += [line(verdict) for verdict in verdicts[device.path]]
         if judgements[device.path]:
             lines += ["  guests:"]
-            lines += [line(j.mark, f"{j.guest}:", j.text) for j in judgements[device.path]]
+            lines += [f"  {j.mark.value:<{WIDTH}}  {j.guest}: {j.text}"
+                      for j in judgements[device.path]]
     return "\n".join(lines + ["", conclusion(machine, verdicts)]) + "\n"
 
 
@@ -73,8 +77,8 @@ def heading(device):
     return printable(device.path) + (f" ({table})" if table else "")
 
 
-def line(mark, name, sentence):
-    return f"  {mark.value:<{WIDTH}}  {printable(name):<8}  {sentence}"
+def line(verdict):
+    return f"  {verdict.mark.value:<{WIDTH}}  {verdict.requirement:<8}  {verdict.text}"
 
 
 def as_json(machine, verdicts, judgements, version):

@@ -80,14 +80,14 @@ def judge_memory(machine, place, addr):
     if not place:
         return [fails("R1b", "the address is zero", QEMU)]
     verdicts = [fails("R1a", f"{place:#x} is not a multiple of 8", QEMU) if place % 8 else
-                holds("R1a", f"{place:#x} is a multiple of 8", QEMU)]
+                holds("R1a", f"{place:#x} is a multiple of 8", QEMU)] + note_place(place)
     if place + SIZE > 1 << 64:
         verdicts.append(fails("R1b", f"the ID at {place:#x} does not end within 64 bits", QEMU))
     elif machine.memory is None:
         verdicts += [unknown(name, "no memory map was given (--iomem)", QEMU) for name in MAPPED]
     else:
         verdicts += judge_range(machine.memory, place)
-    return verdicts + note_place(place)
+    return verdicts
 
 
 def judge_range(ranges, place):
@@ -113,12 +113,11 @@ def judge_range(ranges, place):
             break
     else:
         verdicts.append(holds("R1d", "it is neither AddressRangeMemory nor AddressRangeACPI", QEMU))
-    verdicts.append(judge_neighbours(ranges, place))
     if memory.named(over, memory.NVS):
         verdicts.append(note("R1d", "the ID lies in AddressRangeNVS, which is allowed; an "
                              "operating system that hibernates writes it back when it wakes, so "
                              "the ID that it finds then is the old one", RANGES))
-    return verdicts
+    return verdicts + [judge_neighbours(ranges, place)]
 
 
 def judge_neighbours(ranges, place):
@@ -133,7 +132,7 @@ def judge_neighbours(ranges, place):
 def note_place(place):
     notes = []
     if place >= GIB4:
-        notes.append(note("R1b", f"{place:#x} is above 4 GiB: a system that uses 32 bits of an "
+        notes.append(note("R1a", f"{place:#x} is above 4 GiB: a system that uses 32 bits of an "
                           "address, as one without PAE, cannot reach the ID", QEMU))
     if place // memory.PAGE != (place + SIZE - 1) // memory.PAGE:
         notes.append(note("R1a", "the ID crosses a page: a program cannot map it as one, and "
@@ -302,7 +301,8 @@ def judge_presence(device):
     if missing:
         return fails("_STA", f"_STA gives {device.sta.result:#x}: present, but not "
                      f"{' and not '.join(missing)}", STATUS)
-    return holds("_STA", f"_STA gives {device.sta.result:#x}: present, enabled, functioning", STATUS)
+    return holds("_STA", f"_STA gives {device.sta.result:#x}: present, enabled, functioning",
+                 STATUS)
 
 
 def judge_table(machine, device):

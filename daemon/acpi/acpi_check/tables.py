@@ -60,7 +60,8 @@ def read_file(path, size=SIZE):
     try:
         fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
     except PermissionError:
-        raise Unreadable("only root may read it" if os.geteuid() else "it may not be read") from None
+        why = "only root may read it" if os.geteuid() else "it may not be read"
+        raise Unreadable(why) from None
     except OSError as e:
         raise Unreadable(e.strerror) from e
     except ValueError:
@@ -80,11 +81,13 @@ def read_file(path, size=SIZE):
     return data
 
 
-def read(path):
+def read(paths):
     """Returns: a list of Table, in the order in which firmware's are loaded; those that cannot
     be used say why."""
-    path = pathlib.Path(path)
-    return read_directory(path) if path.is_dir() else read_named(path)
+    found = []
+    for path in map(pathlib.Path, paths):
+        found += read_directory(path) if path.is_dir() else read_named(path)
+    return reject_others(found)
 
 
 def read_named(path):
