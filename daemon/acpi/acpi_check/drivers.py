@@ -8,8 +8,8 @@ A rule that is content returns nothing.
 import re
 
 from acpi_check import identifier, memory
-from acpi_check.facts import CHANGED, Form
-from acpi_check.text import printable, quoted
+from acpi_check.facts import CHANGED, Form, Other
+from acpi_check.text import printable
 
 SIZE = 16
 HALF = 1 << 32
@@ -27,6 +27,10 @@ class Refused(Exception):
     """The guest does not use the device; the text says why."""
 
 
+class Useless(Exception):
+    """The guest binds, and has nothing of it; the text says why."""
+
+
 class Unknown(Exception):
     """Whether the guest uses the device cannot be told; the text says why."""
 
@@ -38,7 +42,8 @@ def ids(value):
     if value.hardware:
         raise Unknown(f"its names are not known: {printable(value.error)}")
     elements = value.result if isinstance(value.result, tuple) else (value.result,)
-    if not all(isinstance(element, (int, str)) for element in elements):
+    # Of others ACPICA makes an integer, if that can be done, or leaves them out.
+    if any(isinstance(element, (tuple, Other)) for element in elements):
         return ()
     return tuple(name.upper().lstrip("*") for name in identifier.texts(value))
 
@@ -246,7 +251,7 @@ def netbsd_addr(machine, device):
 
 def linux_zero(machine, place):
     if not place:
-        raise Refused("the address is zero, which it does not check, so what it reads is no ID")
+        raise Useless("what it reads is no ID: the address is zero, which it does not check")
 
 
 def freebsd_zero(machine, place):
@@ -256,7 +261,7 @@ def freebsd_zero(machine, place):
 
 def netbsd_zero(machine, place):
     if not place:
-        raise Unknown("the address is zero, which it does not check")
+        raise Unknown("the address is zero, which it does not check before it maps it")
 
 
 def addressable(machine, place):
@@ -272,8 +277,8 @@ def ram(machine, place):
 
 def linux_ram(machine, place):
     if ram(machine, place):
-        raise Unknown(f"{place:#x} lies in memory that the kernel uses, which it does not check, "
-                      "so what it reads is no ID of the host's")
+        raise Useless(f"what it reads is no ID: {place:#x} lies in memory that the kernel uses, "
+                      "which it does not check")
 
 
 def vmgenc_address(machine, place):

@@ -10,7 +10,7 @@ import dataclasses
 import re
 
 from acpi_check import answer, asl, calls, effects, fadt, identifier, interrupts
-from acpi_check.facts import Event
+from acpi_check.facts import CHANGED, Event
 from acpi_check.interpreter import Failure, is_path
 
 # Sources that are run, and how often each: with one interrupt after the other.
@@ -60,8 +60,11 @@ def complete(graph, device, events):
     own = tuple(event for event in events if event.device == device.path or
                 event.kind == "unread")
     sources = {event.source for event in own if event.kind not in ("method", "unread")}
+    # What leads to nothing, or nobody knows where, may have been meant for the device.
+    lost = not any(e.source in sources and not e.never and e.value == CHANGED for e in own)
     elsewhere = tuple(event for event in events if event not in own and
-                      (event.source in sources or event.device not in graph.program.objects))
+                      (event.source in sources or
+                       lost and event.device not in graph.program.objects))
     return dataclasses.replace(device, events=own, elsewhere=elsewhere,
                                effects=effects.of(graph, device.path + ".ADDR"))
 
