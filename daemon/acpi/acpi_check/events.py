@@ -10,8 +10,9 @@ import dataclasses
 import re
 
 from acpi_check import answer, asl, calls, effects, fadt, identifier, interrupts
+from acpi_check.answer import is_path
+from acpi_check.child import Failure
 from acpi_check.facts import CHANGED, Event
-from acpi_check.interpreter import Failure, is_path
 
 # Sources that are run, and how often each: with one interrupt after the other.
 SOURCES = 32
@@ -21,6 +22,9 @@ RUNS = 64
 # where a node lies is another place in each process.
 NOTIFIED = re.compile(r"Received a Device Notify on \[.{4}\] "
                       r"0x([0-9a-f]+) Value 0x([0-9A-Fa-f]{1,8}) ")
+
+NEVER = {"BHYVE_V_GEN_COUNTER_V1":
+         "bhyve never raises it (FreeBSD, usr.sbin/bhyve/vmgenc.c: that call is compiled out)"}
 
 GPE = re.compile(r"_([ELW])([0-9A-F]{2})")
 # Methods of devices, by the ID of the device. ACPI 6.5: 5.6.9 (GED; of it Linux calls _Exx and
@@ -57,16 +61,27 @@ def find(interpreter, devices):
 
 
 def complete(graph, device, events):
-    own = tuple(event for event in events if event.device == device.path or
-                event.kind == "unread")
-    sources = {event.source for event in own if event.kind not in ("method", "unread")}
+    unread = [event for event in events if event.kind == "unread"]
+    own = [named(device, event) for event in events if event.device == device.path]
+    sources = {event.source for event in own if event.kind != "method"}
+    beside = [event for event in events if event.device != device.path and event not in unread and
+              event.source in sources]
     # What leads to nothing, or nobody knows where, may have been meant for the device.
-    lost = not any(e.source in sources and not e.never and e.value == CHANGED for e in own)
-    elsewhere = tuple(event for event in events if event not in own and
-                      (event.source in sources or
-                       lost and event.device not in graph.program.objects))
-    return dataclasses.replace(device, events=own, elsewhere=elsewhere,
+    if not any(e.source in sources and not e.never and e.value == CHANGED for e in own):
+        beside += [event if not event.device else
+                   dataclasses.replace(event, note="none of these tables has that")
+                   for event in events if event.device not in graph.program.objects and
+                   event not in beside + unread]
+    return dataclasses.replace(device, events=tuple(own + unread), elsewhere=tuple(beside),
                                effects=effects.of(graph, device.path + ".ADDR"))
+
+
+def named(device, event):
+    """What is known of a hypervisor by the device's _HID alone."""
+    ids = {text.upper() for text in identifier.texts(device.hid)}
+    if event.kind == "GPE" and not event.never and ids & set(NEVER):
+        return dataclasses.replace(event, never=NEVER[min(ids & set(NEVER))])
+    return event
 
 
 def read(interpreter, graph, wanted):

@@ -101,9 +101,9 @@ def judge(machine):
 
 def decide(guest, machine, device):
     unknown, heard = [], ""
-    binds = "binds"
+    if_unused = ""
     if machine.memory is None and set(guest.address) & set(RAM):
-        binds = "binds, if the kernel does not use that memory (which --iomem tells)"
+        if_unused = ", if the kernel does not use that memory (which --iomem tells)"
     try:
         bind(guest, machine, device, unknown)
     except Refused as e:
@@ -113,17 +113,17 @@ def decide(guest, machine, device):
     try:
         heard = guest.hears(machine, device) or ""
     except Refused as e:
-        whether = "may bind" if unknown else binds
+        whether = "may bind" if unknown else f"binds{if_unused}"
         return judgement(guest, Mark.FAILS, f"{whether}, but does not hear of changes: {e}")
     except Unknown as e:
         if not unknown:
-            return judgement(guest, Mark.UNKNOWN, f"{binds}; whether it hears of changes is not "
-                             f"known: {e}")
+            return judgement(guest, Mark.UNKNOWN, f"binds{if_unused}; whether it hears of changes "
+                             f"is not known: {e}")
     if unknown:
         return judgement(guest, Mark.UNKNOWN, f"whether it binds is not known: "
                          f"{'; '.join(dict.fromkeys(unknown))}")
     beside = [heard, guest.beside(machine, device) if guest.beside else ""]
-    return judgement(guest, Mark.HOLDS, f"{binds} and hears of changes" +
+    return judgement(guest, Mark.HOLDS, f"binds and hears of changes{if_unused}" +
                      "".join(f"; {text}" for text in beside if text))
 
 

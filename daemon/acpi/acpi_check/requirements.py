@@ -237,10 +237,9 @@ def judge_event(device, event, source):
 
 def judge_elsewhere(event, source):
     to = printable(event.device) or "what is known only when it runs"
-    if event.never:
-        return fails("R5", f"{printable(event.source)} leads to {to}: {printable(event.never)}",
-                     source)
-    return note("R5", f"{printable(event.source)} leads to {to} too", source)
+    more = "".join(f", but {printable(text)}" for text in (event.note, event.never) if text)
+    too = "" if event.note else " too"
+    return note("R5", f"{printable(event.source)} leads to {to}{too}{more}", source)
 
 
 def judge_silence(machine, device, source):
@@ -248,6 +247,10 @@ def judge_silence(machine, device, source):
     if unread:
         return unknown("R5", f"no event is seen to notify of a change; the code of "
                        f"{', '.join(unread)} cannot be read", source)
+    loose = sorted({printable(e.source) for e in device.elsewhere if not e.device and not e.never})
+    if loose:
+        return unknown("R5", f"what {', '.join(loose)} notifies is known only when that runs, and "
+                       "no other event notifies of a change", source)
     if not machine.complete:
         return unknown("R5", "no event of these tables notifies of a change; it may be one of a "
                        "table that is not here", source)
@@ -334,4 +337,4 @@ def judge_node(machine, node):
     elif not node.wrong or node.interrupts:
         verdicts.append(fails("binding", f"there are {len(node.interrupts)} interrupts instead of "
                               "one", TREE))
-    return verdicts
+    return verdicts + [note("binding", printable(text), TREE) for text in node.notes]
