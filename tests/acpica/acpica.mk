@@ -56,6 +56,12 @@ $(O)/asan/tests/acpica/find $(acpica_tests:%=$(O)/asan/%):
 	$(call say,LD)
 	$(Q)$(CC) $(acpica_tuned) -o $@ $(filter %.o,$^) $(filter %machine.a,$^) $(filter %acpica.a,$^) -pthread
 
+# -f and -oa: as they are written, also where that is wrong on purpose.
+$(O)/tests/tables/%.aml: tests/tables/%.asl
+	$(call say,IASL)
+	$(Q)mkdir -p $(@D) && { iasl -f -oa -p $(@D)/$* $< >$(@D)/$*.log 2>&1; test -s $@; } || { cat $(@D)/$*.log; exit 1; }
+$(acpica_tests:%=$(O)/asan/%): $(O)/tests/tables/events.aml $(O)/tests/tables/qemu.aml
+
 acpica: $(O)/asan/tests/acpica/find $(acpica_tests:%=$(O)/asan/%)
 
 help::

@@ -3,7 +3,8 @@
  * Copyright (C) the vmgen authors
  *
  * Prints what the module would log on a machine with these ACPI tables, line by line, and
- * returns 0 if it found a device there, 1 if not, 2 if that cannot be told.
+ * returns 0 if it found a device there, 1 if not, 2 if that cannot be told. --device adds which
+ * one it uses; --memory says what is in memory, where tables read it.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -16,6 +17,15 @@
 enum { MAX_TABLES = 64 };
 
 static struct machine_table tables[MAX_TABLES];
+
+/* What is written into memory before anything runs. */
+static struct content {
+	uint64_t phys;
+	uint8_t bytes[64];
+	size_t size;
+} contents[MAX_TABLES];
+static unsigned int n_contents;
+static bool show_device;
 
 static void say(void *context, const char *line)
 {
@@ -50,8 +60,29 @@ static char *read_file(const char *path, size_t *ret_size)
 
 static void usage(void)
 {
-	fprintf(stderr, "Usage: find [--iomem FILE] [--phys-bits N] [--revision N] TABLE...\n");
+	fprintf(stderr, "Usage: find [--iomem FILE] [--phys-bits N] [--revision N] [--reduced]\n"
+			"            [--memory ADDRESS=HEX]... [--device] [--verbose] TABLE...\n"
+			"       find --version\n");
 	exit(2);
+}
+
+static void parse_memory(const char *text)
+{
+	struct content *content = &contents[n_contents];
+	unsigned int byte;
+	char *end;
+
+	if (n_contents++ == MAX_TABLES)
+		usage();
+	content->phys = strtoull(text, &end, 16);
+	if (*end++ != '=' || content->phys >> 40)
+		usage();
+	for (; *end; end += 2) {
+		if (content->size == sizeof(content->bytes) || sscanf(end, "%2x", &byte) != 1 ||
+		    strlen(end) < 2)
+			usage();
+		content->bytes[content->size++] = byte;
+	}
 }
 
 static void parse(int argc, char **argv, struct machine *machine)
@@ -60,6 +91,9 @@ static void parse(int argc, char **argv, struct machine *machine)
 		{ "iomem", required_argument, NULL, 'i' },
 		{ "phys-bits", required_argument, NULL, 'p' },
 		{ "revision", required_argument, NULL, 'r' },
+		{ "reduced", no_argument, NULL, 'R' },
+		{ "memory", required_argument, NULL, 'm' },
+		{ "device", no_argument, NULL, 'd' },
 		{ "verbose", no_argument, NULL, 'v' },
 		{ "version", no_argument, NULL, 'V' },
 		{ NULL, 0, NULL, 0 }
@@ -74,6 +108,12 @@ static void parse(int argc, char **argv, struct machine *machine)
 			machine->phys_bits = atoi(optarg);
 		else if (option == 'r')
 			machine->revision = atoi(optarg);
+		else if (option == 'R')
+			machine->reduced = true;
+		else if (option == 'm')
+			parse_memory(optarg);
+		else if (option == 'd')
+			show_device = true;
 		else if (option == 'v')
 			machine->acpica_log = say_acpica;
 		else if (option == 'V')
@@ -89,9 +129,22 @@ static void parse(int argc, char **argv, struct machine *machine)
 	}
 }
 
+static void print_device(void)
+{
+	uint8_t id[16];
+	int i;
+
+	machine_id(id);
+	printf("device %s at %#llx: ", machine_device(), (unsigned long long)machine_address());
+	for (i = 0; i < 16; i++)
+		printf("%02x", id[i]);
+	printf("\n");
+}
+
 int main(int argc, char **argv)
 {
 	struct machine machine = { .tables = tables, .log = say, .context = stdout };
+	unsigned int i;
 	int err;
 
 	parse(argc, argv, &machine);
@@ -102,7 +155,11 @@ int main(int argc, char **argv)
 			"ACPICA does not start with these tables");
 		return 2;
 	}
+	for (i = 0; i < n_contents; i++)
+		machine_write(contents[i].phys, contents[i].bytes, contents[i].size);
 	err = machine_find();
+	if (!err && show_device)
+		print_device();
 	machine_release();
 	machine_stop();
 	while (machine.n_tables)

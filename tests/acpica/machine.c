@@ -25,6 +25,9 @@ static const struct vmgenc_firmware * const firmware[] = {
 
 static struct vmgenc vmgenc;
 static bool listening;
+/* Tables that were loaded later, which ACPICA uses where they are. */
+static void *loaded[8];
+static unsigned int n_loaded;
 
 /*
  * drivers/acpi/bus.c: acpi_early_init() and acpi_bus_init(), of which the first enables the
@@ -73,6 +76,8 @@ void machine_stop(void)
 {
 	osl_unbound();
 	acpi_terminate();
+	while (n_loaded)
+		free(loaded[--n_loaded]);
 	if (memory_maps()) {
 		fprintf(stderr, "%lu mappings are left\n", memory_maps());
 		abort();
@@ -127,19 +132,19 @@ int machine_evaluate(const char *path, const uint64_t *argument)
 						 NULL)) ? 0 : -ENODEV;
 }
 
+/* What configfs does: drivers/acpi/acpi_configfs.c. */
 int machine_load(const struct machine_table *table, uint32_t *ret_index)
 {
 	void *copy;
-	int err;
 
-	if (!tables_valid(table))
+	if (!tables_valid(table) || n_loaded == sizeof(loaded) / sizeof(*loaded))
 		return -EINVAL;
 	copy = malloc(table->size);
 	if (!copy)
 		return -ENOMEM;
+	loaded[n_loaded++] = copy;
 	memcpy(copy, table->data, table->size);
-	err = ACPI_SUCCESS(acpi_load_table(copy, ret_index)) ? 0 : -ENODEV;
-	return err;
+	return ACPI_SUCCESS(acpi_load_table(copy, ret_index)) ? 0 : -ENODEV;
 }
 
 int machine_unload(uint32_t index)
