@@ -258,6 +258,19 @@ static void handle_notify(acpi_handle handle, u32 event, void *context)
 	vmgenc_device_notified(dev);
 }
 
+/*
+ * Root can load a table by configfs, and unload it whoever listens to its devices: what the
+ * handle points at is freed after this. ACPICA holds the lock of its namespace.
+ */
+static void forget(acpi_handle handle, void *context)
+{
+	struct vmgenc_device *dev = context;
+
+	pr_warn("%s: its ACPI table was unloaded, nothing notifies any more; load the table again, and then the module\n",
+		dev->path);
+	WRITE_ONCE(dev->handle, NULL);
+}
+
 static int cannot_listen(const struct vmgenc_device *dev, const char *to, acpi_status status)
 {
 	pr_err("%s: cannot listen to its %s: %s\n", dev->path, to, acpi_format_exception(status));
@@ -273,22 +286,36 @@ static int listen(struct vmgenc_device *dev)
 	/* One of several devices was here before. */
 	if (ACPI_FAILURE(status) && status != AE_NOT_CONFIGURED && status != AE_ALREADY_EXISTS)
 		return cannot_listen(dev, "interrupt", status);
+	status = acpi_attach_data(dev->handle, forget, dev);
+	if (ACPI_FAILURE(status))
+		goto err_attach;
 	status = acpi_install_notify_handler(dev->handle, ACPI_DEVICE_NOTIFY,
 					     handle_notify, dev);
-	if (ACPI_FAILURE(status)) {
-		acpi_remove_sci_handler(handle_sci);
-		return cannot_listen(dev, "notifications", status);
-	}
+	if (ACPI_FAILURE(status))
+		goto err_install;
 	dev->notifies = !is_hypervisor("XenVMMXenVMM") &&
 			!is_hypervisor("bhyve bhyve ");
 	return 0;
+
+err_install:
+	acpi_detach_data(dev->handle, forget);
+err_attach:
+	acpi_remove_sci_handler(handle_sci);
+	return cannot_listen(dev, "notifications", status);
 }
 
 /* The interrupt is given back by the first of several devices. */
 static void ignore(struct vmgenc_device *dev)
 {
-	acpi_remove_notify_handler(dev->handle, ACPI_DEVICE_NOTIFY,
-				   handle_notify);
+	acpi_handle handle = READ_ONCE(dev->handle);
+
+	if (handle) {
+		acpi_remove_notify_handler(handle, ACPI_DEVICE_NOTIFY, handle_notify);
+		acpi_detach_data(handle, forget);
+	} else {
+		/* What was notified of before is not waited for otherwise. */
+		acpi_os_wait_events_complete();
+	}
 	acpi_remove_sci_handler(handle_sci);
 }
 

@@ -53,7 +53,10 @@ struct vmgenc_device {
 	const void *memory;
 	/* Of /dev/vmgenid in sysfs, with a reference; NULL: there is none. */
 	struct device *parent;
-	/* What announces changes, an acpi_handle or an interrupt; whether it is known to. */
+	/*
+	 * What announces changes, an acpi_handle (NULL: it is gone, acpi.c) or an interrupt;
+	 * whether it is known to.
+	 */
 	void *handle;
 	int irq;
 	bool notifies;

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * Copyright (C) the vmgen authors
+ *
+ * The module on the kernel's ACPICA: devices that come and go, by _STA and with their tables.
+ */
+#include "played.h"
+#include "tap.h"
+
+static struct played played;
+
+static void start(const struct machine_table *table)
+{
+	struct machine machine = {
+		.iomem = "00100000-0ffdffff : System RAM\n",
+		.tables = table,
+		.n_tables = table ? 1 : 0,
+		.log = played_log,
+		.context = &played,
+	};
+
+	played.log[0] = '\0';
+	ok(!machine_start(&machine), "a machine starts");
+	put_id(ID_AT, 1);
+	put_id(SECOND_AT, 2);
+}
+
+static bool finds(uint64_t address)
+{
+	bool found = !machine_find() && machine_address() == address;
+
+	machine_release();
+	return found;
+}
+
+/* Bits of _STA: 0 present, 3 functioning; ACPI 6.5, 6.3.7. */
+static void test_sta(const struct machine_table *table)
+{
+	start(table);
+	ok(machine_find() && strstr(played.log, "no usable generation ID device"),
+	   "devices that are not present are none");
+	machine_release();
+	put32(PRESENT_AT, 15);
+	ok(finds(ID_AT), "one that has come is found the next time");
+	put32(PRESENT_AT, 1);
+	ok(finds(ID_AT), "present is enough");
+	put32(PRESENT_AT, 8);
+	ok(!finds(ID_AT), "functioning is not");
+	put32(ABOVE_AT, 8);
+	ok(finds(SECOND_AT), "below a bus that functions there may be one");
+	put32(ABOVE_AT, 1);
+	ok(finds(SECOND_AT), "below a bus that is present, too");
+	put32(ABOVE_AT, 6);
+	ok(!finds(SECOND_AT), "below one that is neither there is none");
+	put32(PRESENT_AT, 15);
+	put32(ABOVE_AT, 15);
+	ok(!machine_find() && machine_devices() == 2, "both are found where both are");
+	machine_release();
+	machine_stop();
+}
+
+/* configfs lets root load a table, and unload it again whoever listens. */
+static void test_unload(const struct machine_table *table)
+{
+	struct machine_notices before;
+	uint32_t index;
+
+	start(NULL);
+	ok(!machine_load(table, &index), "a table is loaded later");
+	put32(PRESENT_AT, 15);
+	put32(KIND_AT, 0x80);
+	ok(!machine_find() && !machine_listen(), "its device is listened to");
+	machine_raise_gpe(5);
+	machine_settle();
+	ok(!machine_unload(index), "the table goes, and the device with it");
+	ok(strstr(played.log, "\\_SB_.VGEN: its ACPI table was unloaded"), "which the log says");
+	before = machine_notices();
+	machine_raise_gpe(5);
+	machine_settle();
+	equal(machine_notices().notify, before.notify, "nobody notifies any more");
+	machine_release();
+	ok(true, "the module is unloaded after its device");
+	ok(machine_find(), "it finds none then");
+	machine_release();
+	ok(!machine_load(table, &index), "the table is loaded again");
+	ok(!machine_find() && !machine_listen(), "and the device is there");
+	machine_release();
+	machine_stop();
+}
+
+int main(void)
+{
+	struct machine_table table = played_table("events");
+
+	printf("# ACPICA %s\n", machine_version());
+	test_sta(&table);
+	test_unload(&table);
+	free((void *)table.data);
+	return tap_done();
+}
