@@ -120,9 +120,11 @@ static const char *evaluate_addr(acpi_handle handle, struct place *ret_place)
 	const char *wrong;
 
 	if (ACPI_FAILURE(acpi_evaluate_object(handle, "ADDR", NULL, &buf)))
-		return "ADDR is missing or fails";
-	wrong = buf.pointer ? parse_addr(buf.pointer, ret_place) :
-			      "ADDR returns nothing";
+		wrong = "ADDR is missing or fails";
+	else
+		wrong = buf.pointer ? parse_addr(buf.pointer, ret_place) :
+				      "ADDR returns nothing";
+	/* ACPICA leaves it also where it fails while it copies the object. */
 	ACPI_FREE(buf.pointer);
 	return wrong;
 }
