@@ -182,10 +182,10 @@ class Interpreter:
         """Returns: {name of the table: ASL}, without those that iasl cannot disassemble."""
         found = {}
         for path, table in self.files:
-            others = ",".join(str(p) for p, _ in self.files if p != path)
-            arguments = [self.iasl, "-p", str(self.scratch.path / "source")]
-            arguments += ["-e", others] if others else []
-            self.scratch.run(arguments + ["-d", str(path)])
+            # One -e for each: a list of several is taken as the name of one file.
+            others = [word for p, _ in self.files if p != path for word in ("-e", str(p))]
+            self.scratch.run([self.iasl, "-p", str(self.scratch.path / "source"), *others,
+                              "-d", str(path)])
             source = self.scratch.path / "source.dsl"
             if source.exists():
                 found[table.name] = source.read_text("ascii", "replace")
