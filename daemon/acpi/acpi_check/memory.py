@@ -79,6 +79,7 @@ def text(r):
 # nothing is mapped yet.
 CACHED = re.compile(r"System RAM|Reserved|reserved|ACPI .*|.*ROM|Kernel .*|Crash kernel|"
                     r"Unusable memory|Persistent Memory.*|Soft Reserved|RAM buffer|PCI Bus .*")
+PCI = re.compile(r"[0-9a-f]{4,}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]")
 
 
 def uncached(memory, start, size):
@@ -94,6 +95,7 @@ def uncached(memory, start, size):
 
 
 def is_own(r, start, size):
-    """A driver of the ID has claimed it, and no more than its pages."""
+    """A driver of the ID has claimed it, and no more than its pages. What has the name of a PCI
+    device is one's register."""
     first, length = page_of(start, size)
-    return first <= r.start <= start and start + size - 1 <= r.end < first + length
+    return not PCI.fullmatch(r.name) and first <= r.start <= start and start + size - 1 <= r.end < first + length

@@ -10,15 +10,21 @@ from acpi_check.facts import Device, Form, Value
 PRESENT, FUNCTIONING = 1, 8
 
 
-def devices(interpreter):
-    """Returns: a tuple of Device, of those that some name calls a generation ID device."""
+def find(interpreter):
+    """Returns: the paths of those that some name calls a generation ID device."""
     kinds = interpreter.namespace()
     every = [path for path, kind in kinds.items() if kind == "Device" and is_path(path)]
     names = [f"{path}.{name}" for path in every for name in ("_HID", "_CID", "_DDN")]
     values = interpreter.evaluate_all([name for name in names if name in kinds])
-    return tuple(read(interpreter, path) for path in every
-                 if is_wanted(*(values.get(f"{path}.{name}", Value())
-                                for name in ("_HID", "_CID", "_DDN"))))
+    return [path for path in every
+            if is_wanted(*(values.get(f"{path}.{name}", Value())
+                           for name in ("_HID", "_CID", "_DDN")))]
+
+
+def devices(interpreter, most):
+    """Returns: a tuple of Device, of the first ones; and how many there are."""
+    paths = find(interpreter)
+    return tuple(read(interpreter, path) for path in paths[:most]), len(paths)
 
 
 def is_wanted(hid, cid, ddn):

@@ -23,6 +23,8 @@ TREE_MAGIC = b"\xd0\x0d\xfe\xed"
 SOURCES = (".asl", ".dsl")
 # ACPI 6.5, 5.2.9 (FADT): Flags; HW_REDUCED_ACPI.
 FLAGS, REDUCED = 112, 1 << 20
+# Devices, and messages of one kind.
+MOST = 32
 
 
 def setting(text):
@@ -61,6 +63,13 @@ def is_tree(path):
         return tables.read_file(path).startswith(TREE_MAGIC)
     except tables.Unreadable:
         return False
+
+
+def some(problems):
+    """As many as somebody would read."""
+    problems = list(problems)
+    rest = len(problems) - MOST
+    return problems[:MOST] + ([f"{rest} more like this one"] if rest > 0 else [])
 
 
 class Reading:
@@ -111,11 +120,16 @@ class Reading:
         self.interpreter = f"ACPICA {listing.version}"
         # Where all tables are here, the operating system does not find it either.
         problems = self.remarks if interpreter.is_complete() else self.unread
-        problems += [f"{name} is in no table here; what needs it is left out"
-                     for name in listing.unresolved]
-        self.unread += [f"{path} has a name that ACPI does not allow, so it is left out"
-                        for path in interpreter.unnamed()]
-        self.devices = tuple(events.find(interpreter, namespace.devices(interpreter)))
+        problems += some(f"{name} is in no table here; what needs it is left out"
+                         for name in listing.unresolved)
+        self.unread += some(f"{path} has a name that ACPI does not allow, so it is left out"
+                            for path in interpreter.unnamed())
+        found, number = namespace.devices(interpreter, MOST)
+        if number > MOST:
+            self.unread.append(f"there are {number} devices, of which {MOST} are looked at")
+        self.devices = found
+        if found:
+            self.devices = tuple(events.find(interpreter, found))
 
     def machine(self):
         code = [table for table in self.tables if table.is_code()]

@@ -6,7 +6,7 @@ import json
 
 from acpi_check import requirements
 from acpi_check.facts import Mark
-from acpi_check.text import printable
+from acpi_check.text import MESSAGE, printable
 
 OBEYS, FAILS, UNKNOWN, NO_DEVICE = range(4)
 # Of the members of --json; grows only.
@@ -60,8 +60,8 @@ def conclusion(machine, verdicts):
 def text(machine, verdicts, judgements, version):
     lines = [f"vmgen-acpi-check {version}" +
              (f", {machine.interpreter}" if machine.interpreter else "")]
-    lines += [f"not read: {printable(reason)}" for reason in machine.unread]
-    lines += [f"note: {printable(remark)}" for remark in machine.remarks]
+    lines += [f"not read: {printable(reason, MESSAGE)}" for reason in machine.unread]
+    lines += [f"note: {printable(remark, MESSAGE)}" for remark in machine.remarks]
     for device in machine.devices + machine.nodes:
         lines += ["", heading(device)]
         lines += [line(verdict) for verdict in verdicts[device.path]]
@@ -106,8 +106,8 @@ def as_json(machine, verdicts, judgements, version):
         "conclusion": conclusion(machine, verdicts),
         "memory_map": machine.memory is not None,
         "not_judged": unjudged(machine, verdicts),
-        "not_read": [printable(reason) for reason in machine.unread],
-        "remarks": [printable(remark) for remark in machine.remarks],
+        "not_read": [printable(reason, MESSAGE) for reason in machine.unread],
+        "remarks": [printable(remark, MESSAGE) for remark in machine.remarks],
         "devices": devices,
     }
     return json.dumps(found, indent=2) + "\n"

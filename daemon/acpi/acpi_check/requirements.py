@@ -217,7 +217,7 @@ def judge_events(machine, device):
     source = AML.format(4)
     events = [e for e in device.events if e.kind not in ("method", "unread")]
     verdicts = [judge_event(device, event, source) for event in events]
-    if not any(v.mark is Mark.HOLDS for v in verdicts):
+    if all(v.mark is Mark.NOTE for v in verdicts):
         verdicts.append(judge_silence(machine, device, source))
     return verdicts + [judge_elsewhere(event, source) for event in device.elsewhere]
 

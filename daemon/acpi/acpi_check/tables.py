@@ -12,7 +12,9 @@ from acpi_check.text import printable
 
 # Far more than any machine has; what is longer is no table.
 SIZE = 16 << 20
-FILES = 1000
+# All files of a directory; and how many files or tables one place may have.
+TOTAL = 64 << 20
+COUNT = 1000
 HEADER = 36
 
 # ACPI 6.5, 5.2.6: the tables with AML. OEM tables are there for LoadTable.
@@ -106,7 +108,7 @@ def read_directory(directory, below=("dynamic",)):
         names = sorted(os.listdir(directory), key=natural)
     except OSError as e:
         return [Table(printable(str(directory)), "", b"", e.strerror)]
-    for name in names[:FILES]:
+    for name in names[:COUNT]:
         path = directory / name
         if name in below and path.is_dir():
             found += read_directory(path, ())
@@ -116,10 +118,15 @@ def read_directory(directory, below=("dynamic",)):
         # Sources and notes may lie beside the tables.
         if is_table_name(name) or not all(table.wrong for table in tables):
             found += tables
-    if len(names) > FILES:
-        found.append(Table(printable(str(directory)), "", b"",
-                           f"it has more than {FILES} files, and the rest is not read"))
+        if sum(len(table.data) for table in found) > TOTAL:
+            return found + [rest_of(directory, f"more than {TOTAL >> 20} MiB")]
+    if len(names) > COUNT:
+        found.append(rest_of(directory, f"more than {COUNT} files"))
     return found
+
+
+def rest_of(place, amount):
+    return Table(printable(str(place)), "", b"", f"it has {amount}, and the rest is not read")
 
 
 def is_table_name(name):
@@ -137,14 +144,17 @@ def natural(name):
 def parse(name, data):
     """Returns: a list of Table, empty where the data begins with none."""
     blocks = [] if b"\0" in data else list(BLOCK.finditer(data))
+    found = []
+    for block, following in zip(blocks[:COUNT], blocks[1:] + [None]):
+        table = unhex(data, block, following)
+        found.append(parse_table(f"{name}#{len(found) + 1}", table)[0])
     if blocks:
-        return [parse_table(f"{name}#{n}", unhex(data, block, following))[0]
-                for n, (block, following) in enumerate(zip(blocks, blocks[1:] + [None]), 1)]
-    found, at = [], 0
-    while at < len(data):
-        if not is_signature(data[at:at + 4]):
-            break
-        table, size = parse_table(f"{name}#{len(found) + 1}" if at else name, data[at:])
+        return found + ([rest_of(name, f"more than {COUNT} tables")] if blocks[COUNT:] else [])
+    at, view = 0, memoryview(data)
+    while is_signature(data[at:at + 4]):
+        if len(found) == COUNT:
+            return found + [rest_of(name, f"more than {COUNT} tables")]
+        table, size = parse_table(f"{name}#{len(found) + 1}" if at else name, view[at:])
         found.append(table)
         at += size
     if found and at < len(data) and not found[-1].wrong:
@@ -163,25 +173,24 @@ def is_signature(data):
 
 
 def parse_table(name, data):
-    """Returns: the Table, and how many bytes of the data it takes."""
-    signature = printable(data[:4].decode("latin-1"))
-    if not is_signature(data[:4]):
-        return Table(name, signature, data, "it has no signature of a table"), len(data)
+    """Returns: the Table at the beginning of the data, and how many bytes of them it takes."""
+    head, there = bytes(data[:HEADER]), len(data)
+    signature = printable(head[:4].decode("latin-1"))
     if signature in HEADLESS:
-        size = int.from_bytes(data[4:8], "little") if signature == "FACS" else len(data)
-        return Table(name, signature, data), max(size, 8)
-    if len(data) < HEADER:
-        return Table(name, signature, data, f"it has {len(data)} bytes, and the header alone "
-                     f"has {HEADER}"), len(data)
-    size = int.from_bytes(data[4:8], "little")
-    if size < HEADER:
-        return Table(name, signature, data, f"its header says that it has {size} bytes, and the "
-                     f"header alone has {HEADER}"), len(data)
-    if size > len(data):
-        return Table(name, signature, data, f"its header says that it has {size} bytes, and "
-                     f"there are {len(data)}"), len(data)
-    data = data[:size]
-    return Table(name, signature, data, checksum=sum(data) % 256 == 0), size
+        size = int.from_bytes(head[4:8], "little") if signature == "FACS" else there
+        return Table(name, signature, bytes(data[:size])), max(size, 8)
+    size = int.from_bytes(head[4:8], "little")
+    wrong = ""
+    if there < HEADER:
+        wrong = f"it has {there} bytes, and the header alone has {HEADER}"
+    elif size < HEADER:
+        wrong = f"its header says that it has {size} bytes, and the header alone has {HEADER}"
+    elif size > there:
+        wrong = f"its header says that it has {size} bytes, and there are {there}"
+    if wrong:
+        return Table(name, signature, b"", wrong), there
+    table = bytes(data[:size])
+    return Table(name, signature, table, checksum=sum(table) % 256 == 0), size
 
 
 def reject_others(found):
