@@ -19,6 +19,7 @@ SYMBOL = re.compile(r"(?:Could not resolve symbol \[(.+?)\], AE_|"
                     r"named reference package element - (.+?) \()")
 # It comes in the middle of a line, where a name that ACPI does not allow is printed.
 REPAIRED = re.compile(r"ACPI Warning: Invalid character\(s\) in name .*\n")
+TWICE = re.compile(r"Failure creating named object \[(\\\S+)\], AE_ALREADY_EXISTS")
 UNSET = re.compile(r"(?m)^Init file entry not found in namespace .*: (\\\S+)$")
 VERSION = re.compile(r"version (\d{8})\b")
 OBJECT = re.compile(r"( *)\[([A-Za-z ]+)\](.*)")
@@ -41,6 +42,7 @@ class Listing:
     entries: dict           # {path: Entry}
     loaded: tuple           # of (signature, OEM table ID, number), in the order of loading
     unresolved: tuple       # names that the tables use at loading, and that none of them has
+    twice: tuple            # names that are made a second time, which ACPICA passes over
     unset: tuple            # what was to be given a value and is not there
 
 
@@ -65,7 +67,8 @@ def listing(start, namespace):
     loaded = tuple((signature, oem, int(number, 16))
                    for signature, oem, number in TABLE.findall(start))
     return Listing(version.group(1) if version else "", entries(namespace), loaded,
-                   unresolved(start), tuple(UNSET.findall(start)))
+                   unresolved(start), tuple(dict.fromkeys(TWICE.findall(start))),
+                   tuple(UNSET.findall(start)))
 
 
 def entries(namespace):

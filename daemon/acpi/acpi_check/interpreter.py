@@ -16,7 +16,7 @@ from acpi_check.child import Failure
 from acpi_check.facts import Form, Value
 
 # acpiexec ends a loop in AML by itself.
-LOOP_SECONDS = 2
+LOOP_SECONDS = 1
 
 # Memory and registers hold nothing here but what acpiexec fills them with. A value that changes
 # with that is not known.
@@ -47,6 +47,7 @@ class Interpreter:
         self.files = []
         self.acpiexec, self.iasl = child.find("acpiexec"), child.find("iasl")
         self._listing = None
+        self._sources = None
 
     def __enter__(self):
         self.scratch.__enter__()
@@ -180,17 +181,33 @@ class Interpreter:
 
     def disassemble(self):
         """Returns: {name of the table: ASL}, without those that iasl cannot disassemble."""
+        if self._sources is not None:
+            return self._sources
         found = {}
         for path, table in self.files:
             # One -e for each: a list of several is taken as the name of one file.
             others = [word for p, _ in self.files if p != path for word in ("-e", str(p))]
-            self.scratch.run([self.iasl, "-p", str(self.scratch.path / "source"), *others,
-                              "-d", str(path)])
-            source = self.scratch.path / "source.dsl"
-            if source.exists():
-                found[table.name] = source.read_text("ascii", "replace")
-                source.unlink()
+            # A name that two tables make ends it where it knows the other.
+            text = (others and self._source(path, others)) or self._source(path, [])
+            if text:
+                found[table.name] = text
+        self._sources = found
         return found
+
+    def undisassembled(self):
+        """Returns: the names of the tables that iasl cannot disassemble."""
+        return [table.name for _, table in self.files if table.name not in self.disassemble()]
+
+    def _source(self, path, options):
+        """Returns: the ASL; "": iasl gave up, which may leave the beginning of it."""
+        source = self.scratch.path / "source.dsl"
+        self.scratch.run([self.iasl, "-p", str(source.with_suffix("")), *options, "-d", str(path)])
+        try:
+            text = source.read_text("ascii", "replace")
+            source.unlink()
+        except FileNotFoundError:
+            return ""
+        return text if text.rstrip().endswith("}") else ""
 
 
 def shown(oem):

@@ -122,6 +122,8 @@ class Reading:
         problems = self.remarks if interpreter.is_complete() else self.unread
         problems += some(f"{name} is in no table here; what needs it is left out"
                          for name in listing.unresolved)
+        self.remarks += some(f"{name} is made twice; the second one, with what is in it, is left "
+                             "out" for name in listing.twice)
         self.unread += some(f"{path} has a name that ACPI does not allow, so it is left out"
                             for path in interpreter.unnamed())
         found, number = namespace.devices(interpreter, MOST)
@@ -129,6 +131,8 @@ class Reading:
             self.unread.append(f"there are {number} devices, of which {MOST} are looked at")
         self.devices = found
         if found:
+            self.unread += some(f"{name}: iasl cannot disassemble its code, so an event in it is "
+                                "not seen" for name in interpreter.undisassembled())
             self.devices = tuple(events.find(interpreter, found))
 
     def machine(self):
