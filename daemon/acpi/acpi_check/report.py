@@ -67,7 +67,7 @@ def text(machine, verdicts, judgements, version):
         lines += [line(verdict) for verdict in verdicts[device.path]]
         if judgements[device.path]:
             lines += ["  guests:"]
-            lines += [f"  {j.mark.value:<{WIDTH}}  {j.guest}: {j.text}"
+            lines += [f"    {j.mark.value:<{WIDTH}}  {j.guest}: {j.text}"
                       for j in judgements[device.path]]
     return "\n".join(lines + ["", conclusion(machine, verdicts)]) + "\n"
 
