@@ -22,6 +22,7 @@ pages=.
 vmgend=daemon/vmgend.8.scd
 vmgenctl=daemon/vmgenctl.1.scd
 samba=daemon/samba/vmgend-samba-ad.8.scd
+acpi=daemon/acpi/vmgen-acpi-check.1.scd
 conf=daemon/vmgend.conf.5.scd
 hooks=daemon/vmgend-hooks.7.scd
 module=kmod/vmgenid.4.scd
@@ -67,6 +68,28 @@ commands_of_samba() {
 }
 
 page_commands_of_samba() { section "$samba" COMMANDS | defined '[a-z-]+'; }
+
+help_of_acpi() {
+	python3 daemon/acpi/vmgen-acpi-check --help | grep -oE '^  (-[a-z], )?--[a-z-]+' | grep -oE -e '--[a-z-]+'
+}
+
+table_of_acpi() {
+	echo --help
+	sed -nE 's/.*add_argument\("(--[a-z-]+)".*/\1/p' daemon/acpi/acpi_check/program.py
+}
+
+page_of_acpi() { section "$acpi" OPTIONS | defined '--[a-z-]+'; }
+
+# What it judges.
+points() {
+	grep -ohE '\b(holds|fails|unknown|note|unsure)\("[A-Za-z0-9_]+"' daemon/acpi/acpi_check/requirements.py |
+		sed -E 's/.*"(.*)"/\1/'
+	sed -n 's/^MAPPED = //p' daemon/acpi/acpi_check/requirements.py | grep -oE '[A-Za-z0-9]+'
+}
+
+page_points() { section "$acpi" REQUIREMENTS | sed 's/\\//g' | defined '[A-Za-z0-9_]+'; }
+marks() { sed -nE '/^class Mark/,/^class Verdict/ s/^    [A-Z]+ = "(.*)"$/\1/p' daemon/acpi/acpi_check/facts.py; }
+page_marks() { section "$acpi" DESCRIPTION | defined '[a-z ]+'; }
 
 # ---- vmgenctl: lines "COMMAND SUBCOMMAND" and "COMMAND --OPTION" ----------------
 
@@ -145,6 +168,9 @@ of_vmgenctl() { statuses CTL_ daemon/ctl/view/session.h; }
 page_of_vmgenctl_exit() { section "$vmgenctl" 'EXIT STATUS' | defined '[0-9]+'; }
 of_samba() { statuses '' daemon/samba/samba_ad/ends.py; }
 page_of_samba_exit() { section "$samba" 'EXIT STATUS' | defined '[0-9]+'; }
+of_acpi() { seq 0 $(($(sed -nE 's/^OBEYS, .* = range\(([0-9])\)$/\1/p' daemon/acpi/acpi_check/report.py) - 1)); }
+help_of_acpi_exit() { python3 daemon/acpi/vmgen-acpi-check --help | sed -n '/^exit status/,$p' | grep -oE '\b[0-9]\b'; }
+page_of_acpi_exit() { section "$acpi" 'EXIT STATUS' | defined '[0-9]+'; }
 
 # ---- settings, environment, parameters --------------------------------------------
 
@@ -240,6 +266,10 @@ differences() {
 	same 'option of vmgend-samba-ad' table_of_samba help_of_samba
 	same 'option of vmgend-samba-ad' help_of_samba page_of_samba
 	same 'command of vmgend-samba-ad' commands_of_samba page_commands_of_samba
+	same 'option of vmgen-acpi-check' table_of_acpi help_of_acpi
+	same 'option of vmgen-acpi-check' help_of_acpi page_of_acpi
+	same 'point of vmgen-acpi-check' points page_points
+	same 'mark of vmgen-acpi-check' marks page_marks
 	same 'option of vmgenctl' table_of_vmgenctl help_of_vmgenctl
 	same 'option of vmgenctl' global page_global
 	same 'word of vmgenctl' words page_words
@@ -247,6 +277,8 @@ differences() {
 	same 'exit status of vmgend' of_vmgend page_of_vmgend_exit
 	same 'exit status of vmgenctl' of_vmgenctl page_of_vmgenctl_exit
 	same 'exit status of vmgend-samba-ad' of_samba page_of_samba_exit
+	same 'exit status of vmgen-acpi-check' of_acpi help_of_acpi_exit
+	same 'exit status of vmgen-acpi-check' of_acpi page_of_acpi_exit
 	same 'key of vmgend.conf' keys_of_vmgend page_keys
 	same 'setting of hooks' keys_of_hooks page_hook_keys
 	same 'variable of hooks' environment page_environment
@@ -283,6 +315,11 @@ mistakes() {
 		s/^\*--dry-run\*/*--dry*/|$samba
 		s/^\*verify\*/*check*/|$samba
 		s/^\*77\*/*78*/|$samba
+		s/^\*--iomem\*/*--map*/|$acpi
+		s/^\*R1e\*/*R1f*/|$acpi
+		s/^\*checksum\*/*sum*/|$acpi
+		s/^\*cannot tell\*/*unknown*/|$acpi
+		s/^\*3\*/*4*/|$acpi
 		s/^\*seed-file\*/*seedfile*/|$conf
 		s/^\*retries\*/*retry*/|$hooks
 		s/^\*VMGEN_HINT\*/*VMGEN_HINTS*/|$hooks
