@@ -19,12 +19,15 @@ files := 755:$(O)/vmgend:$(SBINDIR) \
 		644:$(h):$(INCLUDEDIR)/vmgen 644:$(h):$(DKMSDIR)/uapi/vmgen) \
 	 644:$(O)/vmgend.service:$(UNITDIR) \
 	 644:packaging/bash-completion/vmgenctl:$(COMPLETIONDIR) \
+	 644:packaging/bash-completion/vmgen-acpi-check:$(COMPLETIONDIR) \
 	 755:$(O)/80-vmgen:$(CLEANDIR) \
 	 644:packaging/systemd/vmgen-changed.target:$(UNITDIR) \
 	 644:packaging/systemd/vmgen.catalog:$(CATALOGDIR) \
 	 644:packaging/modules-load.d/vmgenc.conf:$(MODULESLOADDIR) \
 	 755:daemon/samba/vmgend-samba-ad:$(SBINDIR) \
 	 $(foreach m,$(wildcard daemon/samba/samba_ad/*.py),644:$(m):$(PREFIX)/lib/vmgen/samba_ad) \
+	 755:daemon/acpi/vmgen-acpi-check:$(BINDIR) \
+	 $(foreach m,$(wildcard daemon/acpi/acpi_check/*.py),644:$(m):$(PREFIX)/lib/vmgen/acpi_check) \
 	 644:$(O)/vmgen.conf:$(UNITDIR)/samba-ad-dc.service.d \
 	 644:$(O)/vmgen.conf:$(UNITDIR)/samba.service.d \
 	 644:$(O)/dkms.conf:$(DKMSDIR) \
@@ -41,7 +44,7 @@ target = $(DESTDIR)$(call part,3,$(1))/$(notdir $(call part,2,$(1)))
 made   := $(O)/made-directories
 # And those that are nobody else's, should that file be lost.
 own    := $(DKMSDIR) $(DKMSDIR)/uapi $(DKMSDIR)/uapi/vmgen $(INCLUDEDIR)/vmgen $(LIBEXECDIR) \
-	  $(PREFIX)/lib/vmgen $(PREFIX)/lib/vmgen/samba_ad $(UNITDIR)/samba-ad-dc.service.d \
+	  $(PREFIX)/lib/vmgen $(PREFIX)/lib/vmgen/samba_ad $(PREFIX)/lib/vmgen/acpi_check $(UNITDIR)/samba-ad-dc.service.d \
 	  $(UNITDIR)/samba.service.d $(HOOKSDIR) $(patsubst %/,%,$(dir $(HOOKSDIR))) $(CONFDIR) $(CONFDIR)/hooks.conf.d
 # A program finds a new library by the cache, and journalctl -x its texts by another; those
 # of another root are not ours.

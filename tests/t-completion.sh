@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Copyright (C) the vmgen authors
 #
-# What bash completes on the command line of vmgenctl is what --help says; what the
-# manual says is compared with that by t-options.sh.
+# What bash completes on the command lines of vmgenctl and vmgen-acpi-check is what --help
+# says; what the manuals say is compared with that by t-options.sh.
 #
 # functions are called through ok and empty
 # shellcheck disable=SC2317
@@ -11,15 +11,28 @@
 cd "$(dirname "$0")/.." || exit 1
 . tests/tap.sh
 . packaging/bash-completion/vmgenctl
+. packaging/bash-completion/vmgen-acpi-check
 
 program=$(realpath "${O:-build}/vmgenctl")
+checker=$(realpath daemon/acpi/vmgen-acpi-check)
 
 # complete_line WORD...: prints what the last word can become, one a line
 complete_line() {
-	COMP_WORDS=("$program" "$@")
-	COMP_CWORD=$#
+	complete_with _vmgenctl "$program" "$@"
+}
+
+complete_check() {
+	complete_with _vmgen_acpi_check "$checker" "$@"
+}
+
+# complete_with FUNCTION PROGRAM WORD...
+complete_with() {
+	local function=$1
+	shift
+	COMP_WORDS=("$@")
+	COMP_CWORD=$(($# - 1))
 	COMPREPLY=()
-	_vmgenctl
+	$function
 	printf '%s\n' "${COMPREPLY[@]}" | sort
 }
 
@@ -56,10 +69,27 @@ unused_options() {
 	done
 }
 
+# completes WORDS WORD...
 completes() {
 	want=$1
 	shift
 	[ "$(complete_line "$@" | paste -sd ' ')" = "$want" ]
+}
+
+# Those that have a value end with "=".
+options_of_check() {
+	"$checker" --help | grep -oE '^  (-[a-z], )?--[a-z-]+( [A-Z=]+)?' |
+		sed -E 's/^.*(--[a-z-]+)/\1/; s/ [A-Z=]+$/=/' | sort
+}
+
+same_options() {
+	[ "$(options_of_check | wc -l)" -ge 4 ] && [ "$(complete_check --)" = "$(options_of_check)" ]
+}
+
+check_completes() {
+	want=$1
+	shift
+	[ "$(complete_check "$@" | paste -sd ' ')" = "$want" ]
 }
 
 ok '--help has commands and options' some
@@ -72,4 +102,8 @@ ok 'the words of openssl' completes 'disable enable status' openssl ''
 ok 'options of vmgenctl itself' completes '--device=' --dev
 ok 'a command after an option' completes 'metrics' --device = /dev/x met
 ok 'a file after =' completes 'README.md' metrics --output = README
+ok 'all options of vmgen-acpi-check' same_options
+ok 'the beginning of one, with its =' check_completes '--iomem=' --io
+ok 'files and directories of it' check_completes 'tests/tables' tests/tab
+ok 'a file after = there' check_completes 'NEWS.md' --iomem = NEW
 tap_done

@@ -11,7 +11,7 @@ from harness import tap
 from harness.installed import APT, BEFORE, OWN, Upgraded, check_journal, check_protected
 from harness.scenario import new_guid
 
-PACKAGES = "vmgend vmgen-dkms libvmgen1 libvmgen-dev libvmgen-openssl"
+PACKAGES = "vmgend vmgen-dkms libvmgen1 libvmgen-dev libvmgen-openssl vmgen-acpi-check"
 # Whoever has the provider named, it goes with the package.
 NAMED = "find /etc/vmgen /etc/systemd -name '*openssl*'; cat /etc/ssl/openssl.cnf"
 # Packages may name a path below one of the links /lib, /bin and /sbin. All paths would take a

@@ -114,13 +114,13 @@ class Installed(Debian):
         _, command = readme.blocks("README.md", "## Install")[1].replace("\\\n", "").splitlines()
         self.inside(root, f"cd {OWN}; mkdir build; ln -s ../now build/deb; "
                     f"{command.replace('apt-get', 'apt-get -y')} 2>&1; rm -r build")
-        self.inside(root, "apt-get -y install libvmgen-dev 2>&1")
+        self.inside(root, "apt-get -y install libvmgen-dev vmgen-acpi-check 2>&1")
 
     def run_tests(self, root):
         """{name: (passed, output)} of the packages' own tests that need no machine."""
         shutil.copytree(repository.TOP / "packaging/debian/tests", root / OWN / "tests")
         output = {}
-        for name in ("library", "daemon"):
+        for name in ("library", "daemon", "acpi-check"):
             text = self.inside(root, f"/{OWN}/tests/{name} 2>&1 && echo passed || echo failed")
             output[name] = text.rsplit("\n", 2)[-2] == "passed", text
         return output
