@@ -57,6 +57,7 @@ class ArmMachine(Machine):
     port: str = "pci-serial"
     firmware: str = "none"
     nodes: str = NODES          # source of further nodes below the root of the device tree
+    table: pathlib.Path = TABLE     # None: QEMU's own ACPI tables alone
     qemu: qemus.Qemu = qemus.ARM
 
     def write_tree(self, arguments, directory):
@@ -72,7 +73,7 @@ class ArmMachine(Machine):
     def write_initrd(self, initrd, directory):
         """With the table in front of it, where Linux looks for further ones: QEMU injects none."""
         early = initramfs.Archive()
-        aml = compile_table(TABLE, directory)
+        aml = compile_table(self.table, directory)
         early.file(f"/kernel/firmware/acpi/{aml.name}", aml.read_bytes())
         path = directory / "initrd"
         with open(path, "wb") as f:
@@ -85,9 +86,10 @@ class ArmMachine(Machine):
         if self.firmware == "none":
             arguments += ["-dtb", str(self.write_tree(arguments, directory))]
         else:
+            arguments += NVDIMMS
+        if self.firmware != "none" and self.table:
             at = arguments.index("-initrd") + 1
             arguments[at] = str(self.write_initrd(arguments[at], directory))
-            arguments += NVDIMMS
         # The console is the board's own port, and init talks on the second of PCI.
         return [*arguments, "-chardev", "null,id=null", "-device", "pci-serial,chardev=null",
                 "-chardev", f"socket,id=qtest,path={directory / 'qtest'},server=on,wait=off",
