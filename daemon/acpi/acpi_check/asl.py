@@ -10,7 +10,7 @@ import re
 # A table of 1 MiB is 8 MiB of text; the largest that was seen has 4 MiB.
 TEXT = 16 << 20
 # Arguments of what makes an object; a package as such a one is not read as a whole.
-ARGUMENTS = 64
+ARGUMENTS = 32
 # Tokens of a field. A DSDT that was seen has 1500 units in one, of three each.
 UNITS = 60000
 # Aliases of aliases; ACPI has no use for one.
@@ -238,7 +238,7 @@ class Reader:
             method.code = self.tokens[start:at]
 
     def call(self, scope, token, at):
-        if token in MAKES:
+        if token in MAKES and (MAKES[token] or self.tokens[at + 2:at + 3] in ([","], [")"])):
             self.make(scope, token, *arguments(self.tokens, at))
         elif token == "Scope":
             args, end = arguments(self.tokens, at)
