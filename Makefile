@@ -348,8 +348,8 @@ help::
 
 .PHONY: all abi kmod deps need-deps clean help force
 
-include tests/matrix.mk
 include tests/acpica/acpica.mk
+include tests/matrix.mk
 include packaging/packages.mk
 
 -include $(shell find $(O) -type f -name '*.d' 2>/dev/null)

@@ -168,6 +168,7 @@ module-%: force | need-deps
 kernels_of = $(sort $(foreach t,$(filter $(O)/check/%,$(1)),$(notdir $(patsubst %/,%,$(dir $(t))))))
 needs      = all $(filter $(O)/%,$(1)) \
 	     $(if $(filter $(O)/check/%,$(1)),$(vm_programs)) \
+	     $(if $(filter %/malformed.t %/shapes.t,$(1)),$(O)/asan/tests/acpica/find) \
 	     $(patsubst %,module-%,$(filter-out $(samba_suites),$(call kernels_of,$(1)))) \
 	     $(if $(filter tests/%,$(1)),$(tried) $(bench:%=$(O)/%))
 
@@ -186,7 +187,7 @@ asan_tests := $(unit:%=$(O)/asan/%)
 unit_tests := $(asan_tests) $(lib_unit:%=$(O)/tsan/%) $(ssl_unit:%=$(O)/tsan/%)
 # What tests/t-valgrind.sh and tests/t-fuzz.sh run.
 tried      := $(lib_unit:%=$(O)/%) $(fuzzers:%=$(O)/%)
-host_tests := $(wildcard tests/t-*.sh)
+host_tests := $(wildcard tests/t-*.sh) $(acpica_checked)
 # Those that take long come first where nothing is known of an earlier run.
 check_tests := $(release_tests) $(vm_tests) $(samba_checked) $(host_tests) $(unit_tests)
 check: $(call needs,$(call chosen,$(check_tests)))
@@ -201,7 +202,8 @@ check-all: $(call needs,$(call chosen,$(check_tests) $(more_tests)))
 quick_kernel  := $(firstword $(filter 6.12,$(KERNELS)) $(KERNELS))
 quick         := $(filter ctl daemon restore siblings unwatched window,$(SCENARIOS))
 quick_scripts := checkers compilers completion manual options readme runner style
-quick_tests   := $(quick:%=$(O)/check/$(quick_kernel)/%.t) $(quick_scripts:%=tests/t-%.sh) $(asan_tests)
+quick_tests   := $(quick:%=$(O)/check/$(quick_kernel)/%.t) $(quick_scripts:%=tests/t-%.sh) $(asan_tests) \
+		 $(acpica_checked)
 check-quick: $(call needs,$(call chosen,$(quick_tests)))
 	$(call prove,$(quick_tests))
 

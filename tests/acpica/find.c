@@ -21,7 +21,7 @@ static struct machine_table tables[MAX_TABLES];
 /* What is written into memory before anything runs. */
 static struct content {
 	uint64_t phys;
-	uint8_t bytes[64];
+	uint8_t bytes[256];
 	size_t size;
 } contents[MAX_TABLES];
 static unsigned int n_contents;
