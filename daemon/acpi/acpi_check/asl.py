@@ -13,6 +13,8 @@ TEXT = 16 << 20
 ARGUMENTS = 32
 # Tokens of a field. A DSDT that was seen has 1500 units in one, of three each.
 UNITS = 60000
+# Names below names; machines have about ten.
+DEPTH = 64
 # Aliases of aliases; ACPI has no use for one.
 ALIASES = 8
 
@@ -118,6 +120,8 @@ def split(name):
     if match is None or not name:
         return None
     segments = match.group(2).split(".") if match.group(2) else []
+    if len(segments) + len(match.group(1)) > DEPTH:
+        return None
     return match.group(1), [segment.rstrip("_") or "_" for segment in segments]
 
 
@@ -148,7 +152,9 @@ def place(scope, name):
     if parts is None:
         return None
     above = rise(scope, parts[0])
-    return None if above is None else join(above, parts[1])
+    if above is None or above.count(".") + len(parts[1]) > DEPTH:
+        return None
+    return join(above, parts[1])
 
 
 def tokenize(text):
@@ -258,17 +264,24 @@ class Reader:
             program.regions.setdefault(path, word(args, 1))
         elif token == "Alias":
             program.aliases.setdefault(path, program.resolve(scope, word(args, 0)) or path)
-        elif token == "Method":
+        elif token == "Method" and not any(method for _, method, _ in self.above[-DEPTH:]):
+            # What one method has inside is read as part of it.
             method = Method(path, word(args, 2) == "Serialized", [])
             program.methods.setdefault(path, method)
         if token in SCOPES:
             self.next[end + 1] = (path, method)
 
+    def units(self, start):
+        """Returns: the tokens from this brace on to the next."""
+        for end in range(start + 1, min(start + UNITS, len(self.tokens))):
+            if self.tokens[end] in ("{", "}"):
+                return self.tokens[start:end]
+        return []
+
     def field(self, scope, token, args, end):
         """Field (REGION, ...) { NAME, 8, Offset (4), , 2, NAME, 3 }"""
         unit = Unit(token, scope, word(args, 0), ["Lock"] in args)
-        units = self.tokens[end + 1:end + 1 + UNITS]
-        units = units[:units.index("}")] if "}" in units else units
+        units = self.units(end + 1)
         for before, name, comma in zip(units, units[1:], units[2:]):
             path = place(scope, name) if before in ("{", ",") and comma == "," else None
             if path is not None and self.program.objects.setdefault(path, "Unit") == "Unit":
