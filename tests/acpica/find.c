@@ -30,6 +30,8 @@ static bool show_device;
 static void say(void *context, const char *line)
 {
 	fprintf(context, "%s\n", line);
+	/* Who aborts loses what was not written yet. */
+	fflush(context);
 }
 
 static void say_acpica(void *context, const char *line)

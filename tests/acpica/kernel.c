@@ -36,14 +36,6 @@ void kernel_start(const struct machine *machine)
 	boot_cpu_data.x86_phys_bits = memory_phys_bits();
 }
 
-static void must_sleep(const char *call)
-{
-	if (!osl_atomic())
-		return;
-	fprintf(stderr, "%s is called where nothing may sleep\n", call);
-	abort();
-}
-
 /* All levels are one log; from an interrupt nothing of the module may print. */
 int printk(const char *format, ...)
 {
@@ -51,7 +43,7 @@ int printk(const char *format, ...)
 	va_list args;
 	int length;
 
-	must_sleep("printk");
+	osl_might_sleep();
 	va_start(args, format);
 	length = vsnprintf(line, sizeof(line), format, args);
 	va_end(args);
@@ -91,7 +83,7 @@ void *memremap(resource_size_t phys, size_t size, unsigned long flags)
 {
 	size_t i = 0;
 
-	must_sleep("memremap");
+	osl_might_sleep();
 	if (flags != (MEMREMAP_WB | MEMREMAP_DEC) || memory_is_ram(phys, size))
 		abort();
 	while (mapped[i].memory)
@@ -106,7 +98,7 @@ void memunmap(void *memory)
 {
 	size_t i = 0;
 
-	must_sleep("memunmap");
+	osl_might_sleep();
 	while (mapped[i].memory != memory)
 		if (++i == sizeof(mapped) / sizeof(*mapped))
 			abort();
@@ -157,7 +149,7 @@ acpi_status acpi_evaluate_integer(acpi_handle handle, acpi_string path,
 	struct acpi_buffer buffer = { sizeof(result), &result };
 	acpi_status status;
 
-	must_sleep("acpi_evaluate_integer");
+	osl_might_sleep();
 	status = acpi_evaluate_object(handle, path, arguments, &buffer);
 	if (ACPI_FAILURE(status))
 		return status;
@@ -223,7 +215,7 @@ bool acpi_dev_resource_address_space(struct acpi_resource *ares, struct resource
 /* None of the module's is taken in an interrupt. */
 void spin_lock(spinlock_t *lock)
 {
-	must_sleep("spin_lock");
+	osl_might_sleep();
 	pthread_mutex_lock(&lock->mutex);
 }
 
@@ -234,7 +226,7 @@ void spin_unlock(spinlock_t *lock)
 
 void kthread_flush_work(struct kthread_work *work)
 {
-	must_sleep("kthread_flush_work");
+	osl_might_sleep();
 	if (__atomic_exchange_n(&work->queued, false, __ATOMIC_SEQ_CST))
 		work->func(work);
 }

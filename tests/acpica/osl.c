@@ -3,10 +3,8 @@
  * Copyright (C) the vmgen authors
  *
  * ACPICA's OS services. What each stands for is in drivers/acpi/osl.c of the kernel, where
- * nothing else is named. The rules of the kernel are checked: who sleeps in an interrupt or with
- * a spinlock held, or takes a spinlock twice, is aborted, so that the stack is shown.
+ * nothing else is named. Locks are in locks.c, and when things run is in deferred.c.
  */
-#include <errno.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -22,8 +20,6 @@
 
 /* Units of 100 ns, which ACPICA's timer has. */
 enum { SECOND = 10000000, MILLISECOND = 10000 };
-/* Seconds, real ones, after which something that is waited for never comes. */
-enum { FOREVER = 30 };
 
 static unsigned long budget;
 static bool bounded;
@@ -31,7 +27,6 @@ static osl_log *log_line;
 static void *log_context;
 static u64 clock_ahead;
 
-static __thread unsigned int n_spinlocks;
 
 void osl_start(unsigned long allocations, osl_log *log, void *context)
 {
@@ -47,38 +42,23 @@ void osl_unbound(void)
 	__atomic_store_n(&bounded, false, __ATOMIC_RELAXED);
 }
 
-bool osl_atomic(void)
-{
-	return osl_in_interrupt() || n_spinlocks;
-}
-
 /*
- * Found in ACPICA itself: of a package that _CID returns, each element with a lower-case letter
- * is lost when acpi_ns_repair_HID() puts another one in its place.
+ * What ACPICA's own counting of references loses is not the module's, which never has such
+ * objects in its hands. Found so: of a package that _CID returns, each element with a lower-case
+ * letter when acpi_ns_repair_HID() puts another one in its place, and each buffer.
  */
 const char *__lsan_default_suppressions(void);
 const char *__lsan_default_options(void);
 const char *__lsan_default_suppressions(void)
 {
-	return "leak:acpi_ns_repair_CID\nleak:acpi_ds_build_internal_package_obj\n";
+	return "leak:acpi_ut_create_internal_object\nleak:acpi_ds_build_internal\n"
+	       "leak:acpi_ut_create_string_object\n";
 }
 
 /* Not every time that is so. */
 const char *__lsan_default_options(void)
 {
 	return "print_suppressions=0";
-}
-
-static void fail(const char *what)
-{
-	fprintf(stderr, "the kernel would say: BUG: %s\n", what);
-	abort();
-}
-
-static void might_sleep(void)
-{
-	if (osl_atomic())
-		fail("sleeping function called from invalid context");
 }
 
 /* Maps registers that lie in memory, for use in interrupts; those of machine.c are ports. */
@@ -193,7 +173,7 @@ acpi_status acpi_os_release_object(acpi_cache_t *cache, void *object)
 /* kmap of one page of the kernel's memory, ioremap of all else: may sleep. */
 void *acpi_os_map_memory(acpi_physical_address phys, acpi_size size)
 {
-	might_sleep();
+	osl_might_sleep();
 	if (size > ACPI_DEFAULT_PAGE_SIZE && memory_is_ram(phys, 1))
 		return NULL;
 	return memory_map(phys, size);
@@ -202,7 +182,7 @@ void *acpi_os_map_memory(acpi_physical_address phys, acpi_size size)
 /* kunmap, iounmap; the kernel does that later, so nobody may rely on the memory going. */
 void acpi_os_unmap_memory(void *memory, acpi_size size)
 {
-	might_sleep();
+	osl_might_sleep();
 	memory_unmap(memory, size);
 }
 
@@ -267,149 +247,6 @@ acpi_status acpi_os_write_pci_configuration(struct acpi_pci_id *id, u32 reg, u64
 	return width == 8 || width == 16 || width == 32 ? AE_OK : AE_ERROR;
 }
 
-/* --- Locks ------------------------------------------------------------------------------- */
-
-/* spin_lock_init */
-acpi_status acpi_os_create_lock(acpi_spinlock *ret_lock)
-{
-	pthread_mutexattr_t attributes;
-	pthread_mutex_t *lock = malloc(sizeof(*lock));
-
-	if (!lock)
-		return AE_NO_MEMORY;
-	pthread_mutexattr_init(&attributes);
-	pthread_mutexattr_settype(&attributes, PTHREAD_MUTEX_ERRORCHECK);
-	pthread_mutex_init(lock, &attributes);
-	pthread_mutexattr_destroy(&attributes);
-	*ret_lock = lock;
-	return AE_OK;
-}
-
-/* ACPI_FREE */
-void acpi_os_delete_lock(acpi_spinlock lock)
-{
-	if (pthread_mutex_destroy(lock))
-		fail("a spinlock is freed that is held");
-	free(lock);
-}
-
-/* spin_lock, or raw_spin_lock_irqsave: nobody sleeps before it is given back. */
-acpi_cpu_flags acpi_os_acquire_lock(acpi_spinlock lock)
-{
-	if (pthread_mutex_lock(lock))
-		fail("spinlock recursion");
-	n_spinlocks++;
-	return 0;
-}
-
-/* spin_unlock, raw_spin_unlock_irqrestore */
-void acpi_os_release_lock(acpi_spinlock lock, acpi_cpu_flags flags)
-{
-	(void)flags;
-	if (pthread_mutex_unlock(lock))
-		fail("spinlock already unlocked");
-	n_spinlocks--;
-}
-
-struct semaphore {
-	pthread_mutex_t lock;
-	pthread_cond_t raised;
-	u32 units;
-	bool event;
-};
-
-/* sema_init; of a mutex, or of an event of AML, which has no limit. */
-acpi_status acpi_os_create_semaphore(u32 max_units, u32 units, acpi_semaphore *ret_semaphore)
-{
-	struct semaphore *sem = acpi_os_allocate_zeroed(sizeof(*sem));
-	pthread_condattr_t attributes;
-
-	if (!sem)
-		return AE_NO_MEMORY;
-	pthread_mutex_init(&sem->lock, NULL);
-	pthread_condattr_init(&attributes);
-	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-	pthread_cond_init(&sem->raised, &attributes);
-	pthread_condattr_destroy(&attributes);
-	sem->units = units;
-	sem->event = max_units == ACPI_NO_UNIT_LIMIT;
-	*ret_semaphore = sem;
-	return AE_OK;
-}
-
-/* kfree; BUG() with somebody waiting, which pthread_cond_destroy() would wait for. */
-acpi_status acpi_os_delete_semaphore(acpi_semaphore handle)
-{
-	struct semaphore *sem = handle;
-
-	if (!sem)
-		return AE_BAD_PARAMETER;
-	pthread_cond_destroy(&sem->raised);
-	pthread_mutex_destroy(&sem->lock);
-	free(sem);
-	return AE_OK;
-}
-
-/*
- * How long that takes here. Nobody signals an event of AML but AML that runs meanwhile, which is
- * given a moment; what would hang a thread of the kernel for good ends in a timeout.
- */
-static struct timespec deadline(const struct semaphore *sem, u16 timeout)
-{
-	long ms = timeout == ACPI_WAIT_FOREVER ? FOREVER * 1000L : timeout;
-	struct timespec at;
-
-	if (sem->event && ms > 10)
-		ms = 10;
-	clock_gettime(CLOCK_MONOTONIC, &at);
-	at.tv_nsec += ms % 1000 * 1000000;
-	at.tv_sec += ms / 1000 + at.tv_nsec / 1000000000;
-	at.tv_nsec %= 1000000000;
-	return at;
-}
-
-/* down_timeout: sleeps. */
-acpi_status acpi_os_wait_semaphore(acpi_semaphore handle, u32 units, u16 timeout)
-{
-	struct semaphore *sem = handle;
-	struct timespec at;
-	int err = 0;
-
-	if (!sem || units < 1)
-		return AE_BAD_PARAMETER;
-	if (units > 1)
-		return AE_SUPPORT;
-	might_sleep();
-	at = deadline(sem, timeout);
-	pthread_mutex_lock(&sem->lock);
-	while (!sem->units && !err)
-		err = timeout ? pthread_cond_timedwait(&sem->raised, &sem->lock, &at) : ETIMEDOUT;
-	if (sem->units) {
-		sem->units--;
-		err = 0;
-	}
-	pthread_mutex_unlock(&sem->lock);
-	if (err && timeout == ACPI_WAIT_FOREVER && !sem->event)
-		fail("a mutex is not given back");
-	return err ? AE_TIME : AE_OK;
-}
-
-/* up: also in an interrupt. */
-acpi_status acpi_os_signal_semaphore(acpi_semaphore handle, u32 units)
-{
-	struct semaphore *sem = handle;
-
-	if (!sem || units < 1)
-		return AE_BAD_PARAMETER;
-	if (units > 1)
-		return AE_SUPPORT;
-	pthread_mutex_lock(&sem->lock);
-	sem->units++;
-	pthread_cond_signal(&sem->raised);
-	pthread_mutex_unlock(&sem->lock);
-	return AE_OK;
-}
-
 /* --- Time, signals, messages ------------------------------------------------------------- */
 
 /* current, of whom there is one for each thread. */
@@ -421,7 +258,7 @@ acpi_thread_id acpi_os_get_thread_id(void)
 /* usleep_range; nothing happens meanwhile that this could wait for. */
 void acpi_os_sleep(u64 milliseconds)
 {
-	might_sleep();
+	osl_might_sleep();
 	__atomic_add_fetch(&clock_ahead, milliseconds * MILLISECOND, __ATOMIC_RELAXED);
 }
 

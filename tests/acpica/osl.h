@@ -25,4 +25,8 @@ void osl_interrupt(void);
 bool osl_in_interrupt(void);
 bool osl_atomic(void);
 
+/* Aborts there; osl_fail() always does. */
+void osl_might_sleep(void);
+void osl_fail(const char *what);
+
 #endif /* OSL_H */

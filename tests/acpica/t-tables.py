@@ -65,6 +65,22 @@ def check_others(t):
     t.equal(shapes.find([table("events")]), (1, [NO_DEVICE], None), "events: not present")
 
 
+def check_bound(t):
+    """Those of which Linux's driver takes some that it should not, and leaves some that it could."""
+    beside = [f"\\_SB_.{name}: it provides no ID, \\_SB_.VB00 is used"
+              for name in ("VB01", "VB04", "VB07")]
+    t.equal(shapes.find([table("bound")], memory={0x0FFE0000: IDENT}), (0, [
+        f"\\_SB_.VB03: the address is not a multiple of 8{shapes.REMEDY}",
+        f"\\_SB_.VB05: ADDR returns nothing{shapes.REMEDY}",
+        f"\\_SB_.VB06: _STA fails, or does not return an integer{shapes.REMEDY}",
+        f"\\_SB_.VB08: ADDR does not return two elements{shapes.REMEDY}",
+        "\\_SB_.VB0A: ignored, no more than 4 devices are used",
+        f"\\_SB_.VB0B: the address lies in memory that the kernel uses{shapes.REMEDY}",
+        f"\\_SB_.VB0C: the address is beyond what this CPU can address{shapes.REMEDY}",
+        f"\\_SB_.VB0D: the address is zero{shapes.REMEDY}",
+        *beside], f"device \\_SB_.VB00 at 0xffe0000: {IDENT.hex()}"), "bound: found, or refused")
+
+
 def check_arm(t):
     refused = f"\\_SB_.VGEN: ADDR is missing or fails{shapes.REMEDY}"
     t.equal(shapes.find([table("arm")]), (1, [refused, NO_DEVICE], None),
@@ -113,9 +129,10 @@ def check_source(t):
 def scenario(_, t):
     t.note(subprocess.run([shapes.program(), "--version"], stdout=subprocess.PIPE, text=True,
                           check=True, timeout=60).stdout)
-    judged = {*SHAPES, "malformed", "several", "vmclock", "reduced", "events", "arm"}
+    judged = {*SHAPES, "malformed", "several", "vmclock", "reduced", "events", "bound", "arm"}
     t.equal({path.stem for path in TABLES.glob("*.asl")}, judged, "every table is judged")
-    for check in (check_shapes, check_faults, check_others, check_arm, check_map, check_source):
+    for check in (check_shapes, check_faults, check_others, check_bound, check_arm, check_map,
+                  check_source):
         check(t)
 
 

@@ -6,16 +6,16 @@
 DefinitionBlock ("", "SSDT", 2, "VMGEN ", "EVENTS", 1)
 {
     OperationRegion (HOST, SystemMemory, 0x0FFE0100, 16)
-    Field (HOST, DWordAcc, NoLock, Preserve) { PRES, 32, ABOV, 32, KIND, 32, SEEN, 32 }
+    Field (HOST, DWordAcc, NoLock, Preserve) { HERE, 32, OVER, 32, KIND, 32, SEEN, 32 }
     Device (\_SB.VGEN)
     {
         Name (_HID, "VMGENCTR")
         Name (ADDR, Package (2) { 0x0FFE0000, 0 })
-        Method (_STA) { Return (PRES) }
+        Method (_STA) { Return (HERE) }
     }
     Device (\_SB.BUS0)
     {
-        Method (_STA) { Return (ABOV) }
+        Method (_STA) { Return (OVER) }
         Device (SLOT)
         {
             Device (VGE1)
