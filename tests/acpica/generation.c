@@ -38,7 +38,7 @@ static unsigned long *counter(enum vmgenid_source source)
 	switch (source) {
 	case VMGENID_SOURCE_SCI:
 		/* Only the interrupt, and ACPICA with the lock of its GPEs. */
-		notices.sci_locked += osl_in_interrupt() && osl_atomic();
+		notices.sci_locked += osl_in_interrupt() && osl_spinlock_held();
 		return &notices.sci;
 	case VMGENID_SOURCE_NOTIFY:
 		return &notices.notify;

@@ -22,9 +22,14 @@ enum { FOREVER = 30 };
 
 static __thread unsigned int n_spinlocks;
 
+bool osl_spinlock_held(void)
+{
+	return n_spinlocks;
+}
+
 bool osl_atomic(void)
 {
-	return osl_in_interrupt() || n_spinlocks;
+	return osl_in_interrupt() || osl_spinlock_held();
 }
 
 void osl_fail(const char *what)

@@ -21,8 +21,10 @@ void osl_unbound(void);
 /* Runs the SCI's handler for as long as it is asserted. */
 void osl_interrupt(void);
 
-/* Of the calling thread: an interrupt is handled, or a spinlock held. */
+/* Of the calling thread: it handles an interrupt; it holds a spinlock. */
 bool osl_in_interrupt(void);
+bool osl_spinlock_held(void);
+/* Either of them. */
 bool osl_atomic(void);
 
 /* Aborts there; osl_fail() always does. */
