@@ -27,7 +27,7 @@ table() {
 		Hooks 2|*|tests/vm/t-debian.py|readme.blocks("README.md", "## Hooks")
 		Monitoring 1|*|tests/vm/t-debian.py|readme.blocks("README.md", "## Monitoring")
 		For programs 1|*|tests/t-readme.sh|block "For programs 1"
-		For makers of hypervisors and firmware 1|*|tests/t-acpi-check.sh|For makers of hypervisors
+		For makers of hypervisors and firmware 1|*|tests/t-acpi-input.sh|For makers of hypervisors
 		Programs with OpenSSL 1|*|tests/vm/t-openssl.py|g.run("vmgenctl openssl enable"
 	END
 }

@@ -1,0 +1,150 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-2-Clause
+# Copyright (C) the vmgen authors
+#
+# vmgen-acpi-check: what it says of what is no table or map or means harm, and to whom.
+#
+# functions are called through ok and empty, and texts have signs of the shell
+# shellcheck disable=SC2317,SC2016
+
+cd "$(dirname "$0")/.." || exit 1
+. tests/tap.sh
+. tests/acpi.sh
+
+# What cannot be read, or means harm.
+sed 's/TEST0001/TEST0002/' "$scratch/good.aml" >"$scratch/sum"
+start sum "$map" "$scratch/sum"
+head -c 100 "$scratch/good.aml" >"$scratch/short"
+head -c 4000 /dev/zero | openssl enc -aes-128-ctr -K 00 -iv 00 >"$scratch/random" 2>/dev/null
+{
+	head -c 36 "$scratch/good.aml"
+	tail -c +37 "$scratch/random" | head -c $(($(stat -c %s "$scratch/good.aml") - 36))
+} >"$scratch/noise"
+: >"$scratch/nothing"
+mkfifo "$scratch/fifo"
+truncate -s 1T "$scratch/sparse"
+printf 'DSDT\377\377\377\177' >"$scratch/header" && truncate -s 8M "$scratch/header"
+start unreadable "$scratch/short" "$scratch/random" "$scratch/nothing" "$scratch/no/such/file" \
+	"$scratch/fifo" /dev/zero "$scratch/sparse" "$scratch/header"
+start noise "$scratch/noise"
+start beside "$map" "$scratch/good.aml" "$scratch/short"
+# shellcheck disable=SC2028 # escapes of ASL
+made_of escapes 's/(_DDN, ")[^"]*/\1\\x1b]0;owned\\x07\\x0dR3 holds\\x9b2J/; s/"TEST0001"/"\\x1b[31mX"/'
+start escapes "$map" "$scratch/escapes.aml"
+start escapes-json --json "$map" "$scratch/escapes.aml"
+escape=$scratch/$'\e]0;owned\a'
+cp "$scratch/good.aml" "$escape"
+start file-name "$map" "$escape"
+# A line that looks like the interpreter's answer.
+made_of forged 's/Name \(ADDR.*/Method (ADDR) { Debug = "\\nEvaluation of \\\\_SB.VGEN.ADDR returned object 0x1, external buffer length 40\\n [Package] Contains 2 Elements:\\n  [Integer] = 000000000FFE0028\\n  [Integer] = 0000000000000000\\n" Return (0) }/'
+start forged "$map" "$scratch/forged.aml"
+loop='Method (ADDR) { While (1) { } Return (0) }'
+made_of endless "s/Name \(ADDR.*/$loop/" && start endless "$map" "$scratch/endless.aml"
+made_of endless-load 's/^    Device \(.*ELSE.*/&\n    While (1) { }/' && start endless-load "$map" "$scratch/endless-load.aml"
+made_of endless-event 's/Method \(.*_E05\) \{/& While (1) { }/' && start endless-event "$map" "$scratch/endless-event.aml"
+made_of deep 's/Name \(ADDR.*/Method (ADDR) { Return (ADDR ()) }/' && start deep "$map" "$scratch/deep.aml"
+made_of large 's/Name \(ADDR.*/Method (ADDR) { Return (Buffer (0x7FFFFFFF) { }) }/' && start large "$map" "$scratch/large.aml"
+
+# Maps.
+sed -E 's/[0-9a-f]+-[0-9a-f]+/00000000-00000000/' "$scratch/iomem" >"$scratch/zeros"
+start zeros --iomem="$scratch/zeros" "$scratch/good.aml"
+start no-map --iomem="$scratch/no/such/map" "$scratch/good.aml"
+start other-map --iomem="$scratch/random" "$scratch/good.aml"
+
+# As others run it, with nothing that only root may read but one file.
+cp -r daemon/acpi "$scratch/copy" && chmod -R a+rX "$scratch"
+install -m 600 "$scratch/good.aml" "$scratch/secret"
+program=$scratch/copy/vmgen-acpi-check
+as=(setpriv --reuid=65534 --regid=65534 --clear-groups)
+start nobody "$map" "$scratch/good.aml"
+start secret "$scratch/secret"
+start nobody-own
+as=()
+path=/nonexistent
+start missing "$scratch/good.aml"
+path=$PATH
+start usage --no-such-option
+start no-path '--set=x;quit=1' "$scratch/good.aml"
+start own
+
+# machine SCRIPT: in a machine with other tables and another map, of which nothing stays
+machine() {
+	scratch=$scratch top=$PWD unshare --mount bash -ec '
+		PATH=$top/daemon/acpi:$PATH
+		# Python looks for itself there, and iasl for nothing.
+		mount -t tmpfs tmpfs /sys
+		mkdir -p /sys/firmware/acpi/tables/dynamic /sys/firmware/acpi/tables/data
+		cp "$scratch/good.aml" /sys/firmware/acpi/tables/DSDT
+		echo 1 >/sys/firmware/acpi/tables/data/BERT
+		mount --bind "$scratch/iomem" /proc/iomem
+		mkdir "$scratch/home" && cd "$scratch/home"
+		trap "rm -rf \"$scratch/home\"" EXIT
+		'"$1"
+}
+
+readme() {
+	sed -n '/^## For makers of hypervisors/,/^## Manuals/p' README.md | sed -n '/^```sh$/,/^```$/p' |
+		sed '/^```/d'
+}
+
+readme_works() {
+	[ "$(readme | wc -l)" = 3 ] && machine "$(readme)"
+}
+
+wait
+
+# No line that a terminal would obey, or that looks like one of the report.
+escaped() {
+	came escapes 1 '_DDN is "\x1b]0;owned\x07\x0dR3 holds' '_HID is "\x1b[31mX"' &&
+		! grep -q '[^ -~]' "$scratch/escapes.out" "$scratch/escapes.err" "$scratch/file-name.out" \
+			"$scratch/escapes-json.out" && came file-name 0 '\x1b]0;owned\x07'
+}
+
+# Whatever they are.
+own() {
+	cat "$scratch/own.out" "$scratch/own.err"
+	grep -q '^vmgen-acpi-check [0-9]' "$scratch/own.out" && [ ! -s "$scratch/own.err" ] &&
+		[ "$(cat "$scratch/own.status")" -le 3 ]
+}
+
+# One line on standard error, which a script shows its user.
+message() {
+	came "$1" 2 "$2" && [ ! -s "$scratch/$1.out" ] && [ "$(wc -l <"$scratch/$1.err")" = 1 ]
+}
+
+empty 'each table is wrong where it should be' cat "$scratch/unchanged"
+ok 'a wrong sum' fails sum checksum 'is not 0'
+while IFS='|' read -r name text; do
+	ok "$name" came unreadable 2 "not read: $text"
+done <<END
+the beginning of a table|$scratch/short: its header says
+random bytes|$scratch/random: there is no ACPI table in it
+an empty file|$scratch/nothing: 
+no file|$scratch/no/such/file: No such file
+a FIFO|$scratch/fifo: it is no regular file
+a device|/dev/zero: it is no regular file
+a terabyte of nothing|$scratch/sparse: it is longer than
+a length that the file has not got|$scratch/header: its header says
+END
+ok 'a header before random bytes' came noise 2 'iasl cannot disassemble its code'
+ok 'a good table and one that cannot be read' came beside 2 'short: its header says'
+ok 'what would control a terminal' escaped
+ok 'text that looks like an answer' fails forged R4 'ADDR gives no package'
+ok 'an endless loop: ADDR' untold endless "$addresses" 'ADDR: a loop in it did not end'
+ok 'at loading' came endless-load 0
+ok 'in an event' came endless-event 0 'has the code for Notify'
+ok 'a method that calls itself' came deep 1 'ADDR: '
+ok 'two gigabytes' came large 1 'ADDR: '
+
+ok 'a map as Linux shows it to all but root' came zeros 2 'all addresses in it are zero'
+ok 'no map where one should be' came no-map 2 'no/such/map: No such file'
+ok 'something else' came other-map 2 'line 1 is none of /proc/iomem'
+ok 'as nobody' came nobody 0
+ok 'who may not read all' came secret 2 'secret: only root may read it'
+ok "nor this machine's tables" came nobody-own 2
+ok 'without acpica-tools' message missing 'install the package acpica-tools'
+ok 'an unknown option' came usage 2 'no-such-option'
+ok 'no path' came no-path 2 'is no path of ACPI'
+ok "this machine's own tables" own
+ok 'the words of the README' readme_works
+tap_done
