@@ -13,7 +13,7 @@ BREAK = "**break** Executed AML BreakPoint opcode"
 
 PATH = re.compile(r"\\[A-Z_][A-Z0-9_]{0,3}(?:\.[A-Z_][A-Z0-9_]{0,3})*")
 # Level, name, type, address of the node, number of the table.
-LINE = re.compile(r"(?m)^ *(\d+) {2,}(.{4}) (\w+) +0x([0-9a-f]+) ([0-9A-F]{3})\b")
+LINE = re.compile(r"(?m)^ *(\d+) {2,}(.{4}) (\w+) +0x([0-9a-f]+) ([0-9A-F]{3})\b(.*)")
 TABLE = re.compile(r"(?m)^Table \[(.{4}): ?(.{8})\] \(id ([0-9A-F]{2,})\)")
 SYMBOL = re.compile(r"(?:Could not resolve symbol \[(.+?)\], AE_|"
                     r"named reference package element - (.+?) \()")
@@ -34,6 +34,11 @@ class Entry:
     kind: str               # "Device", "Method", "Integer", "RegionField"
     node: str               # where it lies, as other messages of the same process name it
     owner: int              # the number of the table that made it; 0: none
+    rest: str = ""          # the beginning of what a string or an integer holds, for example
+
+    def may_be(self, texts):
+        """Whether it may give one of these. Most that are none are known without evaluating."""
+        return self.kind != "String" or any(f'"{text}"' in self.rest.upper() for text in texts)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,13 +79,13 @@ def listing(start, namespace):
 def entries(namespace):
     """Also those whose path nobody can ask for: firmware may use names that ACPI forbids."""
     found, above = {}, []
-    for level, name, kind, node, owner in LINE.findall(REPAIRED.sub("", namespace)):
+    for level, name, kind, node, owner, rest in LINE.findall(REPAIRED.sub("", namespace)):
         level = int(level)
         if level > len(above):
             raise Unreadable("acpiexec's listing of the namespace cannot be read")
         above[level:] = [name.rstrip("_") or "_"]
         path = "\\" + ".".join(above)
-        found[path] = Entry(path, kind, node, int(owner, 16))
+        found[path] = Entry(path, kind, node, int(owner, 16), rest)
     return found
 
 

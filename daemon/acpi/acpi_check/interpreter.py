@@ -18,6 +18,9 @@ from acpi_check.facts import Form, Value
 # acpiexec ends a loop in AML by itself.
 LOOP_SECONDS = 1
 
+# acpiexec sleeps for 10 ms after each.
+BATCH = 100
+
 # Memory and registers hold nothing here but what acpiexec fills them with. A value that changes
 # with that is not known.
 FILLS = (0x00, 0xa5)
@@ -32,9 +35,9 @@ class Session:
 
 
 def separator():
-    """A name that no table can know, so that what is printed for it marks where an answer ends."""
-    return "\\" + ".".join("X" + "".join(secrets.choice(string.ascii_uppercase) for _ in range(3))
-                           for _ in range(8))
+    """What no table can know, and is no command: what acpiexec says to it shows where an answer
+    ends. It takes no time, as evaluating an object that is not there does."""
+    return "X" + "".join(secrets.choice(string.ascii_uppercase) for _ in range(31))
 
 
 class Interpreter:
@@ -66,14 +69,14 @@ class Interpreter:
 
     def _session(self, commands, fill=FILLS[0]):
         mark = separator()
-        script = "".join(f"evaluate {mark}\n{command}\n" for command in commands) + "quit\n"
+        script = "".join(f"{mark}\n{command}\n" for command in commands) + "quit\n"
         # As the table has it: without -dr acpiexec would turn IDs into upper case, and more.
         arguments = [self.acpiexec, "-dr", "-dt", "-df", "-to", str(LOOP_SECONDS), "-fv", str(fill)]
         if self.values:
             arguments += ["-fi", str(self.scratch.path / "values")]
         text, wrong = self.scratch.run(arguments + [str(path) for path, _ in self.files],
                                          script)
-        start, *answers = text.split(f"Evaluation of {mark} failed with status AE_NOT_FOUND\n")
+        start, *answers = text.split(f"\n{mark}: unknown command\n")
         missing = len(commands) - len(answers)
         if not wrong and missing:
             wrong = "acpiexec ended before it had done all"
@@ -139,12 +142,12 @@ class Interpreter:
         return {path: self._value(kinds.get(path), found)
                 for path, *found in zip(paths, *runs)}
 
-    def changes(self, path):
-        """Whether it evaluates to something else the second time."""
-        first, second = self._evaluate([path, path], (), FILLS[0])
-        if first.lost or second.lost:
-            return False
-        return (first.result, first.error) != (second.result, second.error)
+    def changing(self, paths):
+        """Returns: the set of those that evaluate to something else the second time."""
+        found = self._evaluate([path for path in paths for _ in range(2)], (), FILLS[0])
+        return {path for path, first, second in zip(paths, found[::2], found[1::2])
+                if not (first.lost or second.lost) and
+                (first.result, first.error) != (second.result, second.error)}
 
     def _value(self, kind, runs):
         if kind is None:
@@ -164,8 +167,13 @@ class Interpreter:
 
     def _evaluate(self, paths, arguments, fill):
         """Returns: an answer.Evaluation for each path."""
-        # The debugger reads numbers as hexadecimal.
-        words = "".join(f" {a:x}" for a in arguments)
+        if not paths:
+            return []
+        if len(paths) > BATCH:
+            return (self._evaluate(paths[:BATCH], arguments, fill) +
+                    self._evaluate(paths[BATCH:], arguments, fill))
+        # The debugger reads numbers as hexadecimal, and without 0x only digits in 20200925.
+        words = "".join(f" {a:#x}" for a in arguments)
         try:
             session = self._session([f"evaluate {path}{words}" for path in paths], fill)
         except Failure as e:

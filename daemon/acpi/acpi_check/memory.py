@@ -98,4 +98,5 @@ def is_own(r, start, size):
     """A driver of the ID has claimed it, and no more than its pages. What has the name of a PCI
     device is one's register."""
     first, length = page_of(start, size)
-    return not PCI.fullmatch(r.name) and first <= r.start <= start and start + size - 1 <= r.end < first + length
+    around = first <= r.start <= start and start + size - 1 <= r.end < first + length
+    return around and not PCI.fullmatch(r.name)

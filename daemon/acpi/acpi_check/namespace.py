@@ -9,22 +9,26 @@ from acpi_check.facts import Device, Form, Value
 # ACPI 6.5, 6.3.7: the device is present; it functions.
 PRESENT, FUNCTIONING = 1, 8
 
+IDS = ("_HID", "_CID", "_DDN")
+KNOWN = identifier.GENERATION + identifier.VENDORS
+
 
 def find(interpreter):
-    """Returns: the paths of those that some name calls a generation ID device."""
-    kinds = interpreter.namespace()
-    every = [path for path, kind in kinds.items() if kind == "Device" and is_path(path)]
-    names = [f"{path}.{name}" for path in every for name in ("_HID", "_CID", "_DDN")]
-    values = interpreter.evaluate_all([name for name in names if name in kinds])
-    return [path for path in every
-            if is_wanted(*(values.get(f"{path}.{name}", Value())
-                           for name in ("_HID", "_CID", "_DDN")))]
-
-
-def devices(interpreter, most):
-    """Returns: a tuple of Device, of the first ones; and how many there are."""
-    paths = find(interpreter)
-    return tuple(read(interpreter, path) for path in paths[:most]), len(paths)
+    """Returns: the paths of those that some name calls a generation ID device; and of those of
+    which that cannot be told."""
+    entries = interpreter.listing().entries
+    every = [path for path, entry in entries.items() if entry.kind == "Device" and is_path(path)]
+    names = [f"{path}.{name}" for path in every for name in IDS]
+    values = interpreter.evaluate_all([name for name in names if name in entries and
+                                       entries[name].may_be(KNOWN)])
+    found, unknown = [], []
+    for path in every:
+        ids = [values.get(f"{path}.{name}", Value()) for name in IDS]
+        if is_wanted(*ids):
+            found.append(path)
+        elif any(value.hardware and value.result is None for value in ids):
+            unknown.append(path)
+    return found, unknown
 
 
 def is_wanted(hid, cid, ddn):
@@ -33,21 +37,27 @@ def is_wanted(hid, cid, ddn):
         name.upper() in identifier.VENDORS for name in identifier.texts(hid))
 
 
-def read(interpreter, path):
+def devices(interpreter, paths):
+    """Returns: a tuple of Device."""
     kinds = interpreter.namespace()
-    names = ("_HID", "_CID", "_DDN", "_UID", "_STA", "ADDR")
-    above = [f"{name}._STA" for name in ancestors(path)]
-    paths = [f"{path}.{name}" for name in names[:-1]] + above
-    values = interpreter.evaluate_all([name for name in paths if name in kinds])
-    # By itself: of all, it is the one that may hang.
-    values.update(interpreter.evaluate_all([f"{path}.ADDR"]))
-    hid, cid, ddn, uid, sta, addr = (values.get(f"{path}.{name}", Value()) for name in names)
+    names = [f"{path}.{name}" for path in paths for name in (*IDS, "_UID", "_STA")]
+    names += [f"{above}._STA" for path in paths for above in ancestors(path)]
+    values = interpreter.evaluate_all([n for n in dict.fromkeys(names) if n in kinds])
+    # By themselves: of all, they are the ones that may hang or change something.
+    values.update(interpreter.evaluate_all([f"{path}.ADDR" for path in paths]))
+    changing = interpreter.changing([f"{path}.ADDR" for path in paths
+                                     if values[f"{path}.ADDR"].form is Form.METHOD])
+    return tuple(describe(interpreter, path, values, f"{path}.ADDR" in changing)
+                 for path in paths)
+
+
+def describe(interpreter, path, values, moves):
+    hid, cid, ddn, uid, sta, addr = (values.get(f"{path}.{name}", Value())
+                                     for name in (*IDS, "_UID", "_STA", "ADDR"))
     table = interpreter.table_of(path)
-    moves = (addr.form is Form.METHOD and not addr.error and
-             interpreter.changes(f"{path}.ADDR"))
+    above = [values.get(f"{name}._STA", Value()) for name in ancestors(path)]
     return Device(path=path, table=table.name if table else "", hid=hid, cid=cid, ddn=ddn,
-                  uid=uid, sta=sta, addr=addr, moves=moves,
-                  present=present(sta, [values.get(name, Value()) for name in above]))
+                  uid=uid, sta=sta, addr=addr, moves=moves, present=present(sta, above))
 
 
 def ancestors(path):

@@ -9,7 +9,7 @@ import signal
 import sys
 import traceback
 
-from acpi_check import (VERSION, devicetree, events, guests, memory, namespace, report,
+from acpi_check import (VERSION, devicetree, events, fadt, guests, memory, namespace, report,
                         requirements, source, tables)
 from acpi_check.answer import is_path
 from acpi_check.child import Failure, Missing
@@ -20,9 +20,6 @@ from acpi_check.text import printable
 TABLES = "/sys/firmware/acpi/tables"
 IOMEM = "/proc/iomem"
 TREE_MAGIC = b"\xd0\x0d\xfe\xed"
-SOURCES = (".asl", ".dsl")
-# ACPI 6.5, 5.2.9 (FADT): Flags; HW_REDUCED_ACPI.
-FLAGS, REDUCED = 112, 1 << 20
 # Devices, and messages of one kind.
 MOST = 32
 
@@ -126,24 +123,25 @@ class Reading:
                              "out" for name in listing.twice)
         self.unread += some(f"{path} has a name that ACPI does not allow, so it is left out"
                             for path in interpreter.unnamed())
-        found, number = namespace.devices(interpreter, MOST)
-        if number > MOST:
-            self.unread.append(f"there are {number} devices, of which {MOST} are looked at")
-        self.devices = found
+        found, unknown = namespace.find(interpreter)
+        self.unread += some(f"{path} has an ID that could not be evaluated, so it may be one"
+                            for path in unknown)
+        if len(found) > MOST:
+            self.unread.append(f"there are {len(found)} devices, of which {MOST} are looked at")
         if found:
             self.unread += some(f"{name}: iasl cannot disassemble its code, so an event in it is "
                                 "not seen" for name in interpreter.undisassembled())
-            self.devices = tuple(events.find(interpreter, found))
+            self.devices = namespace.devices(interpreter, found[:MOST])
+            self.devices = tuple(events.find(interpreter, self.devices))
 
     def machine(self):
         code = [table for table in self.tables if table.is_code()]
         dsdt = [table for table in code if table.signature == "DSDT"]
-        fadt = [t for t in self.tables if t.signature == "FACP" and not t.wrong]
-        flags = int.from_bytes(fadt[0].data[FLAGS:FLAGS + 4], "little") if fadt else 0
+        table = fadt.of(self.tables)
         return Machine(devices=self.devices, nodes=self.nodes, memory=self.memory,
                        revision=dsdt[0].revision() if dsdt else 2,
-                       reduced=bool(flags & REDUCED), unread=tuple(self.unread),
-                       remarks=tuple(self.remarks),
+                       reduced=table is not None and fadt.is_reduced(table),
+                       unread=tuple(self.unread), remarks=tuple(self.remarks),
                        complete=bool(dsdt) and not any(t.wrong for t in self.tables),
                        bad_checksums=tuple(t.name for t in self.tables if not t.checksum),
                        interpreter=self.interpreter)
