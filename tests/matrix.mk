@@ -36,6 +36,9 @@ more_connections := 5.10 6.1-cloud newest
 more_sleep := 6.1 6.12-rt 7.2 newest-rt
 more_first := 6.1-cloud newest-rt
 more_reduced := 5.10
+# What Linux's driver binds: before it was a platform driver, after, and since 7.0.
+only_bound := 6.12
+more_bound := 6.1 newest
 # vmgend is the same on all.
 only_faults  := 6.1-cloud
 only_hostile := 6.12
@@ -84,7 +87,7 @@ only_bare := bare
 # counts instructions, of which there are so many there that ACPI gives up
 # (hibernate), that programs ahead of all others leave no time to the rest
 # (order), or that one by one they take half an hour (midway).
-not_debug   := $(whole) awslc bare clones connections crowd ctl daemon devicetree examples faults \
+not_debug   := $(whole) awslc bare bound clones connections crowd ctl daemon devicetree examples faults \
 	       first hibernate hostile keys macsec midway order policy remedies sources spinners \
 	       uefi vmclock wireguard witness
 # ARM, with a device tree and with ACPI under UEFI.
