@@ -309,8 +309,8 @@ for shape in $(shapes | cut -d ' ' -f 1); do
 	rename "$shape" "$number"
 	set -- "$@" "$scratch/$shape.asl"
 	case $shape in
-	hyperv-*) set -- "--set=\\LO0$number=0x0ffe0008" "--set=\\HI0$number=0" "$@" ;;
-	vmware) set -- "--set=\\LO0$number=0x0ffe0011" "--set=\\HI0$number=0" "$@" ;;
+	hyperv-*) set -- "$@" "--set=\\LO0$number=0x0ffe0008" "--set=\\HI0$number=0" ;;
+	vmware) set -- "$@" "--set=\\LO0$number=0x0ffe0011" "--set=\\HI0$number=0" ;;
 	esac
 done
 report shapes "$@"

@@ -52,7 +52,8 @@ def parse(arguments):
                         help="what a field or name holds that only the machine knows")
     parser.add_argument("--json", action="store_true", help="print one object of JSON")
     parser.add_argument("--version", action="version", version=f"vmgen-acpi-check {VERSION}")
-    return parser.parse_args(arguments)
+    # Tables and options in any order.
+    return parser.parse_intermixed_args(arguments)
 
 
 def is_tree(path):
