@@ -59,7 +59,7 @@ static void test_sta(const struct machine_table *table)
 	machine_stop();
 }
 
-/* configfs lets root load a table, and unload it again whoever listens. */
+/* CONFIG_ACPI_CONFIGFS lets root load a table, and unload it again whoever listens. */
 static void test_unload(const struct machine_table *table)
 {
 	struct machine_notices before;

@@ -7,10 +7,14 @@ A warning of the kernel is a panic in these guests, so each command is also a te
 none.
 """
 
-from harness import tap
-from harness.scenario import boot, generation, new_guid
+from harness import shapes, tap
+from harness.machine import compile_table, scratch
+from harness.scenario import boot, generation, new_guid, test_module
 
 ROUNDS = 10
+# With a device that QEMU has not got.
+TABLE = shapes.TABLES / "bhyve.asl"
+RESERVED = "memmap=64K$0x0FFE0000"
 LOAD = ("while :; do cat /proc/sys/dev/vmgenc/0/* >/dev/null 2>&1;"
         " dd if=/dev/vmgenid bs=24 count=1 >/dev/null 2>&1; done")
 
@@ -20,8 +24,19 @@ def unload(g):
     g.run("until rmmod vmgenc 2>/dev/null; do :; done")
 
 
+def unload_table(g, t):
+    """The module is unloaded after the table that describes one of its devices."""
+    aml = ",".join(map(str, compile_table(TABLE, scratch()).read_bytes()))
+    g.run(f"insmod /overlay.ko aml={aml} && insmod /vmgenc.ko && rmmod overlay")
+    t.ok(any(line.startswith("\\_SB_.GENC: its ACPI table was unloaded")
+             for line in shapes.messages(g)), "a device whose table is unloaded is named in the log")
+    unload(g)
+    t.ok(g.execute("test -e /dev/vmgenid")[0], "and the module can be unloaded after that")
+
+
 def scenario(kernel, t):
-    with boot(kernel, ["notice"], guid=new_guid(), cpus=2) as g:
+    with boot(kernel, ["notice"], guid=new_guid(), cpus=2, cmdline=RESERVED,
+              files=test_module(kernel, "overlay")) as g:
         status, output = g.execute("insmod /vmgenc.ko")
         t.ok(status and "File exists" in output, "a second insmod is refused")
         reader = g.spawn("exec notice read")
@@ -33,6 +48,7 @@ def scenario(kernel, t):
         unload(g)
         t.ok(g.execute("test -e /dev/vmgenid -o -e /proc/sys/dev/vmgenc")[0],
              "the node and the sysctls are gone")
+        unload_table(g, t)
 
         for _ in range(3):
             g.spawn(LOAD)
