@@ -66,8 +66,8 @@ def version(tree):
     parts = dict(re.findall(r"(?m)^(VERSION|PATCHLEVEL|SUBLEVEL) = (\d+)$",
                             (tree / "Makefile").read_text("utf-8"))) if (
                                 tree / "Makefile").is_file() else {}
-    linux = ".".join(parts.values()) or "of unknown version"
-    return f"{acpica.group(1) if acpica else 'unknown'} of Linux {linux}"
+    linux = f"Linux {'.'.join(parts.values())}" if parts else "an unknown kernel"
+    return f"{acpica.group(1) if acpica else 'unknown'} of {linux}"
 
 
 def files(tree):
