@@ -162,6 +162,8 @@ lib_unit   := $(addprefix tests/unit/,t-source.t t-generation.t t-guard.t t-devi
 ssl_obj    := $(patsubst %.c,%.o,$(wildcard libvmgen/openssl/*.c))
 ssl_unit   := tests/unit/t-openssl.t tests/unit/t-confined.t
 fuzzers    := $(patsubst %.c,%,$(wildcard tests/fuzz/*.c))
+# Those of the module on ACPICA, and the same with a fault, which they have to find.
+acpi_fuzzers := $(addprefix tests/fuzz/acpi/,table result address result-untyped result-freed address-unaligned)
 guest      := $(patsubst %.c,%,$(filter-out tests/vm/guest/init.c,$(wildcard tests/vm/guest/*.c)))
 examples   := $(patsubst %.c,%,$(wildcard libvmgen/examples/*.c))
 bench      := $(patsubst %.c,%,$(filter-out tests/bench/guest/u32.c,$(wildcard tests/bench/guest/*.c)))
@@ -349,6 +351,7 @@ help::
 .PHONY: all abi kmod deps need-deps clean help force
 
 include tests/acpica/acpica.mk
+include tests/fuzz/acpi/acpi.mk
 include tests/matrix.mk
 include packaging/packages.mk
 

@@ -189,7 +189,7 @@ export O
 asan_tests := $(unit:%=$(O)/asan/%)
 unit_tests := $(asan_tests) $(lib_unit:%=$(O)/tsan/%) $(ssl_unit:%=$(O)/tsan/%)
 # What tests/t-valgrind.sh and tests/t-fuzz.sh run.
-tried      := $(lib_unit:%=$(O)/%) $(fuzzers:%=$(O)/%)
+tried      := $(lib_unit:%=$(O)/%) $(fuzzers:%=$(O)/%) $(acpi_fuzzers:%=$(O)/fuzz/%) $(O)/fuzz/seeds
 host_tests := $(wildcard tests/t-*.sh) $(acpica_checked)
 # Those that take long come first where nothing is known of an earlier run.
 check_tests := $(release_tests) $(vm_tests) $(samba_checked) $(host_tests) $(unit_tests)
@@ -250,7 +250,7 @@ demo: all module-6.1-cloud $(O)/tests/vm/guest/init $(O)/tests/vm/guest/draw
 
 # New inputs are kept beside the build; those worth it belong into tests/fuzz/seeds.
 FUZZ_SECONDS ?= 600
-fuzz: $(fuzzers:%=$(O)/%)
+fuzz: $(fuzzers:%=$(O)/%) fuzz-acpi
 	@for f in $(notdir $(fuzzers)); do \
 		mkdir -p $(O)/corpus/$$f && \
 		$(O)/tests/fuzz/$$f -max_total_time=$(FUZZ_SECONDS) -max_len=4200 \
