@@ -129,9 +129,10 @@ class Reading:
                             for path in unknown)
         if len(found) > MOST:
             self.unread.append(f"there are {len(found)} devices, of which {MOST} are looked at")
+        # Also without a device: ACPICA loads the beginning of what is no code.
+        self.unread += some(f"{name}: iasl cannot disassemble its code, so an event in it is "
+                            "not seen" for name in interpreter.undisassembled())
         if found:
-            self.unread += some(f"{name}: iasl cannot disassemble its code, so an event in it is "
-                                "not seen" for name in interpreter.undisassembled())
             self.devices = namespace.devices(interpreter, found[:MOST])
             self.devices = tuple(events.find(interpreter, self.devices))
 
