@@ -266,7 +266,7 @@ differences() {
 	same 'option of vmgend-samba-ad' table_of_samba help_of_samba
 	same 'option of vmgend-samba-ad' help_of_samba page_of_samba
 	same 'command of vmgend-samba-ad' commands_of_samba page_commands_of_samba
-	same 'option of vmgen-acpi-check' table_of_acpi help_of_acpi
+	same 'option of vmgen-acpi-check' help_of_acpi table_of_acpi
 	same 'option of vmgen-acpi-check' help_of_acpi page_of_acpi
 	same 'point of vmgen-acpi-check' points page_points
 	same 'mark of vmgen-acpi-check' marks page_marks
@@ -277,8 +277,8 @@ differences() {
 	same 'exit status of vmgend' of_vmgend page_of_vmgend_exit
 	same 'exit status of vmgenctl' of_vmgenctl page_of_vmgenctl_exit
 	same 'exit status of vmgend-samba-ad' of_samba page_of_samba_exit
-	same 'exit status of vmgen-acpi-check' of_acpi help_of_acpi_exit
-	same 'exit status of vmgen-acpi-check' of_acpi page_of_acpi_exit
+	same 'exit status of vmgen-acpi-check' help_of_acpi_exit of_acpi
+	same 'exit status of vmgen-acpi-check' help_of_acpi_exit page_of_acpi_exit
 	same 'key of vmgend.conf' keys_of_vmgend page_keys
 	same 'setting of hooks' keys_of_hooks page_hook_keys
 	same 'variable of hooks' environment page_environment
