@@ -51,6 +51,9 @@ only_shapes := 6.1-cloud
 # Nor where the machine matters more than the kernel: firmware, its memory that
 # hibernation writes back, ACPI without an SCI.
 only_firmware := 6.12
+only_acpi := 6.12
+# Linux's driver in another form, the newest, and QEMU's ARM machine.
+more_acpi := 6.1 newest 6.12-arm64
 only_hibernate := 6.12
 only_nvs := 6.12
 only_policy := 6.12
@@ -87,7 +90,7 @@ only_bare := bare
 # counts instructions, of which there are so many there that ACPI gives up
 # (hibernate), that programs ahead of all others leave no time to the rest
 # (order), or that one by one they take half an hour (midway).
-not_debug   := $(whole) awslc bare bound clones connections crowd ctl daemon devicetree examples faults \
+not_debug   := $(whole) acpi awslc bare bound clones connections crowd ctl daemon devicetree examples faults \
 	       first hibernate hostile keys macsec midway order policy remedies sources spinners \
 	       uefi vmclock wireguard witness
 # ARM, with a device tree and with ACPI under UEFI.
