@@ -178,8 +178,8 @@ wrong_guests() {
 	done
 }
 
-# sentences: "VG00 text", as tests/vm/t-malformed.py sees the module log it.
-sentences() { sed -nE 's/^    "(VG[0-9]+)": "(.*)",$/\1 \2/p' tests/vm/t-malformed.py; }
+# sentences: "VG00 text", as tests/vm/t-malformed.py sees the module log it (harness/shapes.py).
+sentences() { sed -nE 's/^    "(VG[0-9]+)": "(.*)",$/\1 \2/p' tests/vm/harness/shapes.py; }
 
 # other_sentences NAME: devices of which the module is said to log something else.
 other_sentences() {
@@ -187,7 +187,7 @@ other_sentences() {
 		says "$1" "\\_SB.$name" "Linux 5.10 to newest, vmgenc: does not bind: it logs \"$text; report" \
 			>"$scratch/line" || { echo "$name $text"; cat "$scratch/line"; }
 	done
-	[ "$(sentences | wc -l)" -ge 15 ] || echo 'no sentences in t-malformed.py'
+	[ "$(sentences | wc -l)" -ge 15 ] || echo 'no sentences in harness/shapes.py'
 }
 
 # What is known of the hypervisors' shapes: whether Linux of 6.1, 6.12 and 7.2, FreeBSD and NetBSD
