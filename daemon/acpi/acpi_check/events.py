@@ -18,10 +18,12 @@ from acpi_check.facts import CHANGED, Event
 SOURCES = 32
 RUNS = 64
 
-# Another thread prints that, so it may stand anywhere in a line. AML cannot print it, because
-# where a node lies is another place in each process.
-NOTIFIED = re.compile(r"Received a Device Notify on \[.{4}\] "
-                      r"0x([0-9a-f]+) Value 0x([0-9A-Fa-f]{1,8}) ")
+# acpiexec's handler is another thread, which may be late; with this level it says who is notified
+# before the method goes on. AML cannot print it, because where a node lies is another place in
+# each process.
+LEVEL = "level 4 console"
+NOTIFIED = re.compile(r"Dispatching Notify on \[.{4}\] \(Device\) "
+                      r"Value 0x([0-9A-Fa-f]{1,8}) \([^()]{1,80}\) Node 0x([0-9a-f]+)")
 
 NEVER = {"BHYVE_V_GEN_COUNTER_V1":
          "bhyve never raises it (FreeBSD, usr.sbin/bhyve/vmgenc.c: that call is compiled out)"}
@@ -151,13 +153,14 @@ def run(interpreter, source):
         return found, good
     for argument, number in zip(arguments, numbers):
         try:
-            listing, *texts = interpreter.run(["namespace", f"evaluate {source.path}{argument}"])
+            listing, _, text = interpreter.run(["namespace", LEVEL,
+                                                f"evaluate {source.path}{argument}"])
         except Failure:
             # There is no time left; what the code says has been read.
             return found, False
-        good = good and not answer.evaluation(source.path, texts[0]).error
+        good = good and not answer.evaluation(source.path, text).error
         paths = {int(entry.node, 16): path for path, entry in answer.entries(listing).items()}
-        for node, value in NOTIFIED.findall("".join(texts)):
+        for value, node in NOTIFIED.findall(text):
             path = paths.get(int(node, 16))
             if path is not None:
                 found.setdefault((path, int(value, 16)), []).append(number)

@@ -64,7 +64,7 @@ ACPI = (
           "source is not public",
           (drivers.windows_named, drivers.seen_present, drivers.windows_unknown),
           drivers.any_addr, (), drivers.any_hears),
-    Guest("OpenBSD", "no such driver among sys/dev/acpi of OpenBSD's sources, September 2026",
+    Guest("OpenBSD", "no such driver was found in sys/dev/acpi of OpenBSD; that is no proof",
           (drivers.no_driver,), drivers.any_addr, (), drivers.any_hears),
     Guest("illumos", "no such driver was found in illumos-gate; that is no proof",
           (drivers.no_driver,), drivers.any_addr, (), drivers.any_hears),

@@ -87,7 +87,7 @@ class Interpreter:
 
     def run(self, commands, fill=FILLS[0]):
         """Returns: what acpiexec printed for each of the debugger's commands, "" for those that
-        it did not get to. Threads of AML's Notify print into the text of a later one."""
+        it did not get to."""
         return self._session(commands, fill).answers
 
     def listing(self):
