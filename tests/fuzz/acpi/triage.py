@@ -94,7 +94,7 @@ def main():
         sys.exit(__doc__)
     fuzzer, log, prefix = sys.argv[1:]
     findings = collections.defaultdict(list)
-    for path in sorted(path for path in glob.glob(glob.escape(prefix) + "*") if os.path.isfile(path)):
+    for path in filter(os.path.isfile, sorted(glob.glob(glob.escape(prefix) + "*"))):
         report = run(fuzzer, path)
         findings[part(report) if report else AGAIN].append(path)
     print(f"{os.path.basename(fuzzer)}: {figures(log)}")
