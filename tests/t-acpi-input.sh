@@ -66,6 +66,10 @@ path=$PATH
 start usage --no-such-option
 start no-path '--set=x;quit=1' "$scratch/good.aml"
 start own
+# As where Python is not complete.
+cp -r daemon/acpi "$scratch/part" && rm "$scratch/part/acpi_check/text.py"
+program=$scratch/part/vmgen-acpi-check
+start module "$scratch/good.aml"
 
 # machine SCRIPT: in a machine with other tables and another map, of which nothing stays
 machine() {
@@ -143,6 +147,7 @@ ok 'as nobody' came nobody 0
 ok 'who may not read all' came secret 2 'secret: only root may read it'
 ok "nor this machine's tables" came nobody-own 2
 ok 'without acpica-tools' message missing 'install the package acpica-tools'
+ok 'without a module of Python' message module 'module acpi_check.text is missing'
 ok 'an unknown option' came usage 2 'no-such-option'
 ok 'no path' came no-path 2 'is no path of ACPI'
 ok "this machine's own tables" own
