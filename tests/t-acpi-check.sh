@@ -153,6 +153,9 @@ start tree-short "$scratch/short.dtb"
 compile other <<'END'
 	DefinitionBlock ("", "SSDT", 2, "VMGEN ", "OTHER", 1) { Name (\OTHR, 1) }
 END
+# As the manual has it.
+echo 'DefinitionBlock ("", "DSDT", 2, "TEST", "MACHINE", 1) { }' >"$scratch/machine.asl"
+start alone "$scratch/machine.asl" tests/tables/qemu.asl
 mkdir "$scratch/directory" "$scratch/twice"
 cp "$scratch/good.aml" "$scratch/directory/DSDT"
 cp "$scratch/other.aml" "$scratch/directory/SSDT1"
@@ -262,6 +265,7 @@ ok 'ACPI NVS' came nvs 0 'hibernates'
 ok 'tables without a device' came table 3
 ok 'a device that is not present' came absent 3 'is not present'
 ok 'a table alone: the event may be in another' untold part R5 'may be one of a table that is not here'
+ok 'with an empty machine around it' fails alone R5 'no event notifies of a change'
 ok 'a directory' came directory 0 'directory/DSDT'
 ok 'a name that two tables have' came twice 0 '\_SB.VGEN is made twice'
 ok 'several tables in one file' came both 0

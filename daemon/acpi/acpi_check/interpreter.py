@@ -14,6 +14,7 @@ from acpi_check import answer, child
 from acpi_check.answer import is_path
 from acpi_check.child import Failure
 from acpi_check.facts import Form, Value
+from acpi_check.tables import HEADER
 
 # acpiexec ends a loop in AML by itself.
 LOOP_SECONDS = 1
@@ -197,7 +198,8 @@ class Interpreter:
             others = [word for p, _ in self.files if p != path for word in ("-e", str(p))]
             # A name that two tables make ends it where it knows the other.
             text = (others and self._source(path, others)) or self._source(path, [])
-            if text:
+            # Of a table without code iasl writes nothing.
+            if text or len(table.data) == HEADER:
                 found[table.name] = text
         self._sources = found
         return found
