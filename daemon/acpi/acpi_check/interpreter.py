@@ -20,7 +20,7 @@ from acpi_check.tables import HEADER
 LOOP_SECONDS = 1
 
 # acpiexec sleeps for 10 ms after each.
-BATCH = 100
+TOGETHER = 100
 
 # Memory and registers hold nothing here but what acpiexec fills them with. A value that changes
 # with that is not known.
@@ -170,9 +170,9 @@ class Interpreter:
         """Returns: an answer.Evaluation for each path."""
         if not paths:
             return []
-        if len(paths) > BATCH:
-            return (self._evaluate(paths[:BATCH], arguments, fill) +
-                    self._evaluate(paths[BATCH:], arguments, fill))
+        if len(paths) > TOGETHER:
+            return (self._evaluate(paths[:TOGETHER], arguments, fill) +
+                    self._evaluate(paths[TOGETHER:], arguments, fill))
         # The debugger reads numbers as hexadecimal, and without 0x only digits in 20200925.
         words = "".join(f" {a:#x}" for a in arguments)
         try:
