@@ -60,7 +60,7 @@ $(O)/asan/tests/acpica/find $(acpica_tests:%=$(O)/asan/%):
 $(O)/tests/tables/%.aml: tests/tables/%.asl
 	$(call say,IASL)
 	$(Q)mkdir -p $(@D) && { iasl -f -oa -p $(@D)/$* $< >$(@D)/$*.log 2>&1; test -s $@; } || { cat $(@D)/$*.log; exit 1; }
-$(acpica_tests:%=$(O)/asan/%): $(O)/tests/tables/events.aml $(O)/tests/tables/qemu.aml
+$(acpica_tests:%=$(O)/asan/%): $(O)/tests/tables/events.aml $(O)/tests/tables/twice.aml
 
 # This one is in Python, because guests are asked the same.
 $(O)/asan/tests/acpica/tables.t: tests/acpica/acpica.mk

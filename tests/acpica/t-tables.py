@@ -63,6 +63,9 @@ def check_others(t):
             (0, [f"\\_SB_.VGE6: ADDR returns an integer of more than 32 bits{shapes.REMEDY}"],
              f"device \\_SB_.VGEN at 0xffe0028: {IDENT.hex()}"), "reduced: without an SCI")
     t.equal(shapes.find([table("events")]), (1, [NO_DEVICE], None), "events: not present")
+    t.equal(shapes.find([table("twice")], memory={0x0FFE0010: IDENT}),
+            (0, ["\\_SB_.VGEN: it provides no ID, \\_SB_.BOTH is used"],
+             f"device \\_SB_.BOTH at 0xffe0010: {IDENT.hex()}"), "twice: where it has an ID")
 
 
 def check_bound(t):
@@ -129,7 +132,8 @@ def check_source(t):
 def scenario(_, t):
     t.note(subprocess.run([shapes.program(), "--version"], stdout=subprocess.PIPE, text=True,
                           check=True, timeout=60).stdout)
-    judged = {*SHAPES, "malformed", "several", "vmclock", "reduced", "events", "bound", "arm"}
+    judged = {*SHAPES, "malformed", "several", "vmclock", "reduced", "events", "bound", "arm",
+              "twice"}
     t.equal({path.stem for path in TABLES.glob("*.asl")}, judged, "every table is judged")
     for check in (check_shapes, check_faults, check_others, check_bound, check_arm, check_map,
                   check_source):
