@@ -268,8 +268,9 @@ static void forget(acpi_handle handle, void *context)
 {
 	struct vmgenc_device *dev = context;
 
-	pr_warn("%s: its ACPI table was unloaded, nothing notifies any more; load the table again, and then the module\n",
+	pr_warn("%s: its ACPI table was unloaded, nothing notifies any more; load the table again, then unload this module and load it again\n",
 		dev->path);
+	WRITE_ONCE(dev->notifies, false);
 	WRITE_ONCE(dev->handle, NULL);
 }
 
@@ -288,6 +289,9 @@ static int listen(struct vmgenc_device *dev)
 	/* One of several devices was here before. */
 	if (ACPI_FAILURE(status) && status != AE_NOT_CONFIGURED && status != AE_ALREADY_EXISTS)
 		return cannot_listen(dev, "interrupt", status);
+	/* Before forget() can say that it no longer does. */
+	dev->notifies = !is_hypervisor("XenVMMXenVMM") &&
+			!is_hypervisor("bhyve bhyve ");
 	status = acpi_attach_data(dev->handle, forget, dev);
 	if (ACPI_FAILURE(status))
 		goto err_attach;
@@ -295,8 +299,6 @@ static int listen(struct vmgenc_device *dev)
 					     handle_notify, dev);
 	if (ACPI_FAILURE(status))
 		goto err_install;
-	dev->notifies = !is_hypervisor("XenVMMXenVMM") &&
-			!is_hypervisor("bhyve bhyve ");
 	return 0;
 
 err_install:

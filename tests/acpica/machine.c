@@ -167,6 +167,11 @@ uint64_t machine_address(void)
 	return vmgenc.n_devices ? vmgenc.device->phys : 0;
 }
 
+bool machine_notifies(void)
+{
+	return vmgenc.n_devices && READ_ONCE(vmgenc.device->notifies);
+}
+
 void machine_id(uint8_t ret_id[16])
 {
 	struct vmgenc_id id = vmgenc_sample(&vmgenc);

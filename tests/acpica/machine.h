@@ -98,6 +98,8 @@ int machine_unload(uint32_t index);
 unsigned int machine_devices(void);
 const char *machine_device(void);
 uint64_t machine_address(void);
+/* Whether the module tells programs that the host notifies of changes. */
+bool machine_notifies(void);
 /* What the module last read of the device in use. */
 void machine_id(uint8_t ret_id[16]);
 

@@ -14,7 +14,7 @@
 
 #include "machine.h"
 
-/* Where tables/events.asl has its ID, and what its host leaves for it. */
+/* Where tables/events.asl has its ID, and what its host leaves for it; twice.asl's clock. */
 enum {
 	ID_AT		= 0x0ffe0000,
 	SECOND_AT	= 0x0ffe0010,
@@ -22,6 +22,7 @@ enum {
 	ABOVE_AT	= 0x0ffe0104,
 	KIND_AT		= 0x0ffe0108,
 	SEEN_AT		= 0x0ffe010c,
+	CLOCK_AT	= 0x0ffe1000,
 };
 
 struct played {

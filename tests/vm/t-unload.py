@@ -25,13 +25,21 @@ def unload(g):
 
 
 def unload_table(g, t):
-    """The module is unloaded after the table that describes one of its devices."""
+    """The module is unloaded after the table that describes one of its devices; what the log says
+    helps."""
     aml = ",".join(map(str, compile_table(TABLE, scratch()).read_bytes()))
     g.run(f"insmod /overlay.ko aml={aml} && insmod /vmgenc.ko && rmmod overlay")
     t.ok(any(line.startswith("\\_SB_.GENC: its ACPI table was unloaded")
              for line in shapes.messages(g)), "a device whose table is unloaded is named in the log")
+    g.run(f"insmod /overlay.ko aml={aml}")
     unload(g)
     t.ok(g.execute("test -e /dev/vmgenid")[0], "and the module can be unloaded after that")
+    g.run("dmesg -c >/dev/null; insmod /vmgenc.ko")
+    t.equal([line for line in shapes.messages(g) if "GENC" in line],
+            ["\\_SB_.GENC: it provides no ID, \\_SB_.VGEN is used"],
+            "and finds the device again when the table is there again")
+    unload(g)
+    g.run("rmmod overlay")
 
 
 def scenario(kernel, t):
