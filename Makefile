@@ -99,7 +99,7 @@ deps:
 need-deps:
 	@$(if $(strip $(missing)),echo 'Installing: $(strip $(missing))' && $(MAKE) --no-print-directory deps)
 
-ifneq ($(filter abi check% deb rpm demo bench fuzz,$(MAKECMDGOALS)),)
+ifneq ($(filter abi acpica check% deb rpm demo bench fuzz%,$(MAKECMDGOALS)),)
 $(O)/.flags: | need-deps
 endif
 

@@ -57,7 +57,7 @@ $(O)/asan/tests/acpica/find $(acpica_tests:%=$(O)/asan/%):
 	$(Q)$(CC) $(acpica_tuned) -o $@ $(filter %.o,$^) $(filter %machine.a,$^) $(filter %acpica.a,$^) -pthread
 
 # -f and -oa: as they are written, also where that is wrong on purpose.
-$(O)/tests/tables/%.aml: tests/tables/%.asl
+$(O)/tests/tables/%.aml: tests/tables/%.asl | need-deps
 	$(call say,IASL)
 	$(Q)mkdir -p $(@D) && { iasl -f -oa -p $(@D)/$* $< >$(@D)/$*.log 2>&1; test -s $@; } || { cat $(@D)/$*.log; exit 1; }
 $(acpica_tests:%=$(O)/asan/%): $(O)/tests/tables/events.aml $(O)/tests/tables/twice.aml
