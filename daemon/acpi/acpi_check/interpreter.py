@@ -57,7 +57,10 @@ class Interpreter:
         self.scratch.__enter__()
         try:
             for number, table in enumerate(t for t in self.tables if t.is_code()):
-                self.files.append((self.scratch.write(f"{number}.aml", table.repaired()), table))
+                # By this name, as iasl takes a backslash in TMPDIR for another sign.
+                name = f"{number}.aml"
+                self.scratch.write(name, table.repaired())
+                self.files.append((name, table))
             lines = "".join(f"{path} {value:#x}\n" for path, value in self.values.items())
             self.scratch.write("values", lines.encode("ascii"))
         except Failure:
@@ -74,9 +77,8 @@ class Interpreter:
         # As the table has it: without -dr acpiexec would turn IDs into upper case, and more.
         arguments = [self.acpiexec, "-dr", "-dt", "-df", "-to", str(LOOP_SECONDS), "-fv", str(fill)]
         if self.values:
-            arguments += ["-fi", str(self.scratch.path / "values")]
-        text, wrong = self.scratch.run(arguments + [str(path) for path, _ in self.files],
-                                         script)
+            arguments += ["-fi", "values"]
+        text, wrong = self.scratch.run(arguments + [path for path, _ in self.files], script)
         start, *answers = text.split(f"\n{mark}: unknown command\n")
         missing = len(commands) - len(answers)
         if not wrong and missing:
@@ -195,7 +197,7 @@ class Interpreter:
         found = {}
         for path, table in self.files:
             # One -e for each: a list of several is taken as the name of one file.
-            others = [word for p, _ in self.files if p != path for word in ("-e", str(p))]
+            others = [word for p, _ in self.files if p != path for word in ("-e", p)]
             # A name that two tables make ends it where it knows the other.
             text = (others and self._source(path, others)) or self._source(path, [])
             # Of a table without code iasl writes nothing.
@@ -211,7 +213,7 @@ class Interpreter:
     def _source(self, path, options):
         """Returns: the ASL; "": iasl gave up, which may leave the beginning of it."""
         source = self.scratch.path / "source.dsl"
-        self.scratch.run([self.iasl, "-p", str(source.with_suffix("")), *options, "-d", str(path)])
+        self.scratch.run([self.iasl, "-p", source.stem, *options, "-d", path])
         try:
             text = source.read_text("ascii", "replace")
             source.unlink()

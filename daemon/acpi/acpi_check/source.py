@@ -8,8 +8,8 @@ from acpi_check import child, tables
 from acpi_check.text import printable
 
 SUFFIXES = (".asl", ".dsl")
-# "x.asl  5: ...", then "Error    6126 - syntax error ^".
-ERROR = re.compile(r"(?m)^Error +\d+ -\s+(.+)$")
+# "source.asl(5) : error    6126 - syntax error". Of what the source includes no word is shown.
+ERROR = re.compile(r"(?m)^source\.asl\((\d+)\) : error +\d+ - (.+)$")
 
 
 def read(path):
@@ -20,10 +20,11 @@ def read(path):
     except tables.Unreadable as e:
         return [tables.Table(name, "", b"", str(e))]
     with child.Scratch() as scratch:
-        # -f, as hypervisors use IDs that iasl refuses; -oa leaves the code as it is written.
-        said, wrong = scratch.run([child.find("iasl"), "-f", "-oa", "-p",
-                                   str(scratch.path / "table"),
-                                   str(scratch.write("source.asl", text))])
+        # -f, as hypervisors use IDs that iasl refuses; -oa leaves the code as it is written; -Pn,
+        # as #includebuffer makes any file a part of the table, and so of the report.
+        scratch.write("source.asl", text)
+        said, wrong = scratch.run([child.find("iasl"), "-vi", "-Pn", "-f", "-oa", "-p", "table",
+                                   "source.asl"])
         try:
             found = tables.parse(name, tables.read_file(scratch.path / "table.aml"))
         except tables.Unreadable:
@@ -31,5 +32,6 @@ def read(path):
     if found:
         return found
     error = ERROR.search(said)
-    why = wrong or (printable(error.group(1).strip()) if error else "it is no ASL")
+    why = wrong or (f"line {error.group(1)}: {printable(error.group(2).strip())}" if error else
+                    "it is no ASL, or what it includes is none")
     return [tables.Table(name, "", b"", f"iasl does not compile it: {why}")]
