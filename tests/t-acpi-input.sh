@@ -45,6 +45,43 @@ made_of endless-event 's/Method \(.*_E05\) \{/& While (1) { }/' && start endless
 made_of deep 's/Name \(ADDR.*/Method (ADDR) { Return (ADDR ()) }/' && start deep "$map" "$scratch/deep.aml"
 made_of large 's/Name \(ADDR.*/Method (ADDR) { Return (Buffer (0x7FFFFFFF) { }) }/' && start large "$map" "$scratch/large.aml"
 
+# Sources that want what their reader may read; and the manual's remedy.
+echo 'root:VM_Gen_Counter:' >"$scratch/word"
+good | sed "s|Name (_DDN.*|#includebuffer \"$scratch/word\" WORD\n\
+	Method (_DDN) { Return (ToString (WORD)) }|" >"$scratch/buffer.asl"
+start buffer "$map" "$scratch/buffer.asl"
+good | sed "s|Name (_DDN.*|Include (\"$scratch/word\")|" >"$scratch/include.asl"
+start include "$map" "$scratch/include.asl"
+{
+	echo '#define WHERE 0x0FFE0028'
+	good | sed 's/0x0FFE0028/WHERE/'
+} >"$scratch/define.asl"
+iasl -P -p "$scratch/define" "$scratch/define.asl" >/dev/null 2>&1
+mv "$scratch/define.i" "$scratch/defined.asl"
+start define "$scratch/define.asl"
+start defined "$map" "$scratch/defined.asl"
+
+# Directories.
+mkdir "$scratch/full" "$scratch/closed"
+for i in 1 2 3 4 5; do truncate -s 15M "$scratch/full/note$i"; done
+start full "$scratch/full"
+cp "$scratch/good.aml" "$scratch/closed/DSDT"
+start long "$(printf '%5000s' x)"
+mkdir "$scratch/a\\b c"
+TMPDIR="$scratch/a\\b c" start elsewhere "$map" "$scratch/good.aml"
+
+# late: with a second for all
+late() {
+	made_of sleep 's/Name \(ADDR.*/Method (ADDR) { While (1) { Sleep (50) } Return (0) }/'
+	TMPDIR="$scratch/home2" python3 -IBc 'import sys
+sys.path.insert(0, sys.argv[1])
+from acpi_check import program
+program.SECONDS = 1
+sys.exit(program.main(sys.argv[2:]))' daemon/acpi "$scratch/sleep.aml" >"$scratch/late.out" 2>"$scratch/late.err"
+	echo $? >"$scratch/late.status"
+	message late 'what was given cannot be judged within 1 seconds' && [ -z "$(ls "$scratch/home2")" ]
+}
+
 # Maps.
 sed -E 's/[0-9a-f]+-[0-9a-f]+/00000000-00000000/' "$scratch/iomem" >"$scratch/zeros"
 start zeros --iomem="$scratch/zeros" "$scratch/good.aml"
@@ -54,16 +91,20 @@ start other-map --iomem="$scratch/random" "$scratch/good.aml"
 # As others run it, with nothing that only root may read but one file.
 cp -r daemon/acpi "$scratch/copy" && chmod -R a+rX "$scratch"
 install -m 600 "$scratch/good.aml" "$scratch/secret"
+chmod 744 "$scratch/closed"
 program=$scratch/copy/vmgen-acpi-check
 as=(setpriv --reuid=65534 --regid=65534 --clear-groups)
 start nobody "$map" "$scratch/good.aml"
 start secret "$scratch/secret"
+start closed "$scratch/closed"
 start nobody-own
 as=()
 path=/nonexistent
 start missing "$scratch/good.aml"
 path=$PATH
 start usage --no-such-option
+start option $'--no\e]0;owned\a'
+start leading-zero '--set=\_SB.VGEN.NONE=010' "$scratch/good.aml"
 start no-path '--set=x;quit=1' "$scratch/good.aml"
 start own
 # As where Python is not complete.
@@ -140,6 +181,18 @@ ok 'in an event' came endless-event 0 'has the code for Notify'
 ok 'a method that calls itself' came deep 1 'ADDR: '
 ok 'two gigabytes' came large 1 'ADDR: '
 
+ok 'a file that iasl would make part of a table' came buffer 2 'line 7: Invalid character (#)'
+ok 'a file that is no ASL' came include 2 'it is no ASL, or what it includes is none'
+empty 'of which nothing is shown' grep -F VM_Gen "$scratch/include.out" "$scratch/buffer.out"
+ok 'what needs the preprocessor' came define 2 'line 1: Invalid character (#)'
+ok 'and has gone through it' came defined 0
+ok 'files that are not tables count' came full 2 'more than 64 MiB, and the rest is not read'
+ok 'a directory that may be listed only' came closed 2 'closed/DSDT: only root may read it'
+ok 'a name that is too long' came long 2 'File name too long'
+ok 'a scratch directory with a backslash' came elsewhere 0 'R5        \_GPE._E05 was run'
+mkdir "$scratch/home2"
+ok 'an end to all' late
+
 ok 'a map as Linux shows it to all but root' came zeros 2 'all addresses in it are zero'
 ok 'no map where one should be' came no-map 2 'no/such/map: No such file'
 ok 'something else' came other-map 2 'line 1 is none of /proc/iomem'
@@ -149,6 +202,8 @@ ok "nor this machine's tables" came nobody-own 2
 ok 'without acpica-tools' message missing 'install the package acpica-tools'
 ok 'without a module of Python' message module 'module acpi_check.text is missing'
 ok 'an unknown option' came usage 2 'no-such-option'
+ok 'one that a terminal would obey' came option 2 '--no\x1b]0;owned\x07'
+ok 'a number that begins with 0' came leading-zero 2 '--set: \_SB.VGEN.NONE is no field and no name'
 ok 'no path' came no-path 2 'is no path of ACPI'
 ok "this machine's own tables" own
 ok 'the words of the README' readme_works

@@ -4,7 +4,9 @@
 
 import argparse
 import errno
+import os
 import re
+import resource
 import signal
 import sys
 import traceback
@@ -15,13 +17,16 @@ from acpi_check.answer import is_path
 from acpi_check.child import Failure, Missing
 from acpi_check.facts import Machine
 from acpi_check.interpreter import Interpreter
-from acpi_check.text import printable
+from acpi_check.text import MESSAGE, printable
 
 TABLES = "/sys/firmware/acpi/tables"
 IOMEM = "/proc/iomem"
 TREE_MAGIC = b"\xd0\x0d\xfe\xed"
 # Devices, and messages of one kind.
 MOST = 32
+# Of the whole run. A machine with 200 tables takes less than a tenth of it.
+SECONDS = 120
+MEMORY = 2 << 30
 
 
 def setting(text):
@@ -31,11 +36,18 @@ def setting(text):
                                          "\\_SB.VGEN.GCAL is")
     if not re.fullmatch(r"0x[0-9A-Fa-f]{1,16}|[0-9]{1,19}", value):
         raise argparse.ArgumentTypeError(f'"{printable(value)}" is no number, as 0x1000 is')
-    return path, int(value, 0)
+    return path, int(value, 16 if value.startswith("0x") else 10)
+
+
+class Parser(argparse.ArgumentParser):
+    """What a shell makes of * may have the names of others' files in it."""
+
+    def error(self, message):
+        super().error(printable(message, MESSAGE))
 
 
 def parse(arguments):
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="vmgen-acpi-check", allow_abbrev=False,
         description="Says whether the generation ID device that firmware describes obeys its "
                     "specification, and what guests make of it.",
@@ -100,9 +112,9 @@ class Reading:
             is_source = str(path).endswith(source.SUFFIXES)
             self.tables += source.read(path) if is_source else tables.read([path])
         self.tables = tables.reject_others(self.tables)
-        self.unread += [f"{t.name}: {t.wrong}" for t in self.tables if t.wrong]
-        self.remarks += [f"{t.name}: the sum of its bytes is not 0, so its checksum is wrong"
-                         for t in self.tables if not t.checksum]
+        self.unread += some(f"{t.name}: {t.wrong}" for t in self.tables if t.wrong)
+        self.remarks += some(f"{t.name}: the sum of its bytes is not 0, so its checksum is wrong"
+                             for t in self.tables if not t.checksum)
         if not any(table.is_code() for table in self.tables):
             return
         try:
@@ -173,14 +185,43 @@ def main(arguments=None):
     options = parse(arguments)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, stop)
+    signal.signal(signal.SIGALRM, too_long)
+    bound()
     try:
         return check(options)
-    except Failure as e:
-        print(f"vmgen-acpi-check: {e}", file=sys.stderr)
-    except Exception:
-        # Python would end with 1, which says that the device does not obey.
-        traceback.print_exc()
+    except (Failure, Late) as e:
+        why = str(e)
+    except MemoryError:
+        why = f"what was given needs more than {MEMORY >> 20} MiB of memory"
+    except RecursionError:
+        why = "what was given has too many levels"
+    except Exception as e:
+        # Python would end with 1, which says that the device does not obey, and would print what
+        # others wrote as it is.
+        frame = traceback.extract_tb(e.__traceback__)[-1]
+        why = (f"a fault of this program, {type(e).__name__} in {os.path.basename(frame.filename)}, "
+               f"line {frame.lineno}: {printable(str(e))}; report it, with what was given")
+    finally:
+        signal.alarm(0)
+    print(f"vmgen-acpi-check: {why}", file=sys.stderr)
     return report.UNKNOWN
+
+
+def bound():
+    """The programs that it runs have bounds of their own; what they print is read here, and takes
+    time and memory too."""
+    signal.alarm(SECONDS)
+    soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    if soft == resource.RLIM_INFINITY or soft > MEMORY:
+        resource.setrlimit(resource.RLIMIT_DATA, (MEMORY, hard))
+
+
+class Late(Exception):
+    """No Failure, as who catches one goes on."""
+
+
+def too_long(*_):
+    raise Late(f"what was given cannot be judged within {SECONDS} seconds")
 
 
 def check(options):

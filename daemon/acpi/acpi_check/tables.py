@@ -88,37 +88,40 @@ def read(paths):
     be used say why."""
     found = []
     for path in map(pathlib.Path, paths):
-        found += read_directory(path) if path.is_dir() else read_named(path)
+        # Not by pathlib, for which what may not be looked at is an exception.
+        found += read_directory(path) if os.path.isdir(path) else read_named(path)[0]
     return reject_others(found)
 
 
 def read_named(path):
+    """Returns: a list of Table, and how many bytes have been read for it."""
     name = printable(str(path))
     try:
         data = read_file(path)
     except Unreadable as e:
-        return [Table(name, "", b"", str(e))]
-    return parse(name, data) or [Table(name, "", b"", "there is no ACPI table in it")]
+        return [Table(name, "", b"", str(e))], 0
+    return parse(name, data) or [Table(name, "", b"", "there is no ACPI table in it")], len(data)
 
 
 def read_directory(directory, below=("dynamic",)):
     """Tables that AML has loaded are in "dynamic"; in "data" is what is no table."""
-    found = []
+    found, total = [], 0
     try:
         names = sorted(os.listdir(directory), key=natural)
     except OSError as e:
         return [Table(printable(str(directory)), "", b"", e.strerror)]
     for name in names[:COUNT]:
         path = directory / name
-        if name in below and path.is_dir():
+        if name in below and os.path.isdir(path):
             found += read_directory(path, ())
-        if path.is_dir():
+        if os.path.isdir(path):
             continue
-        tables = read_named(path)
+        tables, size = read_named(path)
         # Sources and notes may lie beside the tables.
         if is_table_name(name) or not all(table.wrong for table in tables):
             found += tables
-        if sum(len(table.data) for table in found) > TOTAL:
+        total += size
+        if total > TOTAL:
             return found + [rest_of(directory, f"more than {TOTAL >> 20} MiB")]
     if len(names) > COUNT:
         found.append(rest_of(directory, f"more than {COUNT} files"))
