@@ -53,6 +53,7 @@ faults() {
 		unaligned|R1a|s/0028/002C/|0xffe002c is not a multiple of 8
 		zero|R1b|s/0x0FFE0028/0/|the address is zero
 		beyond|R1b|s/0x0FFE0028, 0/0xFFFFFFF8, 0xFFFFFFFF/|does not end within 64 bits
+		too-high|R1b|s/0x0FFE0028, 0/0x28, 0x100000/|which is beyond 52 bits
 		ram|R1c R1d|s/0x0FFE0028/0x200000/|System RAM (0x100000-0xffdefff), which the operating system uses
 		kernel|R1c R1d|s/0x0FFE0028/0x1000000/|which is AddressRangeMemory
 		reclaim|R1d|s/0x0FFE0028/0x0FFDF010/|ACPI Tables (0xffdf000-0xffdffff), which is AddressRangeACPI
@@ -74,6 +75,7 @@ faults() {
 		silent|R5|/_E05/d|no event notifies of a change
 		other-value|R5|s/0x80/0x81/|notifies of 0x81 instead of 0x80
 		other-device|R5|s/Notify \(\\_SB.VGEN/Notify (\\_SB.ELSE/|no event notifies of a change
+		unreached|R5|s/(Notify.*) \}/If (Zero) { \1 } }/|would notify, but it was run to its end and did not
 		uncalled|R5|s/_GPE._E05/_GPE.FIRE/|only \_GPE.FIRE would
 		no-hid|R6|/TEST0001/d|there is no _HID
 		common-hid|R6|s/TEST0001/VMGENCTR/|which is every hypervisor's
@@ -103,6 +105,10 @@ start mapless "$scratch/good.aml"
 made_of hole 's/0x0FFE0028/0x0FFE5000/; s/Notify (.*) }/Notify \1 Notify (\\_SB.ELSE, 0x80) }/'
 start hole "$map" "$scratch/hole.aml"
 made_of nvs 's/0x0FFE0028/0x0FFE8010/' && start nvs "$map" "$scratch/nvs.aml"
+sed 's/^0ffe0000.*/0ffe0000-0ffe3fff : System RAM (virtio_mem)/' "$scratch/iomem" >"$scratch/hotplug"
+start hotplug --iomem="$scratch/hotplug" "$scratch/good.aml"
+made_of bus-check 's/.*_E05.*/&\nMethod (\\_GPE._E06) { Notify (\\_SB.VGEN, 0) }/'
+start bus-check "$map" "$scratch/bus-check.aml"
 made_of absent 's/0x0F\)/0)/' && start absent "$map" "$scratch/absent.aml"
 made_of table '/Device.*VGEN/,/^    }/d; /_E05/d' && start table "$map" "$scratch/table.aml"
 made_of part 's/DSDT/SSDT/; /_E05/d' && start part "$map" "$scratch/part.aml"
@@ -126,6 +132,10 @@ compile reached <<-'END'
 	}
 END
 start reached "$map" "$scratch/reached.aml"
+
+sed 's/Name (_HID, "ACPI0013")/& Name (_STA, 0)/' "$scratch/reached.asl" >"$scratch/gone"
+compile gone <"$scratch/gone"
+start gone "$map" "$scratch/gone.aml"
 
 # node NAME PROPERTIES: a device tree with such a device; interrupts of its machine have 3 cells
 node() {
@@ -258,9 +268,12 @@ ok 'a VMClock is no generation ID device' came vmclock 3 'no generation ID devic
 ok 'each of malformed' malformed 'VG00 R4,VG01 R4,VG02 R4,VG03 R4,VG04 R4,VG05 R4,VG06 R4,VG07 R4,VG08 R4,VG09 R1b,VG10 R1a,VG11 R1c,VG12 R1b,VG13 R4,VG14 _STA,VGA0 absent,VGA1 absent,VGA2.VGA3 absent'
 
 ok 'a device of events, by a method of its own' came reached 0 '\_SB.GED._EVT was run and does Notify'
+ok 'of which there is none' fails gone R5 '\_SB.GED._EVT would notify, but \_SB.GED is not present'
+ok 'an event of another kind beside it' came bus-check 0 'note         R5        \_GPE._E06 notifies of 0x0'
 ok 'an event that leads elsewhere too' came hole 0 '\_GPE._E05 leads to \_SB.ELSE too'
 ok 'without a map' came mapless 0 'without --iomem: R1b, R1c, R1d, R1e not judged'
 ok 'memory that the map does not name' came hole 0 'R1b not judged'
+ok 'memory that was added' fails hotplug 'R1c R1d' 'System RAM (virtio_mem) (0xffe0000-0xffe3fff), which the operating system uses'
 ok 'ACPI NVS' came nvs 0 'hibernates'
 ok 'tables without a device' came table 3
 ok 'a device that is not present' came absent 3 'is not present'

@@ -9,10 +9,10 @@ where there is no machine, is seen.
 import dataclasses
 import re
 
-from acpi_check import answer, asl, calls, effects, fadt, identifier, interrupts
+from acpi_check import answer, asl, calls, effects, fadt, identifier, interrupts, namespace
 from acpi_check.answer import is_path
 from acpi_check.child import Failure
-from acpi_check.facts import CHANGED, Event
+from acpi_check.facts import CHANGED, Event, Value
 
 # Sources that are run, and how often each: with one interrupt after the other.
 SOURCES = 32
@@ -115,19 +115,29 @@ def of_source(source, targets, seen, exact):
     for device, value in sorted(targets, key=str):
         never = source.never
         if not never and exact and (device, value) not in seen and None not in (device, value):
-            numbers = ", ".join(str(n) for group in source.interrupts for n in group)
-            never = f"none of its interrupts ({numbers}) leads there"
+            numbers = ", ".join(str(n) for group in source.interrupts or () for n in group)
+            never = (f"none of its interrupts ({numbers}) leads there" if numbers else
+                     "it was run to its end and did not")
         yield Event(source.path, source.kind, device, value, (device, value) in seen, never,
                     unheard(source, seen.get((device, value), ())))
 
 
 def depends_on_nothing(graph, source):
     """Whether the interrupt alone decides what the source does, so that runs show all of it."""
-    if source.kind != "GED" or not source.interrupts or sum(map(len, source.interrupts)) > RUNS:
+    if takes_number(source) and not 0 < sum(map(len, source.interrupts or ())) <= RUNS:
         return False
-    objects = graph.program.objects
-    return all(objects[used] in ("Method", "Device") and used not in ("\\_OSI", "\\_OS", "\\_REV")
-               for method in graph.reached(source.path) for used, _ in graph.uses(method))
+    program, methods = graph.program, graph.reached(source.path)
+    # Another table may have what it asks for.
+    if any("CondRefOf" in program.methods[method].code for method in methods):
+        return False
+    return all(program.objects[used] in ("Method", "Device") and
+               used not in ("\\_OSI", "\\_OS", "\\_REV")
+               for method in methods for used, _ in graph.uses(method))
+
+
+def takes_number(source):
+    """The number of the interrupt, or of the pin."""
+    return source.path.endswith("._EVT")
 
 
 def unheard(source, numbers):
@@ -144,7 +154,7 @@ def run(interpreter, source):
     """Returns: {(device, value): the interrupts with which it was seen}, and whether each run
     came to its end."""
     numbers = [n for group in source.interrupts or () for n in group]
-    if source.path.endswith("._EVT"):
+    if takes_number(source):
         arguments = [f" {n:#x}" for n in numbers[:RUNS]]
     else:
         arguments, numbers = [""], [None]
@@ -197,19 +207,24 @@ def of_devices(interpreter, program, paths):
     known = interpreter.namespace()
     devices = {asl.parent(path): None for path in paths}
     wanted = [f"{device}.{object_}" for device in devices for object_ in ("_HID", "_CID", "_CRS")]
-    values = interpreter.evaluate_all([path for path in wanted if path in known])
+    wanted += [f"{above}._STA" for device in devices
+               for above in [device] + namespace.ancestors(device)]
+    values = interpreter.evaluate_all([path for path in dict.fromkeys(wanted) if path in known])
     for path in paths:
         device = asl.parent(path)
         ids = [text for object_ in ("_HID", "_CID") if f"{device}.{object_}" in values
                for text in identifier.texts(values[f"{device}.{object_}"])]
+        sta, *above = [values.get(f"{d}._STA", Value())
+                       for d in [device] + namespace.ancestors(device)]
+        never = "" if namespace.present(sta, above) is not False else f"{device} is not present"
         for kind, pattern, wanted_id in METHODS:
             if wanted_id in ids and pattern.fullmatch(name(path)):
-                yield ged(path, values.get(f"{device}._CRS")) if kind == "GED" else \
-                    Source(path, kind)
+                yield ged(path, values.get(f"{device}._CRS")) if kind == "GED" and not never else \
+                    Source(path, kind, never)
                 break
         else:
             if f"{device}._AEI" in known and GPIO.fullmatch(name(path)):
-                yield Source(path, "GPIO")
+                yield Source(path, "GPIO", never)
 
 
 def ged(path, crs):

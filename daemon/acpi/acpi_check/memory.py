@@ -53,7 +53,9 @@ def over(memory, start, size):
 
 
 def named(ranges, name):
-    return [r for r in ranges if r.name == name]
+    """Of memory that was added, the name goes on with the driver's, "System RAM (virtio_mem)"
+    (mm/memory_hotplug.c, add_memory_driver_managed())."""
+    return [r for r in ranges if r.name == name or r.name.startswith(f"{name} (")]
 
 
 def covers(ranges, start, size):
@@ -77,7 +79,7 @@ def text(r):
 
 # What the processor caches: memory, whoever uses it. "PCI Bus 0000:00" is a window, in which
 # nothing is mapped yet.
-CACHED = re.compile(r"System RAM|Reserved|reserved|ACPI .*|.*ROM|Kernel .*|Crash kernel|"
+CACHED = re.compile(r"System RAM(?: \(.*\))?|Reserved|reserved|ACPI .*|.*ROM|Kernel .*|Crash kernel|"
                     r"Unusable memory|Persistent Memory.*|Soft Reserved|RAM buffer|PCI Bus .*")
 PCI = re.compile(r"[0-9a-f]{4,}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]")
 

@@ -9,6 +9,8 @@ from acpi_check.text import printable, quoted
 SIZE = 16
 NAME = "VM_Gen_Counter"
 GIB4 = 1 << 32
+# Intel's Software Developer's Manual, volume 3A, 4.1.4 (MAXPHYADDR); of ARM, FEAT_LPA has as many.
+ADDRESS_BITS = 52
 
 QEMU = "QEMU, docs/specs/vmgenid, Requirements (of Microsoft's document of 2012-08-01)"
 # QEMU's document quotes R1 and R6, and of R2 to R5 it says only that they are about AML. UAPI.14
@@ -83,6 +85,9 @@ def judge_memory(machine, place, addr):
                 holds("R1a", f"{place:#x} is a multiple of 8", QEMU)] + note_place(place)
     if place + SIZE > 1 << 64:
         verdicts.append(fails("R1b", f"the ID at {place:#x} does not end within 64 bits", QEMU))
+    elif place + SIZE > 1 << ADDRESS_BITS:
+        verdicts.append(fails("R1b", f"no processor of x86 or ARM addresses {place:#x}, which is "
+                              f"beyond {ADDRESS_BITS} bits", QEMU))
     elif machine.memory is None:
         verdicts += [unknown(name, "no memory map was given (--iomem)", QEMU) for name in MAPPED]
     else:
@@ -216,18 +221,23 @@ def fault(addr):
 def judge_events(machine, device):
     source = AML.format(4)
     events = [e for e in device.events if e.kind not in ("method", "unread")]
-    verdicts = [judge_event(device, event, source) for event in events]
+    tells = any(event.value == CHANGED and not event.never for event in events)
+    verdicts = [judge_event(device, event, tells, source) for event in events]
     if all(v.mark is Mark.NOTE for v in verdicts):
         verdicts.append(judge_silence(machine, device, source))
     return verdicts + [judge_elsewhere(event, source) for event in device.elsewhere]
 
 
-def judge_event(device, event, source):
+def judge_event(device, event, tells, source):
+    """tells: some event of the device notifies of a change."""
     named = printable(event.source)
     if event.never:
         return note("R5", f"{named} would notify, but {printable(event.never)}", source)
     if event.value is None:
         return unknown("R5", f"{named} notifies of what is known only when it runs", source)
+    if event.value != CHANGED and tells:
+        # Bus Check, say, of another event.
+        return note("R5", f"{named} notifies of {event.value:#x}", source)
     if event.value != CHANGED:
         return fails("R5", f"{named} notifies of {event.value:#x} instead of {CHANGED:#x}", source)
     more = f"; {printable(event.note)}" if event.note else ""
