@@ -135,6 +135,11 @@ start reached "$map" "$scratch/reached.aml"
 
 sed 's/Name (_HID, "ACPI0013")/& Name (_STA, 0)/' "$scratch/reached.asl" >"$scratch/gone"
 compile gone <"$scratch/gone"
+for kind in Edge Level; do
+	sed "s/Edge, Act/$kind, Act/; s/_EVT, 1) .*/_E23) { DO () }/" "$scratch/reached.asl" >"$scratch/of-$kind"
+	compile $kind <"$scratch/of-$kind"
+	start $kind "$map" "$scratch/$kind.aml"
+done
 start gone "$map" "$scratch/gone.aml"
 
 # node NAME PROPERTIES: a device tree with such a device; interrupts of its machine have 3 cells
@@ -269,6 +274,8 @@ ok 'each of malformed' malformed 'VG00 R4,VG01 R4,VG02 R4,VG03 R4,VG04 R4,VG05 R
 
 ok 'a device of events, by a method of its own' came reached 0 '\_SB.GED._EVT was run and does Notify'
 ok 'of which there is none' fails gone R5 '\_SB.GED._EVT would notify, but \_SB.GED is not present'
+ok 'a method of one interrupt' came Edge 0 '\_SB.GED._E23 was run and does Notify'
+ok 'which is of the other kind' fails Level R5 '_E23 would notify, but interrupt 0x23 of its _CRS is by level'
 ok 'an event of another kind beside it' came bus-check 0 'note         R5        \_GPE._E06 notifies of 0x0'
 ok 'an event that leads elsewhere too' came hole 0 '\_GPE._E05 leads to \_SB.ELSE too'
 ok 'without a map' came mapless 0 'without --iomem: R1b, R1c, R1d, R1e not judged'

@@ -238,7 +238,13 @@ def ged(path, crs):
         return Source(path, "GED", "its _CRS cannot be read")
     if not found:
         return Source(path, "GED", "its _CRS has no interrupt")
-    match = GPE.fullmatch(name(path))
-    if match and not any(int(match.group(2), 16) in group for group in found):
-        return Source(path, "GED", f"its _CRS has no interrupt 0x{match.group(2)}", found)
-    return Source(path, "GED", "", found)
+    numbers, match = tuple(group for _, group in found), GPE.fullmatch(name(path))
+    if match:
+        letter, number = match.group(1), int(match.group(2), 16)
+        kinds = {kind for kind, group in found if number in group}
+        if not kinds:
+            return Source(path, "GED", f"its _CRS has no interrupt 0x{number:02X}", numbers)
+        if letter not in kinds:
+            return Source(path, "GED", f"interrupt 0x{number:02X} of its _CRS is by "
+                          f"{'level' if letter == 'E' else 'edge'}", numbers)
+    return Source(path, "GED", "", numbers)

@@ -11,7 +11,8 @@ class Unreadable(Exception):
 
 
 def read(data):
-    """Returns: a list, with the numbers of each descriptor of interrupts."""
+    """Returns: a list, with "E" or "L" (edge, level) and the numbers of each descriptor of
+    interrupts."""
     found, at = [], 0
     while at < len(data):
         first = data[at]
@@ -25,7 +26,7 @@ def read(data):
             break
         numbers = descriptor(kind, data[at:at + size])
         if numbers:
-            found.append(numbers)
+            found.append((trigger(kind, data[at:at + size]), numbers))
         at += size
     raise Unreadable
 
@@ -38,3 +39,10 @@ def descriptor(kind, data):
         return tuple(int.from_bytes(data[i:i + 4], "little")
                      for i in range(2, 2 + 4 * data[1], 4))
     return ()
+
+
+def trigger(kind, data):
+    """ACPI 6.5, 6.4.2.1 (without its third byte it is by edge) and 6.4.3.6."""
+    if kind == IRQ:
+        return "E" if len(data) < 3 or data[2] & 1 else "L"
+    return "E" if data[0] & 2 else "L"
