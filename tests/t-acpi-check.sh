@@ -142,6 +142,10 @@ for kind in Edge Level; do
 done
 start gone "$map" "$scratch/gone.aml"
 
+sed 's/Method (_EVT, 1)/Method (_E23) { } &/' "$scratch/reached.asl" >"$scratch/own-method"
+compile own-method <"$scratch/own-method"
+start own-method "$map" "$scratch/own-method.aml"
+
 # node NAME PROPERTIES: a device tree with such a device; interrupts of its machine have 3 cells
 node() {
 	dtc -q -O dtb -o "$scratch/$1.dtb" - <<-END
@@ -276,6 +280,7 @@ ok 'a device of events, by a method of its own' came reached 0 '\_SB.GED._EVT wa
 ok 'of which there is none' fails gone R5 '\_SB.GED._EVT would notify, but \_SB.GED is not present'
 ok 'a method of one interrupt' came Edge 0 '\_SB.GED._E23 was run and does Notify'
 ok 'which is of the other kind' fails Level R5 '_E23 would notify, but interrupt 0x23 of its _CRS is by level'
+ok 'which Linux calls instead of the common one' fails own-method R5 '_EVT would notify, but each of its interrupts has a method of its own'
 ok 'an event of another kind beside it' came bus-check 0 'note         R5        \_GPE._E06 notifies of 0x0'
 ok 'an event that leads elsewhere too' came hole 0 '\_GPE._E05 leads to \_SB.ELSE too'
 ok 'without a map' came mapless 0 'without --iomem: R1b, R1c, R1d, R1e not judged'

@@ -219,15 +219,15 @@ def of_devices(interpreter, program, paths):
         never = "" if namespace.present(sta, above) is not False else f"{device} is not present"
         for kind, pattern, wanted_id in METHODS:
             if wanted_id in ids and pattern.fullmatch(name(path)):
-                yield ged(path, values.get(f"{device}._CRS")) if kind == "GED" and not never else \
-                    Source(path, kind, never)
+                yield Source(path, kind, never) if kind != "GED" or never else \
+                    ged(program, path, values.get(f"{device}._CRS"))
                 break
         else:
             if f"{device}._AEI" in known and GPIO.fullmatch(name(path)):
                 yield Source(path, "GPIO", never)
 
 
-def ged(path, crs):
+def ged(program, path, crs):
     if crs is None:
         return Source(path, "GED", "the device has no _CRS, so it has no interrupt")
     if crs.hardware or not isinstance(crs.result, bytes):
@@ -247,4 +247,8 @@ def ged(path, crs):
         if letter not in kinds:
             return Source(path, "GED", f"interrupt 0x{number:02X} of its _CRS is by "
                           f"{'level' if letter == 'E' else 'edge'}", numbers)
+    elif all(f"{asl.parent(path)}._{kind}{group[0]:02X}" in program.methods
+             for kind, group in found):
+        return Source(path, "GED", "each of its interrupts has a method of its own, which Linux "
+                      "calls instead (drivers/acpi/evged.c)", numbers)
     return Source(path, "GED", "", numbers)
