@@ -79,8 +79,9 @@ def text(r):
 
 # What the processor caches: memory, whoever uses it. "PCI Bus 0000:00" is a window, in which
 # nothing is mapped yet.
-CACHED = re.compile(r"System RAM(?: \(.*\))?|Reserved|reserved|ACPI .*|.*ROM|Kernel .*|Crash kernel|"
-                    r"Unusable memory|Persistent Memory.*|Soft Reserved|RAM buffer|PCI Bus .*")
+CACHED = re.compile(r"System RAM(?: \(.*\))?|Reserved|reserved|ACPI .*|.*ROM|Kernel .*|"
+                    r"Crash kernel|Unusable memory|Persistent Memory.*|Soft Reserved|"
+                    r"RAM buffer|PCI Bus .*")
 PCI = re.compile(r"[0-9a-f]{4,}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]")
 
 

@@ -199,8 +199,9 @@ def main(arguments=None):
         # Python would end with 1, which says that the device does not obey, and would print what
         # others wrote as it is.
         frame = traceback.extract_tb(e.__traceback__)[-1]
-        why = (f"a fault of this program, {type(e).__name__} in {os.path.basename(frame.filename)}, "
-               f"line {frame.lineno}: {printable(str(e))}; report it, with what was given")
+        why = (f"a fault of this program, {type(e).__name__} in "
+               f"{os.path.basename(frame.filename)}, line {frame.lineno}: "
+               f"{printable(str(e))}; report it, with what was given")
     finally:
         signal.alarm(0)
     print(f"vmgen-acpi-check: {why}", file=sys.stderr)
