@@ -23,7 +23,7 @@ RUNS = 64
 # each process.
 LEVEL = "level 4 console"
 NOTIFIED = re.compile(r"Dispatching Notify on \[.{4}\] \(Device\) "
-                      r"Value 0x([0-9A-Fa-f]{1,8}) \([^()]{1,80}\) Node 0x([0-9a-f]+)")
+                      r"Value 0x([0-9A-Fa-f]{1,8}) \([^()\n]{1,80}\) Node 0x([0-9a-f]+)")
 
 NEVER = {"BHYVE_V_GEN_COUNTER_V1":
          "bhyve never raises it (FreeBSD, usr.sbin/bhyve/vmgenc.c: that call is compiled out)"}
