@@ -59,7 +59,7 @@ interrupt='Interrupt (ResourceConsumer, Edge, ActiveHigh, Exclusive)'
 	echo 'DefinitionBlock ("", "DSDT", 2, "V*/\"{", "}\"{ /*", 1) {'
 	echo '  OperationRegion (PORT, SystemIO, 0x80, 1) Field (PORT, ByteAcc, NoLock, Preserve) { QCMD, 8 }'
 	echo '  Scope (\_SB) {'
-	for n in 00 01 02 03 04 05 06 07 08 09 0A 0B 0C 0D 0E 0F 10; do
+	for n in 00 01 02 03 04 05 06 07 08 09 0A 0B 0C 0D 0E 0F 10 11; do
 		echo "    Device (VG$n) { $device $addr }"
 	done
 	cat <<-END
@@ -76,6 +76,11 @@ interrupt='Interrupt (ResourceConsumer, Edge, ActiveHigh, Exclusive)'
 		      }
 		    }
 		    Device (GED1) { Name (_HID, "ACPI0013") Method (_EVT, 1) { Notify (VG0A, 0x80) } }
+		    Device (GED2) {
+		      Name (_HID, "ACPI0013")
+		      Name (_CRS, ResourceTemplate () { Memory32Fixed (ReadWrite, 0xF0000, 16) $interrupt { 45 } })
+		      Method (_EVT, 1) { Notify (VG11, 0x80) }
+		    }
 		    Device (PINS) {
 		      Name (_HID, "ARMH0061")
 		      Name (_AEI, ResourceTemplate () { GpioInt (Edge, ActiveHigh, Exclusive, PullUp, 0, "\\\\_SB.PINS") { 3 } })
@@ -334,6 +339,7 @@ ok 'an interrupt that Linux does not ask for' says events '\_SB.VG08' 'Linux use
 ok 'for which Linux is deaf' says events '\_SB.VG08' 'fails Linux 7.0 to newest, in tree: binds, but does not hear'
 ok 'an interrupt that it does not have' says events '\_SB.VG09' 'would notify, but none of its interrupts (42, 43, 44) leads there'
 ok 'without interrupts' says events '\_SB.VG0A' 'would notify, but the device has no _CRS'
+ok 'with memory beside them' says events '\_SB.VG11' 'would notify, but its _CRS has more than interrupts'
 ok 'a pin' says events '\_SB.VG0B' 'holds R5 \_SB.PINS._E03 was run'
 ok 'an embedded controller' says events '\_SB.VG0C' 'holds R5 \_SB.EMBC._Q10 was run'
 ok 'an alias' says events '\_SB.VG0D' 'holds R5 \_GPE._E0D was run'

@@ -236,6 +236,9 @@ def ged(program, path, crs):
         found = tuple(interrupts.read(crs.result))
     except interrupts.Unreadable:
         return Source(path, "GED", "its _CRS cannot be read")
+    except interrupts.Beside:
+        return Source(path, "GED", "its _CRS has more than interrupts, and Linux does not use such "
+                      "a device (drivers/acpi/evged.c)")
     if not found:
         return Source(path, "GED", "its _CRS has no interrupt")
     numbers, match = tuple(group for _, group in found), GPE.fullmatch(name(path))

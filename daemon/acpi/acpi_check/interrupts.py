@@ -10,6 +10,10 @@ class Unreadable(Exception):
     """It is no list of resources."""
 
 
+class Beside(Exception):
+    """There is more in it than interrupts."""
+
+
 def read(data):
     """Returns: a list, with "E" or "L" (edge, level) and the numbers of each descriptor of
     interrupts."""
@@ -25,8 +29,9 @@ def read(data):
         if at + size > len(data):
             break
         numbers = descriptor(kind, data[at:at + size])
-        if numbers:
-            found.append((trigger(kind, data[at:at + size]), numbers))
+        if not numbers:
+            raise Beside
+        found.append((trigger(kind, data[at:at + size]), numbers))
         at += size
     raise Unreadable
 
