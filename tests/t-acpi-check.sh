@@ -304,4 +304,6 @@ ok 'one that is not aligned' fails tree-odd R1a 'is not a multiple of 8'
 ok 'the beginning of one' came tree-short 2 'short.dtb: '
 
 ok 'JSON is what the manual says, and what the text says' json good malformed
+ok "its version is the Makefile's" test "$("$program" --version)" = \
+	"vmgen-acpi-check $(sed -n 's/^VERSION *:= *//p' Makefile)"
 tap_done
