@@ -20,9 +20,12 @@ table() {
 	cat <<-'END'
 		vmgen 1|make demo|tests/t-demo.sh|make demo
 		vmgen 2|make check|.ci/run|make check
-		Install 1|*|tests/vm/harness/debian.py|## Install
-		Install 2|make deb|tests/t-packages.sh|make -s deb
-		Install 2|apt-get install ./build/deb/vmgend_*.deb ./build/deb/vmgen-dkms_*.deb|tests/vm/harness/installed.py|readme.blocks("README.md", "## Install")
+		Packages 1|apt-get install make|tests/vm/harness/debian.py|make
+		Packages 1|make deb|tests/t-packages.sh|make -s deb
+		Packages 1|apt-get install linux-headers-amd64 ./build/deb/vmgend_*.deb ./build/deb/vmgen-dkms_*.deb|tests/vm/harness/installed.py|readme.blocks("README.md", "### Packages")
+		Packages 1|vmgenctl status|tests/vm/t-debian.py|vmgenctl status
+		Source 1|*|tests/vm/harness/debian.py|### Source
+		RPM 1|make rpm|tests/t-rpm.sh|make -s rpm
 		Hooks 1|*|tests/vm/t-debian.py|readme.blocks("README.md", "## Hooks")
 		Hooks 2|*|tests/vm/t-debian.py|readme.blocks("README.md", "## Hooks")
 		Monitoring 1|*|tests/vm/t-debian.py|readme.blocks("README.md", "## Monitoring")
@@ -34,7 +37,7 @@ table() {
 
 # Lines "SECTION NUMBER|LINE"; lines that go on are one.
 lines() {
-	awk '!on && /^##? / { section = substr($0, index($0, " ") + 1); n = 0 }
+	awk '!on && /^##?#? / { section = substr($0, index($0, " ") + 1); n = 0 }
 	     /^```/ { on = !on; n += on; next }
 	     on && /\\$/ { kept = kept substr($0, 1, length - 1); next }
 	     on { print section " " n "|" kept $0; kept = "" }' "$readme"

@@ -10,13 +10,12 @@ import contextlib
 import hashlib
 import lzma
 import pathlib
-import re
 import shlex
 import shutil
 import subprocess
 import tempfile
 
-from harness import cache, guest, image, initramfs, kernel as kernels, machine, module
+from harness import cache, guest, image, initramfs, kernel as kernels, machine, module, readme
 from harness.suite import unpack
 
 README = pathlib.Path(__file__).parents[3] / "README.md"
@@ -68,9 +67,8 @@ MASKED = ("getty-static.service", "getty@tty1.service", "serial-getty@ttyS0.serv
 
 
 def install_commands():
-    """The commands of the README's section Install, as words."""
-    section = re.search(r"(?ms)^## Install$.*?^```sh\n(.*?)^```$", README.read_text("utf-8"))
-    text = section.group(1).replace("\\\n", " ")
+    """The commands of the README's section Source, as words."""
+    text = readme.blocks("README.md", "### Source")[0].replace("\\\n", " ")
     return [shlex.split(line) for line in text.splitlines()]
 
 

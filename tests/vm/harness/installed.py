@@ -111,7 +111,9 @@ class Installed(Debian):
                                          "utf-8", "surrogateescape")
         # Headers of a kernel that is there for other reasons must not stop the installation.
         (root / "lib/modules" / TOO_OLD / "build/include").mkdir(parents=True)
-        _, command = readme.blocks("README.md", "## Install")[1].replace("\\\n", "").splitlines()
+        lines = readme.blocks("README.md", "### Packages")[0].splitlines()
+        command = next(line for line in lines if "./build/deb/" in line).replace(
+            "linux-headers-amd64 ", "")     # this kernel has its own already
         self.inside(root, f"cd {OWN}; mkdir build; ln -s ../now build/deb; "
                     f"{command.replace('apt-get', 'apt-get -y')} 2>&1; rm -r build")
         self.inside(root, "apt-get -y install libvmgen-dev vmgen-acpi-check 2>&1")

@@ -11,8 +11,8 @@ TOP = pathlib.Path(__file__).parents[3]
 def blocks(name, heading):
     """The text of each code block of a section: of Markdown ("## Hooks") or scdoc ("# NOTES")."""
     text = (TOP / name).read_text(encoding="utf-8")
-    level = heading.split(" ", 1)[0]
-    section = re.search(rf"(?ms)^{re.escape(heading)}$(.*?)(?=^{level} [A-Z]|\Z)", text)
+    level = len(heading.split(" ", 1)[0])
+    section = re.search(rf"(?ms)^{re.escape(heading)}$(.*?)(?=^#{{1,{level}}} [A-Z]|\Z)", text)
     if not section:
         raise ValueError(f"{name} has no section {heading}")
     return re.findall(r"(?ms)^```\w*\n(.*?)^```$", section.group(1))
