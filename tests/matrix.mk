@@ -79,7 +79,8 @@ only_crowd  := 6.1 6.12
 only_sources := 6.1-cloud 6.12
 only_vmclock := 7.2 newest
 # Without the module there is the kernel's log, and there VMClock as well.
-only_witness := 6.1 7.2
+only_witness := 6.1
+more_witness := 7.2
 # This is about what only the kernel with sanitizers does.
 only_mutants := debug debug-arm64
 # A kernel that is built for it, from the same source, so only make check-all does.
@@ -132,7 +133,8 @@ debug_tests := $(patsubst %,$(O)/check/debug/%.t,$(filter-out $(not_debug),$(SCE
 long_tests  := $(patsubst %,$(O)/check/6.1/%.t,samba services) $(O)/check/6.12-trixie/samba.t
 
 # A whole Debian of each of these releases: with the packages, and the newer OpenSSL.
-release_tests := $(foreach r,bookworm trixie,$(O)/check/$(r)/install.t $(O)/check/$(r)/upgrade.t) $(O)/check/6.12-trixie/openssl.t
+release_tests := $(patsubst %,$(O)/check/%.t,bookworm/install bookworm/upgrade trixie/install)
+more_tests    += $(patsubst %,$(O)/check/%.t,trixie/upgrade 6.12-trixie/openssl)
 
 # One file for each scenario and kernel, so that prove has a line for each.
 $(sort $(vm_tests) $(more_tests) $(debug_tests) $(long_tests) $(release_tests)): tests/matrix.mk
