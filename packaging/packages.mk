@@ -71,17 +71,32 @@ uninstall:
 
 # --- Packages -----------------------------------------------------------------
 
-# As git has them; another build of the same commit gives the same bytes.
-changed := $(shell git log -1 --format=%ct 2>/dev/null)
+# What is packed: as git has it where this directory is git's own, and else all that is there
+# but what was built. Root builds in others' directories too. Another build of the same commit
+# gives the same bytes.
+git     := $(and $(wildcard .git),$(shell command -v git),git -c safe.directory='*')
+changed := $(if $(git),$(shell $(git) log -1 --format=%ct 2>/dev/null))
 export SOURCE_DATE_EPOCH ?= $(or $(changed),$(shell date -r NEWS.md +%s))
+built   := .git build $(patsubst $(CURDIR)/%,%,$(O))
+sources  = $(if $(git),$(git) ls-files -z,find . \( -name __pycache__ $(built:%=-o -path './%') \) \
+	-prune -o ! -type d -printf '%P\0')
+tarball := $(O)/dist/vmgen-$(VERSION).tar.gz
+dist:
+	@mkdir -p $(dir $(tarball)) && $(sources) >$(tarball).list
+	@test -s $(tarball).list || { echo 'make dist: git lists no files here' >&2; exit 1; }
+	LC_ALL=C sort -z $(tarball).list | tar -c --null -T - --transform 's,^,vmgen-$(VERSION)/,' \
+		--mode=u=rwX,go=rX --mtime=@$(SOURCE_DATE_EPOCH) --owner=0 --group=0 --numeric-owner \
+		>$(tarball:.gz=) && rm $(tarball).list
+	gzip -nf $(tarball:.gz=)
+
 deb_tree := $(O)/deb/vmgen-$(VERSION)
 deb: deb-tree | need-deps
 	cd $(deb_tree) && env -u MAKEFLAGS -u MAKELEVEL -u O dpkg-buildpackage -us -uc -b
 
 # What dpkg-buildpackage takes, also in a chroot of another release of Debian.
-deb-tree:
-	rm -rf $(O)/deb && mkdir -p $(deb_tree)
-	git ls-files -z | xargs -0 cp -P --parents -t $(deb_tree)
+deb-tree: dist
+	rm -rf $(O)/deb && mkdir -p $(O)/deb
+	tar -xf $(tarball) -C $(O)/deb --no-same-owner
 	cp -r packaging/debian $(deb_tree)/debian
 	mkdir $(deb_tree)/debian/source && echo '3.0 (native)' >$(deb_tree)/debian/source/format
 	printf 'vmgen (%s) unstable; urgency=medium\n\n  * See NEWS.md.\n\n -- %s  %s\n' \
@@ -91,18 +106,17 @@ deb-tree:
 # On Debian what the spec file asks for goes by other names, and deps has it.
 debian   := $(wildcard /etc/debian_version)
 rpm_tree := $(abspath $(O))/rpm
-rpm: | $(if $(debian),need-deps)
+rpm: dist | $(if $(debian),need-deps)
 	rm -rf $(rpm_tree) && mkdir -p $(rpm_tree)/SOURCES
-	git ls-files -z | tar -c --null -T - --transform 's,^,vmgen-$(VERSION)/,' --sort=name \
-		--mtime=@$(SOURCE_DATE_EPOCH) --owner=0 --group=0 --numeric-owner | \
-		gzip -n >$(rpm_tree)/SOURCES/vmgen-$(VERSION).tar.gz
+	cp $(tarball) $(rpm_tree)/SOURCES
 	env -u MAKEFLAGS -u MAKELEVEL -u O rpmbuild -ba --define '_topdir $(rpm_tree)' \
 		$(if $(debian),--nodeps) packaging/rpm/vmgen.spec
 
 help::
 	@printf '\nInstallation and packages, in packaging/packages.mk:\n'
 	@echo 'make install    DESTDIR= PREFIX=$(PREFIX); make uninstall takes it away'
+	@echo 'make dist       the source as it is packed, vmgen-$(VERSION).tar.gz, into O=build/dist'
 	@echo 'make deb        Debian packages, into O=build/deb'
 	@echo 'make rpm        RPM packages, into O=build/rpm'
 
-.PHONY: install uninstall deb deb-tree rpm
+.PHONY: install uninstall dist deb deb-tree rpm
