@@ -30,78 +30,13 @@ CONFDIR    ?= /etc/vmgen
 HOOKSDIR   ?= /usr/lib/vmgen/hooks.d
 LIBEXECDIR ?= /usr/libexec/vmgen
 # Where OpenSSL looks for providers.
-PROVIDERDIR ?= $(shell $(PKG_CONFIG) --variable=modulesdir libcrypto)
+PROVIDERDIR ?= $(shell $(PKG_CONFIG) --variable=modulesdir libcrypto 2>/dev/null)
 DKMSDIR    ?= /usr/src/vmgenc-$(VERSION)
 KREL       ?= $(shell uname -r)
 KDIR       ?= /lib/modules/$(KREL)/build
 PKG_CONFIG ?= pkg-config
 INSTALL    ?= install
 PYTHON     ?= python3
-
-# --- Debian packages, each with its reason ------------------------------------
-
-deps := gcc libc6-dev make   # the programs
-deps += gcc-12               # the compiler of the kernels that make check boots
-deps += g++ clang lld        # other compilers that shall accept the code
-deps += pkg-config           # where the libraries are
-deps += libevent-dev         # the daemon's loop
-deps += libsystemd-dev       # sd_notify(3)
-deps += libinih-dev          # configuration files
-deps += libjson-c-dev        # state and status files
-deps += libmd-dev            # SHA-256 of the ID
-deps += libmnl-dev           # netlink, by which the kernel's session keys are found and forgotten
-deps += libnftnl-dev         # rules of nftables, which keep RSTs from leaving
-deps += libssl-dev openssl   # what an OpenSSL provider is made of, and who loads it
-deps += scdoc mandoc         # manual pages, and their lint
-deps += python3              # tests/vm
-deps += perl git             # prove, which runs the tests, and what it asks for files
-deps += qemu-system-x86 seabios   # boots kernels
-deps += qemu-system-arm device-tree-compiler    # boots a machine with a device tree
-# Not gcc-aarch64-linux-gnu, which cannot be installed beside gcc-multilib.
-deps += binutils-aarch64-linux-gnu libc6-dev-arm64-cross libgcc-12-dev-arm64-cross # its programs
-deps += qemu-efi-aarch64     # and by UEFI, with ACPI
-deps += qemu-user-static     # runs what configures the packages of a Debian for it
-deps += ovmf                 # boots them by UEFI, where the ID lies in ACPI NVS memory
-deps += qemu-utils e2fsprogs # disks of whole systems
-deps += busybox-static       # the shell of the guests
-deps += acpica-tools         # iasl and acpiexec, for ACPI tables to inject, and vmgen-acpi-check
-deps += python3-libfdt       # with which that reads device trees
-deps += debian-archive-keyring   # kernels of other suites are checked against it
-deps += mmdebstrap mount     # tool chains newer than this machine's, and Samba
-deps += iproute2             # addresses of a network that only a test sees
-deps += pahole libelf1 dpkg-dev kmod   # what building a module calls
-deps += dkms                 # tests of its configuration
-deps += sparse coccinelle ocaml # checks of the module; some of coccicheck are in OCaml
-deps += abigail-tools        # compares the library's ABI with the recorded one
-deps += shellcheck codespell pyflakes3   # checks of scripts and prose
-deps += procps util-linux    # sysctl(8), setpriv(1), chrt(1) and taskset(1) for the guests
-deps += systemd              # systemd-analyze(1), for the unit
-deps += valgrind             # memcheck of the library, and callgrind for make bench
-deps += libclang-rt-14-dev   # libFuzzer
-deps += python3-matplotlib   # draws what make bench has measured
-deps += stress-ng            # its device stressor
-deps += wireguard-tools      # what configures WireGuard in guests
-deps += wpasupplicant        # agrees on keys of MACsec there
-deps += gcc-multilib         # a 32-bit program for 64-bit kernels
-deps += debhelper dh-dkms dh-python lintian   # make deb, and what checks its packages
-deps += rpm rpmlint         # make rpm, and what checks its packages
-deps += flex bison bc libelf-dev xz-utils   # what building a kernel calls
-
-missing = $(shell dpkg-query -W -f='$${db:Status-Status} $${Package}\n' $(deps) 2>/dev/null | \
-	awk '$$1 == "installed" { have[$$2] } \
-	     END { split("$(deps)", want); for (i in want) if (!(want[i] in have)) print want[i] }')
-sudo    = $(if $(filter 0,$(shell id -u)),,sudo)
-
-deps:
-	$(sudo) apt-get update -q
-	$(sudo) env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $(deps)
-
-need-deps:
-	@$(if $(strip $(missing)),echo 'Installing: $(strip $(missing))' && $(MAKE) --no-print-directory deps)
-
-ifneq ($(filter abi acpica check% deb rpm demo bench fuzz%,$(MAKECMDGOALS)),)
-$(O)/.flags: | need-deps
-endif
 
 # --- Flags --------------------------------------------------------------------
 
@@ -345,14 +280,14 @@ help::
 	@echo 'make            library, daemon, manual pages, into O=build'
 	@echo 'make kmod       the kernel module, for KREL=$(KREL)'
 	@echo 'make abi        records the ABI of the library; a release does'
-	@echo 'make deps       install the Debian packages that all targets need'
 	@echo 'Variables: O= V=1 CC= CFLAGS= SAN=address,undefined WERROR=1'
 
-.PHONY: all abi kmod deps need-deps clean help force
+.PHONY: all abi kmod clean help force
 
 include tests/acpica/acpica.mk
 include tests/fuzz/acpi/acpi.mk
 include tests/matrix.mk
 include packaging/packages.mk
+include packaging/dependencies.mk
 
 -include $(shell find $(O) -type f -name '*.d' 2>/dev/null)

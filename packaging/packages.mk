@@ -74,7 +74,7 @@ uninstall:
 # What is packed: as git has it where this directory is git's own, and else all that is there
 # but what was built. Root builds in others' directories too. Another build of the same commit
 # gives the same bytes.
-git     := $(and $(wildcard .git),$(shell command -v git),git -c safe.directory='*')
+git     := $(and $(wildcard .git),$(shell command -v git 2>/dev/null),git -c safe.directory='*')
 changed := $(if $(git),$(shell $(git) log -1 --format=%ct 2>/dev/null))
 export SOURCE_DATE_EPOCH ?= $(or $(changed),$(shell date -r NEWS.md +%s))
 built   := .git build $(patsubst $(CURDIR)/%,%,$(O))

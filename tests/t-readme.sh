@@ -73,7 +73,7 @@ more_is_found() {
 
 unknown_targets() {
 	grep -ohE '`make [a-z-]+' "$readme" | cut -d ' ' -f 2 | sort -u | while read -r target; do
-		grep -q "^$target:" Makefile tests/matrix.mk packaging/packages.mk ||
+		grep -q "^$target:" Makefile tests/matrix.mk packaging/*.mk ||
 			echo "make $target"
 	done
 }
