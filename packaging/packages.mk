@@ -5,7 +5,7 @@
 
 # --- Installation -------------------------------------------------------------
 
-# mode:source:directory, read by install and by uninstall.
+# mode:source:directory, for install.sh.
 files := 755:$(O)/vmgend:$(SBINDIR) \
 	 755:$(O)/vmgenctl:$(BINDIR) \
 	 755:$(O)/clock:$(LIBEXECDIR) \
@@ -38,36 +38,18 @@ files += $(patsubst %,755:%:$(HOOKSDIR),$(filter-out %.conf,$(hooks)) $(hook_pro
 # What an administrator may have changed stays, in both.
 settings := $(patsubst %,644:%:$(CONFDIR)/hooks.conf.d,$(filter %.conf,$(hooks))) \
 	    $(foreach f,kept-connections restart-units,644:daemon/hooks/$(f):$(CONFDIR))
-part   = $(word $(1),$(subst :, ,$(2)))
-target = $(DESTDIR)$(call part,3,$(1))/$(notdir $(call part,2,$(1)))
-# The directories that install made, so that uninstall leaves those of others.
-made   := $(O)/made-directories
-# And those that are nobody else's, should that file be lost.
+# The directories that are nobody else's, should the note of those that were made be lost.
 own    := $(DKMSDIR) $(DKMSDIR)/uapi $(DKMSDIR)/uapi/vmgen $(INCLUDEDIR)/vmgen $(LIBEXECDIR) \
 	  $(PREFIX)/lib/vmgen $(PREFIX)/lib/vmgen/samba_ad $(PREFIX)/lib/vmgen/acpi_check $(UNITDIR)/samba-ad-dc.service.d \
 	  $(UNITDIR)/samba.service.d $(HOOKSDIR) $(patsubst %/,%,$(dir $(HOOKSDIR))) $(CONFDIR) $(CONFDIR)/hooks.conf.d
-# A program finds a new library by the cache, and journalctl -x its texts by another; those
-# of another root are not ours.
-cache   = $(if $(DESTDIR),,ldconfig 2>/dev/null; journalctl --update-catalog 2>/dev/null || true)
+lists = printf '%s\n' $(files:%=file:%) $(settings:%=setting:%) $(own:%=own:%) \
+	link:$(so):$(LIBDIR)/$(soname) link:$(soname):$(LIBDIR)/libvmgen.so
 
 install: all
-	@for d in $(sort $(foreach f,$(files) $(settings),$(DESTDIR)$(call part,3,$(f)))); do \
-		while ! test -d "$$d"; do echo "$$d"; d=$$(dirname "$$d"); done; \
-	done | sort -u >>$(made)
-	$(foreach f,$(files),$(INSTALL) -D -m $(call part,1,$(f)) $(call part,2,$(f)) $(call target,$(f)) &&) \
-	$(foreach f,$(settings),{ test -e $(call target,$(f)) || \
-		$(INSTALL) -D -m $(call part,1,$(f)) $(call part,2,$(f)) $(call target,$(f)); } &&) \
-	ln -sf $(so) $(DESTDIR)$(LIBDIR)/$(soname) && \
-	ln -sf $(soname) $(DESTDIR)$(LIBDIR)/libvmgen.so
-	$(cache)
+	@$(lists) | sh packaging/install.sh $@ $(O)/uninstall
 
 uninstall:
-	$(foreach f,$(settings),! cmp -s $(call part,2,$(f)) $(call target,$(f)) || rm $(call target,$(f));)
-	rm -f $(foreach f,$(files),$(call target,$(f))) \
-		$(DESTDIR)$(LIBDIR)/$(soname) $(DESTDIR)$(LIBDIR)/libvmgen.so
-	@{ cat $(made) 2>/dev/null; printf '%s\n' $(own:%=$(DESTDIR)%); } | sort -ru | \
-	while read -r d; do rmdir "$$d" 2>/dev/null || true; done; rm -f $(made)
-	$(cache)
+	@$(lists) | sh packaging/install.sh $@ $(O)/uninstall
 
 # --- Packages -----------------------------------------------------------------
 

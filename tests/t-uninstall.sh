@@ -13,7 +13,8 @@ cd "$(dirname "$0")/.." || exit 1
 
 scratch=$(mktemp -d) || exit 1
 trap 'rm -rf "$scratch"' EXIT
-root=$scratch/root
+# Its name may have blanks.
+root="$scratch/a root"
 build=${O:-build}
 
 # A build of its own, because other prefixes change what is in it.
@@ -32,7 +33,13 @@ chmod 755 "$scratch"/bin/*
 
 # run TARGET VARIABLE...
 run() {
-	PATH="$scratch/bin:$PATH" make -s "$@" DESTDIR="$root"
+	PATH="$scratch/bin:$PATH" make -s "$@" DESTDIR="$root" >"$scratch/output"
+}
+
+# A line is something that a person reads.
+prints_lines() {
+	grep -q '^  INSTALL /usr/local/sbin: .*vmgend' "$scratch/output" &&
+		awk 'length > 120 { exit 1 }' "$scratch/output"
 }
 
 found() {
@@ -57,7 +64,7 @@ others() {
 left_beside_others() {
 	others
 	found >"$scratch/before"
-	run install >/dev/null && run install
+	run install && run install
 	run uninstall
 	found | diff "$scratch/before" -
 }
@@ -74,12 +81,13 @@ changed_settings() {
 without_note() {
 	find "$root" -mindepth 1 -delete
 	run install
-	rm "$O/made-directories"
+	rm "$O"/uninstall-*
 	run uninstall
 	found | grep vmgen
 }
 
 ok 'make install' installed
+ok 'says what it does, in short lines' prints_lines
 empty 'make uninstall leaves nothing' left
 ok 'make install PREFIX=/usr' installed PREFIX=/usr LIBDIR=/usr/lib64
 empty 'make uninstall leaves nothing of that' left PREFIX=/usr LIBDIR=/usr/lib64
