@@ -78,6 +78,42 @@ unknown_targets() {
 	done
 }
 
+# Rows "SYSTEM|HOW|SEEN|TESTS" of what was tried where.
+tried() {
+	sed -n '/^### Where it was tried$/,/^##/p' "$readme" | sed -n 's/^| *\(.*\) *|$/\1/p' |
+		sed -e 1d -e '/^---/d' -e 's/ *| */|/g' -e 's/|$/|/'
+}
+
+# What the files of tests are that make check-all runs, as the table has them: a scenario with its
+# kernel or release.
+runs() {
+	make -pnq check-all 2>/dev/null | sed -n 's/^\(check\|more\)_tests := //p' | tr ' ' '\n' |
+		sed -n -e 's,.*/check/\([^/]*\)/\(.*\)\.t$,vm/t-\2.py \1,p' -e 's,^tests/,,p' | sort -u
+}
+
+# A row of which no test is run, or that says neither that nor "not tried".
+unproven() {
+	runs >"$scratch/runs"
+	[ "$(tried | wc -l)" -ge 5 ] || echo 'the table is not there'
+	tried | while IFS='|' read -r system how seen tests; do
+		[ "$seen" = 'not tried' ] && [ -z "$tests" ] && continue
+		[ -n "$tests" ] && [ "$seen" != 'not tried' ] || echo "$system, $how: no test"
+		echo "$tests" | grep -oE '[^`,]*[^`, ]' | while read -r run; do
+			grep -qxF "$run" "$scratch/runs" || echo "$system, $how: nobody runs $run"
+		done
+	done
+}
+
+# One with a test that is no more, and one without any.
+unproven_is_found() {
+	sed -e 's/^| Debian 13 | packages .*/| Debian 13 | packages | seen | `vm\/t-gone.py trixie` |/' \
+		-e 's/^| Debian 12 | source .*/| Debian 12 | source | seen | |/' README.md >"$scratch/README.md"
+	readme=$scratch/README.md
+	unproven >"$scratch/unproven"
+	grep -qx 'Debian 13, packages: nobody runs vm/t-gone.py trixie' "$scratch/unproven" &&
+		grep -qx 'Debian 12, source: no test' "$scratch/unproven"
+}
+
 # The fragment for programs, as part of one.
 compiles() {
 	make -s install DESTDIR="$scratch/root" || return 1
@@ -95,6 +131,8 @@ empty 'each line of code of the README has a test' unknown
 empty 'which runs it' not_there
 ok 'a line without one would be found' more_is_found
 empty 'each target of make that it names exists' unknown_targets
+empty 'what it says was seen somewhere, a test sees there' unproven
+ok 'what no test has seen would be found' unproven_is_found
 ok 'gcc compiles its program' compiles gcc c
 ok 'so does g++' compiles g++ c++
 tap_done
