@@ -5,29 +5,15 @@
 later build of them; removal and purge.
 """
 
-import re
-
 from harness import tap
-from harness.installed import APT, BEFORE, OWN, Upgraded, check_journal, check_protected
+from harness.installed import APT, OWN, Upgraded, check_journal, check_protected
+from harness.leftover import leftover, named
 from harness.scenario import new_guid
 
 PACKAGES = "vmgend vmgen-dkms libvmgen1 libvmgen-dev libvmgen-openssl vmgen-acpi-check"
 # Whoever has the provider named, it goes with the package.
 NAMED = "find /etc/vmgen /etc/systemd -name '*openssl*'; cat /etc/ssl/openssl.cnf"
-# Packages may name a path below one of the links /lib, /bin and /sbin. All paths would take a
-# minute to come out of the emulated machine.
-NOT_OWNED = rf"""export LC_ALL=C
-sed -E 's,^/(lib|lib64|s?bin)/,/usr/\1/,' /var/lib/dpkg/info/*.list |
-	sort -u - {BEFORE} >/var/tmp/known
-find / -xdev -mindepth 1 | sort | comm -23 - /var/tmp/known
-"""
 CONFFILE = "/etc/vmgen/restart-units"
-# What a system makes that has booted, had its packages changed and got another kernel.
-OF_THE_SYSTEM = re.compile(
-    r"/(var/log|var/lib/(apt|dpkg|systemd|dbus|dkms|initramfs-tools)|var/cache/(apt|ldconfig)|"
-    r"var/cache/debconf|var/backups|var/tmp|tmp|run|dev|proc|sys|root|lost\+found)(/.*)?|"
-    r"/etc/(machine-id|resolv\.conf|mtab|\.pwd\.lock|.*-)|/(etc|var)/\.updated|"
-    r"/(initrd\.img|vmlinuz)(\.old)?")
 
 
 def check_upgrade(g, system, t):
@@ -62,12 +48,9 @@ def check_purge(g, system, t):
     g.run(f"{APT} purge {PACKAGES}; "
           f"systemctl disable -q vmgen-agent; rm -r /{OWN}; >/srv/stranger", timeout=300)
     check_journal(g, t, "purged")
-    left = [path for path in g.run(NOT_OWNED, timeout=180).splitlines()
-            if not OF_THE_SYSTEM.fullmatch(path) and system.release not in path]
-    t.equal(left, ["/srv/stranger"], "after a purge no file is left but somebody else's")
-    t.equal(g.run("find / -xdev -iname '*vmgen*' ! -path '*linux*' ! -path '*/kernel/*' "
-                  "! -name '*vmgen-agent*' ! -path '/var/log/*' ! -path '/var/lib/apt/*'"), "",
-            "nor one with its name, whoever has made it")
+    t.equal(leftover(g, system.release), ["/srv/stranger"],
+            "after a purge no file is left but somebody else's")
+    t.equal(named(g), "", "nor one with its name, whoever has made it")
 
 
 def scenario(suite, t):
