@@ -20,16 +20,18 @@
 #define NAME		"zz-vmgen-fence.conf"
 #define PLAIN		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-"
 
-enum { LIMIT = 2 * PATH_MAX };
+enum { LIMIT = 4 * PATH_MAX };
 
 const char *dropin_directory = "/etc/systemd/system";
+const char *dropin_program = BINDIR "/vmgenctl";
 
 void dropin_path(const char *unit, char ret_path[PATH_MAX])
 {
 	snprintf(ret_path, PATH_MAX, "%s/%s.d/" NAME, dropin_directory, unit);
 }
 
-static int compose(const char *unit, const char *state_dir, char ret_text[LIMIT])
+/* A fence is a promise, so it holds when the program is gone; and then nothing else does. */
+static int compose(const char *unit, const char *state_dir, const char *program, char ret_text[LIMIT])
 {
 	const char *dot = strrchr(unit, '.');
 	bool usual = !strcmp(state_dir, PATH_STATE_DIR);
@@ -38,32 +40,46 @@ static int compose(const char *unit, const char *state_dir, char ret_text[LIMIT]
 		return -EINVAL;
 	snprintf(ret_text, LIMIT,
 		 "# Written by \"vmgenctl fence set\"; \"vmgenctl fence lift\" removes it.\n"
-		 "[%s]\nExecStartPre=+" BINDIR "/vmgenctl %s%s%sfence check %%n\n",
-		 dot && !strcmp(dot, ".socket") ? "Socket" : "Service",
-		 usual ? "" : "--state-dir=", usual ? "" : state_dir, usual ? "" : " ");
+		 "[%s]\nExecStartPre=+/bin/sh -c 'test ! -e %s || exec %s %s%s%sfence check \"%%n\"; "
+		 "test ! -e \"%s/fence/%%n\" || { echo \"%%n is fenced, and vmgenctl, which tells why, was removed: "
+		 "install it, or remove %s/fence/%%n to lift the fence\"; exit 10; }'\n",
+		 dot && !strcmp(dot, ".socket") ? "Socket" : "Service", program, program,
+		 usual ? "" : "--state-dir=", usual ? "" : state_dir, usual ? "" : " ", state_dir, state_dir);
 	return 0;
 }
 
-/* Returns 0: it is as it was written; -ENOENT; -EILSEQ; -errno. */
-static int look(const char *path, const char *text)
+/*
+ * ret_text: what shall be there. Returns 0: it is; 1: that of a vmgenctl that was installed
+ * in another way; -ENOENT; -EILSEQ; -EINVAL as compose(); -errno.
+ */
+static int look(const char *unit, const char *state_dir, char ret_text[LIMIT])
 {
-	char *found;
-	int r = file_read(AT_FDCWD, path, LIMIT, &found, NULL);
+	static const char *const programs[] = { "/usr/bin/vmgenctl", "/usr/local/bin/vmgenctl" };
+	char path[PATH_MAX], *found;
+	size_t i;
+	int r;
 
-	if (!r) {
-		r = strcmp(found, text) ? -EILSEQ : 0;
-		free(found);
-	}
+	if (compose(unit, state_dir, dropin_program, ret_text))
+		return -EINVAL;
+	dropin_path(unit, path);
+	r = file_read(AT_FDCWD, path, LIMIT, &found, NULL);
 	/* Whatever else has this name is not ours. */
-	return r == -EFBIG || r == -ELOOP || r == -EINVAL ? -EILSEQ : r;
+	if (r)
+		return r == -EFBIG || r == -ELOOP || r == -EINVAL ? -EILSEQ : r;
+	r = strcmp(found, ret_text) ? -EILSEQ : 0;
+	for (i = 0; r < 0 && i < sizeof(programs) / sizeof(programs[0]); i++)
+		if (!compose(unit, state_dir, programs[i], ret_text) && !strcmp(found, ret_text))
+			r = 1;
+	free(found);
+	(void)compose(unit, state_dir, dropin_program, ret_text);
+	return r;
 }
 
 bool dropin_is_own(const char *unit, const char *state_dir)
 {
-	char path[PATH_MAX], text[LIMIT];
+	char text[LIMIT];
 
-	dropin_path(unit, path);
-	return !compose(unit, state_dir, text) && !look(path, text);
+	return look(unit, state_dir, text) >= 0;
 }
 
 static int sync_directory(const char *path)
@@ -81,14 +97,11 @@ static int sync_directory(const char *path)
 int dropin_install(const char *unit, const char *state_dir)
 {
 	char path[PATH_MAX], text[LIMIT];
-	int fd, r;
+	int fd, r = look(unit, state_dir, text);
 
-	dropin_path(unit, path);
-	r = compose(unit, state_dir, text);
-	if (!r)
-		r = look(path, text);
-	if (r != -ENOENT)
+	if (r <= 0 && r != -ENOENT)
 		return r;
+	dropin_path(unit, path);
 	*strrchr(path, '/') = '\0';
 	if (mkdir(path, 0755) && errno != EEXIST)
 		return -errno;
@@ -105,14 +118,11 @@ int dropin_install(const char *unit, const char *state_dir)
 int dropin_remove(const char *unit, const char *state_dir)
 {
 	char path[PATH_MAX], text[LIMIT];
-	int r;
+	int r = look(unit, state_dir, text);
 
-	dropin_path(unit, path);
-	r = compose(unit, state_dir, text);
-	if (!r)
-		r = look(path, text);
-	if (r)
+	if (r < 0)
 		return r == -ENOENT ? 0 : r;
+	dropin_path(unit, path);
 	if (unlink(path))
 		return -errno;
 	*strrchr(path, '/') = '\0';

@@ -11,18 +11,18 @@
 #include <limits.h>
 #include <stdbool.h>
 
-/* A variable for tests. */
-extern const char *dropin_directory;
+/* Variables for tests. */
+extern const char *dropin_directory, *dropin_program;
 
 /* The units are full names, those of a service or a socket. */
 
 void dropin_path(const char *unit, char ret_path[PATH_MAX]);
 
-/* Is it there as "fence set" writes it? */
+/* Is it there as "fence set" writes it, or wrote it where vmgen was installed in another way? */
 bool dropin_is_own(const char *unit, const char *state_dir);
 
 /*
- * Writes it in one step, if it is not there. Returns 0: it is on disk; -EILSEQ:
+ * Writes it in one step, if it is not there, or names a program of another way to install. Returns 0: it is on disk; -EILSEQ:
  * there is another file of this name; -EINVAL: state_dir is relative, or has
  * signs that a unit cannot have; -errno.
  */

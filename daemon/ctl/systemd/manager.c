@@ -49,7 +49,7 @@ bool manager_has_name(const struct manager_unit *unit, const char *name)
 	return strstr(unit->names, word);
 }
 
-/* What vmgend-samba-ad protect writes, "sh -c test ! -e P || exec P WORDS", asks as P does. */
+/* What our drop-ins have, "sh -c test ! -e P || exec P WORDS", asks as P does. */
 static void take_guarded(char **program, char **words)
 {
 	static const char test[] = "-c test ! -e ", then[] = " || exec ";
@@ -134,8 +134,15 @@ static bool command_asks(const struct manager_unit *unit, const char *state_dir,
 		words += strlen(option);
 	else if (strcmp(state_dir, PATH_STATE_DIR))
 		return false;
-	return !strncmp(words, fence_check, strlen(fence_check)) &&
-	       manager_has_name(unit, words + strlen(fence_check));
+	if (strncmp(words, fence_check, strlen(fence_check)))
+		return false;
+	words += strlen(fence_check);
+	/* For a shell, which comes no further than that. */
+	if (*words == '"') {
+		words++;
+		words[strcspn(words, "\"")] = '\0';
+	}
+	return manager_has_name(unit, words);
 }
 
 static const char *property(const char *output, const char *name)
