@@ -19,12 +19,27 @@ noted() {
 	printf '%s\n' "$notes" | sed -n "s/^$1 //p"
 }
 
+reload() {
+	[ ! -d /run/systemd/system ] || systemctl daemon-reload
+}
+
+# A fence outlasts vmgenctl if a unit asks by what that has written; keep_fences PROGRAM
+keep_fences() {
+	for fence in /var/lib/vmgen/fence/*.service; do
+		reason=$(head -n 1 "$fence" 2>/dev/null) || continue
+		"$1" fence set "${fence##*/}" "${reason:-it was fenced already}"
+	done
+	"$1" fence list
+}
+
 # What runs, what is built, and what is written into files of others, while the programs are there.
 stop() {
+	noted file | grep '\.service\.d/vmgen\.conf$' | while read -r path; do rm -f "$path"; done
+	reload
 	for path in $(noted file | grep '/vmgenctl$'); do
 		[ -x "$path" ] || continue
 		"$path" openssl disable --all
-		fenced=$("$path" fence list)
+		fenced=$(keep_fences "$path")
 	done
 	if command -v systemctl >/dev/null; then
 		systemctl -q disable vmgend.service
@@ -48,9 +63,9 @@ remove() {
 tell_others() {
 	ldconfig 2>/dev/null
 	journalctl --update-catalog 2>/dev/null
-	[ ! -d /run/systemd/system ] || systemctl daemon-reload
+	reload
 	[ ! -d /var/lib/vmgen ] || echo 'Left: /var/lib/vmgen, with the record, the history and fences.'
-	[ -z "$fenced" ] || printf 'Fences outlast this:\n%s\n' "$fenced"
+	[ -z "$fenced" ] || printf 'These stay down until vmgen is installed again to lift the fence:\n%s\n' "$fenced"
 }
 
 [ -n "$root" ] || stop
