@@ -237,7 +237,7 @@ $(O)/tests/fuzz/device: private wraps := $(wraps_of_calls)
 
 expand = sed -e 's|@VERSION@|$(VERSION)|g' -e 's|@PREFIX@|$(PREFIX)|g' \
 	-e 's|@LIBDIR@|$(LIBDIR)|g' -e 's|@INCLUDEDIR@|$(INCLUDEDIR)|g' \
-	-e 's|@SBINDIR@|$(SBINDIR)|g' -e 's|@BINDIR@|$(BINDIR)|g'
+	-e 's|@SBINDIR@|$(SBINDIR)|g' -e 's|@BINDIR@|$(BINDIR)|g' -e 's|@OWN_PATH@|$(own_path)|g'
 $(O)/libvmgen.pc: libvmgen/libvmgen.pc.in
 $(O)/vmgend.service: packaging/systemd/vmgend.service.in
 $(O)/vmgen.conf: packaging/systemd/samba-ad-dc.service.d/vmgen.conf.in

@@ -20,7 +20,6 @@ files := 755:$(O)/vmgend:$(SBINDIR) \
 	 644:$(O)/vmgend.service:$(UNITDIR) \
 	 644:packaging/bash-completion/vmgenctl:$(COMPLETIONDIR) \
 	 644:packaging/bash-completion/vmgen-acpi-check:$(COMPLETIONDIR) \
-	 755:$(O)/80-vmgen:$(CLEANDIR) \
 	 644:packaging/systemd/vmgen-changed.target:$(UNITDIR) \
 	 644:packaging/systemd/vmgen.catalog:$(CATALOGDIR) \
 	 644:packaging/modules-load.d/vmgenc.conf:$(MODULESLOADDIR) \
@@ -37,11 +36,13 @@ hooks := $(wildcard daemon/hooks/[0-9][0-9]-*)
 files += $(patsubst %,755:%:$(HOOKSDIR),$(filter-out %.conf,$(hooks)) $(hook_programs:%=$(O)/%))
 # What an administrator may have changed stays, in both.
 settings := $(patsubst %,644:%:$(CONFDIR)/hooks.conf.d,$(filter %.conf,$(hooks))) \
-	    $(foreach f,kept-connections restart-units,644:daemon/hooks/$(f):$(CONFDIR))
+	    $(foreach f,kept-connections restart-units,644:daemon/hooks/$(f):$(CONFDIR)) \
+	    $(foreach f,$(wildcard daemon/hooks/example/*),644:$(f):$(CONFDIR)/hooks.d) \
+	    755:$(O)/80-vmgen:$(CLEANDIR)
 # The directories that are nobody else's, should the note of those that were made be lost.
 own    := $(DKMSDIR) $(DKMSDIR)/uapi $(DKMSDIR)/uapi/vmgen $(INCLUDEDIR)/vmgen $(LIBEXECDIR) \
 	  $(PREFIX)/lib/vmgen $(PREFIX)/lib/vmgen/samba_ad $(PREFIX)/lib/vmgen/acpi_check $(UNITDIR)/samba-ad-dc.service.d \
-	  $(UNITDIR)/samba.service.d $(HOOKSDIR) $(patsubst %/,%,$(dir $(HOOKSDIR))) $(CONFDIR) $(CONFDIR)/hooks.conf.d
+	  $(UNITDIR)/samba.service.d $(HOOKSDIR) $(patsubst %/,%,$(dir $(HOOKSDIR))) $(CONFDIR) $(CONFDIR)/hooks.conf.d $(CONFDIR)/hooks.d
 lists = printf '%s\n' $(files:%=file:%) $(settings:%=setting:%) $(own:%=own:%) \
 	link:$(so):$(LIBDIR)/$(soname) link:$(soname):$(LIBDIR)/libvmgen.so
 

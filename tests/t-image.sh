@@ -12,7 +12,7 @@ cd "$(dirname "$0")/.." || exit 1
 . tests/tap.sh
 
 script=$(realpath "${O:-build}")/80-vmgen
-program=$(sed -n 's/.*exec \([^ ]*\) .*/\1/p' "$script")
+program=/usr/local/bin/vmgenctl
 work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT
 
@@ -45,7 +45,13 @@ forgets() {
 		[ -e /var/lib/vmgen/state.json ]'
 }
 
+# Or dpkg would ask about it, where the packages take the place of an installation from source.
+same_in_packages() {
+	make -s O="$work/other" PREFIX=/usr "$work/other/80-vmgen" && cmp "$script" "$work/other/80-vmgen"
+}
+
 ok 'cloud-init clean works after vmgend was removed, and no copy gets the record' removed
 ok 'with vmgend there, vmgenctl forget does it' forgets 0
 ok 'and says whether it could' forgets 7
+ok 'it has the same bytes in the packages' same_in_packages
 tap_done

@@ -75,12 +75,21 @@ static const struct hook *find(const struct hook_list *list, const char *name)
 	return NULL;
 }
 
+/* What comes with vmgend for people to read. */
+static bool is_text(const char *name)
+{
+	static const char ending[] = ".example";
+	size_t n = strlen(name), m = strlen(ending);
+
+	return !strcmp(name, "README") || (n > m && !strcmp(name + n - m, ending));
+}
+
 static int add_entry(struct hook_list *list, int dir_fd, const char *directory, const char *name,
 		     hook_complaint complain)
 {
 	struct hook *grown, *hook;
 
-	if (*name == '.')
+	if (*name == '.' || is_text(name))
 		return 0;
 	if (is_backup(name)) {
 		complain(LOG_INFO, "%s/%s is skipped: it looks like a backup copy",

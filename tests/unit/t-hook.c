@@ -54,7 +54,9 @@ static void test_list(void)
 	scratch_write("etc/10-old.dpkg-dist", "x", 0755);
 	scratch_write("etc/10-old~", "x", 0755);
 	scratch_write("etc/10-old.rpmsave", "x", 0755);
+	scratch_write("etc/notes", "x", 0644);
 	scratch_write("etc/README", "x", 0644);
+	scratch_write("etc/80-web.example", "x", 0644);
 	scratch_write("etc/.hidden", "x", 0644);
 	if (symlink("/dev/null", scratch_path("etc/30-nulled")))
 		scratch_give_up("symlink");
@@ -70,11 +72,12 @@ static void test_list(void)
 	ok(list.hooks[2].masked, "an empty file masks");
 	ok(list.hooks[3].masked, "a link to /dev/null masks");
 	ok(!list.hooks[0].masked && !list.hooks[1].masked, "others are not masked");
-	ok(strstr(complaints, "README is skipped"), "a bad name is told");
+	ok(strstr(complaints, "notes is skipped"), "a bad name is told");
 	ok(strstr(complaints, "10-old.dpkg-dist is skipped: it looks like a backup") &&
 	   strstr(complaints, "10-old~") && strstr(complaints, "10-old.rpmsave"),
 	   "backup copies are told");
 	ok(!strstr(complaints, "hidden"), "hidden files are nobody's business");
+	ok(!strstr(complaints, "README") && !strstr(complaints, "example"), "nor what people shall read");
 	hook_list_clear(&list);
 }
 
