@@ -265,11 +265,14 @@ $(man_links:%=$(O)/%): $(O)/.flags
 # --- Kernel module ------------------------------------------------------------
 
 # Kbuild before 6.13 cannot build elsewhere, so it gets a copy for each kernel.
-# O= and CC= mean something else to it, so no variable of this make may reach it.
+# O= and CC= mean something else to it, so no variable of this make may reach it. The bytes do
+# not tell where it was built.
 kmod: kdir := $(abspath $(O))/kmod-$(KREL)
 kmod:
+	@$(headers)$(sign)
 	$(Q)mkdir -p $(kdir) && cp -pur kmod/. $(kdir)
-	$(Q)env -u MAKEFLAGS $(MAKE) -C $(kdir) KDIR=$(abspath $(KDIR)) $(if $(KCC),CC=$(KCC)) $(if $(V),V=$(V)) modules
+	$(Q)env -u MAKEFLAGS KCFLAGS='$(KCFLAGS) -ffile-prefix-map=$(kdir)=.' $(MAKE) -C $(kdir) KDIR=$(abspath $(KDIR)) $(if $(KCC),CC=$(KCC)) $(if $(V),V=$(V)) modules
+	@$(sign) $(kdir)/vmgenc.ko
 
 clean:
 	rm -rf build
@@ -288,6 +291,7 @@ include tests/acpica/acpica.mk
 include tests/fuzz/acpi/acpi.mk
 include tests/matrix.mk
 include packaging/packages.mk
+include packaging/module/module.mk
 include packaging/dependencies.mk
 
 -include $(shell find $(O) -type f -name '*.d' 2>/dev/null)

@@ -76,15 +76,17 @@ deb_tree := $(O)/deb/vmgen-$(VERSION)
 deb: deb-tree | need-deps
 	cd $(deb_tree) && env -u MAKEFLAGS -u MAKELEVEL -u O dpkg-buildpackage -us -uc -b
 
+changelog = printf '%s (%s) unstable; urgency=medium\n\n  * See NEWS.md.\n\n -- %s  %s\n' \
+	"$(1)" '$(VERSION)' "$$(sed -n 's/^Maintainer: //p' packaging/debian/control)" \
+	"$$(LC_ALL=C date -u -R -d @$(SOURCE_DATE_EPOCH))"
+
 # What dpkg-buildpackage takes, also in a chroot of another release of Debian.
 deb-tree: dist
 	rm -rf $(O)/deb && mkdir -p $(O)/deb
 	tar -xf $(tarball) -C $(O)/deb --no-same-owner
 	cp -r packaging/debian $(deb_tree)/debian
 	mkdir $(deb_tree)/debian/source && echo '3.0 (native)' >$(deb_tree)/debian/source/format
-	printf 'vmgen (%s) unstable; urgency=medium\n\n  * See NEWS.md.\n\n -- %s  %s\n' \
-		'$(VERSION)' "$$(sed -n 's/^Maintainer: //p' packaging/debian/control)" \
-		"$$(LC_ALL=C date -u -R -d @$(SOURCE_DATE_EPOCH))" >$(deb_tree)/debian/changelog
+	$(call changelog,vmgen) >$(deb_tree)/debian/changelog
 
 # On Debian what the spec file asks for goes by other names, and deps has it.
 debian   := $(wildcard /etc/debian_version)

@@ -1,0 +1,30 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# Copyright (C) the vmgen authors
+#
+# The module for one kernel, for machines that shall not build it: signed if there is a key, and in
+# a package. Part of the Makefile.
+
+# Told before anything is built.
+odd     := $(shell printf %s '$(subst ','\'',$(KREL))' | tr -d 'A-Za-z0-9.+~_-')
+headers  = $(if $(odd)$(if $(KREL),,none),$(error KREL= is no release of a kernel: take what \
+	"uname -r" prints there))$(if $(wildcard $(KDIR)/Makefile),,$(error There are no headers of \
+	Linux $(KREL) in $(KDIR): install linux-headers-$(KREL), as Debian calls them, or say by \
+	KDIR= where they are))
+STRIP   ?= strip
+sign     = STRIP='$(STRIP)' packaging/module/sign '$(KDIR)' '$(SIGN_KEY)' '$(SIGN_CERT)'
+
+module_tree := $(O)/deb/vmgen-module-$(KREL)
+deb-module: kmod | need-deps
+	$(Q)rm -rf $(module_tree) && mkdir -p $(module_tree)
+	$(Q)cp $(O)/kmod-$(KREL)/vmgenc.ko $(module_tree).ko
+	$(if $(SIGN_KEY),,$(Q)$(STRIP) --strip-debug $(module_tree).ko)
+	$(Q)set -e; set -- $$(packaging/module/lay '$(KREL)' $(module_tree).ko $(module_tree)); \
+	rm $(module_tree).ko; \
+	$(call changelog,$$1) >$(module_tree)/debian/changelog; \
+	cd $(module_tree) && env -u MAKEFLAGS -u MAKELEVEL -u O dpkg-buildpackage -us -uc -b -a $$2
+
+help::
+	@echo 'make deb-module the module for KREL= in a Debian package of its own, into O=build/deb;'
+	@echo '                SIGN_KEY= SIGN_CERT= sign it, and so they do for make kmod'
+
+.PHONY: deb-module
