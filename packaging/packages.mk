@@ -95,13 +95,13 @@ rpm: dist | $(if $(debian),need-deps)
 	rm -rf $(rpm_tree) && mkdir -p $(rpm_tree)/SOURCES
 	cp $(tarball) $(rpm_tree)/SOURCES
 	env -u MAKEFLAGS -u MAKELEVEL -u O rpmbuild -ba --define '_topdir $(rpm_tree)' \
-		$(if $(debian),--nodeps) packaging/rpm/vmgen.spec
+		$(if $(debian),--nodeps) $(RPMFLAGS) packaging/rpm/vmgen.spec
 
 help::
 	@printf '\nInstallation and packages, in packaging/packages.mk:\n'
 	@echo 'make install    DESTDIR= PREFIX=$(PREFIX); make uninstall takes it away'
 	@echo 'make dist       the source as it is packed, vmgen-$(VERSION).tar.gz, into O=build/dist'
 	@echo 'make deb        Debian packages, into O=build/deb'
-	@echo 'make rpm        RPM packages, into O=build/rpm'
+	@echo 'make rpm        RPM packages, into O=build/rpm; RPMFLAGS= for rpmbuild'
 
 .PHONY: install uninstall dist deb deb-tree rpm

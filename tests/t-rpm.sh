@@ -3,7 +3,9 @@
 # Copyright (C) the vmgen authors
 #
 # The RPM packages: that rpmbuild makes them of the spec file, what rpmlint says
-# of them, what is in them, and that they come and go.
+# of them, what is in them, and that they come and go, with their scriptlets, which are told what
+# they asked systemd, DKMS and the kernel for. make check-all also builds those for akmods, and with
+# these the module, and upgrades.
 #
 # functions are called through ok and empty
 # shellcheck disable=SC2317
@@ -15,9 +17,12 @@ scratch=$(mktemp -d) || exit 1
 trap 'rm -rf "$scratch"' EXIT
 spec=packaging/rpm/vmgen.spec
 root=$scratch/root
+version=$(sed -n 's/^Version: *//p' "$spec")
+ssl=$(openssl version -d | cut -d '"' -f 2)
+release=6.11.4-301.fc41.x86_64
 
 build() {
-	make -s rpm O="$scratch"
+	make -s rpm O="$scratch" RPMFLAGS="$1"
 }
 
 packages() {
@@ -33,12 +38,19 @@ without_errors() {
 }
 
 version() {
-	[ "$(sed -n 's/^VERSION *:= *//p' Makefile)" = "$(sed -n 's/^Version: *//p' "$spec")" ]
+	for file in packaging/rpm/*.spec; do
+		[ "$(sed -n 's/^VERSION *:= *//p' Makefile)" = "$(sed -n 's/^Version: *//p' "$file")" ] || return
+	done
 }
 
 names() {
 	packages | sed -E 's,.*/(.*)-[0-9.]+-[0-9]+.*\.([a-z0-9_]+)\.rpm,\1 \2,' |
 		sed "s/ $(uname -m)$//" | sort | paste -sd ,
+}
+
+# options WORD...: which package with the module the spec file makes then
+options() {
+	rpmspec -q --qf '%{NAME}\n' "$@" "$spec" | grep -e dkms -e akmod | paste -sd ' '
 }
 
 # gforth has a program and a manual of that name.
@@ -57,19 +69,139 @@ in_two_packages() {
 	done | sed -n '/^d/!s/^[^ ]* //p' | sort | uniq -d | grep -v /.build-id
 }
 
+# copy_libraries PROGRAM: into that system, those that it is linked with
+copy_libraries() {
+	ldd "$1" | grep -o '/[^ ]*' | while read -r library; do
+		install -D "$library" "$root$library" || return
+	done
+}
+
+# A system with a shell, OpenSSL, and programs that tell what they were asked for.
+make_root() {
+	mkdir -p "$root/bin" "$root/dev" "$root/run/systemd/system" "$root/lib/modules/$release/build" &&
+		mknod -m 666 "$root/dev/null" c 1 3 && touch "$root/lib/modules/$release/build/Makefile" &&
+		mkdir -p "$root/usr/bin" "$root/$ssl" && cp "$ssl/openssl.cnf" "$root/$ssl" || return
+	for program in /bin/sh /usr/bin/env /usr/bin/openssl; do
+		cp "$program" "$root$program" && copy_libraries "$program" || return
+	done
+	for program in systemctl dkms modprobe depmod; do
+		cat >"$root/bin/$program" <<-'END'
+			#!/bin/sh
+			echo "${0##*/} $*" >>/called
+			case "${0##*/} $*" in
+			'systemctl --no-reload preset '*) >/enabled ;;
+			'systemctl -q is-enabled '*) test -e /enabled ;;
+			esac
+		END
+		chmod +x "$root/bin/$program"
+	done
+	find "$root" >"$scratch/before"
+}
+
+# rpm_root WORD...: rpm there; what was called is in $root/called. That of Debian wants to be told
+# that it is meant, and warns of directories that are others'.
+rpm_root() {
+	: >"$root/called"
+	rpm --force-debian --root "$root" --nodeps "$@" 2>&1 | grep -v '^warning: .*remove failed' >"$scratch/said"
+}
+
+# Nothing was said.
+quietly() {
+	"$@"
+	! grep . "$scratch/said"
+}
+
+called() {
+	diff - "$root/called"
+}
+
 installed() {
-	mkdir "$root"
-	packages | xargs rpm --root "$root" -i --nodeps --noscripts &&
-		[ "$("$root/usr/bin/vmgenctl" --version)" = "vmgenctl $(sed -n 's/^Version: *//p' "$spec")" ] &&
+	# shellcheck disable=SC2046 # several files
+	make_root && quietly rpm_root -i $(packages) && copy_libraries "$root/usr/bin/vmgenctl" && 
+		[ "$("$root/usr/bin/vmgenctl" --version)" = "vmgenctl $version" ] &&
 		cmp kmod/main.c "$root"/usr/src/vmgenc-*/main.c &&
 		[ -L "$root/usr/lib64/libvmgen.so" ] && [ -e "$root/usr/lib64/libvmgen.so.1" ]
 }
 
-# Directories that others have files in belong to others. Debian's rpm warns.
+asked_by_installation() {
+	called <<-END
+		systemctl --no-reload preset vmgend.service
+		dkms add -m vmgenc -v $version
+		dkms install -m vmgenc -v $version -k $release
+		modprobe -q vmgenc
+		systemctl -q is-enabled vmgend.service
+		systemctl daemon-reload
+		systemctl restart vmgend.service
+	END
+}
+
+# Real systemd, with what Fedora says of all others.
+enabled_by_preset() {
+	echo 'disable *' >"$root/usr/lib/systemd/system-preset/99-default-disable.preset"
+	systemctl --root="$root" preset vmgend.service && systemctl --root="$root" is-enabled vmgend.service
+	status=$?
+	systemctl --root="$root" disable vmgend.service
+	rm "$root/usr/lib/systemd/system-preset/99-default-disable.preset"
+	return "$status"
+}
+
+# Also what is replaced by the same version has its module afterwards.
+replaced() {
+	# shellcheck disable=SC2046 # several files
+	quietly rpm_root -U --replacepkgs $(packages) && called <<-END
+		systemctl daemon-reload
+		systemctl try-restart vmgend.service
+		dkms remove -m vmgenc -v $version --all
+		dkms add -m vmgenc -v $version
+		dkms install -m vmgenc -v $version -k $release
+		modprobe -q vmgenc
+		systemctl -q is-enabled vmgend.service
+		systemctl daemon-reload
+		systemctl restart vmgend.service
+	END
+}
+
+# Debian's OpenSSL looks for providers elsewhere.
+provider_enabled() {
+	modules=$(openssl version -m | cut -d '"' -f 2)
+	mkdir -p "$root${modules%/*}" && ln -s /usr/lib64/ossl-modules "$root$modules" || return
+	cp "$root/$ssl/openssl.cnf" "$scratch" && chroot "$root" vmgenctl openssl enable &&
+		! cmp -s "$root/$ssl/openssl.cnf" "$scratch/openssl.cnf" && rm "$root$modules"
+}
+
+erased() {
+	# shellcheck disable=SC2046 # several names
+	quietly rpm_root -e $(rpm --root "$root" -qa) && sort -o "$root/called" "$root/called" && called <<-END &&
+		dkms remove -m vmgenc -v $version --all
+		systemctl --no-reload disable --now vmgend.service
+		systemctl daemon-reload
+	END
+		cmp "$root/$ssl/openssl.cnf" "$scratch/openssl.cnf"
+}
+
+# Directories that others have files in belong to others.
 left() {
-	rpm --root "$root" -qa | xargs rpm --root "$root" -e --nodeps --noscripts 2>/dev/null
-	find "$root/etc" "$root/usr" \( ! -type d -o -name '*vmgen*' -o -name '*samba*' \)
+	find "$root/etc" "$root/usr" \( ! -type d -o -name '*vmgen*' -o -name '*samba*' \) |
+		grep -vxFf "$scratch/before"
 	! [ -e "$root/etc/cloud" ] || echo /etc/cloud
+}
+
+# Of an image: nobody runs there, and there are no headers, of which is told.
+image() {
+	# shellcheck disable=SC2046 # several files
+	rm -r "$root/run/systemd" "$root/lib/modules/$release" && rpm_root -i $(packages) && called <<-END &&
+		systemctl --no-reload preset vmgend.service
+		dkms add -m vmgenc -v $version
+	END
+	[ "$(cat "$scratch/said")" = 'vmgen-dkms: no kernel has its headers here, so none has the module: install kernel-devel, then "dkms autoinstall"' ]
+}
+
+image_erased() {
+	# shellcheck disable=SC2046 # several names
+	quietly rpm_root -e $(rpm --root "$root" -qa) && sort -o "$root/called" "$root/called" && called <<-END
+		dkms remove -m vmgenc -v $version --all
+		systemctl --no-reload disable vmgend.service
+	END
 }
 
 ok 'the spec file is of this version' version
@@ -77,8 +209,17 @@ ok 'make rpm' build
 ok 'rpmlint finds no errors' without_errors
 ok 'the packages are those of Fedora'\''s manner' test "$(names)" = \
 	'libvmgen,libvmgen-devel,libvmgen-openssl,vmgen-acpi-check noarch,vmgen-dkms noarch,vmgend,vmgend-samba'
+ok 'akmods takes the place of DKMS' test "$(options --with akmod)" = akmod-vmgenc
+ok 'or stands beside it' test "$(options --with akmod --with dkms)" = 'vmgen-dkms akmod-vmgenc'
 ok 'no file has the name of another package' free_names
 empty 'no file is in two packages' in_two_packages
 ok 'rpm installs them, and the programs run' installed
-empty 'rpm takes all of it away' left
+ok 'which has systemd and DKMS do what is to be done' asked_by_installation
+ok 'the preset of vmgend enables it where others are disabled' enabled_by_preset
+ok 'packages that are replaced have their module again, and vmgend is restarted' replaced
+ok 'the provider of OpenSSL is switched on' provider_enabled
+ok 'rpm takes them away, and switches the provider off before' erased
+empty 'all of them' left
+ok 'in an image nothing is started, and what is missing is told' image
+ok 'nor stopped' image_erased
 tap_done
