@@ -22,7 +22,7 @@ table() {
 		vmgen 2|make check|.ci/run|make check
 		Packages 1|apt-get install make|tests/vm/harness/debian.py|make
 		Packages 1|make deb|tests/t-packages.sh|make -s deb
-		Packages 1|apt-get install linux-headers-amd64 ./build/deb/vmgend_*.deb ./build/deb/vmgen-dkms_*.deb|tests/vm/harness/installed.py|readme.blocks("README.md", "### Packages")
+		Packages 1|apt-get install linux-headers-amd64 ./build/deb/vmgend_*.deb ./build/deb/vmgen-dkms_*.deb         ./build/deb/libvmgen-openssl_*.deb|tests/vm/harness/installed.py|readme.blocks("README.md", "### Packages")
 		Packages 1|vmgenctl status|tests/vm/t-debian.py|vmgenctl status
 		Source 1|*|tests/vm/harness/debian.py|### Source
 		RPM 1|make rpm|tests/t-rpm.sh|make -s rpm

@@ -111,7 +111,7 @@ class Installed(Debian):
                                          "utf-8", "surrogateescape")
         # Headers of a kernel that is there for other reasons must not stop the installation.
         (root / "lib/modules" / TOO_OLD / "build/include").mkdir(parents=True)
-        lines = readme.blocks("README.md", "### Packages")[0].splitlines()
+        lines = readme.blocks("README.md", "### Packages")[0].replace("\\\n", "").splitlines()
         command = next(line for line in lines if "./build/deb/" in line).replace(
             "linux-headers-amd64 ", "")     # this kernel has its own already
         self.inside(root, f"cd {OWN}; mkdir build; ln -s ../now build/deb; "
