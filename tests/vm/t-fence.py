@@ -13,6 +13,8 @@ from harness.scenario import new_guid, say
 UNITS = "/etc/systemd/system"
 DROP_IN = "zz-vmgen-fence.conf"
 FREEZE = "/sys/fs/cgroup/init.scope/cgroup.freeze"
+# systemd writes a dash so, and a shell must not take that apart.
+INSTANCE = r"many@a\x2db"
 # Nobody but who answers a change is told its generation.
 HOOK = "VMGEN_EVENT=changed VMGEN_GENERATION"
 SLEEPS = "[Service]\nUser=nobody\nExecStart=/bin/sleep infinity\n"
@@ -106,6 +108,24 @@ def check_names(g, t):
     g.run("systemctl stop late many@one many@two door.socket")
 
 
+def check_removed(g, t):
+    """As after a removal of vmgend that is no purge."""
+    for name in ("app", INSTANCE):
+        t.equal(fence(g, f"set '{name}' why"), (0, ""), f"{name} is fenced")
+        t.ok(stays_down(g, f"'{name}'"), "and stays down")
+    g.run("mv /usr/local/bin/vmgenctl /root")
+    for name in ("app", INSTANCE):
+        t.ok(stays_down(g, f"'{name}'"), f"so does {name} without vmgenctl")
+        log = g.run(f"journalctl -q -o cat -u '{name}'")
+        t.ok("is fenced, and vmgenctl, which tells why, was removed" in log and "EXEC" not in log,
+             "its log says why")
+        g.run(f"rm '/var/lib/vmgen/fence/{name}.service'")
+        t.ok(starts(g, f"'{name}'"), "and what to do: then it starts")
+    g.run(f"systemctl stop app '{INSTANCE}'; mv /root/vmgenctl /usr/local/bin; "
+          f"vmgenctl fence lift app; vmgenctl fence lift '{INSTANCE}'")
+    t.equal(left(g), "", "nothing of them is left")
+
+
 def check_hang(g, t):
     """The manager stands still, which a fence of a guard does not wait for."""
     g.run(f"echo 1 >{FREEZE}")
@@ -128,6 +148,7 @@ def scenario(kernel, t):
         check_alias(g, t)
         check_running(g, t)
         check_names(g, t)
+        check_removed(g, t)
         check_hang(g, t)
         disk = g.disk
     with debian.boot(new_guid(), disk) as g:

@@ -13,6 +13,8 @@ from harness.scenario import new_guid
 PACKAGES = "vmgend vmgen-dkms libvmgen1 libvmgen-dev libvmgen-openssl vmgen-acpi-check"
 # Whoever has the provider named, it goes with the package.
 NAMED = "find /etc/vmgen /etc/systemd -name '*openssl*'; cat /etc/ssl/openssl.cnf"
+KEPT = r"[Service]\nType=oneshot\nExecStart=/bin/true\n"
+KEPT_PATH = "/etc/systemd/system/kept.service"
 CONFFILE = "/etc/vmgen/restart-units"
 
 
@@ -27,13 +29,24 @@ def check_upgrade(g, system, t):
     t.equal(g.run(f"tail -n 1 {CONFFILE}"), "# mine\n", "a setting that was changed stays")
 
 
+def check_fenced(g, t):
+    """Call it when vmgend was removed, but not purged."""
+    status = g.execute("systemctl start kept")[0]
+    log = g.run("journalctl -q -u kept -o cat")
+    t.ok(status and "vmgenctl, which tells why, was removed" in log and "EXEC" not in log,
+         "a fenced unit stays down, and its log says why")
+
+
 def check_removal(g, t):
+    g.run(f"printf '{KEPT}' >{KEPT_PATH}; systemctl daemon-reload; vmgenctl fence set kept why")
     before = g.run(NAMED)
     g.run(f"{APT} install libvmgen-openssl", timeout=180)
     g.run("vmgenctl openssl enable && vmgenctl openssl enable --service=systemd-logind")
     t.equal(g.run("openssl list -random-instances | grep -c vmgen").strip(), "3",
             "with the package of the provider OpenSSL can be switched to it")
-    g.run(f"{APT} remove {PACKAGES}", timeout=300)
+    output = g.run(f"{APT} remove {PACKAGES}", timeout=300)
+    t.ok("kept.service is kept down: why" in output, "removal names the units that are fenced")
+    check_fenced(g, t)
     t.equal(g.run("systemctl is-active vmgend || true").strip(), "inactive", "removal stops vmgend")
     t.equal(g.execute(f"test -e {CONFFILE} && test -e /var/lib/vmgen/state.json")[0], 0,
             "settings and record stay")
@@ -45,7 +58,9 @@ def check_removal(g, t):
 
 
 def check_purge(g, system, t):
-    g.run(f"{APT} purge {PACKAGES}; "
+    g.run(f"{APT} purge {PACKAGES}", timeout=300)
+    t.equal(g.execute("systemctl start kept")[0], 0, "a purge lifts fences")
+    g.run(f"rm {KEPT_PATH}; systemctl daemon-reload; "
           f"systemctl disable -q vmgen-agent; rm -r /{OWN}; >/srv/stranger", timeout=300)
     check_journal(g, t, "purged")
     t.equal(leftover(g, system.release), ["/srv/stranger"],
