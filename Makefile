@@ -14,6 +14,12 @@ SOVERSION  := 1
 
 # An empty one would build into the root directory.
 override O := $(or $(O),build)
+ifneq ($(words $(O)),1)
+$(error O=$(O) has a blank in it, which targets of make cannot have: name another directory)
+endif
+ifneq ($(words $(CURDIR)),1)
+$(error $(CURDIR) has a blank in it, and make takes its names apart there: move the source)
+endif
 PREFIX     ?= /usr/local
 BINDIR     ?= $(PREFIX)/bin
 SBINDIR    ?= $(PREFIX)/sbin

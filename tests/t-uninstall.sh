@@ -86,6 +86,17 @@ without_note() {
 	found | grep vmgen
 }
 
+# refuses_blanks WORDS ARGUMENT...
+refuses_blanks() {
+	words=$1
+	shift
+	! make -n "$@" >"$scratch/output" 2>&1 && cat "$scratch/output" && grep -qF "$words" "$scratch/output"
+}
+
+mkdir "$scratch/a source" && cp Makefile "$scratch/a source"
+ok 'a build directory with a blank in its name is refused' \
+	refuses_blanks 'which targets of make cannot have' O="$scratch/a build"
+ok 'so is a source directory' refuses_blanks 'move the source' -C "$scratch/a source" O=build
 ok 'make install' installed
 ok 'says what it does, in short lines' prints_lines
 empty 'make uninstall leaves nothing' left
