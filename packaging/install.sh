@@ -45,7 +45,7 @@ refuse_packages() {
 missing_directories() {
 	{ of file; of setting; of link | sed 's/ / - /;s,/[^/]*$,,'; echo "- - ${kept%/*}"; } | awk '{ print $3 }' |
 	sort -u | while read -r directory; do
-		while ! test -d "$root$directory"; do
+		while [ "$directory" != / ] && ! [ -d "$root$directory" ]; do
 			echo "made $directory"
 			directory=$(dirname "$directory")
 		done
