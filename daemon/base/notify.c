@@ -7,14 +7,15 @@
  * needed, with a bound. A message that is lost cannot be sent later, so there
  * are no results.
  */
+#include <errno.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/un.h>
-#include <systemd/sd-daemon.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -92,10 +93,26 @@ void notify_extend_start(unsigned int seconds)
 	send_text(text);
 }
 
+/* Of the environment; 0 also for what is no number. */
+static uint64_t number(const char *name)
+{
+	const char *text = getenv(name);
+	uint64_t n;
+	char *end;
+
+	if (!text || *text < '0' || *text > '9')
+		return 0;
+	errno = 0;
+	n = strtoull(text, &end, 10);
+	return errno || *end ? 0 : n;
+}
+
+/* As sd_watchdog_enabled(3). */
 uint64_t notify_alive_interval(void)
 {
-	uint64_t limit;
-
-	/* Half of it, as sd_watchdog_enabled(3) recommends. */
-	return sd_watchdog_enabled(0, &limit) > 0 ? limit / 2 : 0;
+	/* That of another process, which has started this one, is not for it. */
+	if (getenv("WATCHDOG_PID") && number("WATCHDOG_PID") != (uint64_t)getpid())
+		return 0;
+	/* Half of it, as that page recommends. */
+	return number("WATCHDOG_USEC") / 2;
 }

@@ -10,10 +10,10 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/wait.h>
-#include <systemd/sd-daemon.h>
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/systemd.h"
 #include "process/child.h"
 #include "target.h"
 
@@ -58,7 +58,7 @@ void target_start(struct target *target)
 {
 	pid_t pid;
 
-	if (sd_booted() <= 0)
+	if (!systemd_runs())
 		return;
 	target->again = target->pid != 0;
 	if (target->again)

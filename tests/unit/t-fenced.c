@@ -13,9 +13,9 @@ int vmgenctl_main(int argc, char **argv);
 #include <errno.h>
 #include <signal.h>
 #include <sys/wait.h>
-#include <systemd/sd-daemon.h>
 #include <time.h>
 
+#include "base/systemd.h"
 #include "ctl/systemd/dropin.h"
 #include "ctl/systemd/manager.h"
 #include "scratch.h"
@@ -23,12 +23,12 @@ int vmgenctl_main(int argc, char **argv);
 
 #define DROP_IN		"units/%s.d/zz-vmgen-fence.conf"
 
-static int booted = 1;
+static bool booted = true;
 static const char *generation;
 static uid_t user;
 
-/* Instead of libsystemd's. */
-int sd_booted(void)
+/* Instead of what this system has. */
+bool systemd_runs(void)
 {
 	return booted;
 }

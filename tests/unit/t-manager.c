@@ -7,19 +7,19 @@
 #include "ctl/systemd/manager.h"
 
 #include <stdlib.h>
-#include <systemd/sd-daemon.h>
 
 #include "base/paths.h"
+#include "base/systemd.h"
 #include "scratch.h"
 #include "tap.h"
 
 #define COMMAND(program, words, ignore) \
 	"ExecStartPre={ path=" program " ; argv[]=" program " " words " ; ignore_errors=" ignore " ; pid=0 }\n"
 
-/* Instead of libsystemd's. */
-int sd_booted(void)
+/* Instead of what this system has. */
+bool systemd_runs(void)
 {
-	return 1;
+	return true;
 }
 
 static const char systemctl[] = "#!/bin/sh\nfor unit; do :; done\ncat ${0%/bin/*}/known/$unit\n";

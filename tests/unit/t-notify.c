@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <unistd.h>
 
 #include "base/notify.h"
 #include "scratch.h"
@@ -44,6 +45,33 @@ static int fill(void)
 		;
 	close(fd);
 	return errno == EAGAIN ? i : -1;
+}
+
+/* WATCHDOG_PID, where NULL is none, and WATCHDOG_USEC. */
+static void alive(const char *pid, const char *usec, uint64_t want, const char *name)
+{
+	unsetenv("WATCHDOG_PID");
+	if (pid)
+		(void)setenv("WATCHDOG_PID", pid, 1);
+	(void)setenv("WATCHDOG_USEC", usec, 1);
+	ok(notify_alive_interval() == want, "signs of life: %s", name);
+}
+
+static void test_interval(void)
+{
+	char own[16];
+
+	unsetenv("WATCHDOG_USEC");
+	ok(!notify_alive_interval(), "nobody asks for signs of life");
+	snprintf(own, sizeof(own), "%d", (int)getpid());
+	alive(NULL, "600000000", 300000000, "in half of the time");
+	alive(own, "600000000", 300000000, "of this process");
+	alive("1", "600000000", 0, "of another one");
+	alive("no number", "600000000", 0, "of nobody");
+	alive(own, "600000000s", 0, "no number");
+	alive(own, "-1", 0, "less than none");
+	alive(own, "99999999999999999999", 0, "too large a number");
+	alive(own, "", 0, "an empty one");
 }
 
 int main(void)
@@ -96,5 +124,6 @@ int main(void)
 	(void)setenv("NOTIFY_SOCKET", scratch_path("gone"), 1);
 	notify_ready();
 	ok(true, "one that is gone");
+	test_interval();
 	return tap_done();
 }

@@ -7,16 +7,16 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <sys/wait.h>
-#include <systemd/sd-daemon.h>
 
+#include "base/systemd.h"
 #include "repair/target.h"
 #include "scratch.h"
 #include "tap.h"
 
-static int booted;
+static bool booted;
 
-/* Instead of libsystemd's. */
-int sd_booted(void)
+/* Instead of what this system has. */
+bool systemd_runs(void)
 {
 	return booted;
 }
@@ -51,7 +51,7 @@ int main(void)
 	log_to("log");
 	target_start(&target);
 	equal(target.pid, 0, "without systemd nothing is asked for");
-	booted = 1;
+	booted = true;
 	target_start(&target);
 	finish(&target);
 	equal(target.pid, 0, "without systemctl neither");

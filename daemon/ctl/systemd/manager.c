@@ -10,10 +10,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <systemd/sd-daemon.h>
 #include <unistd.h>
 
 #include "base/paths.h"
+#include "base/systemd.h"
 #include "manager.h"
 #include "process/capture.h"
 
@@ -224,7 +224,7 @@ int manager_ask(const char *unit, const char *state_dir, const char *drop_in, in
 	char *output;
 	int r;
 
-	if (sd_booted() <= 0)
+	if (!systemd_runs())
 		return -ENOENT;
 	output = malloc(OUTPUT_LIMIT_BYTES);
 	if (!output)
@@ -239,7 +239,7 @@ int manager_ask(const char *unit, const char *state_dir, const char *drop_in, in
 int manager_reload(int timeout_ms)
 {
 	const char *const argv[] = { "systemctl", "daemon-reload", NULL };
-	int r = sd_booted() > 0 ? manager_run(argv, timeout_ms, NULL, 0) : -ENOENT;
+	int r = systemd_runs() ? manager_run(argv, timeout_ms, NULL, 0) : -ENOENT;
 
 	return r > 0 ? -EIO : r;
 }
