@@ -32,6 +32,7 @@ int guard_main(int argc, char **argv);
 #include <sys/prctl.h>
 #include <sys/wait.h>
 
+#include "printed.h"
 #include "scratch.h"
 #include "tap.h"
 
@@ -213,7 +214,6 @@ static char said[8192];
 
 static int run_guard(const char *name, const char *event)
 {
-	FILE *own = stdout, *file = fmemopen(said, sizeof(said), "w");
 	char *argv[] = { (char *)name, NULL };
 	int r;
 
@@ -221,11 +221,9 @@ static int run_guard(const char *name, const char *event)
 		setenv("VMGEN_EVENT", event, 1);
 	else
 		unsetenv("VMGEN_EVENT");
-	memset(said, 0, sizeof(said));
-	stdout = file;
+	printed_begin();
 	r = guard_main(1, argv);
-	stdout = own;
-	fclose(file);
+	printed_end(said, sizeof(said));
 	return r;
 }
 

@@ -7,6 +7,7 @@
  */
 #include "xfrm.h"
 #include "keys/netns.h"
+#include "printed.h"
 
 static int played_walk(int limit_ms, const struct netns_visitor *visitor);
 #define netns_walk played_walk
@@ -46,17 +47,14 @@ static char said[2048];
 static int run_manual(const bool *drill)
 {
 	const struct ike_namespaces known = { .n = 0 };
-	FILE *own = stdout, *file = fmemopen(said, sizeof(said), "w");
 	int status = 0;
 
-	memset(said, 0, sizeof(said));
-	stdout = file;
+	printed_begin();
 	if (drill)
 		status = association_forget_manual(*drill);
 	else
 		association_name_manual(&known);
-	stdout = own;
-	fclose(file);
+	printed_end(said, sizeof(said));
 	return status;
 }
 

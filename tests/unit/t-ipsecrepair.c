@@ -8,6 +8,7 @@
  */
 #include "xfrm.h"
 #include "base/deadline.h"
+#include "printed.h"
 #include "process/capture.h"
 
 static void played_find(const char *const *mounts, void (*found)(struct ike_unit *unit),
@@ -86,16 +87,13 @@ static char said[4096];
 
 static int run(const char *hook)
 {
-	FILE *own = stdout, *file = fmemopen(said, sizeof(said), "w");
 	char name[32], *argv[] = { name, NULL };
 	int status;
 
 	snprintf(name, sizeof(name), "/x/%s", hook);
-	memset(said, 0, sizeof(said));
-	stdout = file;
+	printed_begin();
 	status = hook_main(1, argv);
-	stdout = own;
-	fclose(file);
+	printed_end(said, sizeof(said));
 	return status;
 }
 

@@ -10,6 +10,7 @@ int hook_main(int argc, char **argv);
 #include "hooks/wireguard.c"
 #undef main
 
+#include "printed.h"
 #include "tap.h"
 #include "tunnels.h"
 
@@ -187,15 +188,12 @@ static char said[4096];
 static int run_hook(void)
 {
 	struct work work = { .family = FAMILY };
-	FILE *own = stdout;
 	char *end;
 	int r;
 
-	memset(said, 0, sizeof(said));
-	stdout = fmemopen(said, sizeof(said), "w");
+	printed_begin();
 	r = handle_everywhere(&work);
-	fclose(stdout);
-	stdout = own;
+	printed_end(said, sizeof(said));
 	for (end = said; (end = strchr(end, '\n'));)
 		*end = '|';
 	return r;
