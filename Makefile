@@ -12,6 +12,11 @@ VERSION    := 0.1.0
 # Bump whenever the ABI of libvmgen breaks.
 SOVERSION  := 1
 
+# no: without libsystemd, and systemd's units are not installed; without the provider for OpenSSL 3.
+SYSTEMD    ?= yes
+PROVIDER   ?= yes
+$(foreach v,SYSTEMD PROVIDER,$(if $(filter yes no,$($(v))),,$(error $(v)=$($(v)): it is yes or no)))
+
 # An empty one would build into the root directory.
 override O := $(or $(O),build)
 ifneq ($(words $(O)),1)
@@ -54,8 +59,10 @@ endif
 CFLAGS ?= -O2 -g
 WARN   := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
 	  -Wpointer-arith -Wwrite-strings -Wformat=2 -Wundef -Wvla
-libs   := libevent_core libsystemd inih json-c libmd libmnl libnftnl
-LIBS   ?= $(shell $(PKG_CONFIG) --libs $(libs))
+# Each with the package of Debian that has it, and what does without it.
+libs   := libevent_core:libevent-dev inih:libinih-dev json-c:libjson-c-dev libmd:libmd-dev \
+	  libmnl:libmnl-dev libnftnl:libnftnl-dev $(if $(filter yes,$(SYSTEMD)),libsystemd:libsystemd-dev:SYSTEMD=no)
+LIBS   ?= $(shell $(PKG_CONFIG) --libs $(foreach l,$(libs),$(firstword $(subst :, ,$(l)))))
 
 # Where hooks find our programs, if the system's PATH has not got it.
 empty :=
@@ -63,7 +70,7 @@ space := $(empty) $(empty)
 own_path := $(subst $(space),,$(patsubst %,%:,$(filter-out /usr/%bin /usr/local/%bin,$(SBINDIR) $(BINDIR))))
 
 # Ours are overrides: CFLAGS= on the command line must not lose them.
-override CPPFLAGS += -D_GNU_SOURCE -DVERSION='"$(VERSION)"' -DBINDIR='"$(BINDIR)"' -DOWN_DIRECTORIES='"$(own_path)"' -Ilibvmgen -Idaemon -Itests \
+override CPPFLAGS += -D_GNU_SOURCE -DVERSION='"$(VERSION)"' -DBINDIR='"$(BINDIR)"' -DOWN_DIRECTORIES='"$(own_path)"' -Ilibvmgen -Idaemon -Itests -I$(O) \
 		     -isystem kmod/uapi
 override CFLAGS   += -std=gnu11 $(WARN) -MD -MP
 ifdef SAN
@@ -80,12 +87,34 @@ tsan  := -fsanitize=thread -fno-omit-frame-pointer
 
 # Every object depends on the command line that would build it, and what names
 # installed files on where those go.
-$(O)/.flags: text = $(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS)
+$(O)/.flags: text = $(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) SYSTEMD=$(SYSTEMD) PROVIDER=$(PROVIDER)
 $(O)/.paths: text = $(PREFIX) $(BINDIR) $(SBINDIR) $(LIBDIR) $(INCLUDEDIR)
 $(O)/.flags $(O)/.paths: force
 	@mkdir -p $(@D); echo '$(subst ','\'',$(text))' | cmp -s - $@ || \
 		echo '$(subst ','\'',$(text))' >$@
 force:
+
+# What the C library has, by the header that declares it; daemon/base/compat.h supplies the rest.
+probes := _Fork:unistd.h close_range:unistd.h execveat:unistd.h pidfd_open:sys/pidfd.h scandirat:dirent.h \
+	  sigabbrev_np:string.h strerrordesc_np:string.h
+$(O)/have.h: $(O)/.flags
+	$(call say,PROBE)
+	$(Q)probe() { \
+		printf '\043include <%s>\nint main(void) { return (long)%s == 1; }\n' "$${1#*:}" "$${1%:*}" | \
+			$(CC) $(CPPFLAGS) $(filter-out -MD -MP,$(CFLAGS)) $(LDFLAGS) -o $@.probe -x c -; }; \
+	probe getpid:unistd.h && \
+	for p in $(probes); do ! probe $$p 2>/dev/null || echo "$${p%:*}"; done | \
+		tr a-z A-Z | sed 's/^/#define HAVE_/' >$@ && rm -f $@.probe
+
+# What is missing, before the compiler lacks its header. LIBS= is the caller's.
+$(O)/.libraries: $(O)/.flags
+	@$(PKG_CONFIG) --version >/dev/null
+	@printf '%s\n' $(if $(filter file,$(origin LIBS)),$(libs)) \
+		$(if $(filter yes,$(PROVIDER)),'libcrypto >= 3:libssl-dev:PROVIDER=no') | { \
+		found=:; while IFS=: read -r library package option; do \
+			[ -z "$$library" ] || $(PKG_CONFIG) --exists "$$library" || { found=false; \
+			echo "vmgen: $$library is missing; on Debian it comes with $$package$${option:+, and make $$option does without it}" >&2; }; \
+		done; $$found; } && touch $@
 
 # --- User space ---------------------------------------------------------------
 
@@ -102,13 +131,20 @@ lib_unit   := $(addprefix tests/unit/,t-source.t t-generation.t t-guard.t t-devi
 # The OpenSSL provider is loaded by whatever program there is, so it brings its libvmgen along.
 ssl_obj    := $(patsubst %.c,%.o,$(wildcard libvmgen/openssl/*.c))
 ssl_unit   := tests/unit/t-openssl.t tests/unit/t-confined.t
+ifeq ($(PROVIDER),no)
+unit       := $(filter-out $(ssl_unit),$(unit))
+ssl_unit   :=
+endif
 fuzzers    := $(patsubst %.c,%,$(wildcard tests/fuzz/*.c))
 # Those of the module on ACPICA, and the same with a fault, which they have to find.
 acpi_fuzzers := $(addprefix tests/fuzz/acpi/,table result address result-untyped result-freed address-unaligned)
 guest      := $(patsubst %.c,%,$(filter-out tests/vm/guest/init.c,$(wildcard tests/vm/guest/*.c)))
 examples   := $(patsubst %.c,%,$(wildcard libvmgen/examples/*.c))
+# Those of systemd.
+units      := $(if $(filter yes,$(SYSTEMD)),$(O)/vmgend.service $(O)/vmgen.conf)
+provider   := $(if $(filter yes,$(PROVIDER)),$(O)/vmgen.so)
 bench      := $(patsubst %.c,%,$(filter-out tests/bench/guest/u32.c,$(wildcard tests/bench/guest/*.c)))
-man        := $(patsubst %.scd,%,$(wildcard kmod/*.scd libvmgen/*.scd libvmgen/openssl/*.scd daemon/*.scd daemon/acpi/*.scd daemon/samba/*.scd))
+man        := $(patsubst %.scd,%,$(wildcard kmod/*.scd libvmgen/*.scd $(if $(provider),libvmgen/openssl/*.scd) daemon/*.scd daemon/acpi/*.scd daemon/samba/*.scd))
 # Functions that share a page with the first of them.
 also_open    := close info
 also_changed := changed_now generation
@@ -117,8 +153,11 @@ man_links    := $(patsubst %,libvmgen/vmgen_%.3,$(also_open) $(also_changed) $(a
 soname     := libvmgen.so.$(SOVERSION)
 so         := $(soname).0.0
 
-all: $(O)/vmgend $(O)/vmgenctl $(O)/clock $(O)/client $(hook_programs:%=$(O)/%) $(O)/libvmgen.a $(O)/$(so) $(O)/vmgen.so $(O)/libvmgen.pc \
-     $(O)/vmgend.service $(O)/vmgen.conf $(O)/dkms.conf $(O)/80-vmgen $(man:%=$(O)/%) $(man_links:%=$(O)/%)
+all: $(O)/vmgend $(O)/vmgenctl $(O)/clock $(O)/client $(hook_programs:%=$(O)/%) $(O)/libvmgen.a $(O)/$(so) $(provider) $(O)/libvmgen.pc \
+     $(units) $(O)/dkms.conf $(O)/80-vmgen $(man:%=$(O)/%) $(man_links:%=$(O)/%)
+
+# What is made of others' libraries.
+linked := $(ssl_obj) $(patsubst %.c,%.o,$(wildcard daemon/*.c daemon/*/*.c daemon/*/*/*.c))
 
 , := ,
 define link
@@ -128,10 +167,12 @@ endef
 
 # The same rules once as shipped and once with sanitizers, for the tests.
 define flavour
-$(1)/%.o: %.c $(O)/.flags
+$(1)/%.o: %.c $(O)/.flags | $(O)/have.h
 	$$(call say,CC)
 	$(Q)mkdir -p $$(@D)
 	$(Q)$$(CC) $$(CPPFLAGS) $$(CFLAGS) $$($(2)) -fPIC -fvisibility=hidden -c -o $$@ $$<
+
+$(linked:%=$(1)/%): | $(O)/.libraries
 
 $(1)/libvmgen.a: $(lib_obj:%=$(1)/%)
 $(1)/provider.a: $(ssl_obj:%=$(1)/%)
@@ -146,7 +187,7 @@ $(1)/vmgenctl: $(1)/daemon/ctl/main.o $(1)/ctl.a $(1)/daemon.a $(1)/libvmgen.a
 $(1)/vmgend $(1)/vmgenctl:
 	$$(call link,$(2))
 $(1)/clock: $(1)/daemon/hooks/clock.o
-$(1)/client: $(patsubst %,$(1)/daemon/hooks/%.o,client candidate unit)
+$(1)/client: $(patsubst %,$(1)/daemon/hooks/%.o,client candidate $(if $(filter yes,$(SYSTEMD)),unit,unitless))
 $(foreach p,$(hook_programs),$(eval $(1)/$(p): $(1)/daemon/hooks/$(word 2,$(subst -, ,$(p))).o $(1)/daemon.a))
 $(1)/10-macsec $(1)/10-macsec-manual $(1)/50-macsec: $(patsubst %,$(1)/daemon/hooks/%.o,candidate supplicant)
 $(1)/10-ipsec $(1)/10-ipsec-manual $(1)/50-ipsec $(1)/tests/unit/t-ike.t: \
@@ -158,6 +199,8 @@ $(guest:%=$(1)/%) $(examples:%=$(1)/%): %: %.o $(1)/libvmgen.a
 	$$(call link,$(2))
 $(lib_unit:%=$(1)/%): %.t: %.o $(1)/libvmgen.a
 	$$(call link,$(2))
+# Before glibc 2.34 they are libraries of their own.
+$(unit:%=$(1)/%): private LIBS += -pthread -lutil -ldl
 $(ssl_unit:%=$(1)/%): private LIBS := -lcrypto
 $(ssl_unit:%=$(1)/%): %.t: %.o $(1)/provider.a $(1)/libvmgen.a
 	$$(call link,$(2))
@@ -232,7 +275,7 @@ $(O)/aarch64/tests/vm/guest/%: tests/vm/guest/%.c $(wildcard libvmgen/*.c) $(O)/
 		-o $@ $(filter %.c,$^)
 
 # The fuzzers, with the library built so that libFuzzer sees where it branches.
-$(fuzzers:%=$(O)/%): $(O)/%: %.c $(wildcard libvmgen/*.c) $(O)/.flags
+$(fuzzers:%=$(O)/%): $(O)/%: %.c $(wildcard libvmgen/*.c) $(O)/.flags | $(O)/have.h
 	$(call say,CC)
 	$(Q)mkdir -p $(@D)
 	$(Q)clang $(CPPFLAGS) -std=gnu11 -O1 -g $(WARN) -fsanitize=fuzzer,address,undefined \

@@ -12,26 +12,30 @@ files := 755:$(O)/vmgend:$(SBINDIR) \
 	 755:$(O)/client:$(LIBEXECDIR) \
 	 644:$(O)/libvmgen.a:$(LIBDIR) \
 	 755:$(O)/$(so):$(LIBDIR) \
-	 644:$(O)/vmgen.so:$(PROVIDERDIR) \
 	 644:$(O)/libvmgen.pc:$(LIBDIR)/pkgconfig \
 	 644:libvmgen/libvmgen.h:$(INCLUDEDIR) \
 	 $(foreach h,$(wildcard kmod/uapi/vmgen/*.h),\
 		644:$(h):$(INCLUDEDIR)/vmgen 644:$(h):$(DKMSDIR)/uapi/vmgen) \
-	 644:$(O)/vmgend.service:$(UNITDIR) \
 	 644:packaging/bash-completion/vmgenctl:$(COMPLETIONDIR) \
 	 644:packaging/bash-completion/vmgen-acpi-check:$(COMPLETIONDIR) \
-	 644:packaging/systemd/vmgen-changed.target:$(UNITDIR) \
-	 644:packaging/systemd/vmgen.catalog:$(CATALOGDIR) \
 	 644:packaging/modules-load.d/vmgenc.conf:$(MODULESLOADDIR) \
 	 755:daemon/samba/vmgend-samba-ad:$(SBINDIR) \
 	 $(foreach m,$(wildcard daemon/samba/samba_ad/*.py),644:$(m):$(PREFIX)/lib/vmgen/samba_ad) \
 	 755:daemon/acpi/vmgen-acpi-check:$(BINDIR) \
 	 $(foreach m,$(wildcard daemon/acpi/acpi_check/*.py),644:$(m):$(PREFIX)/lib/vmgen/acpi_check) \
-	 644:$(O)/vmgen.conf:$(UNITDIR)/samba-ad-dc.service.d \
-	 644:$(O)/vmgen.conf:$(UNITDIR)/samba.service.d \
 	 644:$(O)/dkms.conf:$(DKMSDIR) \
 	 $(foreach f,$(wildcard kmod/*.[ch] kmod/*.awk kmod/Kbuild kmod/Makefile),644:$(f):$(DKMSDIR)) \
 	 $(foreach m,$(man) $(man_links),644:$(O)/$(m):$(MANDIR)/man$(patsubst .%,%,$(suffix $(m))))
+ifeq ($(PROVIDER),yes)
+files += 644:$(provider):$(PROVIDERDIR)
+endif
+ifeq ($(SYSTEMD),yes)
+files += 644:$(O)/vmgend.service:$(UNITDIR) \
+	 644:packaging/systemd/vmgen-changed.target:$(UNITDIR) \
+	 644:packaging/systemd/vmgen.catalog:$(CATALOGDIR) \
+	 644:$(O)/vmgen.conf:$(UNITDIR)/samba-ad-dc.service.d \
+	 644:$(O)/vmgen.conf:$(UNITDIR)/samba.service.d
+endif
 hooks := $(wildcard daemon/hooks/[0-9][0-9]-*)
 files += $(patsubst %,755:%:$(HOOKSDIR),$(filter-out %.conf,$(hooks)) $(hook_programs:%=$(O)/%))
 # What an administrator may have changed stays, in both.

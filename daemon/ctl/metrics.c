@@ -16,6 +16,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/compat.h"
 #include "base/file.h"
 #include "base/json.h"
 #include "base/text.h"

@@ -18,6 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/compat.h"
 #include "base/guest.h"
 #include "base/log.h"
 #include "base/paths.h"

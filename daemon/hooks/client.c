@@ -11,10 +11,10 @@
 #include <fcntl.h>
 #include <pwd.h>
 #include <signal.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <systemd/sd-bus.h>
 #include <unistd.h>
 
 #include "candidate.h"
@@ -94,7 +94,7 @@ static int hold(pid_t pid, const struct program *program, uid_t also, struct pro
 	r = unit_connect(&bus);
 	if (!r) {
 		r = unit_of(bus, pid, &unit);
-		sd_bus_unref(bus);
+		unit_disconnect(bus);
 	}
 	if (!r) {
 		r = unit.main == pid ? 0 : -ESRCH;
@@ -246,7 +246,7 @@ static int do_restart(const struct program *program, int n_arguments, char **arg
 		process_release(&process);
 	}
 	closedir(processes);
-	sd_bus_unref(bus);
+	unit_disconnect(bus);
 	return result;
 }
 

@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <linux/rtc.h>
 #include <stdbool.h>
 #include <stdio.h>

@@ -30,6 +30,11 @@ int unit_connect(sd_bus **ret_bus)
 	return 0;
 }
 
+void unit_disconnect(sd_bus *bus)
+{
+	sd_bus_unref(bus);
+}
+
 static int read_main(sd_bus *bus, const char *path, pid_t *ret_main)
 {
 	uint32_t main;

@@ -22,6 +22,8 @@ struct unit {
 
 /* -ENODEV: there is none that can be asked. */
 int unit_connect(sd_bus **ret_bus);
+/* NULL: does nothing. */
+void unit_disconnect(sd_bus *bus);
 
 /* -ENOENT: the process belongs to none. */
 int unit_of(sd_bus *bus, pid_t pid, struct unit *ret_unit);

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "attempt.h"
+#include "base/compat.h"
 #include "base/deadline.h"
 #include "base/log.h"
 #include "environment.h"

@@ -4,8 +4,7 @@
  *
  * How long a hook waits before it begins.
  */
-#include <sys/random.h>
-
+#include "base/compat.h"
 #include "jitter.h"
 
 uint64_t jitter_draw(unsigned int limit_sec)

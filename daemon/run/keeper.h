@@ -11,6 +11,7 @@
 #define KEEPER_H
 
 #include <stdbool.h>
+#include <sys/types.h>
 
 #include "attempt.h"
 

@@ -8,7 +8,13 @@
 #include <stdarg.h>
 #include <string.h>
 
+#include "have.h"
 #include "vmgen_provider.h"
+
+/* That of other libraries, such as musl, is for programs with threads. */
+#ifndef HAVE_STRERRORDESC_NP
+#define strerrordesc_np	strerror
+#endif
 
 const OSSL_ITEM *error_reasons(void *provider)
 {
@@ -43,7 +49,7 @@ static void set_error(const struct core *core, enum reason reason, const char *f
 int error_raise(const struct core *core, const char *file, int line, const char *function,
 		enum reason reason, int error)
 {
-	/* As strerror(3), which is not for programs with threads. */
+	/* As strerror(3), which is not for programs with threads in glibc before 2.32. */
 	const char *text = error ? strerrordesc_np(-error) : "vmgen";
 
 	core->new_error(core->handle);

@@ -16,6 +16,7 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 
+#include "base/compat.h"
 #include "clock.h"
 #include "tap.h"
 
@@ -25,8 +26,6 @@ static struct {
 	/* How often vmgend has heard of its guardian that guards have begun. */
 	unsigned int n_begun;
 } *shared;
-
-pid_t _Fork(void);
 
 /* Instead of libc's. */
 pid_t fork(void)

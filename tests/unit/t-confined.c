@@ -14,6 +14,7 @@
 #include <sys/prctl.h>
 #include <sys/wait.h>
 
+#include "base/compat.h"
 #include "loaded.h"
 
 /* What a child reports. */

@@ -8,6 +8,7 @@
  */
 #include <dirent.h>
 
+#include "base/compat.h"
 #include "kernel.h"
 #include "tap.h"
 

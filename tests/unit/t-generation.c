@@ -11,6 +11,7 @@
 #include <sys/time.h>
 #include <sys/wait.h>
 
+#include "base/compat.h"
 #include "page.h"
 #include "tap.h"
 

@@ -5,6 +5,7 @@
  * What the settings of a hook make of it: as whom it is run, when, and how
  * often it is tried.
  */
+#include "base/compat.h"
 #include "nss.h"
 #include "rig.h"
 

@@ -11,11 +11,10 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/file.h>
-#include <sys/ioctl.h>
 #include <sys/prctl.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 
+#include "base/compat.h"
 #include "rng/random.h"
 #include "scratch.h"
 #include "tap.h"
@@ -29,13 +28,14 @@ static unsigned int n_counts;
 static unsigned long refused;
 
 /* Instead of libc's. */
-int ioctl(int fd, unsigned long request, ...)
+int ioctl(int fd, ioctl_request number, ...)
 {
+	unsigned int request = number;
 	struct rand_pool_info *pool;
 	char *end = asked + strlen(asked);
 	va_list args;
 
-	va_start(args, request);
+	va_start(args, number);
 	pool = va_arg(args, void *);
 	va_end(args);
 	if (request == RNDADDENTROPY)

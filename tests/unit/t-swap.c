@@ -5,8 +5,10 @@
  * Hooks that somebody replaces by a link, and back, without end: between the
  * listing and the check, and between the check and the execution.
  */
+#include <linux/fs.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include "config/hook.h"
@@ -20,7 +22,7 @@ static void __attribute__((noreturn)) swap_for_ever(void)
 
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 	for (i = 0;; i = (i + 1) % HOOKS) {
-		if (renameat2(AT_FDCWD, scratch_path("hooks/10-swap%d", i), AT_FDCWD,
+		if (syscall(SYS_renameat2, AT_FDCWD, scratch_path("hooks/10-swap%d", i), AT_FDCWD,
 			      scratch_path("links/%d", i), RENAME_EXCHANGE))
 			_exit(1);
 	}

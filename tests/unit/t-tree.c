@@ -10,7 +10,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -141,6 +140,7 @@ static void test_names(void)
 	(void)waitpid(stranger, NULL, 0);
 }
 
+int pidfd_send_signal(int fd, int signal, siginfo_t *info, unsigned int flags);
 /* Instead of libc's: who is asked to end has begun with that when this returns. */
 int pidfd_send_signal(int fd, int signal, siginfo_t *info, unsigned int flags)
 {

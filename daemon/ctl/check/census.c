@@ -22,6 +22,7 @@
 #include <unistd.h>
 
 #include "base/comm.h"
+#include "base/compat.h"
 #include "base/paths.h"
 #include "base/text.h"
 #include "census.h"

@@ -12,12 +12,12 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/pidfd.h>
 #include <sys/random.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "arguments.h"
+#include "base/compat.h"
 #include "base/json.h"
 #include "base/paths.h"
 #include "base/text.h"
