@@ -81,7 +81,7 @@ make_root() {
 	mkdir -p "$root/bin" "$root/dev" "$root/run/systemd/system" "$root/lib/modules/$release/build" &&
 		mknod -m 666 "$root/dev/null" c 1 3 && touch "$root/lib/modules/$release/build/Makefile" &&
 		mkdir -p "$root/usr/bin" "$root/$ssl" && cp "$ssl/openssl.cnf" "$root/$ssl" || return
-	for program in /bin/sh /usr/bin/env /usr/bin/openssl; do
+	for program in /bin/sh /usr/bin/env /usr/bin/head /usr/bin/openssl /usr/bin/readlink /usr/bin/rm; do
 		cp "$program" "$root$program" && copy_libraries "$program" || return
 	done
 	for program in systemctl dkms modprobe depmod; do
@@ -91,6 +91,10 @@ make_root() {
 			case "${0##*/} $*" in
 			'systemctl --no-reload preset '*) >/enabled ;;
 			'systemctl -q is-enabled '*) test -e /enabled ;;
+			'systemctl show '*)
+				for unit; do :; done
+				printf '%s\n' "Id=$unit" "Names=$unit" LoadState=loaded ActiveState=inactive SubState=dead \
+					"DropInPaths=$(echo "/etc/systemd/system/$unit.d"/*.conf)" ExecStartPre= ;;
 			esac
 		END
 		chmod +x "$root/bin/$program"
@@ -102,13 +106,15 @@ make_root() {
 # that it is meant, and warns of directories that are others'.
 rpm_root() {
 	: >"$root/called"
-	rpm --force-debian --root "$root" --nodeps "$@" 2>&1 | grep -v '^warning: .*remove failed' >"$scratch/said"
+	rpm --force-debian --root "$root" --nodeps "$@" >"$scratch/all" 2>&1
+	status=$?
+	grep -v '^warning: .*remove failed' "$scratch/all" >"$scratch/said"
+	return $status
 }
 
 # Nothing was said.
 quietly() {
-	"$@"
-	! grep . "$scratch/said"
+	"$@" && ! grep . "$scratch/said"
 }
 
 called() {
@@ -126,6 +132,7 @@ installed() {
 asked_by_installation() {
 	called <<-END
 		systemctl --no-reload preset vmgend.service
+		systemctl --system daemon-reload
 		dkms add -m vmgenc -v $version
 		dkms install -m vmgenc -v $version -k $release
 		modprobe -q vmgenc
@@ -149,6 +156,8 @@ enabled_by_preset() {
 replaced() {
 	# shellcheck disable=SC2046 # several files
 	quietly rpm_root -U --replacepkgs $(packages) && called <<-END
+		systemctl --system daemon-reload
+		systemctl --system daemon-reload
 		systemctl daemon-reload
 		systemctl try-restart vmgend.service
 		dkms remove -m vmgenc -v $version --all
@@ -169,9 +178,40 @@ provider_enabled() {
 		! cmp -s "$root/$ssl/openssl.cnf" "$scratch/openssl.cnf" && rm "$root$modules"
 }
 
+# A unit of Samba, which asked by what goes.
+fenced() {
+	mkdir -p "$root/var/lib/vmgen/fence" &&
+		echo 'was rolled back' >"$root/var/lib/vmgen/fence/samba-ad-dc.service" &&
+		rpm_root -e vmgend-samba && cat "$scratch/said" &&
+		cat "$root/etc/systemd/system/samba-ad-dc.service.d/zz-vmgen-fence.conf" "$root/called" &&
+		grep -q 'daemon-reload' "$root/called"
+}
+
+# One at a time, before anything is there.
+refused_each() {
+	packages >"$scratch/list" && [ -s "$scratch/list" ] && while read -r rpm; do
+		refused "$rpm" || return
+	done <"$scratch/list"
+}
+
+refused() {
+	make_root && install -D /dev/null "$root/usr/local/sbin/vmgend" && ! rpm_root -i "$@" &&
+		grep -F 'make uninstall, in its source directory' "$scratch/said" && ! [ -e "$root/usr/sbin/vmgend" ] &&
+		install -D /dev/null "$root/usr/lib/vmgen/uninstall" && ! rpm_root -i "$@" &&
+		grep -F 'Take that away first, as root: /usr/lib/vmgen/uninstall' "$scratch/said"
+	status=$?
+	rm -r "$root"
+	return "$status"
+}
+
 erased() {
 	# shellcheck disable=SC2046 # several names
-	quietly rpm_root -e $(rpm --root "$root" -qa) && sort -o "$root/called" "$root/called" && called <<-END &&
+	rpm_root -e $(rpm --root "$root" -qa)
+	grep -F 'stay down until vmgend is installed again' "$scratch/said" && grep -F samba-ad-dc.service "$scratch/said" &&
+		grep vmgenctl "$root/etc/systemd/system/samba-ad-dc.service.d/zz-vmgen-fence.conf" &&
+		rm -r "$root/etc/systemd" "$root/var/lib/vmgen" || return
+	sed -i '/^systemctl show /d' "$root/called"
+	sort -o "$root/called" "$root/called" && called <<-END &&
 		dkms remove -m vmgenc -v $version --all
 		systemctl --no-reload disable --now vmgend.service
 		systemctl daemon-reload
@@ -213,12 +253,14 @@ ok 'akmods takes the place of DKMS' test "$(options --with akmod)" = akmod-vmgen
 ok 'or stands beside it' test "$(options --with akmod --with dkms)" = 'vmgen-dkms akmod-vmgenc'
 ok 'no file has the name of another package' free_names
 empty 'no file is in two packages' in_two_packages
+ok 'none of them is installed over make install' refused_each
 ok 'rpm installs them, and the programs run' installed
 ok 'which has systemd and DKMS do what is to be done' asked_by_installation
 ok 'the preset of vmgend enables it where others are disabled' enabled_by_preset
 ok 'packages that are replaced have their module again, and vmgend is restarted' replaced
+ok 'a fence outlasts vmgend-samba' fenced
 ok 'the provider of OpenSSL is switched on' provider_enabled
-ok 'rpm takes them away, and switches the provider off before' erased
+ok 'rpm takes them away, names what is fenced, and switches the provider off before' erased
 empty 'all of them' left
 ok 'in an image nothing is started, and what is missing is told' image
 ok 'nor stopped' image_erased
