@@ -26,6 +26,8 @@ table() {
 		Packages 1|vmgenctl status|tests/vm/t-debian.py|vmgenctl status
 		Source 1|*|tests/vm/harness/debian.py|### Source
 		RPM 1|make rpm|tests/t-rpm.sh|make -s rpm
+		RPM 1|dnf install ./build/rpm/RPMS/*/vmgend-0*.rpm ./build/rpm/RPMS/noarch/vmgen-dkms-*.rpm|tests/t-rpm.sh|those_of_readme
+		RPM 1|vmgenctl status|tests/vm/t-debian.py|vmgenctl status
 		Hooks 1|*|tests/vm/t-debian.py|readme.blocks("README.md", "## Hooks")
 		Hooks 2|*|tests/vm/t-debian.py|readme.blocks("README.md", "## Hooks")
 		Monitoring 1|*|tests/vm/t-debian.py|readme.blocks("README.md", "## Monitoring")

@@ -109,7 +109,7 @@ rpm_root() {
 	rpm --force-debian --root "$root" --nodeps "$@" >"$scratch/all" 2>&1
 	status=$?
 	grep -v '^warning: .*remove failed' "$scratch/all" >"$scratch/said"
-	return $status
+	return "$status"
 }
 
 # Nothing was said.
@@ -226,6 +226,13 @@ left() {
 	! [ -e "$root/etc/cloud" ] || echo /etc/cloud
 }
 
+# What dnf is given there: one package for each word.
+those_of_readme() {
+	# shellcheck disable=SC2046 # several patterns
+	set -- $(sed -n "s,^dnf install ,,p" README.md | sed "s,\./build,$scratch,g")
+	[ "$(rpm -qp --qf '%{NAME} ' "$@")" = 'vmgend vmgen-dkms ' ]
+}
+
 # Of an image: nobody runs there, and there are no headers, of which is told.
 image() {
 	# shellcheck disable=SC2046 # several files
@@ -244,6 +251,56 @@ image_erased() {
 	END
 }
 
+# What only make check-all does: a build with both kinds of the module, later than that before.
+upgraded() {
+	mv "$scratch/rpm" "$scratch/earlier" && build "--with akmod --with dkms --define 'dist .2'" &&
+		make_root && rpm_root -i "$scratch"/earlier/RPMS/*/vmgend-0*.rpm "$scratch"/earlier/RPMS/*/vmgen-dkms*.rpm &&
+		quietly rpm_root -U "$scratch"/rpm/RPMS/*/vmgend-0*.rpm "$scratch"/rpm/RPMS/*/vmgen-dkms*.rpm && called <<-END
+		systemctl daemon-reload
+		systemctl try-restart vmgend.service
+		dkms remove -m vmgenc -v $version --all
+		dkms add -m vmgenc -v $version
+		dkms install -m vmgenc -v $version -k $release
+		modprobe -q vmgenc
+		systemctl -q is-enabled vmgend.service
+		systemctl daemon-reload
+		systemctl restart vmgend.service
+	END
+}
+
+akmod_instead() {
+	quietly rpm_root -e vmgen-dkms && quietly rpm_root -i "$scratch"/rpm/RPMS/noarch/akmod-vmgenc*.rpm &&
+		[ -s "$root/usr/src/akmods/vmgenc-kmod.latest" ] && called </dev/null
+}
+
+# As akmodsbuild does, and with a key, which akmods makes.
+kmod_built() {
+	headers=$(PYTHONPATH=tests/vm python3 -m harness.kernel headers 6.1) || return
+	kernel=${headers##*/linux-headers-}
+	mkdir -p "$scratch/pki/private" "$scratch/pki/certs" &&
+		openssl req -new -x509 -newkey rsa:2048 -nodes -subj '/CN=akmods of a test' -outform DER \
+			-keyout "$scratch/pki/private/private_key.priv" -out "$scratch/pki/certs/public_key.der" &&
+		env -u MAKEFLAGS rpmbuild --define "_topdir $scratch/kmod" --define "kernels $kernel" --define "kdir $headers" \
+			--define "akmods_pki $scratch/pki" --target "$(uname -m)" --nodeps \
+			--rebuild "$root/usr/src/akmods/vmgenc-kmod.latest"
+}
+
+kmod_installed() {
+	quietly rpm_root -i "$scratch/kmod/RPMS/$(uname -m)/kmod-vmgenc-$kernel-$version-1"*.rpm && called <<-END &&
+		depmod $kernel
+		modprobe -q vmgenc
+		systemctl -q is-enabled vmgend.service
+		systemctl daemon-reload
+		systemctl restart vmgend.service
+	END
+	module=$root/usr/lib/modules/$kernel/extra/vmgenc/vmgenc.ko &&
+		[ "$(modinfo -F signer "$module")" = 'akmods of a test' ] &&
+		[ "$(rpm --root "$root" -qf "/usr/lib/modules/$kernel/extra/vmgenc/")" = "kmod-vmgenc-$kernel-$version-1.$(uname -m)" ] &&
+		quietly rpm_root -e "kmod-vmgenc-$kernel" && called <<-END
+			depmod $kernel
+		END
+}
+
 ok 'the spec file is of this version' version
 ok 'make rpm' build
 ok 'rpmlint finds no errors' without_errors
@@ -251,6 +308,7 @@ ok 'the packages are those of Fedora'\''s manner' test "$(names)" = \
 	'libvmgen,libvmgen-devel,libvmgen-openssl,vmgen-acpi-check noarch,vmgen-dkms noarch,vmgend,vmgend-samba'
 ok 'akmods takes the place of DKMS' test "$(options --with akmod)" = akmod-vmgenc
 ok 'or stands beside it' test "$(options --with akmod --with dkms)" = 'vmgen-dkms akmod-vmgenc'
+ok 'the README names those to install' those_of_readme
 ok 'no file has the name of another package' free_names
 empty 'no file is in two packages' in_two_packages
 ok 'none of them is installed over make install' refused_each
@@ -264,4 +322,11 @@ ok 'rpm takes them away, names what is fenced, and switches the provider off bef
 empty 'all of them' left
 ok 'in an image nothing is started, and what is missing is told' image
 ok 'nor stopped' image_erased
+if [ "$VMGEN_ALL" ]; then
+	rm -r "$root"
+	ok 'an upgrade has its module, and restarts vmgend' upgraded
+	ok 'the package for akmods is there instead' akmod_instead
+	ok 'of which a package with the module for one kernel is made' kmod_built
+	ok 'it is loaded, signed, and where akmods looks for it' kmod_installed
+fi
 tap_done
