@@ -19,7 +19,8 @@ build=${O:-build}
 
 # A build of its own, because other prefixes change what is in it.
 O=$scratch/build
-mkdir "$O" "$root" || exit 1
+# The root is not there yet: a DESTDIR need not be.
+mkdir "$O" || exit 1
 cp -a "$build/daemon" "$build/libvmgen" "$build/kmod" "$O"
 find "$build" -maxdepth 1 -type f -exec cp -p {} "$O" \;
 export O
