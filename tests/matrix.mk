@@ -7,7 +7,7 @@
 # What make check boots and which scenarios it runs there: those that show most
 # on every kernel, the others on the usual ones; make check-all adds what has shown
 # nothing there that others did not. KERNELS= runs all on its own.
-SCENARIOS  ?= $(filter-out install upgrade,$(patsubst tests/vm/t-%.py,%,$(wildcard tests/vm/t-*.py)))
+SCENARIOS  ?= $(filter-out install readme upgrade,$(patsubst tests/vm/t-%.py,%,$(wildcard tests/vm/t-*.py)))
 # make bench has one; what it measures is much the same on all.
 bench_kernels := $(or $(KERNELS),6.12)
 ifndef KERNELS
@@ -135,6 +135,10 @@ long_tests  := $(patsubst %,$(O)/check/6.1/%.t,samba services) $(O)/check/6.12-t
 # A whole Debian of each of these releases: with the packages, and the newer OpenSSL.
 release_tests := $(patsubst %,$(O)/check/%.t,bookworm/install bookworm/upgrade trixie/install)
 more_tests    += $(patsubst %,$(O)/check/%.t,trixie/upgrade 6.12-trixie/openssl)
+
+# The README's own lines, in a booted Debian that has nothing: compilers are slow there.
+readme_tests := $(foreach r,bookworm trixie testing,$(O)/check/$(r)/readme.t)
+more_tests   += $(readme_tests)
 
 # One file for each scenario and kernel, so that prove has a line for each.
 $(sort $(vm_tests) $(more_tests) $(debug_tests) $(long_tests) $(release_tests)): tests/matrix.mk

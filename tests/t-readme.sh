@@ -20,11 +20,10 @@ table() {
 	cat <<-'END'
 		vmgen 1|make demo|tests/t-demo.sh|make demo
 		vmgen 2|make check|.ci/run|make check
-		Packages 1|apt-get install make|tests/vm/harness/debian.py|make
-		Packages 1|make deb|tests/t-packages.sh|make -s deb
-		Packages 1|apt-get install linux-headers-amd64 ./build/deb/vmgend_*.deb ./build/deb/vmgen-dkms_*.deb         ./build/deb/libvmgen-openssl_*.deb|tests/vm/harness/installed.py|readme.blocks("README.md", "### Packages")
-		Packages 1|vmgenctl status|tests/vm/t-debian.py|vmgenctl status
+		Packages 1|*|tests/vm/t-readme.py|"Packages", t)
+		Packages 2|*|tests/vm/t-readme.py|plain.lines(way, 1)
 		Source 1|*|tests/vm/harness/debian.py|### Source
+		Source 2|*|tests/vm/t-readme.py|plain.lines(way, 1)
 		RPM 1|make rpm|tests/t-rpm.sh|make -s rpm
 		RPM 1|dnf install ./build/rpm/RPMS/*/vmgend-0*.rpm ./build/rpm/RPMS/noarch/vmgen-dkms-*.rpm|tests/t-rpm.sh|those_of_readme
 		RPM 1|vmgenctl status|tests/vm/t-debian.py|vmgenctl status

@@ -8,7 +8,7 @@ and a boot without the device. t-upgrade.py goes on to the purge.
 import json
 import time
 
-from harness import tap
+from harness import plain, tap
 from harness.installed import APT, TOO_OLD, Installed, check_journal, check_protected
 from harness.scenario import new_guid, say
 
@@ -18,6 +18,9 @@ WITHOUT_DEVICE = "trixie"
 
 
 def check_packages(system, t):
+    offered = plain.offer(system.name, system.debs[0])
+    t.ok("?" not in offered, "apt says what it brings to a plain system")
+    say(f"{system.name}: packages bring {offered}")
     t.ok("DKMS module signing key" in system.signer, "DKMS has signed the module")
     t.equal(system.refusal.count(f"Linux 5.10.119 and newer, so it is not built for {TOO_OLD}."), 1,
             "of a kernel that is too old it says, once, which ones the module is for")

@@ -117,10 +117,11 @@ def base(suite, packages, beside=(), disabled=(), arch="amd64"):
 
 
 def chroot(root, directory, command):
+    """Returns the output of a shell command."""
     script = ('mount --rbind /dev "$1/dev"; mount -t proc proc "$1/proc"; '
               'exec chroot "$1" sh -ec "cd $2; $3"')
-    kernels.run(["env", "-u", "MAKEFLAGS", "-u", "O", "unshare", "--mount", "--uts",
-                 "sh", "-ec", script, "sh", str(root), directory, command])
+    return kernels.run(["env", "-u", "MAKEFLAGS", "-u", "O", "unshare", "--mount", "--uts",
+                        "sh", "-ec", script, "sh", str(root), directory, command])
 
 
 def copy_checkout(target):

@@ -30,9 +30,9 @@ def isolate():
     kernels.run(["mount", "--make-rprivate", "/"])
 
 
-def make(root, target):
+def make(root, target, size=SIZE):
     """An image with what is in a directory."""
-    kernels.run(["mkfs.ext4", "-q", "-d", root, target, SIZE])
+    kernels.run(["mkfs.ext4", "-q", "-d", root, target, size])
 
 
 def copy(made, raw):
