@@ -65,7 +65,7 @@ def check_purge(g, system, t):
     check_journal(g, t, "purged")
     t.equal(leftover(g, system.release), ["/srv/stranger"],
             "after a purge no file is left but somebody else's")
-    t.equal(named(g), "", "nor one with its name, whoever has made it")
+    t.equal(named(g), [], "nor one with its name, whoever has made it")
 
 
 def scenario(suite, t):

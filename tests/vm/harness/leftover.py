@@ -35,4 +35,4 @@ def named(g):
     """Files with vmgen's name, whoever has made them."""
     return g.run("find / -xdev -iname '*vmgen*' ! -path '*linux*' ! -path '*/kernel/*' "
                  "! -name '*vmgen-agent*' ! -path '/var/log/*' ! -path '/var/lib/apt/*' "
-                 "! -path '/root/*'", timeout=600)
+                 "! -path '/root/*'", timeout=600).splitlines()

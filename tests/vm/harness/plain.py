@@ -34,7 +34,6 @@ LINE_TIMEOUT = 5400
 WHERE = "/root/where"
 # Somebody at a terminal is asked, and says yes.
 ANSWERS = 'APT::Get::Assume-Yes "true";\n'
-PACKAGES = ("vmgend", "vmgen-dkms")
 
 
 def lines(way, number=0):
@@ -44,11 +43,16 @@ def lines(way, number=0):
             if line.strip() and not line.startswith("#")]
 
 
+def own():
+    """The files of vmgen's packages that the README's line names, as it names them."""
+    return [word for line in lines("Packages") for word in line.split() if word[:2] == "./"]
+
+
 def wanted():
     """All that the README's lines have apt install of others, as apt-get satisfy takes it."""
     control = (repository.TOP / "packaging/debian/control").read_text("utf-8")
     fields = [re.search(r"(?ms)^Build-Depends:(.*?)^\S", control).group(1), "build-essential"]
-    for name in PACKAGES:
+    for name in (pathlib.Path(word).name.split("_")[0] for word in own()):
         stanza = re.search(rf"(?ms)^Package: {name}\n(.*?)(?:^\n|\Z)", control).group(1)
         fields += re.findall(r"(?m)^(?:Depends|Recommends): (.*)$", stanza)
     found = {word.strip() for field in fields for word in field.split(",")}
