@@ -41,7 +41,8 @@ files += $(patsubst %,755:%:$(HOOKSDIR),$(filter-out %.conf,$(hooks)) $(hook_pro
 # What an administrator may have changed stays, in both.
 settings := $(patsubst %,644:%:$(CONFDIR)/hooks.conf.d,$(filter %.conf,$(hooks))) \
 	    $(foreach f,kept-connections restart-units,644:daemon/hooks/$(f):$(CONFDIR)) \
-	    $(foreach f,$(wildcard daemon/hooks/example/*),644:$(f):$(CONFDIR)/hooks.d) \
+	    644:daemon/hooks/example/README:$(CONFDIR)/hooks.d \
+	    755:daemon/hooks/example/80-restart-web.example:$(CONFDIR)/hooks.d \
 	    755:$(O)/80-vmgen:$(CLEANDIR)
 # The directories that are nobody else's, should the note of those that were made be lost.
 own    := $(DKMSDIR) $(DKMSDIR)/uapi $(DKMSDIR)/uapi/vmgen $(INCLUDEDIR)/vmgen $(LIBEXECDIR) \

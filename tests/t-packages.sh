@@ -77,6 +77,24 @@ purges_drop_ins() {
 		test "$(ls systemd/system)" = b.service.d && ! test -e /var/lib/vmgen'
 }
 
+# Samba's units no longer ask for their fences: vmgenctl, played here, has them ask it.
+keeps_fences() {
+	deb=$(echo "$one"/vmgend-samba_*.deb)
+	dpkg-deb -e "$deb" "$scratch/kept" || return
+	printf '#!/bin/sh\necho "$*" >>"%s/fenced"\n' "$scratch" >"$scratch/bin/vmgenctl"
+	chmod +x "$scratch/bin/vmgenctl"
+	# shellcheck disable=SC2016 # for the inner shell
+	PATH=$scratch/bin:$PATH control=$scratch/kept unshare --mount sh -ec '
+		for directory in /etc /var/lib /run; do mount -t tmpfs tmpfs $directory; done
+		mkdir -p /var/lib/vmgen/fence /etc/systemd/system/b.service.d
+		echo "its data went back" >/var/lib/vmgen/fence/samba.service
+		touch /var/lib/vmgen/fence/b.service /etc/systemd/system/b.service.d/zz-vmgen-fence.conf
+		"$control/postrm" upgrade 1
+		"$control/postrm" remove' || return
+	rm "$scratch/bin/vmgenctl"
+	[ "$(cat "$scratch/fenced")" = 'fence set samba.service its data went back' ]
+}
+
 # As "vmgend-samba-ad protect" has.
 purges_protection() {
 	deb=$(echo "$one"/vmgend-samba_*.deb)
@@ -102,6 +120,7 @@ ok 'no file has the name of another package' free_names
 ok 'vmgend-samba has systemd read its part of the unit of Samba, and forget it' reloads_systemd
 ok 'vmgend, purged, takes away what has units ask for fences' purges_drop_ins
 ok 'vmgend-samba, purged, takes away what it has written into units' purges_protection
+ok 'vmgend-samba, removed, leaves what it has fenced to vmgenctl' keeps_fences
 ok 'make deb elsewhere, in another time zone' build_elsewhere
 ok 'gives the same bytes' same_bytes
 tap_done

@@ -134,6 +134,11 @@ ok 'a line without one would be found' more_is_found
 empty 'each target of make that it names exists' unknown_targets
 empty 'what it says was seen somewhere, a test sees there' unproven
 ok 'what no test has seen would be found' unproven_is_found
+same_example() {
+	[ "$(block 'Hooks 1' | grep -v '^#')" = "$(grep -v '^#' daemon/hooks/example/80-restart-web.example)" ]
+}
+
+ok 'the hook that it shows is the example that is shipped' same_example
 ok 'gcc compiles its program' compiles gcc c
 ok 'so does g++' compiles g++ c++
 tap_done
