@@ -86,10 +86,17 @@ make_with() {
 	rm -r "$scratch/only"
 }
 
-# As DKMS calls it, which knows nothing of versions.
+# As DKMS calls it, which knows nothing of versions: 3.0, and 3.2.
 numbered_clang() {
 	make_with 'clang-14 ld.lld-14' KDIR="$scratch/clang" CC=clang LD=ld.lld |
-		grep 'CC=clang-14 LD=ld.lld-14 modules$'
+		grep 'CC=clang-14 LD=ld.lld-14 modules$' || return
+	tools=$(printf '%s-14 ' clang ld.lld llvm-ar llvm-nm llvm-objcopy llvm-strip)
+	make_with "$tools" KDIR="$scratch/clang" LLVM=1 |
+		grep 'CC=clang-14 LD=ld.lld-14 AR=llvm-ar-14 NM=llvm-nm-14 OBJCOPY=llvm-objcopy-14'
+}
+
+other_llvm() {
+	make_with 'clang ld.lld' KDIR="$scratch/clang" LLVM=-15 | grep "M=$PWD/kmod *modules\$"
 }
 
 other_clang() {
@@ -106,6 +113,47 @@ no_clang() {
 		grep 'built with clang 14, and there is neither clang-14 nor clang: install LLVM 14'
 }
 
+# Not what the kernel's makefiles name, which may not be there; by the name that it had, if it is.
+any_gcc() {
+	make_with gcc KDIR="$kernel" | grep ' CC=gcc modules$' &&
+		make_with 'gcc gcc-12' KDIR="$kernel" | grep ' CC=gcc-12 modules$' &&
+		make_with 'gcc aarch64-linux-gnu-gcc' KDIR="$kernel" CROSS_COMPILE=aarch64-linux-gnu- |
+			grep ' CC=aarch64-linux-gnu-gcc modules$'
+}
+
+# As Ubuntu says it.
+long_name() {
+	mkdir -p "$scratch/long/include/config" && touch "$scratch/long/Makefile" &&
+		printf '%s\n' CONFIG_GCC_VERSION=130300 'CONFIG_CC_VERSION_TEXT="x86_64-linux-gnu-gcc-13 (Ubuntu 13.3.0) 13.3.0"' \
+			>"$scratch/long/include/config/auto.conf" &&
+		make_with 'gcc gcc-13 x86_64-linux-gnu-gcc-13' KDIR="$scratch/long" |
+			grep ' CC=x86_64-linux-gnu-gcc-13 modules$'
+}
+
+no_gcc() {
+	make_with clang KDIR="$kernel" |
+		grep 'built with gcc 12, and there is neither gcc-12 nor gcc: install gcc-12'
+}
+
+# What runs is the kernel of the host where an image is being built.
+no_headers() {
+	# shellcheck disable=SC2016 # for the inner shell
+	unshare --mount sh -ec '
+		mkdir -p /lib/modules && mount -t tmpfs tmpfs /lib/modules
+		said() {
+			echo "$2" | grep -E "$1" || { echo "$2"; exit 1; }
+		}
+		runs="no headers of Linux $(uname -r), the kernel that runs, in .*: install linux-headers-"
+		said "$runs.* where they are\." "$(make -s kmod O="$1" 2>&1)"
+		for release in 6.1.0-9-amd64 6.12.0-amd64; do
+			mkdir -p "/lib/modules/$release/build"
+			touch "/lib/modules/$release/build/Makefile"
+		done
+		said "$runs.*, or by KREL= one of: 6.1.0-9-amd64 6.12.0-amd64\." "$(make -s kmod O="$1" 2>&1)"
+		said "no headers of Linux 7.0 in .*, or by KREL= one of: 6.1" "$(make -s kmod O="$1" KREL=7.0 2>&1)"
+		! make -s kmod O="$1" KREL=7.0' sh "$scratch/o"
+}
+
 ok 'dkms takes what make install installs' install_module
 ok 'dkms builds it' build_module
 ok 'dkms removes it' remove_module
@@ -116,5 +164,10 @@ empty 'clang has nothing to say of the module' clang_findings
 ok 'a clang whose name has a number is found, also for DKMS' numbered_clang
 ok 'another clang is better than none' other_clang
 ok 'a compiler that is named is used' named_compiler
+ok 'also as LLVM=' other_llvm
 ok 'without a clang there is a message with the remedy' no_clang
+ok 'a gcc with another name or version is better than none' any_gcc
+ok 'the one that built the kernel is found by its long name' long_name
+ok 'without a gcc there is a message with the remedy' no_gcc
+ok 'without headers there is one that names the kernels that have some' no_headers
 tap_done

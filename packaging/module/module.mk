@@ -8,8 +8,11 @@
 odd     := $(shell printf %s '$(subst ','\'',$(KREL))' | tr -d 'A-Za-z0-9.+~_-')
 headers  = $(if $(odd)$(if $(KREL),,none),$(error KREL= is no release of a kernel: take what \
 	"uname -r" prints there))$(if $(wildcard $(KDIR)/Makefile),,$(error There are no headers of \
-	Linux $(KREL) in $(KDIR): install linux-headers-$(KREL), as Debian calls them, or say by \
-	KDIR= where they are))
+	Linux $(KREL)$(if $(filter file,$(origin KREL)),$(,) the kernel that runs$(,)) in $(KDIR): \
+	install linux-headers-$(KREL)$(,) as Debian calls them$(,) or say by KDIR= where they \
+	are$(if $(with_headers),$(,) or by KREL= one of: $(with_headers))))
+# In the chroot of an image the kernel that runs is the host's.
+with_headers = $(patsubst /lib/modules/%/build/Makefile,%,$(wildcard /lib/modules/*/build/Makefile))
 STRIP   ?= strip
 sign     = STRIP='$(STRIP)' packaging/module/sign '$(KDIR)' '$(SIGN_KEY)' '$(SIGN_CERT)'
 
