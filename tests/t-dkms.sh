@@ -1,0 +1,107 @@
+#!/bin/sh
+# SPDX-License-Identifier: BSD-2-Clause
+# Copyright (C) the vmgen authors
+#
+# What DKMS makes of dkms.conf when kernels come: each gets the module, and none that cannot have
+# it is held up. The kernels are played, so that nothing is compiled: t-module.sh does that.
+#
+# functions are called through ok
+# shellcheck disable=SC2317
+
+cd "$(dirname "$0")/.." || exit 1
+. tests/tap.sh
+
+# Directories of its own in the place of the machine's.
+if [ -z "$VMGEN_TEST_INSIDE" ]; then
+	VMGEN_TEST_INSIDE=1 exec unshare --mount --propagation private "$0"
+fi
+for directory in /lib/modules /usr/src /var/lib/dkms; do
+	mkdir -p $directory && mount -t tmpfs tmpfs $directory || exit 1
+done
+version=$(sed -n 's/^VERSION *:= *//p' Makefile)
+source=/usr/src/vmgenc-$version
+unset MAKEFLAGS MAKELEVEL MAKEOVERRIDES O CI
+
+# kernel RELEASE [COMMAND]: headers of a kernel, where this command takes the place of a build.
+kernel() {
+	mkdir -p "/lib/modules/$1/build/include"
+	echo CONFIG_64BIT=y >"/lib/modules/$1/build/.config"
+	printf 'modules:\n\t%s\nclean:\n' \
+		"${2:-cc -c -x c /dev/null -o \$(M)/vmgenc.ko}" >"/lib/modules/$1/build/Makefile"
+}
+
+has_module() {
+	find "/lib/modules/$1/updates" -name 'vmgenc.ko*' | grep .
+}
+
+add_source() {
+	mkdir "$source" && cp -r kmod/. "$source" &&
+		sed "s/@VERSION@/$version/" kmod/dkms.conf.in >"$source/dkms.conf" &&
+		dkms add "vmgenc/$version"
+}
+
+# What the postinst of each of the kernel's packages does.
+two_kernels() {
+	kernel 6.1.0-1-amd64 && kernel 6.12.1-amd64 &&
+		dkms autoinstall -k 6.1.0-1-amd64 && dkms autoinstall -k 6.12.1-amd64 &&
+		has_module 6.1.0-1-amd64 && has_module 6.12.1-amd64
+}
+
+third_kernel() {
+	kernel 7.3.1-amd64 && dkms autoinstall -k 7.3.1-amd64 && has_module 7.3.1-amd64 &&
+		has_module 6.1.0-1-amd64
+}
+
+# autoinstall_without RELEASE TEXT: which it says once, to whoever reads what apt prints.
+autoinstall_without() {
+	output=$(dkms autoinstall -k "$1" 2>&1) || { echo "status $?: $output"; return 1; }
+	echo "$output"
+	[ "$(echo "$output" | grep -c "$2")" = 1 ] && ! has_module "$1"
+}
+
+too_old() {
+	kernel 5.4.0-1-amd64 && autoinstall_without 5.4.0-1-amd64 \
+		'for Linux 5.10.119 and newer, so it is not built for 5.4.0-1-amd64'
+}
+
+# The first error is told, not make's own, and where the others are.
+later_kernel() {
+	kernel 8.1.0-amd64 'echo "main.c:7: error: too few arguments"; echo more; false' &&
+		autoinstall_without 8.1.0-amd64 'cannot be built for 8.1.0-amd64.*: main.c:7: error: too few' &&
+		grep -x more "/var/lib/dkms/vmgenc/$version/trial-8.1.0-amd64.log"
+}
+
+clang_kernel() {
+	kernel 6.13.1-amd64 && mkdir /lib/modules/6.13.1-amd64/build/include/config &&
+		printf 'CONFIG_CC_IS_CLANG=y\nCONFIG_CLANG_VERSION=990000\nCONFIG_LD_IS_LLD=y\n' \
+			>/lib/modules/6.13.1-amd64/build/include/config/auto.conf &&
+		mkdir /usr/src/only && for path in /usr/bin/*; do
+			case $path in */clang*) ;; *) ln -s "$path" /usr/src/only ;; esac
+		done && PATH=/usr/sbin:/usr/src/only autoinstall_without 6.13.1-amd64 'install LLVM 99'
+}
+
+# As the postinst of vmgen-dkms asks: 77 is the status that it goes on after.
+named() {
+	dkms build "vmgenc/$version" -k 8.1.0-amd64 2>&1
+	[ $? = 77 ]
+}
+
+built_later() {
+	kernel 8.1.0-amd64 && dkms autoinstall -k 8.1.0-amd64 && has_module 8.1.0-amd64
+}
+
+removed() {
+	dkms remove "vmgenc/$version" --all && [ -z "$(ls /var/lib/dkms/vmgenc 2>/dev/null)" ] &&
+		! find /lib/modules -name 'vmgenc.ko*' | grep .
+}
+
+ok 'dkms takes the source' add_source
+ok 'each of two kernels gets the module' two_kernels
+ok 'so does one that comes later' third_kernel
+ok 'one that is too old is told of, and installed without' too_old
+ok 'so is a later one for which the build fails' later_kernel
+ok 'and one for whose clang there is none' clang_kernel
+ok 'asked for, that is refused with the status that packages go on after' named
+ok 'it gets the module once it can be built' built_later
+ok 'nothing is left when it is removed' removed
+tap_done
