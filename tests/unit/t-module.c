@@ -45,6 +45,10 @@ int main(void)
 	scratch_write("modules/5.10.0/modules.dep", "updates/dkms/vmgenc.ko:\n", 0644);
 	scratch_write("modules/6.1.0/modules.dep", "kernel/drivers/virt/vmgenid.ko:\n", 0644);
 	equal(diagnose(), MODULE_NOT_INSTALLED, "for another kernel only");
+	make("modules/6.1.0/build");
+	equal(diagnose(), MODULE_NOT_INSTALLED, "headers that are not all there");
+	scratch_write("modules/6.1.0/build/Makefile", "", 0644);
+	equal(diagnose(), MODULE_NOT_BUILT, "with the headers of this kernel");
 	scratch_write("modules/6.1.0/modules.dep",
 		      "kernel/a.ko: kernel/b.ko\nupdates/dkms/vmgenc.ko.xz:\n", 0644);
 	equal(diagnose(), MODULE_NOT_LOADED, "installed");

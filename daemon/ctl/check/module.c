@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/file.h"
 #include "module.h"
@@ -35,6 +36,14 @@ static bool contains(const char *directory, const char *name, size_t limit, cons
 	found = strstr(content, text);
 	free(content);
 	return found;
+}
+
+static bool has_headers(const char *modules)
+{
+	char path[PATH_MAX];
+
+	return snprintf(path, sizeof(path), "%s/build/Makefile", modules) < (int)sizeof(path) &&
+	       !access(path, F_OK);
 }
 
 static bool is_secure_boot(const char *sysfs)
@@ -66,7 +75,7 @@ enum module module_diagnose(const char *sysfs, const char *tree, const char *rel
 
 	snprintf(directory, sizeof(directory), "%s/%s", tree, release);
 	if (!contains(directory, "modules.dep", DEPENDENCIES_SIZE, "/vmgenc.ko"))
-		return MODULE_NOT_INSTALLED;
+		return has_headers(directory) ? MODULE_NOT_BUILT : MODULE_NOT_INSTALLED;
 	return wants_signature(sysfs) ? MODULE_NEEDS_SIGNATURE : MODULE_NOT_LOADED;
 }
 
@@ -74,6 +83,7 @@ const char *module_explain(enum module module)
 {
 	static const char *const texts[] = {
 		[MODULE_NOT_INSTALLED] = "the host has the device, but the module vmgenc is not installed for the kernel that runs",
+		[MODULE_NOT_BUILT] = "the host has the device, but the module vmgenc is not installed for the kernel that runs, whose headers are there",
 		[MODULE_NEEDS_SIGNATURE] = "the module vmgenc is not loaded, and this kernel takes signed modules only (Secure Boot, lockdown or module.sig_enforce)",
 		[MODULE_NOT_LOADED] = "the module vmgenc is installed, but not loaded",
 	};
@@ -85,6 +95,7 @@ const char *module_remedy(enum module module)
 {
 	static const char *const texts[] = {
 		[MODULE_NOT_INSTALLED] = "install the headers of this kernel, then: dkms autoinstall && modprobe vmgenc",
+		[MODULE_NOT_BUILT] = "dkms autoinstall && modprobe vmgenc; if dkms says that it cannot be built, install a newer vmgen, or boot an older kernel",
 		[MODULE_NEEDS_SIGNATURE] = "enrol the key that DKMS signs with: mokutil --import /var/lib/dkms/mok.pub, reboot and confirm it on the console, modprobe vmgenc",
 		[MODULE_NOT_LOADED] = "modprobe vmgenc",
 	};

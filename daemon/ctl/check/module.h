@@ -3,7 +3,8 @@
  * Copyright (C) the vmgen authors
  *
  * Why the kernel module is not loaded: not installed for the kernel that runs,
- * refused for want of a signature, or just not asked for.
+ * perhaps because it cannot be built for it, refused for want of a signature, or
+ * just not asked for.
  */
 #ifndef MODULE_H
 #define MODULE_H
@@ -14,6 +15,8 @@
 
 enum module {
 	MODULE_NOT_INSTALLED,
+	/* Although the headers of this kernel are there. */
+	MODULE_NOT_BUILT,
 	/* This kernel takes signed modules only. */
 	MODULE_NEEDS_SIGNATURE,
 	MODULE_NOT_LOADED,
