@@ -6,12 +6,14 @@ release that has nothing but systemd, a kernel and apt: what they bring, how lon
 a clone is noticed, and that nothing is left after the removal.
 """
 
+import re
+
 from harness import plain, tap
 from harness.installed import check_journal, check_protected
 from harness.leftover import leftover, named
 from harness.scenario import new_guid, say
 
-PROTECTED = "This machine is protected"
+PROTECTED = "This machine is protected."
 ABSENT = ("cc", "clang", "dkms", "git", "make", "python3")
 # What stays, says the README.
 KEPT = {"Packages": (), "Source": ("/var/lib/vmgen",)}
@@ -37,7 +39,7 @@ def check_plain(g, t):
 
 def check_installed(g, way, done, t):
     output = done["vmgenctl status"][0]
-    if not t.ok(PROTECTED in output, f"{way}: it says that the machine is protected"):
+    if not t.ok(re.search(r"(?m)^protected: +yes$", output), f"{way}: protected, is the answer"):
         t.note(output)
     check_protected(g, t, way)
     check_journal(g, t, way)
@@ -78,7 +80,8 @@ def measure(system, t):
               f"echo /root/vmgen >{plain.WHERE}")
         boot = g.uptime()
         lines = [line for line in plain.lines("Packages") if ".deb" in line or "vmgenctl" in line]
-        done = run_lines(g, "Packages built elsewhere", lines, t)
+        done = run_lines(g, "Packages built elsewhere", [*lines, "vmgenctl check"], t)
+        t.ok(PROTECTED in done["vmgenctl check"][0], f"it says: {PROTECTED}")
         check_installed(g, "Packages built elsewhere", done, t)
         seconds = sum(taken for _, taken in done.values())
         bring = plain.brought(done[lines[0]][0])

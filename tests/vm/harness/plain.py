@@ -175,6 +175,6 @@ def execute(g, line):
 
 def take(g, pattern):
     """{name: bytes} of files of the guest."""
-    text = g.run(f"cd \"$(cat {WHERE})\" && tar -c {pattern} | base64", timeout=600)
+    text = g.run(f"cd \"$(cat {WHERE})\" && tar -cf - {pattern} | base64", timeout=600)
     with tarfile.open(fileobj=io.BytesIO(base64.b64decode(text))) as tar:
         return {pathlib.Path(m.name).name: tar.extractfile(m).read() for m in tar.getmembers()}
