@@ -7,7 +7,7 @@
 # What make check boots and which scenarios it runs there: those that show most
 # on every kernel, the others on the usual ones; make check-all adds what has shown
 # nothing there that others did not. KERNELS= runs all on its own.
-SCENARIOS  ?= $(filter-out install readme upgrade,$(patsubst tests/vm/t-%.py,%,$(wildcard tests/vm/t-*.py)))
+SCENARIOS  ?= $(filter-out install minimal readme upgrade,$(patsubst tests/vm/t-%.py,%,$(wildcard tests/vm/t-*.py)))
 # make bench has one; what it measures is much the same on all.
 bench_kernels := $(or $(KERNELS),6.12)
 ifndef KERNELS
@@ -133,8 +133,8 @@ debug_tests := $(patsubst %,$(O)/check/debug/%.t,$(filter-out $(not_debug),$(SCE
 long_tests  := $(patsubst %,$(O)/check/6.1/%.t,samba services) $(O)/check/6.12-trixie/samba.t
 
 # A whole Debian of each of these releases: with the packages, and the newer OpenSSL.
-release_tests := $(patsubst %,$(O)/check/%.t,bookworm/install bookworm/upgrade trixie/install)
-more_tests    += $(patsubst %,$(O)/check/%.t,trixie/upgrade 6.12-trixie/openssl)
+release_tests := $(patsubst %,$(O)/check/%.t,bookworm/install bookworm/upgrade trixie/install trixie/minimal)
+more_tests    += $(patsubst %,$(O)/check/%.t,trixie/upgrade 6.12-trixie/openssl bookworm/minimal testing/minimal)
 
 # The README's own lines, in a booted Debian that has nothing: compilers are slow there.
 readme_tests := $(foreach r,bookworm trixie testing,$(O)/check/$(r)/readme.t)

@@ -3,9 +3,10 @@
 # Copyright (C) the vmgen authors
 #
 # The Debian packages: what lintian says of them, what is in them, and that
-# another build gives the same bytes.
+# another build gives the same bytes: one by the README's commands in a system
+# without git, from what make dist has packed, the other here, from git.
 #
-# functions are called through ok
+# functions are called through ok and empty
 # shellcheck disable=SC2317
 
 cd "$(dirname "$0")/.." || exit 1
@@ -18,16 +19,74 @@ suite=$(sed -n "s/^VERSION_CODENAME=//p" /etc/os-release)
 # Those that other tests install; built when something has changed since.
 one=$(umask 022 && TZ=UTC PYTHONPATH=tests/vm python3 -m harness.repository "$suite")
 
+# As on a system without apt.
+names_what_it_lacks() {
+	for target in deps deb bench; do
+		# shellcheck disable=SC2016 # for the inner shell
+		unshare --mount sh -ec 'mount --bind /dev/null /usr/bin/apt-get
+			exec make -s "$1" O="$2"' sh "$target" "$scratch/lacking" 2>"$scratch/errors" &&
+			return 1
+		grep -q "^make $target: there is no apt-get here, .* make rpm do without" \
+			"$scratch/errors" || { cat "$scratch/errors"; return 1; }
+	done
+}
+
+# Of files, by the last paragraph of the copyright file that names them; texts of licences and inputs
+# of fuzzers have no header.
+other_licences() {
+	PYTHONPATH=tests/vm python3 - "$tarball" <<-'END'
+		import fnmatch, pathlib, re, sys, tarfile
+
+		text = pathlib.Path("packaging/debian/copyright").read_text("utf-8")
+		paragraphs = re.findall(r"(?m)^Files: ((?:.*)(?:\n .*)*)\nCopyright: .*\nLicense: (.*)$", text)
+		with tarfile.open(sys.argv[1]) as tar:
+		    for name in (name.split("/", 1)[1] for name in tar.getnames()):
+		        head = pathlib.Path(name).read_bytes()[:300].decode("utf-8", "replace")
+		        told = re.search(r"SPDX-License-Identifier: ([\w.() -]+?) *(\*/|-->)?\n", head)
+		        if not told or name.startswith("LICENSES/"):
+		            continue
+		        own = re.sub("[()]", "", told[1]).replace("GPL-2.0 WITH ", "GPL-2.0-only-with-")
+		        held = [licence for files, licence in paragraphs
+		                if any(fnmatch.fnmatchcase(name, pattern) for pattern in files.split())][-1]
+		        if own.replace(" OR ", " or ") != held:
+		            print(f"{name}: {own}, and the copyright file says {held}")
+	END
+}
+
 build_elsewhere() {
 	umask 027
 	TZ=Asia/Tokyo make -s deb O="$scratch/another/place"
 }
 
+# Other compilers may give others: the files of what was installed tell.
 same_bytes() {
 	for deb in "$one"/*.deb; do
-		cmp "$deb" "$scratch/another/place/deb/${deb##*/}" || return
+		cmp "$deb" "$scratch/another/place/deb/${deb##*/}" && continue
+		diff "$one"/*.buildinfo "$scratch/another/place/deb/"*.buildinfo
+		return 1
 	done
 	ls "$one"/*.deb
+}
+
+# What is git's is another directory, above; and a file that was built is none of the source.
+packs_the_same() {
+	git init -q "$scratch" && tar -xf "$tarball" -C "$scratch" &&
+		cd "$scratch"/vmgen-* && umask 077 || return
+	mkdir -p build/deb daemon/__pycache__ && touch build/deb/x daemon/__pycache__/x
+	env -u SOURCE_DATE_EPOCH make -s dist O=other && cmp other/dist/*.tar.gz "$tarball" &&
+		env -u SOURCE_DATE_EPOCH make -s dist O="$scratch/outside" && ls "$scratch/outside/dist/"*
+}
+
+another_file_is_packed() {
+	cd "$scratch"/vmgen-* && touch daemon/more && make -s dist &&
+		tar -tf build/dist/*.tar.gz | grep -q '/daemon/more$'
+}
+
+# As root, of a checkout that is another user's.
+packs_of_others() {
+	git clone -q . "$scratch/others" && cp Makefile "$scratch/others" &&
+		cp packaging/*.mk "$scratch/others/packaging" && chown -R nobody "$scratch/others" &&
+		cd "$scratch/others" && make -s dist && tar -tf build/dist/*.tar.gz | grep -q '/Makefile$'
 }
 
 without_complaint() {
@@ -123,4 +182,10 @@ ok 'vmgend-samba, purged, takes away what it has written into units' purges_prot
 ok 'vmgend-samba, removed, leaves what it has fenced to vmgenctl' keeps_fences
 ok 'make deb elsewhere, in another time zone' build_elsewhere
 ok 'gives the same bytes' same_bytes
+tarball=$(echo "$scratch/another/place/dist/"*.tar.gz)
+ok 'the source, unpacked, is packed to the same bytes without git' packs_the_same
+ok 'with a file that came after' another_file_is_packed
+ok 'root packs the checkout of another user' packs_of_others
+ok 'without apt it says so, and what goes on nevertheless' names_what_it_lacks
+empty 'the copyright file says of each file what its header says' other_licences
 tap_done

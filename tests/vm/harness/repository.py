@@ -12,23 +12,20 @@ import dataclasses
 import fcntl
 import hashlib
 import json
-import os
 import pathlib
-import re
 import shlex
 import shutil
 import subprocess
 import sys
 import tempfile
 
-from harness import cache, image, kernel as kernels
+from harness import builder, cache, image, kernel as kernels
+from harness.builder import NATIVE, TOP, digest, version
 from harness.debian import SMALL_INITRD
 from harness.kernel import KernelError, run
 from harness.suite import unpack
 from harness.machine import build_directory, scratch
 
-NATIVE = "amd64"
-TOP = pathlib.Path(__file__).resolve().parents[3]
 # What a virtual machine in a cloud has anyway.
 SYSTEM = ("systemd-sysv", "udev", "kmod", "procps", "initramfs-tools", "zstd", "apt", "dbus")
 # Not needed without Active Directory, and Samba is large.
@@ -51,16 +48,6 @@ RELEASES = {
 }
 
 
-def digest(*texts):
-    return hashlib.sha256("\0".join(texts).encode()).hexdigest()[:16]
-
-
-def version():
-    line = next(line for line in (TOP / "Makefile").read_text("utf-8").splitlines()
-                if line.startswith("VERSION "))
-    return line.split()[-1]
-
-
 # ---- building ---------------------------------------------------------------------------------
 
 
@@ -80,62 +67,13 @@ def source_hash():
     return h.hexdigest()[:16]
 
 
-def make(target, directory, number):
-    environment = {k: v for k, v in os.environ.items()
-                   if k not in ("MAKEFLAGS", "MAKEOVERRIDES", "MAKELEVEL", "O")}
-    run(["make", "-s", target, f"O={directory}", f"VERSION={number}"], cwd=TOP, env=environment)
-
-
-def builder(suite, arch):
-    """A tar file with a system of a release that has what packages are built with for one of
-    its architectures."""
-    control = TOP / "packaging/debian/control"
-    wanted = run(["sed", "-n", "/^Build-Depends:/,/^[^ ]*:/p", control])
-    name = suite if arch == NATIVE else f"{suite}-{arch}"
-    target = cache.directory() / "builders" / f"{name}-{digest(wanted)}.tar"
-    with cache.locked(f"builders-{name}") as new:
-        if not target.exists():
-            target.parent.mkdir(exist_ok=True)
-            take = ('mkdir -p "$1/var/tmp/vmgen/debian" && '
-                    f'cp {control} "$1/var/tmp/vmgen/debian" && '
-                    'chroot "$1" apt-get -y --no-install-recommends '
-                    f'-a {arch} build-dep /var/tmp/vmgen')
-            compilers = ["build-essential"]
-            if arch != NATIVE:
-                compilers.append(f"crossbuild-essential-{arch}")
-            unpack(RELEASES[suite].suites[:2], new / "root.tar", "--variant=apt",
-                   f"--include={','.join(compilers)}",
-                   f"--architectures={','.join(dict.fromkeys((NATIVE, arch)))}",
-                   f"--customize-hook={take}")
-            (new / "root.tar").rename(target)
-    return cache.used(target)
-
-
-def build_elsewhere(suite, directory, arch):
-    """Build the tree that make has laid out, in a chroot of that release."""
-    root = directory / "root"
-    root.mkdir()
-    run(["tar", "-xf", builder(suite, arch), "-C", root])
-    script = ('mount --rbind /dev "$1/dev"; mount -t proc proc "$1/proc"; mkdir "$1/deb"; '
-              'mount --bind "$2" "$1/deb"; '
-              'exec chroot "$1" sh -ec "cd /deb/vmgen-*; dpkg-buildpackage -us -uc $3"')
-    run(["env", "-u", "MAKEFLAGS", "-u", "MAKELEVEL", "-u", "O", "unshare", "--mount", "sh", "-ec",
-         script, "sh", str(root), str(directory / "deb"),
-         # What is of no architecture is the same.
-         "-b" if arch == NATIVE else f"-B -a {arch}"])
-    shutil.rmtree(root)
-
-
 def build(suite, number, arch):
     """Returns a directory with the packages, which ends with this process."""
     # Not in the build directory, whose make would take files of the chroot for its own.
     directory = pathlib.Path(tempfile.mkdtemp(dir=scratch()))
-    if (suite, arch) == (kernels.machine_suite(), NATIVE):
-        make("deb", directory, number)
-    else:
-        make("deb-tree", directory, number)
-        build_elsewhere(suite, directory, arch)
-    return directory / "deb"
+    if arch == NATIVE:
+        return builder.build(suite, number, directory)
+    return builder.cross_build(suite, number, directory, arch)
 
 
 def kept(name, wanted, fill):
@@ -171,11 +109,9 @@ def installed(directory):
 
 
 def dependencies(debs):
-    """What they and their tests need and recommend of others, as apt-get satisfy takes it."""
+    """What they need and recommend of others, as apt-get satisfy takes it."""
     fields = [run(["dpkg-deb", "-f", deb, field]).strip()
               for deb in debs for field in ("Depends", "Recommends")]
-    fields += re.findall(r"(?m)^Depends: (.*)$",
-                         (TOP / "packaging/debian/tests/control").read_text("utf-8"))
     text = ", ".join(filter(None, fields))
     return ", ".join(sorted(word for word in {word.strip() for word in text.split(",")}
                             if "vmgen" not in word))
