@@ -391,8 +391,11 @@ int main(int argc, char **argv)
 	(void)signal(SIGHUP, SIG_IGN);
 	(void)signal(SIGUSR1, SIG_IGN);
 	r = open_standard_descriptors();
-	if (!r)
-		r = config_init(&daemon.config);
+	if (r) {
+		log_error("cannot open /dev/null: %s; mount /dev here", strerror(-r));
+		return EXIT_FAILED;
+	}
+	r = config_init(&daemon.config);
 	if (r) {
 		log_error("cannot begin: %s", strerror(-r));
 		return EXIT_FAILED;
