@@ -137,11 +137,12 @@ def copy_checkout(target):
 class Debian:
     """The system on a disk, with the kernel and initrd to boot it from.
 
-    prepare(root) changes its files before they are written to the disk.
+    prepare(root) changes its files before they are written to the disk. Options are for make.
     """
     arch = "amd64"
 
-    def __init__(self, packages=(), prepare=None):
+    def __init__(self, packages=(), prepare=None, suite=None, options=()):
+        self.suite, self.options = suite or kernels.machine_suite(), options
         commands = install_commands()
         assert commands[0][:2] == ["apt-get", "install"], commands[0]
         first_in_guest = next(i for i, c in enumerate(commands) if c[0] == "modprobe")
@@ -161,7 +162,7 @@ class Debian:
         image.add_layer(directory / "raw", self.disk)
 
     def base(self, required, packages):
-        return base(kernels.machine_suite(), (*SYSTEM, *KERNEL, *required, *packages))
+        return base(self.suite, (*SYSTEM, *KERNEL, *required, *packages))
 
     def add_kernel(self, root, directory):
         """Which is there already, as a package."""
@@ -174,6 +175,8 @@ class Debian:
         copy_checkout(root / "usr/src/vmgen")
         for words in commands:
             command = shlex.join(words)
+            if words[0] == "make":
+                command = shlex.join((*words, *self.options))
             if words[0] == "dkms":      # takes the kernel that runs, which is another one here
                 command += f" -k {self.release}"
             chroot(root, "/usr/src/vmgen", command)
