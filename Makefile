@@ -332,6 +332,7 @@ help::
 	@echo 'make            library, daemon, manual pages, into O=build'
 	@echo 'make kmod       the kernel module, for KREL=$(KREL)'
 	@echo 'make abi        records the ABI of the library; a release does'
+	@echo 'SYSTEMD=no      without libsystemd and units; PROVIDER=no without the provider for OpenSSL 3'
 	@echo 'Variables: O= V=1 CC= CFLAGS= SAN=address,undefined WERROR=1'
 
 .PHONY: all abi kmod clean help force

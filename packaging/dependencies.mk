@@ -47,6 +47,7 @@ deps_test += valgrind             # memcheck of the library
 deps_test += libclang-rt-dev|libclang-rt-14-dev   # libFuzzer
 deps_test += wireguard-tools      # what configures WireGuard in guests
 deps_test += wpasupplicant        # agrees on keys of MACsec there
+deps_test += musl-tools           # another C library
 deps_test += gcc-multilib         # a 32-bit program for 64-bit kernels
 deps_test += lintian rpmlint      # check the packages
 deps_test += flex bison bc libelf-dev xz-utils   # what building a kernel calls
