@@ -279,7 +279,7 @@ kmod_built() {
 	kernel=${headers##*/linux-headers-}
 	mkdir -p "$scratch/pki/private" "$scratch/pki/certs" &&
 		openssl req -new -x509 -newkey rsa:2048 -nodes -subj '/CN=akmods of a test' -outform DER \
-			-keyout "$scratch/pki/private/private_key.priv" -out "$scratch/pki/certs/public_key.der" &&
+			-keyout "$scratch/pki/private/private_key.priv" -out "$scratch/pki/certs/public_key.der" 2>"$scratch/log" &&
 		env -u MAKEFLAGS rpmbuild --define "_topdir $scratch/kmod" --define "kernels $kernel" --define "kdir $headers" \
 			--define "akmods_pki $scratch/pki" --target "$(uname -m)" --nodeps \
 			--rebuild "$root/usr/src/akmods/vmgenc-kmod.latest"
