@@ -138,7 +138,9 @@ def cross_builder(suite, arch):
     """A tar file with a system that has what packages are built with for the architecture."""
     wanted = run(["sed", "-n", "/^Build-Depends:/,/^[^ ]*:/p", CONTROL])
     name = f"{suite}-{arch}"
-    target = cache.directory() / "builders" / f"{name}-{digest(wanted)}.tar"
+    # And ps(1), which unit tests call.
+    tools = ("build-essential", "procps", f"crossbuild-essential-{arch}")
+    target = cache.directory() / "builders" / f"{name}-{digest(wanted, *tools)}.tar"
     with cache.locked(f"builders-{name}") as new:
         if not target.exists():
             target.parent.mkdir(exist_ok=True)
@@ -147,7 +149,7 @@ def cross_builder(suite, arch):
                     'chroot "$1" apt-get -y --no-install-recommends '
                     f'-a {arch} build-dep /var/tmp/vmgen')
             unpack(suites(suite), new / "root.tar", "--variant=apt",
-                   f"--include=build-essential,crossbuild-essential-{arch}",
+                   f"--include={','.join(tools)}",
                    f"--architectures={NATIVE},{arch}", f"--customize-hook={take}")
             (new / "root.tar").rename(target)
     return cache.used(target)
