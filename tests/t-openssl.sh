@@ -241,6 +241,11 @@ cannot() {
 		cat "$scratch/error" && grep -qF -e "$1" "$scratch/error"
 }
 
+nothing_on() {
+	PATH=$scratch/other:$PATH exits 0 disable --all && mkdir -p "${own%/*}" && echo >"$own" &&
+		PATH=$scratch/other:$PATH exits 1 disable --all && rm "$own"
+}
+
 service() {
 	ctl enable --service other && exits 8 status --service other && theirs &&
 		ctl disable --service other && exits 1 status --service other &&
@@ -347,6 +352,7 @@ ok 'only the word OPENSSL_CONF counts' other_words
 ok 'none of it is for a shell' shell_words
 ok "root's own is read, whatever it names" root_file
 ok 'no openssl' cannot 'install the package openssl' 'exit 127'
+ok 'then nothing is on, unless our file says so' nothing_on
 ok 'one that fails' cannot 'failed with exit status 3: see what this says: openssl list' 'exit 3'
 ok 'one that never stops' cannot 'openssl says more than' 'exec yes'
 

@@ -143,9 +143,13 @@ static enum ctl_exit show_service(const struct ctl *ctl, const char *unit)
 
 static enum ctl_exit disable_all(const struct ctl *ctl)
 {
-	enum ctl_exit services = sslservice_disable_all();
-	enum ctl_exit system = disable_system(ctl);
+	enum ctl_exit services = sslservice_disable_all(), system;
+	char path[PATH_MAX], reason[SSLSYSTEM_REASON_SIZE];
 
+	/* Who takes vmgen away need not have OpenSSL's program, with which alone this is switched on. */
+	if (access(SSLCONF_SYSTEM, F_OK) && sslsystem_path(path, reason) == -ENOENT)
+		return services;
+	system = disable_system(ctl);
 	return services ? services : system;
 }
 
