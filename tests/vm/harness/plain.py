@@ -17,7 +17,7 @@ import tarfile
 import tempfile
 import time
 
-from harness import cache, image, kernel as kernels, machine, readme, repository
+from harness import builder, cache, image, kernel as kernels, machine, readme, repository
 from harness.debian import SMALL_INITRD, Debian, chroot
 from harness.installed import ARCHIVE, BEFORE, files, source
 from harness.suite import unpack
@@ -127,7 +127,7 @@ def tarball():
     """What somebody without git has: `make dist`."""
     # Where nothing else is: make would take files of a system for its own.
     directory = pathlib.Path(tempfile.mkdtemp(prefix="dist-", dir=machine.scratch()))
-    repository.make("dist", directory, repository.version())
+    builder.make("dist", directory, repository.version())
     return next((directory / "dist").glob("vmgen-*.tar.gz"))
 
 
