@@ -58,19 +58,8 @@ static const char manager[] =
 	"[ -e $D/$f ] && [ ! -e $D/ignores ] || exit 0\n"
 	"echo DropInPaths=/other.conf $D/units/$id.d/zz-vmgen-fence.conf\n"
 	"words=$(sed -n \"s/^ExecStartPre=+\\([^ ]*\\) -c '\\(.*\\)'$/-c \\2/p\" $D/$f |\n"
-	"	sed \"s/%n/$(printf %s $id | sed 's/\\\\/&&/g')/g\")\n"
-	"printf '%s\\n' \"ExecStartPre={ path=/bin/sh ; argv[]=/bin/sh $words ; ignore_errors=no ; start_time=[n/a] }\"\n";
-
-/* What the shell of a drop-in does: its output, and its exit status after that. */
-static const char *drop_in_says(const char *unit)
-{
-	char command[3 * PATH_MAX];
-
-	snprintf(command, sizeof(command),
-		 "cd %s; eval \"$(sed -n 's/^ExecStartPre=+//p' units/%s.d/zz-vmgen-fence.conf | sed 's/%%n/%s/g')\" "
-		 ">drop-in 2>&1; echo \"status $?\" >>drop-in", scratch_directory, unit, unit);
-	return system(command) < 0 ? "" : scratch_read("drop-in");
-}
+	"	sed \"s/%n/$id/g\")\n"
+	"echo \"ExecStartPre={ path=/bin/sh ; argv[]=/bin/sh $words ; ignore_errors=no ; start_time=[n/a] }\"\n";
 
 /* What "systemctl show" prints, and a list of what the unit has for ExecStartPre=. */
 static void unit(const char *name, const char *state, const char *asks)
@@ -83,9 +72,6 @@ static void unit(const char *name, const char *state, const char *asks)
 	scratch_write(file, text, 0644);
 	(void)!symlink(name, scratch_path("known/alias-%s", name));
 }
-
-/* In the place of the one that drop-ins ask. */
-#define VMGENCTL	"#!/bin/sh\necho asked\nexit 10\n"
 
 #define DOWN	"ActiveState=inactive\nSubState=dead"
 #define UP	"ActiveState=active\nSubState=running"
@@ -159,7 +145,6 @@ static void test_set(void)
 	ok(FENCED("a.service") && DROPPED("a.service"), "fenced, with a drop-in");
 	ok(strstr(scratch_read("units/a.service.d/zz-vmgen-fence.conf"), "/vmgenctl --state-dir="), "which asks");
 	ok(strstr(scratch_read("calls"), "daemon-reload"), "and was loaded");
-	ok(!strcmp(drop_in_says("a.service"), "asked\nstatus 10\n"), "it has vmgenctl decide");
 	expect(RUN("check", "a"), CTL_FENCED, "a.service is fenced: why");
 	ok(says("vmgenctl fence lift a.service"), "with the way out");
 	expect(RUN("check", "b"), CTL_OK, "");
@@ -333,35 +318,6 @@ static void test_state(void)
 	expect(RUN("lift", "run"), CTL_OK, "");
 }
 
-/* The packages were removed, or others take the place of an installation from source. */
-static void test_removed(void)
-{
-	const char *program = dropin_program;
-
-	unit("r@a\\x2db.service", DOWN, "");
-	expect(RUN("set", "r@a\\x2db", "why"), CTL_OK, "");
-	unlink(program);
-	ok(strstr(drop_in_says("r@a\\\\x2db.service"), "and vmgenctl, which tells why, was removed: install it, or remove "),
-	   "without vmgenctl it tells of the fence");
-	ok(strstr(scratch_read("drop-in"), "status 10\n"), "and keeps the unit down");
-	scratch_write("vmgenctl", VMGENCTL, 0755);
-	expect(RUN("lift", "r@a\\x2db"), CTL_OK, "");
-	unit("r.service", DOWN, "");
-	dropin_program = "/usr/local/bin/vmgenctl";
-	expect(RUN("set", "r", "why"), CTL_DEGRADED, "");
-	unlink(scratch_path("state/fence/r.service"));
-	ok(!strcmp(drop_in_says("r.service"), "status 0\n"), "a unit without a fence starts");
-	dropin_program = program;
-	expect(RUN("set", "r", "why"), CTL_OK, "");
-	ok(strstr(scratch_read("units/r.service.d/zz-vmgen-fence.conf"), program), "that of another way to install is replaced");
-	expect(RUN("lift", "r"), CTL_OK, "");
-	dropin_program = "/usr/bin/vmgenctl";
-	expect(RUN("set", "r", "why"), CTL_DEGRADED, "");
-	dropin_program = program;
-	expect(RUN("lift", "r"), CTL_OK, "");
-	ok(!DROPPED("r.service"), "or goes with the fence");
-}
-
 static void test_bounds(void)
 {
 	struct timespec from, to;
@@ -457,13 +413,12 @@ int main(void)
 	(void)setenv("PATH", path, 1);
 	dropin_directory = strdup(scratch_path("units"));
 	dropin_program = strdup(scratch_path("vmgenctl"));
-	scratch_write("vmgenctl", VMGENCTL, 0755);
+	scratch_write("vmgenctl", "", 0755);
 	test_set();
 	test_unknown();
 	test_aliases();
 	test_asks();
 	test_state();
-	test_removed();
 	test_bounds();
 	test_hooks();
 	test_rights();
