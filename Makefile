@@ -170,10 +170,12 @@ define flavour
 $(1)/%.o: %.c $(O)/.flags | $(O)/have.h
 	$$(call say,CC)
 	$(Q)mkdir -p $$(@D)
-	$(Q)$$(CC) $$(CPPFLAGS) $$(CFLAGS) $$($(2)) -fPIC -fvisibility=hidden -c -o $$@ $$<
+	$(Q)$$(CC) $$(CPPFLAGS) $$(CFLAGS) $$($(2)) $$(plain_code) -fPIC -fvisibility=hidden -c -o $$@ $$<
 
 $(linked:%=$(1)/%): | $(O)/.libraries
 
+# With -flto there would be nothing in the archive that another compiler can link.
+$(lib_obj:%=$(1)/%): private plain_code := $(if $(findstring -flto,$(CFLAGS)),-fno-lto)
 $(1)/libvmgen.a: $(lib_obj:%=$(1)/%)
 $(1)/provider.a: $(ssl_obj:%=$(1)/%)
 $(1)/daemon.a: $(daemon_obj:%=$(1)/%)

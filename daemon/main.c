@@ -224,7 +224,7 @@ static void on_retry(void *context)
 static void on_watcher(void *context)
 {
 	struct daemon *daemon = context;
-	uint32_t generation;
+	uint32_t generation = 0;
 	int r;
 
 	r = watcher_read(daemon->watcher_fd, &generation);

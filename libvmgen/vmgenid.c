@@ -54,7 +54,7 @@ static void map_raw(struct source *s, const struct vmgenid_info *info)
 static int attach(struct source *s)
 {
 	const struct vmgenid_page *page;
-	struct vmgenid_info info;
+	struct vmgenid_info info = { 0 };
 	int r;
 
 	/* A node of the same name with another ABI was proposed for Linux. */
@@ -123,7 +123,7 @@ static int read_record(struct source *s, struct vmgen_event *ret_event)
 
 static int read_id(const struct source *s, uint8_t ret_id[VMGEN_ID_SIZE])
 {
-	struct vmgenid_info info;
+	struct vmgenid_info info = { 0 };
 	int r = get_info(s, &info);
 
 	if (r < 0)

@@ -3,6 +3,9 @@
 # Copyright (C) the vmgen authors
 #
 # Both compilers build everything without a warning.
+#
+# functions are called through ok
+# shellcheck disable=SC2317
 
 cd "$(dirname "$0")/.." || exit 1
 . tests/tap.sh
@@ -10,4 +13,17 @@ cd "$(dirname "$0")/.." || exit 1
 for compiler in gcc clang; do
 	ok "$compiler" make -s all CC="$compiler" WERROR=1 O="${O:-build}/$compiler"
 done
+
+# Whoever packages it may build it so; what the archive has is for any compiler.
+links_elsewhere() {
+	! readelf -S "$1/libvmgen.a" | grep -E 'gnu\.lto|llvm|File:.*bitcode' &&
+		readelf -s "$1/libvmgen.a" | grep ' vmgen_open$'
+}
+if [ -n "$VMGEN_ALL" ]; then
+	for compiler in gcc clang; do
+		directory=${O:-build}/$compiler-lto
+		ok "$compiler with -O3 -flto" make -s all CC="$compiler" CFLAGS='-O3 -flto' WERROR=1 O="$directory"
+		ok 'gives a libvmgen.a for any compiler' links_elsewhere "$directory"
+	done
+fi
 tap_done
