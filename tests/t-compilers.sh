@@ -16,7 +16,7 @@ done
 
 # Whoever packages it may build it so; what the archive has is for any compiler.
 links_elsewhere() {
-	! readelf -S "$1/libvmgen.a" | grep -E 'gnu\.lto|llvm|File:.*bitcode' &&
+	! readelf -S "$1/libvmgen.a" 2>&1 | grep -E 'gnu\.lto|LLVM' &&
 		readelf -s "$1/libvmgen.a" | grep ' vmgen_open$'
 }
 if [ -n "$VMGEN_ALL" ]; then
