@@ -114,7 +114,9 @@ rpm_root() {
 
 # Nothing was said.
 quietly() {
-	"$@" && ! grep . "$scratch/said"
+	"$@"
+	set -- $?
+	! grep . "$scratch/said" && return "$1"
 }
 
 called() {
@@ -275,8 +277,6 @@ akmod_instead() {
 
 # As akmodsbuild does, and with a key, which akmods makes.
 kmod_built() {
-	headers=$(PYTHONPATH=tests/vm python3 -m harness.kernel headers 6.1) || return
-	kernel=${headers##*/linux-headers-}
 	mkdir -p "$scratch/pki/private" "$scratch/pki/certs" &&
 		openssl req -new -x509 -newkey rsa:2048 -nodes -subj '/CN=akmods of a test' -outform DER \
 			-keyout "$scratch/pki/private/private_key.priv" -out "$scratch/pki/certs/public_key.der" 2>"$scratch/log" &&
@@ -324,6 +324,8 @@ ok 'in an image nothing is started, and what is missing is told' image
 ok 'nor stopped' image_erased
 if [ "$VMGEN_ALL" ]; then
 	rm -r "$root"
+	headers=$(PYTHONPATH=tests/vm python3 -m harness.kernel headers 6.1) || exit 1
+	kernel=${headers##*/linux-headers-}
 	ok 'an upgrade has its module, and restarts vmgend' upgraded
 	ok 'the package for akmods is there instead' akmod_instead
 	ok 'of which a package with the module for one kernel is made' kmod_built
