@@ -22,7 +22,9 @@ OF_THE_SYSTEM = re.compile(
     r"/(var/log|var/lib/(apt|dpkg|systemd|dbus|dkms|initramfs-tools)|var/cache/(apt|ldconfig)|"
     r"var/cache/debconf|var/backups|var/tmp|tmp|run|dev|proc|sys|root|lost\+found)(/.*)?|"
     r"/etc/(machine-id|resolv\.conf|mtab|\.pwd\.lock|.*-)|/(etc|var)/\.updated|"
-    r"/(initrd\.img|vmlinuz)(\.old)?")
+    r"/(initrd\.img|vmlinuz)(\.old)?|"
+    # Of netbase and sudo, which come with what packages depend on.
+    r"/etc/(hosts|networks)|/etc/rc\d\.d/[SK]\d\dsudo")
 
 
 def leftover(g, release=None):
