@@ -7,7 +7,7 @@
 # What make check boots and which scenarios it runs there: those that show most
 # on every kernel, the others on the usual ones; make check-all adds what has shown
 # nothing there that others did not. KERNELS= runs all on its own.
-SCENARIOS  ?= $(filter-out cross install minimal readme upgrade,$(patsubst tests/vm/t-%.py,%,$(wildcard tests/vm/t-*.py)))
+SCENARIOS  ?= $(filter-out cross fleet install minimal readme upgrade,$(patsubst tests/vm/t-%.py,%,$(wildcard tests/vm/t-*.py)))
 # make bench has one; what it measures is much the same on all.
 bench_kernels := $(or $(KERNELS),6.12)
 ifndef KERNELS
@@ -58,6 +58,8 @@ only_acpi := 6.12
 # Linux's driver in another form, the newest, and QEMU's ARM machine.
 more_acpi := 6.1 newest 6.12-arm64
 only_hibernate := 6.12
+only_secureboot := 6.12
+more_secureboot := 6.1 newest
 only_nvs := 6.12
 only_policy := 6.12
 only_keys := 6.12
@@ -95,7 +97,7 @@ only_bare := bare
 # (hibernate), that programs ahead of all others leave no time to the rest
 # (order), or that one by one they take half an hour (midway).
 not_debug   := $(whole) acpi awslc bare bound clones connections crowd ctl daemon devicetree examples faults \
-	       first hibernate hostile keys macsec midway order policy remedies sources spinners \
+	       first hibernate hostile keys macsec midway order policy remedies secureboot sources spinners \
 	       uefi vmclock wireguard witness
 # ARM, with a device tree and with ACPI under UEFI.
 on_arm          := $(filter %-arm64,$(KERNELS))
@@ -139,7 +141,8 @@ debug_tests := $(patsubst %,$(O)/check/debug/%.t,$(filter-out $(not_debug),$(SCE
 long_tests  := $(patsubst %,$(O)/check/6.1/%.t,samba services) $(O)/check/6.12-trixie/samba.t
 
 # A whole Debian of each of these releases: with the packages, and the newer OpenSSL.
-release_tests := $(patsubst %,$(O)/check/%.t,bookworm/install bookworm/upgrade trixie/install trixie/minimal)
+release_tests := $(patsubst %,$(O)/check/%.t,bookworm/fleet bookworm/install bookworm/upgrade trixie/install \
+		 trixie/minimal)
 more_tests    += $(patsubst %,$(O)/check/%.t,trixie/upgrade 6.12-trixie/openssl bookworm/minimal testing/minimal)
 
 # The README's own lines, in a booted Debian that has nothing: compilers are slow there.

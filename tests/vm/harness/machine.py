@@ -16,6 +16,8 @@ from harness import initramfs, kernel as kernels, qemu as qemus
 TYPES = {
     "pc": "pc",
     "q35": "q35",
+    # OVMF keeps its variables from the system by system management mode.
+    "smm": "q35,smm=on",
     # ACPI without the legacy hardware: no SCI, no GPE.
     "microvm": "microvm,acpi=on,rtc=on,isa-serial=on",
     # ARM, described by a device tree: see board.py.
@@ -28,6 +30,13 @@ FIRMWARES = {
     "seabios": [],
     "ovmf": ["-drive", f"if=pflash,unit=0,format=raw,file={OVMF}/OVMF_CODE_4M.fd,readonly=on",
              "-drive", f"if=pflash,unit=1,format=raw,file={OVMF}/OVMF_VARS_4M.fd,snapshot=on"],
+    # Secure Boot, with the certificate of Debian's key for tests in db. It starts what -kernel
+    # names whoever has signed it; the kernel then takes modules of that key alone.
+    "secure": ["-global", "driver=cfi.pflash01,property=secure,value=on",
+               "-drive", f"if=pflash,unit=0,format=raw,file={OVMF}/OVMF_CODE_4M.secboot.fd,"
+               "readonly=on",
+               "-drive", f"if=pflash,unit=1,format=raw,file={OVMF}/OVMF_VARS_4M.snakeoil.fd,"
+               "snapshot=on"],
     "none": [],
     "aavmf": ["-bios", "/usr/share/qemu-efi-aarch64/QEMU_EFI.fd"],
 }
