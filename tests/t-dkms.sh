@@ -36,8 +36,13 @@ has_module() {
 
 add_source() {
 	mkdir "$source" && cp -r kmod/. "$source" &&
-		sed "s/@VERSION@/$version/" kmod/dkms.conf.in >"$source/dkms.conf" &&
-		dkms add "vmgenc/$version"
+		sed "s/@VERSION@/$version/" kmod/dkms.conf.in >"$source/dkms.conf"
+}
+
+# As after "make install", when DKMS does not know of it yet.
+at_once() {
+	add_source && kernel 6.6.1-amd64 && dkms install "vmgenc/$version" -k 6.6.1-amd64 &&
+		has_module 6.6.1-amd64
 }
 
 # What the postinst of each of the kernel's packages does.
@@ -95,7 +100,7 @@ removed() {
 		! find /lib/modules -name 'vmgenc.ko*' | grep .
 }
 
-ok 'dkms takes the source' add_source
+ok 'dkms installs the source at once' at_once
 ok 'each of two kernels gets the module' two_kernels
 ok 'so does one that comes later' third_kernel
 ok 'one that is too old is told of, and installed without' too_old
