@@ -145,7 +145,7 @@ const char *guest_explain(enum guest guest)
 
 bool guest_in_fips_mode(const char *path)
 {
-	char *text;
+	char *text = NULL;
 	bool on;
 
 	/* The kernel may have been built without it. */

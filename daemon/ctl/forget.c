@@ -61,7 +61,7 @@ enum ctl_exit ctl_forget(const struct ctl *ctl, int argc, char **argv)
 	char error[SETTINGS_ERROR_SIZE] = "the path of the configuration is too long";
 	struct config config;
 	enum ctl_exit code;
-	int fd, r;
+	int fd = -1, r;
 
 	if (getopt_long(argc, argv, "", table, NULL) != -1 || optind != argc) {
 		text_print(stderr, "vmgenctl: forget takes no argument\n");

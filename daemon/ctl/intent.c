@@ -77,7 +77,7 @@ static enum ctl_exit show(int fd, const char *dropped, bool print)
 static enum ctl_exit run(const struct ctl *ctl, const char *word, const char *dropped)
 {
 	enum ctl_exit code;
-	int fd, r;
+	int fd = -1, r;
 
 	code = ctl_open_state(ctl, &fd);
 	if (code)

@@ -128,7 +128,7 @@ static int lock(struct pins *pins, int fd, uint64_t offset, uint64_t size, const
 static void lock_directory(struct pins *pins, int fd, const char *path)
 {
 	struct blocks blocks[BLOCKS_MAX];
-	int device, i, n = blocks_of(fd, blocks, &device);
+	int device = -1, i, n = blocks_of(fd, blocks, &device);
 
 	if (n < 0)
 		return;

@@ -25,7 +25,7 @@ enum { FILES_MAX = 4096 };
 int supplicants_find(struct supplicants *ret_supplicants)
 {
 	struct supplicants found = { .n = 0 };
-	struct program program;
+	struct program program = { .path = NULL };
 	struct dirent *entry;
 	DIR *processes;
 	int r;

@@ -171,7 +171,7 @@ static int enter(struct walk *walk, int fd, const struct stat *st, const struct 
 static int visit(struct walk *walk, int directory, const char *path, struct netns *netns)
 {
 	struct stat st;
-	int fd, result = 0, r;
+	int fd = -1, result = 0, r;
 
 	r = open_netns(directory, path, &fd, &st);
 	if (r == -ENOENT || r == -ESRCH || r == -EINVAL)

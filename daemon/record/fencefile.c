@@ -75,7 +75,7 @@ void fence_clean_reason(const char *reason, char ret_reason[FENCE_REASON_SIZE])
 
 int fence_open(const char *state_dir, bool create, int *ret_fd)
 {
-	int state_fd, r;
+	int state_fd = -1, r;
 
 	if (create && mkdir(state_dir, 0700) && errno != EEXIST)
 		return -errno;

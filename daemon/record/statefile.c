@@ -37,7 +37,7 @@ void state_clear(struct state *state)
 
 int state_open(const char *directory, int *ret_fd)
 {
-	int fd, r;
+	int fd = -1, r;
 
 	if (mkdir(directory, 0700) && errno != EEXIST)
 		return -errno;

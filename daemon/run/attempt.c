@@ -283,8 +283,8 @@ static void log_early_end(const struct job *job, const siginfo_t *end)
 static void replace(const struct job *job, struct attempt *attempt)
 {
 	struct output output = { .name = job->hook->name };
-	siginfo_t end;
-	int fd, r;
+	siginfo_t end = { .si_code = 0 };
+	int fd = -1, r;
 
 	kill_cgroup(attempt);
 	r = process_take(&attempt->process, &fd, &end);
