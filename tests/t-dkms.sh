@@ -57,6 +57,23 @@ third_kernel() {
 		has_module 6.1.0-1-amd64
 }
 
+# As the README has it for the image of another machine, whose kernel does not run.
+line=$(grep -o 'dkms install vmgenc/[0-9.]* -k' README.md)
+by_readme() {
+	kernel 6.12.5-amd64 && $line 6.12.5-amd64 && has_module 6.12.5-amd64
+}
+
+# DKMS 3.0 only warns then, and its status is 0.
+without_proc() {
+	# shellcheck disable=SC2016 # for the inner shell
+	kernel 6.12.6-amd64 && unshare --mount sh -ec '
+		mount -t tmpfs tmpfs /proc
+		output=$(dkms autoinstall -k 6.12.6-amd64 2>&1)
+		echo "$output" | grep "not function properly if /proc is not mounted"
+		[ ! -e /lib/modules/6.12.6-amd64/updates ]
+		$1 6.12.6-amd64' sh "$line" && has_module 6.12.6-amd64
+}
+
 # autoinstall_without RELEASE TEXT: which it says once, to whoever reads what apt prints.
 autoinstall_without() {
 	output=$(dkms autoinstall -k "$1" 2>&1) || { echo "status $?: $output"; return 1; }
@@ -103,6 +120,8 @@ removed() {
 ok 'dkms installs the source at once' at_once
 ok 'each of two kernels gets the module' two_kernels
 ok 'so does one that comes later' third_kernel
+ok 'one that does not run gets it by the line of the README' by_readme
+ok 'also without /proc, where autoinstall does nothing' without_proc
 ok 'one that is too old is told of, and installed without' too_old
 ok 'so is a later one for which the build fails' later_kernel
 ok 'and one for whose clang there is none' clang_kernel
