@@ -74,7 +74,8 @@ enum exit_code setup_witness(const char *node, struct witness *ret_witness)
 	log_error("cannot use %s: %s; %s", node, strerror(-error), guest_explain(guest));
 	if (guest == GUEST_NO_RIGHTS)
 		return EXIT_NO_RIGHTS;
-	return guest == GUEST_BROKEN || guest == GUEST_NO_NODE ? EXIT_FAILED : EXIT_NO_DEVICE;
+	return guest == GUEST_BROKEN || guest == GUEST_NO_NODE || guest == GUEST_NO_SYSFS ?
+		EXIT_FAILED : EXIT_NO_DEVICE;
 }
 
 /* What is there and cannot be used is to be fixed, unlike a VM without any. */

@@ -122,6 +122,10 @@ enum guest guest_diagnose(int error, const char *node, const char *sysfs)
 		return GUEST_BROKEN;
 	if (strcmp(node, PATH_DEVICE))
 		return GUEST_NO_NODE;
+	/* Every kernel has this there. */
+	snprintf(path, sizeof(path), "%s/bus", sysfs);
+	if (access(path, F_OK))
+		return GUEST_NO_SYSFS;
 	if (!has_generation_device(sysfs, "acpi") && !has_generation_device(sysfs, "platform"))
 		return GUEST_NO_DEVICE;
 	snprintf(path, sizeof(path), "%s/module/vmgenc", sysfs);
@@ -133,6 +137,7 @@ const char *guest_explain(enum guest guest)
 	static const char *const texts[] = {
 		[GUEST_READY] = "the device is there",
 		[GUEST_NO_RIGHTS] = "the device may not be opened, or does not give the ID: this needs root with CAP_SYS_ADMIN in the initial user namespace; vmgenid(4) tells of containers",
+		[GUEST_NO_SYSFS] = "/sys is not mounted, so it cannot be told whether this VM has a VM Generation ID device: mount -t sysfs sysfs /sys; in the chroot of an image, look when that runs",
 		[GUEST_NO_DEVICE] = "this VM has no VM Generation ID device: add it on the host (QEMU: -device vmgenid,guid=auto; libvirt: <genid/>; Hyper-V, VMware and Xen have it by themselves); if it has a VMClock: modprobe vmgenc, and dmesg | grep vmgenc tells whether that counts restores",
 		[GUEST_NO_MODULE] = "the kernel module is not loaded: modprobe vmgenc",
 		[GUEST_REFUSED] = "the kernel module is loaded but gives no device: dmesg | grep vmgenc tells why",

@@ -17,6 +17,8 @@ enum guest {
 	GUEST_NO_RIGHTS,
 	/* There is nothing of the name that was given. */
 	GUEST_NO_NODE,
+	/* Whether there is one cannot be known: sysfs is not mounted. */
+	GUEST_NO_SYSFS,
 	/* The hypervisor shows no VM Generation ID device. */
 	GUEST_NO_DEVICE,
 	/* It does, but the kernel module is not loaded. */

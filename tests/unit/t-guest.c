@@ -19,9 +19,10 @@ int main(void)
 	equal(guest_diagnose(0, PATH_DEVICE, scratch_directory), GUEST_READY, "it could be opened");
 	equal(guest_diagnose(-EACCES, PATH_DEVICE, scratch_directory), GUEST_NO_RIGHTS, "no rights");
 	equal(guest_diagnose(-EIO, PATH_DEVICE, scratch_directory), GUEST_BROKEN, "another error");
-	equal(guest_diagnose(-ENOENT, PATH_DEVICE, scratch_directory), GUEST_NO_DEVICE, "no ACPI at all");
+	equal(guest_diagnose(-ENOENT, PATH_DEVICE, scratch_directory), GUEST_NO_SYSFS, "no sysfs");
 	equal(guest_diagnose(-ENOENT, "/dev/other", scratch_directory), GUEST_NO_NODE, "another path");
 	scratch_mkdir("bus", 0755);
+	equal(guest_diagnose(-ENOENT, PATH_DEVICE, scratch_directory), GUEST_NO_DEVICE, "no ACPI at all");
 	scratch_mkdir("bus/acpi", 0755);
 	scratch_mkdir("bus/acpi/devices", 0755);
 	scratch_mkdir("bus/acpi/devices/PNP0A03:00", 0755);

@@ -35,7 +35,7 @@ const char *view_device(const struct view *view)
 {
 	static const char *const words[] = {
 		[GUEST_READY] = "ready", [GUEST_NO_RIGHTS] = "no-rights",
-		[GUEST_NO_DEVICE] = "no-device", [GUEST_NO_MODULE] = "no-module",
+		[GUEST_NO_SYSFS] = "unknown", [GUEST_NO_DEVICE] = "no-device", [GUEST_NO_MODULE] = "no-module",
 		[GUEST_REFUSED] = "refused", [GUEST_NO_NODE] = "no-node",
 		[GUEST_BROKEN] = "broken",
 	};
@@ -199,6 +199,7 @@ enum ctl_exit ctl_guest_exit(enum guest guest)
 	case GUEST_NO_MODULE:
 	case GUEST_REFUSED:
 		return CTL_NO_MODULE;
+	case GUEST_NO_SYSFS:
 	case GUEST_NO_NODE:
 	case GUEST_BROKEN:
 		return CTL_FAILED;
