@@ -40,6 +40,39 @@ make_kmod() {
 		modinfo -F alias "$scratch/o/kmod-$release/vmgenc.ko" | grep -qx 'acpi\*:VM_GEN_COUNTER:\*'
 }
 
+# As Ubuntu lays them out (debian/scripts/link-headers of its kernel): what was built, a Makefile,
+# and relative links to the tree beside it for all else, each of the outermost that is missing.
+flavour=${release%-*}-generic
+common=$scratch/src/linux-headers-${release%-*}
+own=$common-generic
+headers_of_ubuntu() {
+	mkdir -p "$scratch/src" "$scratch/modules/$flavour" &&
+		ln -s "/usr/src/${own##*/}" "$scratch/modules/$flavour/build" &&
+		cp -a "${kernel%-*}-common" "$common" && cp -a "$kernel" "$own" &&
+		rm "$common/scripts" "$common/tools" "$own/scripts" "$own/tools" "$own/.kernelvariables" &&
+		sed 's/= .(CROSS_COMPILE)gcc$/&-12/' "$common/Makefile" >"$own/Makefile" &&
+		cp -a "$kernel/scripts/." "$common/scripts" && cp -a "$kernel/scripts/." "$own/scripts" &&
+		cp -a "$kernel/tools/." "$own/tools" &&
+		find "$common/scripts" -type f -size +8k -exec grep -q '^.ELF' {} \; -delete &&
+		find "$own/scripts" -type f ! -exec grep -q '^.ELF' {} \; -delete &&
+		echo "$flavour" >"$own/include/config/kernel.release" &&
+		sed -i "s/$release/$flavour/" "$own/include/generated/utsrelease.h" || return
+	(cd "$common" && find . -mindepth 1) | while read -r path; do
+		[ -e "$own/$path" ] || ln -sr "$common/$path" "$own/$path" || return
+	done
+	readlink "$own/include/linux" "$own/scripts/Makefile.build" | paste -sd ' ' |
+		grep -x "../../${common##*/}/include/linux ../../${common##*/}/scripts/Makefile.build"
+}
+
+make_kmod_of_ubuntu() {
+	# shellcheck disable=SC2016 # for the inner shell
+	env -u MAKEFLAGS -u MAKEOVERRIDES unshare --mount sh -ec '
+		mount --bind "$1/src" /usr/src
+		mount --bind "$1/modules" /lib/modules
+		make -s kmod O="$1/o" KREL="$2"' sh "$scratch" "$flavour" &&
+		modinfo -F vermagic "$scratch/o/kmod-$flavour/vmgenc.ko" | grep "^$flavour "
+}
+
 # Headers as they would be if clang had built this kernel, without what clang 14 cannot do.
 headers_of_clang() {
 	cp -a "$kernel" "$scratch/clang" && cd "$scratch/clang" &&
@@ -158,6 +191,10 @@ ok 'dkms takes what make install installs' install_module
 ok 'dkms builds it' build_module
 ok 'dkms removes it' remove_module
 ok 'make kmod builds a module that udev finds' make_kmod
+if [ -n "$VMGEN_ALL" ]; then
+	ok 'headers are laid out as those of Ubuntu' headers_of_ubuntu
+	ok 'make kmod builds a module there' make_kmod_of_ubuntu
+fi
 ok 'headers are those of a kernel that clang built' headers_of_clang
 ok 'make kmod builds with clang for a kernel that clang built' make_kmod_of_clang
 empty 'clang has nothing to say of the module' clang_findings
