@@ -80,7 +80,7 @@ more_is_found() {
 
 unknown_targets() {
 	grep -ohE '`make [a-z-]+' "$readme" | cut -d ' ' -f 2 | sort -u | while read -r target; do
-		grep -q "^$target:" Makefile tests/matrix.mk packaging/*.mk ||
+		grep -q "^$target:" Makefile tests/matrix.mk packaging/*.mk packaging/*/*.mk ||
 			echo "make $target"
 	done
 }
