@@ -93,6 +93,14 @@ later_kernel() {
 		grep -x more "/var/lib/dkms/vmgenc/$version/trial-8.1.0-amd64.log"
 }
 
+# A number of a process comes again, above all where images are built.
+old_number() {
+	kernel 6.12.8-amd64 &&
+		sh -c 'echo "$$ 1 $2" >"$1"; exec dkms autoinstall -k 6.12.8-amd64' sh \
+			"/var/lib/dkms/vmgenc/$version/trial-6.12.8-amd64" "$1" &&
+		has_module 6.12.8-amd64
+}
+
 clang_kernel() {
 	kernel 6.13.1-amd64 && mkdir /lib/modules/6.13.1-amd64/build/include/config &&
 		printf 'CONFIG_CC_IS_CLANG=y\nCONFIG_CLANG_VERSION=990000\nCONFIG_LD_IS_LLD=y\n' \
@@ -124,6 +132,7 @@ ok 'one that does not run gets it by the line of the README' by_readme
 ok 'also without /proc, where autoinstall does nothing' without_proc
 ok 'one that is too old is told of, and installed without' too_old
 ok 'so is a later one for which the build fails' later_kernel
+ok 'what an earlier process of the same number found does not count' old_number "$(($(date +%s) - 3600))"
 ok 'and one for whose clang there is none' clang_kernel
 ok 'asked for, that is refused with the status that packages go on after' named
 ok 'it gets the module once it can be built' built_later
