@@ -16,7 +16,8 @@ program=/usr/local/bin/vmgenctl
 work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT
 
-# machine SCRIPT: with a record of its own, and $program a file that is not there.
+# machine SCRIPT: with a record of its own, and $program a file that is not there. Beside it somebody
+# has put a program with the name of one of the system's.
 machine() {
 	script=$script program=$program work=$work unshare --mount sh -ec '
 		mount -t tmpfs tmpfs "$work"
@@ -25,13 +26,15 @@ machine() {
 		mkdir /var/lib/vmgen
 		echo record >/var/lib/vmgen/state.json
 		echo seed >/var/lib/vmgen/seed
+		printf "#!/bin/sh\nexit 9\n" >"${program%/*}/rm"
+		chmod +x "${program%/*}/rm"
 		'"$1" 2>&1
 }
 
 removed() {
 	machine 'sh "$script"
 		[ "$(ls /var/lib/vmgen)" = seed ]
-		rm -r /var/lib/vmgen
+		/bin/rm -r /var/lib/vmgen
 		sh "$script"'
 }
 
