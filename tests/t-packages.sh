@@ -136,6 +136,31 @@ purges_drop_ins() {
 		test "$(ls systemd/system)" = b.service.d && ! test -e /var/lib/vmgen'
 }
 
+# Removed, and then "make install" was run; and in another root, as dpkg has it.
+purges_none_of_others() {
+	# shellcheck disable=SC2016 # for the inner shell
+	PATH=$scratch/bin:$PATH control=$scratch unshare --mount sh -ec '
+		for directory in /etc /var/lib /run /mnt; do mount -t tmpfs tmpfs $directory; done
+		for root in "" /mnt; do
+			mkdir -p $root/var/lib/vmgen $root/etc/vmgen/samba-ad.d $root/etc/systemd/system/a.service.d
+			touch $root/etc/systemd/system/a.service.d/zz-vmgen-fence.conf
+		done
+		kept() {
+			test -d $1/var/lib/vmgen && test -d $1/etc/vmgen/samba-ad.d &&
+				test -e $1/etc/systemd/system/a.service.d/zz-vmgen-fence.conf
+		}
+		export DPKG_ROOT=/mnt
+		mkdir -p /mnt/usr/lib/vmgen && touch /mnt/usr/lib/vmgen/uninstall
+		"$control/samba/postrm" purge
+		"$control/vmgend/postrm" purge 2>&1 | grep "Run that again"
+		kept /mnt
+		rm /mnt/usr/lib/vmgen/uninstall
+		"$control/samba/postrm" purge
+		"$control/vmgend/postrm" purge
+		test "$(find /mnt -name "*vmgen*")" = /mnt/usr/lib/vmgen
+		kept ""'
+}
+
 # Samba's units no longer ask for their fences: vmgenctl, played here, has them ask it.
 keeps_fences() {
 	deb=$(echo "$one"/vmgend-samba_*.deb)
@@ -179,6 +204,7 @@ ok 'no file has the name of another package' free_names
 ok 'vmgend-samba has systemd read its part of the unit of Samba, and forget it' reloads_systemd
 ok 'vmgend, purged, takes away what has units ask for fences' purges_drop_ins
 ok 'vmgend-samba, purged, takes away what it has written into units' purges_protection
+ok 'neither takes what make install goes on with, nor from another root' purges_none_of_others
 ok 'vmgend-samba, removed, leaves what it has fenced to vmgenctl' keeps_fences
 ok 'make deb elsewhere, in another time zone' build_elsewhere
 ok 'gives the same bytes' same_bytes
