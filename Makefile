@@ -46,7 +46,6 @@ DKMSDIR    ?= /usr/src/vmgenc-$(VERSION)
 KREL       ?= $(shell uname -r)
 KDIR       ?= /lib/modules/$(KREL)/build
 PKG_CONFIG ?= pkg-config
-INSTALL    ?= install
 PYTHON     ?= python3
 
 # --- Flags --------------------------------------------------------------------
@@ -85,9 +84,9 @@ plain :=
 asan  := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 tsan  := -fsanitize=thread -fno-omit-frame-pointer
 
-# Every object depends on the command line that would build it, and what names
-# installed files on where those go.
-$(O)/.flags: text = $(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) SYSTEMD=$(SYSTEMD) PROVIDER=$(PROVIDER)
+# Every object depends on the command line that would build it and on what is looked for, and what
+# names installed files on where those go.
+$(O)/.flags: text = $(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) SYSTEMD=$(SYSTEMD) PROVIDER=$(PROVIDER) $(libs) $(probes)
 $(O)/.paths: text = $(PREFIX) $(BINDIR) $(SBINDIR) $(LIBDIR) $(INCLUDEDIR)
 $(O)/.flags $(O)/.paths: force
 	@mkdir -p $(@D); echo '$(subst ','\'',$(text))' | cmp -s - $@ || \

@@ -14,6 +14,14 @@ for compiler in gcc clang; do
 	ok "$compiler" make -s all CC="$compiler" WERROR=1 O="${O:-build}/$compiler"
 done
 
+# An older build directory knows nothing of what a newer source asks the C library for.
+asks_again() {
+	set -- make -s "${O:-build}/asked/have.h" O="${O:-build}/asked"
+	"$@" && "$@" probes='getppid:unistd.h none_such:string.h' &&
+		[ "$(cat "${O:-build}/asked/have.h")" = '#define HAVE_GETPPID' ]
+}
+ok 'what the C library has is asked again when the questions change' asks_again
+
 # Whoever packages it may build it so; what the archive has is for any compiler.
 links_elsewhere() {
 	! readelf -S "$1/libvmgen.a" 2>&1 | grep -E 'gnu\.lto|LLVM' &&
