@@ -44,6 +44,8 @@ settings := $(patsubst %,644:%:$(CONFDIR)/hooks.conf.d,$(filter %.conf,$(hooks))
 	    644:daemon/hooks/example/README:$(CONFDIR)/hooks.d \
 	    755:daemon/hooks/example/80-restart-web.example:$(CONFDIR)/hooks.d \
 	    755:$(O)/80-vmgen:$(CLEANDIR)
+$(foreach f,$(files) $(settings),$(if $(findstring :,$(f)),,$(error A directory to install into has \
+	a blank in it, in front of "$(f)", where make takes names apart: name another directory)))
 # The directories that are nobody else's, should the note of those that were made be lost.
 own    := $(DKMSDIR) $(DKMSDIR)/uapi $(DKMSDIR)/uapi/vmgen $(INCLUDEDIR)/vmgen $(LIBEXECDIR) \
 	  $(PREFIX)/lib/vmgen $(PREFIX)/lib/vmgen/samba_ad $(PREFIX)/lib/vmgen/acpi_check $(UNITDIR)/samba-ad-dc.service.d \

@@ -98,6 +98,7 @@ mkdir "$scratch/a source" && cp Makefile "$scratch/a source"
 ok 'a build directory with a blank in its name is refused' \
 	refuses_blanks 'which targets of make cannot have' O="$scratch/a build"
 ok 'so is a source directory' refuses_blanks 'move the source' -C "$scratch/a source" O=build
+ok 'so is one to install into' refuses_blanks 'A directory to install into' PREFIX="$scratch/a prefix" install
 ok 'make install' installed
 ok 'says what it does, in short lines' prints_lines
 empty 'make uninstall leaves nothing' left
