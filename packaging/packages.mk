@@ -67,7 +67,7 @@ uninstall:
 git     := $(and $(wildcard .git),$(shell command -v git 2>/dev/null),git -c safe.directory='*')
 changed := $(if $(git),$(shell $(git) log -1 --format=%ct 2>/dev/null))
 export SOURCE_DATE_EPOCH ?= $(or $(changed),$(shell date -r NEWS.md +%s))
-built   := .git build $(patsubst $(CURDIR)/%,%,$(O))
+built   := .git build $(patsubst $(CURDIR)/%,%,$(abspath $(O)))
 sources  = $(if $(git),$(git) ls-files -z,find . \( -name __pycache__ $(built:%=-o -path './%') \) \
 	-prune -o ! -type d -printf '%P\0')
 tarball := $(O)/dist/vmgen-$(VERSION).tar.gz
@@ -87,9 +87,10 @@ changelog = printf '%s (%s) unstable; urgency=medium\n\n  * See NEWS.md.\n\n -- 
 	"$(1)" '$(VERSION)' "$$(sed -n 's/^Maintainer: //p' packaging/debian/control)" \
 	"$$(LC_ALL=C date -u -R -d @$(SOURCE_DATE_EPOCH))"
 
-# What dpkg-buildpackage takes, also in a chroot of another release of Debian.
+# What dpkg-buildpackage takes, also in a chroot of another release of Debian. Packages of an earlier
+# version go, but those that make deb-module has made beside them stay.
 deb-tree: dist
-	rm -rf $(O)/deb && mkdir -p $(O)/deb
+	mkdir -p $(O)/deb && find $(O)/deb -mindepth 1 -maxdepth 1 ! -name 'vmgen-module-*' -exec rm -rf {} +
 	tar -xf $(tarball) -C $(O)/deb --no-same-owner
 	cp -r packaging/debian $(deb_tree)/debian
 	mkdir $(deb_tree)/debian/source && echo '3.0 (native)' >$(deb_tree)/debian/source/format

@@ -58,6 +58,14 @@ build_elsewhere() {
 	TZ=Asia/Tokyo make -s deb O="$scratch/another/place"
 }
 
+# Packages of modules are made with another target.
+keeps_modules() {
+	mkdir -p "$scratch/beside/deb" && touch "$scratch/beside/deb/vmgend_0.0.9_amd64.deb" \
+		"$scratch/beside/deb/vmgen-module-6.1.0_0.1.0_amd64.deb" &&
+		make -s deb-tree O="$scratch/beside" &&
+		[ "$(cd "$scratch/beside/deb" && echo *.deb)" = vmgen-module-6.1.0_0.1.0_amd64.deb ]
+}
+
 # Other compilers may give others: the files of what was installed tell.
 same_bytes() {
 	for deb in "$one"/*.deb; do
@@ -73,7 +81,7 @@ packs_the_same() {
 	git init -q "$scratch" && tar -xf "$tarball" -C "$scratch" &&
 		cd "$scratch"/vmgen-* && umask 077 || return
 	mkdir -p build/deb daemon/__pycache__ && touch build/deb/x daemon/__pycache__/x
-	env -u SOURCE_DATE_EPOCH make -s dist O=other && cmp other/dist/*.tar.gz "$tarball" &&
+	env -u SOURCE_DATE_EPOCH make -s dist O=./other && cmp other/dist/*.tar.gz "$tarball" &&
 		env -u SOURCE_DATE_EPOCH make -s dist O="$scratch/outside" && ls "$scratch/outside/dist/"*
 }
 
@@ -208,6 +216,7 @@ ok 'neither takes what make install goes on with, nor from another root' purges_
 ok 'vmgend-samba, removed, leaves what it has fenced to vmgenctl' keeps_fences
 ok 'make deb elsewhere, in another time zone' build_elsewhere
 ok 'gives the same bytes' same_bytes
+ok 'make deb takes away what an earlier one has made, but no package of a module' keeps_modules
 tarball=$(echo "$scratch/another/place/dist/"*.tar.gz)
 ok 'the source, unpacked, is packed to the same bytes without git' packs_the_same
 ok 'with a file that came after' another_file_is_packed
