@@ -91,6 +91,12 @@ scripts() {
 		test "$("$1/postrm" remove)" = "depmod $2"' sh "$scratch/control" "$release"
 }
 
+# As all of vmgen's packages: DKMS would have a module of that name too.
+refuses_source() {
+	mkdir -p "$scratch/root/usr/lib/vmgen" && touch "$scratch/root/usr/lib/vmgen/uninstall" &&
+		DPKG_ROOT=$scratch/root says 'by "make install"' "$scratch/control/preinst" install
+}
+
 # signer MODULE: and what was signed of it.
 signer() {
 	modinfo "$1" >"$scratch/info" && sed -nE 's/^(signer|sig_hashalgo): *//p' "$scratch/info" |
@@ -161,4 +167,5 @@ ok 'gives the same bytes' same_bytes
 ok 'lintian finds neither errors nor warnings' without_complaint
 empty 'packages for several kernels have no file in common' own_files
 ok 'depmod is called, but not for a kernel that is not there' scripts
+ok 'it is not installed over make install' refuses_source
 tap_done
