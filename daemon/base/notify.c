@@ -110,9 +110,11 @@ static uint64_t number(const char *name)
 /* As sd_watchdog_enabled(3). */
 uint64_t notify_alive_interval(void)
 {
+	uint64_t usec = number("WATCHDOG_USEC");
+
 	/* That of another process, which has started this one, is not for it. */
 	if (getenv("WATCHDOG_PID") && number("WATCHDOG_PID") != (uint64_t)getpid())
 		return 0;
-	/* Half of it, as that page recommends. */
-	return number("WATCHDOG_USEC") / 2;
+	/* Half of it, as that page recommends; the largest number is systemd's "never". */
+	return usec == UINT64_MAX ? 0 : usec / 2;
 }

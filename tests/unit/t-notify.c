@@ -71,6 +71,7 @@ static void test_interval(void)
 	alive(own, "600000000s", 0, "no number");
 	alive(own, "-1", 0, "less than none");
 	alive(own, "99999999999999999999", 0, "too large a number");
+	alive(own, "18446744073709551615", 0, "never");
 	alive(own, "", 0, "an empty one");
 }
 
