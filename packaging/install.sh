@@ -13,8 +13,12 @@
 # NOTE is the program that takes all of it away. What an earlier installation has noted there
 # stays in it, or files that are no longer part of vmgen would be left behind.
 set -eu
+# The note is a program for root.
+umask 022
 
 root=${DESTDIR-}
+# DESTDIR=/ is no other root.
+root=${root%/}
 here=$(dirname "$0")
 # Whatever the prefix is, for the packages to find, and for who has no source any more. In
 # another root it would become part of what is made of that.
@@ -30,10 +34,11 @@ of() {
 
 # Both would have a file of their own for the same thing, of which systemd or DKMS takes one.
 refuse_packages() {
+	# All whose files are there, configured or not; with the architecture where there may be two.
 	# shellcheck disable=SC2016 # for dpkg-query
-	debs=$(dpkg-query -W -f='${db:Status-Abbrev} ${Package}\n' 'vmgend*' 'vmgen-*' 'libvmgen*' 2>/dev/null |
-		sed -n 's/^.i. *//p' | tr '\n' ' ')
-	rpms=$(rpm -qa --qf '%{NAME} ' 'vmgen*' 'libvmgen*' 2>/dev/null) || rpms=
+	debs=$(dpkg-query -W -f='${db:Status-Abbrev} ${binary:Package}\n' 'vmgend*' 'vmgen-*' 'libvmgen*' \
+		2>/dev/null | sed -n 's/^.[^nc]. *//p' | tr '\n' ' ')
+	rpms=$(rpm -qa --qf '%{NAME} ' 'vmgen*' 'libvmgen*' '*kmod-vmgenc*' 2>/dev/null) || rpms=
 	[ -n "$debs$rpms" ] || return 0
 	echo 'vmgen is installed as packages, and cannot be there twice. Remove those first, as root:' >&2
 	[ -z "$debs" ] || echo "  apt-get remove ${debs% }" >&2

@@ -94,6 +94,11 @@ same_unit() {
 			grep -E '^(/usr)?/lib/systemd/system/vmgend.service$'
 }
 
+purge_beside() {
+	in_root 'systemctl enable vmgend.service && mkdir -p /var/lib/vmgen/fence && apt-get purge vmgend &&
+		test -L /etc/systemd/system/sysinit.target.wants/vmgend.service && test -d /var/lib/vmgen/fence'
+}
+
 touch "$scratch/known"
 left >"$scratch/before" || :
 mv "$scratch/before" "$scratch/known"
@@ -113,8 +118,11 @@ empty 'nothing is left of it' left
 ok 'the packages are installed, and dpkg asks nothing' install_packages
 ok 'the unit is that of the package, and enabled' same_unit
 ok 'make install is refused over the packages' refused_with 'apt-get remove' install_source
+ok 'also with DESTDIR=/' refused_with 'apt-get remove' \
+	in_root 'make -s -C /tmp/source install O=/tmp/build DESTDIR=/'
 ok 'what it says removes those' do_as_said
 ok 'make install works then' install_source
+ok 'and is not undone by a purge of those' purge_beside
 in_root 'rm /usr/lib/vmgen/uninstall'
 ok 'vmgend also finds what is left when the note of it is lost' \
 	refused_with 'make uninstall' in_root 'dpkg --unpack /tmp/debs/vmgend_*.deb'
