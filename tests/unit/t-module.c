@@ -69,5 +69,7 @@ int main(void)
 	for (module = MODULE_NOT_INSTALLED; module <= MODULE_NOT_LOADED; module++)
 		ok(strstr(module_remedy(module), "modprobe vmgenc") && *module_explain(module),
 		   "a remedy for: %s", module_explain(module));
+	ok(strstr(module_remedy(MODULE_NOT_INSTALLED), "without DKMS, the package vmgen-module"),
+	   "one of a fleet that does without DKMS is told of its package");
 	return tap_done();
 }
