@@ -6,7 +6,7 @@
 
 # The targets that need a group.
 needs_build := deb%
-needs_rpm   := rpm
+needs_rpm   := $(if $(debian),rpm)
 needs_test  := abi acpica check% demo fetched fuzz% modules module-%
 needs_bench := bench
 

@@ -31,6 +31,13 @@ names_what_it_lacks() {
 	done
 }
 
+# Elsewhere what make rpm needs has other names, so nothing is asked of apt there.
+rpm_without_apt() {
+	unshare --mount sh -ec 'mount --bind /dev/null /usr/bin/apt-get
+		exec make -n all rpm debian=' >"$scratch/commands" 2>&1 || return
+	grep 'rpmbuild -ba' "$scratch/commands" && ! grep 'no apt-get here' "$scratch/commands"
+}
+
 # Of files, by the last paragraph of the copyright file that names them; texts of licences and inputs
 # of fuzzers have no header.
 other_licences() {
@@ -222,5 +229,6 @@ ok 'the source, unpacked, is packed to the same bytes without git' packs_the_sam
 ok 'with a file that came after' another_file_is_packed
 ok 'root packs the checkout of another user' packs_of_others
 ok 'without apt it says so, and what goes on nevertheless' names_what_it_lacks
+ok 'that is make rpm, on another system' rpm_without_apt
 empty 'the copyright file says of each file what its header says' other_licences
 tap_done
