@@ -107,7 +107,8 @@ $(O)/have.h: $(O)/.flags
 
 # What is missing, before the compiler lacks its header. LIBS= is the caller's.
 $(O)/.libraries: $(O)/.flags
-	@$(PKG_CONFIG) --version >/dev/null
+	@$(PKG_CONFIG) --version >/dev/null 2>&1 || \
+		{ echo 'vmgen: $(PKG_CONFIG) is missing; on Debian it comes with pkg-config' >&2; exit 1; }
 	@printf '%s\n' $(if $(filter file,$(origin LIBS)),$(libs)) \
 		$(if $(filter yes,$(PROVIDER)),'libcrypto >= 3:libssl-dev:PROVIDER=no') | { \
 		found=:; while IFS=: read -r library package option; do \

@@ -22,6 +22,18 @@ asks_again() {
 }
 ok 'what the C library has is asked again when the questions change' asks_again
 
+# lacks TEXT VARIABLE...: make stops, and says that.
+lacks() {
+	text=$1
+	shift
+	! said=$(env PKG_CONFIG_LIBDIR=/none make -s "${O:-build}/lacking/.libraries" O="${O:-build}/lacking" "$@" 2>&1) &&
+		echo "$said" && echo "$said" | grep -qx "vmgen: $text"
+}
+ok 'a library that is missing is named, and its package' lacks 'libmd is missing; on Debian it comes with libmd-dev'
+ok 'also what does without it' \
+	lacks 'libcrypto >= 3 is missing; on Debian it comes with libssl-dev, and make PROVIDER=no does without it'
+ok 'so is pkg-config' lacks 'no-pkg-config is missing; on Debian it comes with pkg-config' PKG_CONFIG=no-pkg-config
+
 # Whoever packages it may build it so; what the archive has is for any compiler.
 links_elsewhere() {
 	! readelf -S "$1/libvmgen.a" 2>&1 | grep -E 'gnu\.lto|LLVM' &&
