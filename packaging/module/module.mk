@@ -5,7 +5,7 @@
 # a package. Part of the Makefile.
 
 # Told before anything is built.
-odd     := $(shell printf %s '$(subst ','\'',$(KREL))' | tr -d 'A-Za-z0-9.+~_-')
+odd      = $(shell printf %s '$(subst ','\'',$(KREL))' | tr -d 'A-Za-z0-9.+~_-')
 headers  = $(if $(odd)$(if $(KREL),,none),$(error KREL= is no release of a kernel: take what \
 	"uname -r" prints there))$(if $(wildcard $(KDIR)/Makefile),,$(error There are no headers of \
 	Linux $(KREL)$(if $(filter file,$(origin KREL)),$(,) the kernel that runs$(,)) in $(KDIR): \
