@@ -66,10 +66,13 @@ int main(void)
 	unlink(scratch_path("sys/kernel/security/lockdown"));
 	scratch_write("sys/module/module/parameters/sig_enforce", "Y\n", 0644);
 	equal(diagnose(), MODULE_NEEDS_SIGNATURE, "module.sig_enforce");
+	scratch_write("modules/6.1.0/modules.dep", "updates/vmgenc.ko:\n", 0644);
+	equal(diagnose(), MODULE_NEEDS_KEY, "the same, where DKMS does not sign");
 	for (module = MODULE_NOT_INSTALLED; module <= MODULE_NOT_LOADED; module++)
 		ok(strstr(module_remedy(module), "modprobe vmgenc") && *module_explain(module),
 		   "a remedy for: %s", module_explain(module));
 	ok(strstr(module_remedy(MODULE_NOT_INSTALLED), "without DKMS, the package vmgen-module"),
 	   "one of a fleet that does without DKMS is told of its package");
+	ok(!strstr(module_remedy(MODULE_NEEDS_KEY), "dkms"), "nor of a key of DKMS");
 	return tap_done();
 }

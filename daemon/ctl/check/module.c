@@ -23,6 +23,7 @@ enum {
 	EFI_VALUE = 4,
 };
 
+#define SIGNED_ONLY	"the module vmgenc is not loaded, and this kernel takes signed modules only (Secure Boot, lockdown or module.sig_enforce)"
 #define SECURE_BOOT	"firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c"
 
 static bool contains(const char *directory, const char *name, size_t limit, const char *text)
@@ -76,7 +77,10 @@ enum module module_diagnose(const char *sysfs, const char *tree, const char *rel
 	snprintf(directory, sizeof(directory), "%s/%s", tree, release);
 	if (!contains(directory, "modules.dep", DEPENDENCIES_SIZE, "/vmgenc.ko"))
 		return has_headers(directory) ? MODULE_NOT_BUILT : MODULE_NOT_INSTALLED;
-	return wants_signature(sysfs) ? MODULE_NEEDS_SIGNATURE : MODULE_NOT_LOADED;
+	if (!wants_signature(sysfs))
+		return MODULE_NOT_LOADED;
+	return contains(directory, "modules.dep", DEPENDENCIES_SIZE, "updates/vmgenc.ko") ?
+	       MODULE_NEEDS_KEY : MODULE_NEEDS_SIGNATURE;
 }
 
 const char *module_explain(enum module module)
@@ -84,7 +88,8 @@ const char *module_explain(enum module module)
 	static const char *const texts[] = {
 		[MODULE_NOT_INSTALLED] = "the host has the device, but the module vmgenc is not installed for the kernel that runs",
 		[MODULE_NOT_BUILT] = "the host has the device, but the module vmgenc is not installed for the kernel that runs, whose headers are there",
-		[MODULE_NEEDS_SIGNATURE] = "the module vmgenc is not loaded, and this kernel takes signed modules only (Secure Boot, lockdown or module.sig_enforce)",
+		[MODULE_NEEDS_SIGNATURE] = SIGNED_ONLY,
+		[MODULE_NEEDS_KEY] = SIGNED_ONLY,
 		[MODULE_NOT_LOADED] = "the module vmgenc is installed, but not loaded",
 	};
 
@@ -97,6 +102,7 @@ const char *module_remedy(enum module module)
 		[MODULE_NOT_INSTALLED] = "install the headers of this kernel, then: dkms autoinstall && modprobe vmgenc; or, without DKMS, the package vmgen-module of this kernel, then: modprobe vmgenc",
 		[MODULE_NOT_BUILT] = "dkms autoinstall && modprobe vmgenc; if dkms says that it cannot be built, install a newer vmgen, or boot an older kernel",
 		[MODULE_NEEDS_SIGNATURE] = "enrol the key that DKMS signs with: mokutil --import /var/lib/dkms/mok.pub, reboot and confirm it on the console, modprobe vmgenc",
+		[MODULE_NEEDS_KEY] = "have the package made with SIGN_KEY= and SIGN_CERT= of a key that the firmware has, install it, modprobe vmgenc",
 		[MODULE_NOT_LOADED] = "modprobe vmgenc",
 	};
 

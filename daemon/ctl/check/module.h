@@ -19,6 +19,8 @@ enum module {
 	MODULE_NOT_BUILT,
 	/* This kernel takes signed modules only. */
 	MODULE_NEEDS_SIGNATURE,
+	/* The same, and the module is not DKMS's but that of make deb-module. */
+	MODULE_NEEDS_KEY,
 	MODULE_NOT_LOADED,
 };
 
