@@ -24,7 +24,8 @@ only_daemon := 5.10 6.12
 only_sysgenid := 5.10 6.12
 # An emulated ARM is slow, and a restore shows both of its descriptions on each kernel.
 only_devicetree := 6.1-arm64 6.12-arm64 newest-arm64
-also_siblings := 6.1-arm64 newest-arm64
+also_siblings := newest-arm64
+also_restore  := 6.12-arm64 newest-arm64
 endif
 everywhere := restore siblings
 # What differs little from kernel to kernel: a new one, and the oldest in check-all.
@@ -74,15 +75,16 @@ only_spinners := 6.1
 only_counter := 6.12
 more_counter := 5.10 6.1
 # Without Linux's own notifier for WireGuard, and with it.
-only_wireguard := 5.10 6.1-cloud 6.12
-more_wireguard := 6.1
+only_wireguard := 6.1-cloud 6.12
+more_wireguard := 5.10 6.1
 # An interface of MACsec is much the same on all.
 only_macsec := 6.12
 more_macsec := 5.10 6.1-cloud
 # The library is the same on all; only these have Linux's VMClock.
 only_crowd  := 6.1 6.12
 only_sources := 6.1-cloud 6.12
-only_vmclock := 7.2 newest
+only_vmclock := newest
+more_vmclock := 7.2
 # Without the module there is the kernel's log, and there VMClock as well.
 only_witness := 6.1
 more_witness := 7.2
@@ -103,10 +105,11 @@ not_debug   := $(whole) acpi awslc bare bound clones connections crowd ctl daemo
 on_arm          := $(filter %-arm64,$(KERNELS))
 only_devicetree ?= $(or $(on_arm),none)
 only_uefi       := $(or $(on_arm),none)
-also_restore    := $(on_arm)
+also_restore    ?= $(on_arm)
 also_siblings   ?= $(on_arm)
 more_devicetree := 6.12-rt-arm64
-more_siblings   := 6.12-arm64 6.12-rt-arm64
+more_restore    := 6.1-arm64 6.12-rt-arm64
+more_siblings   := 6.1-arm64 6.12-arm64 6.12-rt-arm64
 # Programs as their authors write them.
 only_examples := 6.1-cloud
 some    = $(if $(filter $(1),$(everywhere)),,$(if $(filter $(1),$(on_one)),$(one),$(usual)))
