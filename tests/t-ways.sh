@@ -75,10 +75,11 @@ do_as_said() {
 	[ -n "$command" ] && [ "$(printf '%s\n' "$command" | wc -l)" = 1 ] && echo "$command" && in_root "$command"
 }
 
-# What is called vmgen, but for what is mounted and what a package manager or DKMS keeps.
+# What is called vmgen or names it, but for what is mounted and what a package manager or DKMS keeps.
 left() {
 	in_root 'find /etc /usr /var/lib /run -iname "*vmgen*" ! -path "/var/lib/dpkg/*"
-		find /etc/systemd /etc/ld.so.conf.d -xtype l' >"$scratch/left"
+		find /etc/systemd /etc/ld.so.conf.d -xtype l
+		grep -n vmgen /etc/ssl/openssl.cnf' >"$scratch/left"
 	grep -vxFf "$scratch/known" "$scratch/left"
 }
 
@@ -135,4 +136,7 @@ ok 'which the command in the message removes' do_as_said
 ok 'the packages are installed again' install_packages
 ok 'and purged' in_root 'apt-get purge vmgend libvmgen1 vmgen-dkms'
 empty 'nothing is left of them' left
+printf '#!/bin/sh\necho vmgend libvmgen\n' >"$root/usr/local/bin/rpm"
+chmod 755 "$root/usr/local/bin/rpm"
+ok 'make install is refused over packages of RPM, too' refused_with 'dnf remove vmgend libvmgen' install_source
 tap_done
