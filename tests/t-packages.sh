@@ -176,6 +176,17 @@ purges_none_of_others() {
 		kept ""'
 }
 
+# As what an administrator has put around vmgenctl.
+lets_upgrades_pass() {
+	mkdir -p "$scratch/around/usr/local/bin" && touch "$scratch/around/usr/local/bin/vmgenctl" &&
+		export DPKG_ROOT="$scratch/around" &&
+		! "$scratch/vmgend/preinst" install 2>"$scratch/said" && grep bin/vmgenctl "$scratch/said" &&
+		"$scratch/vmgend/preinst" upgrade 0.1.0
+	set -- $?
+	unset DPKG_ROOT
+	return "$1"
+}
+
 # Samba's units no longer ask for their fences: vmgenctl, played here, has them ask it.
 keeps_fences() {
 	deb=$(echo "$one"/vmgend-samba_*.deb)
@@ -220,6 +231,7 @@ ok 'vmgend-samba has systemd read its part of the unit of Samba, and forget it' 
 ok 'vmgend, purged, takes away what has units ask for fences' purges_drop_ins
 ok 'vmgend-samba, purged, takes away what it has written into units' purges_protection
 ok 'neither takes what make install goes on with, nor from another root' purges_none_of_others
+ok 'a file in /usr/local does not hold up an upgrade' lets_upgrades_pass
 ok 'vmgend-samba, removed, leaves what it has fenced to vmgenctl' keeps_fences
 ok 'make deb elsewhere, in another time zone' build_elsewhere
 ok 'gives the same bytes' same_bytes
