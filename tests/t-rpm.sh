@@ -154,8 +154,10 @@ enabled_by_preset() {
 	return "$status"
 }
 
-# Also what is replaced by the same version has its module afterwards.
+# Also what is replaced by the same version has its module afterwards; and somebody's program of
+# that name, which is no make install, does not hold it up.
 replaced() {
+	install -D /dev/null "$root/usr/local/bin/vmgenctl"
 	# shellcheck disable=SC2046 # several files
 	quietly rpm_root -U --replacepkgs $(packages) && called <<-END
 		systemctl --system daemon-reload
@@ -170,6 +172,9 @@ replaced() {
 		systemctl daemon-reload
 		systemctl restart vmgend.service
 	END
+	status=$?
+	rm "$root/usr/local/bin/vmgenctl"
+	return "$status"
 }
 
 # Debian's OpenSSL looks for providers elsewhere.
