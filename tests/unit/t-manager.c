@@ -91,6 +91,24 @@ static void test_guarded(void)
 	ok(!manager_ask("dc.service", PATH_STATE_DIR, "/", 20000, &known) && !known.asks, "another shell");
 }
 
+/* systemctl 252 quotes names and paths with a backslash, but not what is executed. */
+static void test_quoted(void)
+{
+	static const char name[] = "many@a\\x2db.service", drop_in[] = "/etc/many@a\\x2db.service.d/x.conf",
+	      says[] = "Id=many@a\\x2db.service\nNames=\"many@a\\\\x2db.service\" other.service\n"
+		       "LoadState=loaded\nActiveState=inactive\nSubState=dead\n"
+		       "DropInPaths=/etc/a.conf \"/etc/many@a\\\\x2db.service.d/x.conf\"\n";
+	struct manager_unit known;
+	char text[1024];
+
+	snprintf(text, sizeof(text), "%s%s", says, COMMAND("vmgenctl", "fence check many@a\\x2db.service", "no"));
+	scratch_write("known/quoted", text, 0644);
+	ok(!manager_ask("quoted", PATH_STATE_DIR, drop_in, 20000, &known), "a unit with a backslash in its name");
+	ok(manager_has_name(&known, name) && manager_has_name(&known, "other.service"), "has that name");
+	ok(known.has_drop_in && known.asks, "and its drop-in, by which it asks");
+	ok(!manager_has_name(&known, "many@a\\\\x2db.service"), "no other");
+}
+
 int main(void)
 {
 	char path[2 * PATH_MAX];
@@ -103,5 +121,6 @@ int main(void)
 	(void)setenv("PATH", path, 1);
 	test_usual();
 	test_guarded();
+	test_quoted();
 	return tap_done();
 }

@@ -166,6 +166,26 @@ static bool property_is(const char *output, const char *name, const char *value)
 	return !strncmp(found, value, n) && (!found[n] || found[n] == '\n');
 }
 
+/* The words of a list between blanks. What a shell would not take as it is has systemctl quoted. */
+static void take_list(const char *value, size_t size, char *ret_words)
+{
+	size_t n = 1;
+	bool quoted = false;
+
+	ret_words[0] = ' ';
+	for (; *value && *value != '\n' && n < size - 2; value++) {
+		if (*value == '"') {
+			quoted = !quoted;
+			continue;
+		}
+		if (quoted && *value == '\\' && value[1] && value[1] != '\n')
+			value++;
+		ret_words[n++] = *value;
+	}
+	ret_words[n] = ' ';
+	ret_words[n + 1] = '\0';
+}
+
 /* One that waits to be started again, or whose turn it is to ask, does nothing yet. */
 static bool runs(const char *output)
 {
@@ -195,15 +215,13 @@ static int parse(char *output, const char *state_dir, const char *drop_in,
 		return -E2BIG;
 	value = property(output, "Id");
 	snprintf(unit.id, sizeof(unit.id), "%.*s", (int)strcspn(value, "\n"), value);
-	value = property(output, "Names");
-	snprintf(unit.names, sizeof(unit.names), " %.*s ", (int)strcspn(value, "\n"), value);
+	take_list(property(output, "Names"), sizeof(unit.names), unit.names);
 	if (!*unit.id || !*property(output, "LoadState") || !*property(output, "ActiveState"))
 		return -EBADMSG;
 	unit.runs = runs(output);
 	unit.exists = unit.runs || !property_is(output, "LoadState", "not-found");
 	unit.masked = property_is(output, "LoadState", "masked");
-	value = property(output, "DropInPaths");
-	snprintf(paths, sizeof(paths), " %.*s ", (int)strcspn(value, "\n"), value);
+	take_list(property(output, "DropInPaths"), sizeof(paths), paths);
 	snprintf(word, sizeof(word), " %s ", drop_in);
 	unit.has_drop_in = strstr(paths, word);
 	for (line = strtok_r(output, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest))
