@@ -166,7 +166,7 @@ static void asked_create(void)
 	scratch_write("first/40-open", "#!/bin/sh\n", 0777);
 	scratch_write("first/50-settings", "#!/bin/sh\n", 0755);
 	scratch_write("settings/50-settings.conf", "[hook]\ntimeuot=5\n", 0644);
-	scratch_write("first/README", "", 0644);
+	scratch_write("first/notes", "", 0644);
 	(void)prctl(PR_SET_NAME, "vmgend");
 	write_status(LAST(""));
 }
