@@ -144,9 +144,9 @@ debug_tests := $(patsubst %,$(O)/check/debug/%.t,$(filter-out $(not_debug),$(SCE
 long_tests  := $(patsubst %,$(O)/check/6.1/%.t,samba services) $(O)/check/6.12-trixie/samba.t
 
 # A whole Debian of each of these releases: with the packages, and the newer OpenSSL.
-release_tests := $(patsubst %,$(O)/check/%.t,bookworm/fleet bookworm/install bookworm/upgrade trixie/install \
-		 trixie/minimal)
-more_tests    += $(patsubst %,$(O)/check/%.t,trixie/upgrade 6.12-trixie/openssl bookworm/minimal testing/minimal)
+release_tests := $(patsubst %,$(O)/check/%.t,bookworm/fleet bookworm/install bookworm/upgrade trixie/install)
+more_tests    += $(patsubst %,$(O)/check/%.t,trixie/upgrade 6.12-trixie/openssl \
+		 $(foreach r,bookworm trixie testing,$(r)/minimal))
 
 # The README's own lines, in a booted Debian that has nothing: compilers are slow there.
 readme_tests := $(foreach r,bookworm trixie testing,$(O)/check/$(r)/readme.t)
