@@ -298,12 +298,13 @@ $(O)/libvmgen.pc $(O)/vmgend.service $(O)/vmgen.conf $(O)/dkms.conf $(O)/80-vmge
 	$(call say,GEN)
 	$(Q)$(expand) $(filter %.in,$^) >$@
 
-# A backslash is scdoc's own, and a C program's too; tabs are narrower in a page.
+# A backslash is scdoc's own, and a C program's too; tabs are narrower in a page. The first line
+# has man call tbl(1).
 include = awk '/^@include / { file = "expand libvmgen/examples/" $$2; \
 	while ((file | getline line) > 0) { gsub(/\\/, "&&", line); print line } next } 1'
 $(man:%=$(O)/%): $(O)/%: %.scd $(O)/.flags
 	$(call say,MAN)
-	$(Q)mkdir -p $(@D) && $(include) $< | scdoc >$@
+	$(Q)mkdir -p $(@D) && { printf '%s\n' "'\\\" t"; $(include) $< | scdoc; } >$@
 $(O)/libvmgen/libvmgen.3: $(examples:%=%.c)
 
 $(also_open:%=$(O)/libvmgen/vmgen_%.3): page := vmgen_open.3
