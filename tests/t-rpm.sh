@@ -154,14 +154,8 @@ enabled_by_preset() {
 	return "$status"
 }
 
-# Also what is replaced by the same version has its module afterwards; and somebody's program of
-# that name, which is no make install, does not hold it up.
-replaced() {
-	install -D /dev/null "$root/usr/local/bin/vmgenctl"
-	# shellcheck disable=SC2046 # several files
-	quietly rpm_root -U --replacepkgs $(packages) && called <<-END
-		systemctl --system daemon-reload
-		systemctl --system daemon-reload
+calls_of_upgrade() {
+	cat <<-END
 		systemctl daemon-reload
 		systemctl try-restart vmgend.service
 		dkms remove -m vmgenc -v $version --all
@@ -172,6 +166,18 @@ replaced() {
 		systemctl daemon-reload
 		systemctl restart vmgend.service
 	END
+}
+
+# Also what is replaced by the same version has its module afterwards; and somebody's program of
+# that name, which is no make install, does not hold it up.
+replaced() {
+	install -D /dev/null "$root/usr/local/bin/vmgenctl"
+	# shellcheck disable=SC2046 # several files
+	quietly rpm_root -U --replacepkgs $(packages) && {
+		echo 'systemctl --system daemon-reload'
+		echo 'systemctl --system daemon-reload'
+		calls_of_upgrade
+	} | called
 	status=$?
 	rm "$root/usr/local/bin/vmgenctl"
 	return "$status"
@@ -262,17 +268,7 @@ image_erased() {
 upgraded() {
 	mv "$scratch/rpm" "$scratch/earlier" && build "--with akmod --with dkms --define 'dist .2'" &&
 		make_root && rpm_root -i "$scratch"/earlier/RPMS/*/vmgend-0*.rpm "$scratch"/earlier/RPMS/*/vmgen-dkms*.rpm &&
-		quietly rpm_root -U "$scratch"/rpm/RPMS/*/vmgend-0*.rpm "$scratch"/rpm/RPMS/*/vmgen-dkms*.rpm && called <<-END
-		systemctl daemon-reload
-		systemctl try-restart vmgend.service
-		dkms remove -m vmgenc -v $version --all
-		dkms add -m vmgenc -v $version
-		dkms install -m vmgenc -v $version -k $release
-		modprobe -q vmgenc
-		systemctl -q is-enabled vmgend.service
-		systemctl daemon-reload
-		systemctl restart vmgend.service
-	END
+		quietly rpm_root -U "$scratch"/rpm/RPMS/*/vmgend-0*.rpm "$scratch"/rpm/RPMS/*/vmgen-dkms*.rpm && calls_of_upgrade | called
 }
 
 akmod_instead() {
