@@ -20,10 +20,10 @@ table() {
 	cat <<-'END'
 		vmgen 1|make demo|tests/t-demo.sh|make demo
 		vmgen 2|make check|.ci/run|make check
-		Packages 1|*|tests/vm/t-readme.py|"Packages", t)
-		Packages 2|*|tests/vm/t-readme.py|plain.lines(way, 1)
+		Packages 1|*|tests/vm/t-readme.py|"Packages", t, built)
+		Packages 2|*|tests/vm/harness/ways.py|plain.lines(way, 1)
 		Source 1|*|tests/vm/harness/debian.py|### Source
-		Source 2|*|tests/vm/t-readme.py|plain.lines(way, 1)
+		Source 2|*|tests/vm/harness/ways.py|plain.lines(way, 1)
 		RPM 1|make rpm|tests/t-rpm.sh|make -s rpm
 		RPM 1|dnf install ./build/rpm/RPMS/*/vmgend-0*.rpm ./build/rpm/RPMS/noarch/vmgen-dkms-*.rpm|tests/t-rpm.sh|those_of_readme
 		RPM 1|vmgenctl status|tests/vm/t-debian.py|vmgenctl status
