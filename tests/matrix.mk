@@ -7,7 +7,7 @@
 # What make check boots and which scenarios it runs there: those that show most
 # on every kernel, the others on the usual ones; make check-all adds what has shown
 # nothing there that others did not. KERNELS= runs all on its own.
-SCENARIOS  ?= $(filter-out cross fleet install minimal readme source upgrade,$(patsubst tests/vm/t-%.py,%,$(wildcard tests/vm/t-*.py)))
+SCENARIOS  ?= $(filter-out cross elsewhere fleet install minimal readme source upgrade,$(patsubst tests/vm/t-%.py,%,$(wildcard tests/vm/t-*.py)))
 # make bench has one; what it measures is much the same on all.
 bench_kernels := $(or $(KERNELS),6.12)
 ifndef KERNELS
@@ -149,7 +149,7 @@ more_tests    += $(patsubst %,$(O)/check/%.t,trixie/upgrade 6.12-trixie/openssl 
 		 $(foreach r,bookworm trixie testing,$(r)/minimal))
 
 # The README's own lines, in a booted Debian that has nothing: compilers are slow there.
-readme_tests := $(foreach r,bookworm trixie testing,$(O)/check/$(r)/readme.t $(O)/check/$(r)/source.t)
+readme_tests := $(foreach r,bookworm trixie testing,$(foreach w,readme elsewhere source,$(O)/check/$(r)/$(w).t))
 more_tests   += $(readme_tests)
 
 # One file for each scenario and kernel, so that prove has a line for each.

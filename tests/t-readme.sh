@@ -20,7 +20,7 @@ table() {
 	cat <<-'END'
 		vmgen 1|make demo|tests/t-demo.sh|make demo
 		vmgen 2|make check|.ci/run|make check
-		Packages 1|*|tests/vm/t-readme.py|"Packages", t, built)
+		Packages 1|*|tests/vm/t-readme.py|"Packages", t)
 		Packages 2|*|tests/vm/harness/ways.py|plain.lines(way, 1)
 		Source 1|*|tests/vm/harness/debian.py|### Source
 		Source 2|*|tests/vm/harness/ways.py|plain.lines(way, 1)

@@ -23,8 +23,14 @@ OF_THE_SYSTEM = re.compile(
     r"var/cache/debconf|var/backups|var/tmp|tmp|run|dev|proc|sys|root|lost\+found)(/.*)?|"
     r"/etc/(machine-id|resolv\.conf|mtab|\.pwd\.lock|.*-)|/(etc|var)/\.updated|"
     r"/(initrd\.img|vmlinuz)(\.old)?|"
-    # Of netbase and sudo, which come with what packages depend on.
-    r"/etc/(hosts|networks)|/etc/rc\d\.d/[SK]\d\dsudo")
+    # What others make that come with what packages need: netbase, sudo, readline-common,
+    r"/etc/(hosts|networks)|/etc/rc\d\.d/[SK]\d\dsudo|/etc/inputrc|"
+    # Python,
+    r"/etc/python3(/debian_config)?|/usr/local/lib/python3\.\d+(/dist-packages)?|"
+    r"/var/lib/python(/python3\.\d+_installed)?|"
+    # and man-db, which building needs.
+    r"/var/(cache/man|lib/man-db)(/.*)?|/etc/apparmor\.d/local(/usr\.bin\.man)?|"
+    r"/etc/systemd/system/timers\.target\.wants/man-db\.timer")
 
 
 def leftover(g, release=None):

@@ -7,13 +7,10 @@ what Debian's own offers for the README's lines, Recommends too. Unlike in debia
 installed.py all is done in the booted system.
 """
 
-import base64
-import io
 import pathlib
 import re
 import shlex
 import shutil
-import tarfile
 import tempfile
 import time
 
@@ -171,10 +168,3 @@ def execute(g, line):
     status, output = g.execute(f"export HOME=/root; cd \"$(cat {WHERE})\" || exit\n{line}\n"
                                f"status=$?; pwd >{WHERE}; exit $status", LINE_TIMEOUT)
     return status, output, g.uptime() - began
-
-
-def take(g, pattern):
-    """{name: bytes} of files of the guest."""
-    text = g.run(f"cd \"$(cat {WHERE})\" && tar -cf - {pattern} | base64", timeout=600)
-    with tarfile.open(fileobj=io.BytesIO(base64.b64decode(text))) as tar:
-        return {pathlib.Path(m.name).name: tar.extractfile(m).read() for m in tar.getmembers()}
