@@ -22,21 +22,26 @@ OF_THE_SYSTEM = re.compile(
     r"/(var/log|var/lib/(apt|dpkg|systemd|dbus|dkms|initramfs-tools)|var/cache/(apt|ldconfig)|"
     r"var/cache/debconf|var/backups|var/tmp|tmp|run|dev|proc|sys|root|lost\+found)(/.*)?|"
     r"/etc/(machine-id|resolv\.conf|mtab|\.pwd\.lock|.*-)|/(etc|var)/\.updated|"
-    r"/(initrd\.img|vmlinuz)(\.old)?|"
-    # What others make that come with what packages need: netbase, sudo, readline-common,
-    r"/etc/(hosts|networks)|/etc/rc\d\.d/[SK]\d\dsudo|/etc/inputrc|"
-    # Python,
-    r"/etc/python3(/debian_config)?|/usr/local/lib/python3\.\d+(/dist-packages)?|"
-    r"/var/lib/python(/python3\.\d+_installed)?|"
-    # and man-db, which building needs.
-    r"/var/(cache/man|lib/man-db)(/.*)?|/etc/apparmor\.d/local(/usr\.bin\.man)?|"
-    r"/etc/systemd/system/timers\.target\.wants/man-db\.timer")
+    r"/(initrd\.img|vmlinuz)(\.old)?")
+# What packages of others make for themselves that come with what building and DKMS need.
+OF_OTHERS = re.compile("|".join({
+    "fontconfig": r"/etc/fonts/conf\.d/\d\d-.*\.conf|/usr/local/share/fonts",
+    "gnupg": r"/etc/systemd/user/sockets\.target\.wants(/(dirmngr|gpg-agent.*)\.socket)?",
+    "man-db": r"/var/(cache/man|lib/man-db)(/.*)?|/etc/apparmor\.d/local(/usr\.bin\.man)?|"
+              r"/etc/systemd/system/timers\.target\.wants/man-db\.timer",
+    "netbase": r"/etc/(hosts|networks)",
+    "python3": r"/etc/python3(/debian_config)?|/usr/local/lib/python3\.\d+(/dist-packages)?|"
+               r"/var/lib/python(/python3\.\d+_installed)?",
+    "readline-common": r"/etc/inputrc",
+    "sudo": r"/etc/rc\d\.d/[SK]\d\dsudo",
+}.values()))
 
 
 def leftover(g, release=None):
     """The paths; without those of a kernel that came meanwhile, by its release."""
     return [path for path in g.run(NOT_OWNED, timeout=600).splitlines()
-            if not OF_THE_SYSTEM.fullmatch(path) and not (release and release in path)]
+            if not OF_THE_SYSTEM.fullmatch(path) and not OF_OTHERS.fullmatch(path)
+            and not (release and release in path)]
 
 
 def named(g):
