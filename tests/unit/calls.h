@@ -115,14 +115,25 @@ static inline int calls_result(ssize_t r)
 	extern type __wrap_##name(__VA_ARGS__);			\
 	type __wrap_##name(__VA_ARGS__)
 
+/* What stat() and fstat() are in the object, with a version before them in an old C library. */
+#ifdef _STAT_VER
+WRAP(int, __xstat, int version, const char *path, struct stat *st);
+WRAP(int, __fxstat, int version, int fd, struct stat *st);
+#define REAL_STAT(path, st)	__real___xstat(_STAT_VER, path, st)
+#define REAL_FSTAT(fd, st)	__real___fxstat(_STAT_VER, fd, st)
+#else
+WRAP(int, stat, const char *path, struct stat *st);
 WRAP(int, fstat, int fd, struct stat *st);
+#define REAL_STAT(path, st)	__real_stat(path, st)
+#define REAL_FSTAT(fd, st)	__real_fstat(fd, st)
+#endif
 WRAP(int, open, const char *path, int flags, ...);
 
 static inline bool calls_is_node(int fd)
 {
 	struct stat st, node;
 
-	return calls.node && !__real_fstat(fd, &st) && !__real_fstat(calls.node->file, &node) &&
+	return calls.node && !REAL_FSTAT(fd, &st) && !REAL_FSTAT(calls.node->file, &node) &&
 	       st.st_dev == node.st_dev && st.st_ino == node.st_ino;
 }
 
@@ -137,30 +148,54 @@ WRAP(void *, calloc, size_t count, size_t size)
 	return calls_fails(CALL_CALLOC) ? NULL : __real_calloc(count, size);
 }
 
-WRAP(int, stat, const char *path, struct stat *st)
+static inline int calls_stat(const char *path, struct stat *st)
 {
 	int r;
 
 	if (calls_fails(CALL_STAT))
 		return -1;
 	if (!calls.node || strcmp(path, calls.node->path))
-		return __real_stat(path, st);
-	r = __real_fstat(calls.node->file, st);
+		return REAL_STAT(path, st);
+	r = REAL_FSTAT(calls.node->file, st);
 	calls_make_node(st);
 	return r;
 }
 
-int __wrap_fstat(int fd, struct stat *st)
+static inline int calls_fstat(int fd, struct stat *st)
 {
 	int r;
 
 	if (calls_fails(CALL_FSTAT))
 		return -1;
-	r = __real_fstat(fd, st);
+	r = REAL_FSTAT(fd, st);
 	if (r == 0 && calls_is_node(fd))
 		calls_make_node(st);
 	return r;
 }
+
+#ifdef _STAT_VER
+int __wrap___xstat(int version, const char *path, struct stat *st)
+{
+	(void)version;
+	return calls_stat(path, st);
+}
+
+int __wrap___fxstat(int version, int fd, struct stat *st)
+{
+	(void)version;
+	return calls_fstat(fd, st);
+}
+#else
+int __wrap_stat(const char *path, struct stat *st)
+{
+	return calls_stat(path, st);
+}
+
+int __wrap_fstat(int fd, struct stat *st)
+{
+	return calls_fstat(fd, st);
+}
+#endif
 
 int __wrap_open(const char *path, int flags, ...)
 {
