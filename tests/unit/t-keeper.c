@@ -40,6 +40,8 @@ static int be_hook(char **argv)
 		return 2;
 	if (getsid(0) != getpid() || getpgrp() != getpid())
 		return 3;
+	/* Linux fills in its part of it, and an old C library looks at all. */
+	sigemptyset(&mask);
 	sigprocmask(SIG_SETMASK, NULL, &mask);
 	if (!sigisemptyset(&mask) || signal(SIGPIPE, SIG_DFL) != SIG_DFL)
 		return 4;
