@@ -99,11 +99,17 @@ deb-tree: dist
 # On Debian what the spec file asks for goes by other names, and deps has it.
 debian   := $(wildcard /etc/debian_version)
 rpm_tree := $(abspath $(O))/rpm
+# Nor where it was built; Fedora's tools see to that, and look for sources there.
+mapped := $(if $(debian),CPPFLAGS=-ffile-prefix-map=$(rpm_tree)/BUILD=.)
+rpmbuild = env -u MAKEFLAGS -u MAKELEVEL -u O $(mapped) rpmbuild $(1) --define '_topdir $(rpm_tree)' \
+	--define 'use_source_date_epoch_as_buildtime 1' --define 'clamp_mtime_to_source_date_epoch 1' \
+	--define '_buildhost localhost' $(if $(debian),--nodeps) $(RPMFLAGS) packaging/rpm/vmgen.spec
+# Not -ba: in the source package is where it was made, and others would have its checksum in them.
 rpm: dist | $(if $(debian),need-deps)
 	rm -rf $(rpm_tree) && mkdir -p $(rpm_tree)/SOURCES
 	cp $(tarball) $(rpm_tree)/SOURCES
-	env -u MAKEFLAGS -u MAKELEVEL -u O rpmbuild -ba --define '_topdir $(rpm_tree)' \
-		$(if $(debian),--nodeps) $(RPMFLAGS) packaging/rpm/vmgen.spec
+	$(call rpmbuild,-bs)
+	$(call rpmbuild,-bb)
 
 help::
 	@printf '\nInstallation and packages, in packaging/packages.mk:\n'

@@ -264,7 +264,13 @@ image_erased() {
 	END
 }
 
-# What only make check-all does: a build with both kinds of the module, later than that before.
+# What only make check-all does. First, the same in another directory, another second.
+the_same() {
+	make -s rpm O="$scratch/further/below" && diff -r "$scratch/rpm/RPMS" "$scratch/further/below/rpm/RPMS" &&
+		rm -r "$scratch/further"
+}
+
+# A build with both kinds of the module, later than that before.
 upgraded() {
 	mv "$scratch/rpm" "$scratch/earlier" && build "--with akmod --with dkms --define 'dist .2'" &&
 		make_root && rpm_root -i "$scratch"/earlier/RPMS/*/vmgend-0*.rpm "$scratch"/earlier/RPMS/*/vmgen-dkms*.rpm &&
@@ -324,6 +330,7 @@ empty 'all of them' left
 ok 'in an image nothing is started, and what is missing is told' image
 ok 'nor stopped' image_erased
 if [ "$VMGEN_ALL" ]; then
+	ok 'another build gives the same bytes' the_same
 	rm -r "$root"
 	headers=$(PYTHONPATH=tests/vm python3 -m harness.kernel headers 6.1) || exit 1
 	kernel=${headers##*/linux-headers-}
