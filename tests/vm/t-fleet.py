@@ -3,15 +3,21 @@
 # Copyright (C) the vmgen authors
 """The README's commands for a fleet, in a chroot of the named release of Debian: a system without a
 compiler gets two packages and what these need, though apt could have given it DKMS.
+
+make check-all types them into a booted system as well, which nothing was prepared in.
 """
 
 import re
 import shutil
 
-from harness import image, installed, kernel as kernels, machine, module, readme, repository, tap
-from harness.scenario import say
+from harness import image, installed, kernel as kernels, machine, module, plain, readme, \
+    repository, tap, ways
+from harness.installed import check_journal, check_missing, check_protected
+from harness.leftover import leftover, named
+from harness.scenario import ALL, new_guid, say
 
-SECTION = "### A fleet that builds once"
+WAY = "A fleet that builds once"
+SECTION = f"### {WAY}"
 # Where those two are; vmgen-dkms is where apt could take it from.
 COPIED, OFFERED = "srv/copied", installed.OWN
 GOAL = 15
@@ -65,7 +71,66 @@ def check_brought(suite, t, before, after):
     say(f"{suite}: {len(new)} packages with {sum(new.values()) / 1024:.1f} MiB come")
 
 
-def scenario(suite, t):
+# ---- booted -----------------------------------------------------------------------------------
+
+
+def check_installed(g, t):
+    before, boot = packages(g.run(INSTALLED)), g.uptime()
+    g.run(f"echo /root >{plain.WHERE}")
+    lines = plain.lines(WAY, 1)
+    done = ways.run_lines(g, WAY, lines, t)
+    t.ok(re.search(r"(?m)^protected: +yes$", done["vmgenctl status"][0]), "booted: it is protected")
+    seconds = sum(taken for _, taken in done.values())
+    say(f"{g.machine.kernel.name}: from apt-get install to the answer 'protected': {seconds:.0f} s "
+        f"of an emulated guest, {seconds / boot:.1f} times as long as its boot; "
+        f"{plain.brought(done[lines[0]][0])}")
+    check_brought(g.machine.kernel.name, t, before, packages(g.run(INSTALLED)))
+    t.ok(g.run("modinfo -F filename vmgenc").endswith("/updates/vmgenc.ko\n"),
+         "booted: the module is that of the package")
+    check_protected(g, t, "installed")
+    check_journal(g, t, "installed")
+
+
+def check_without(g, t):
+    """The same kernel would do as well as another one: neither has the module."""
+    check_journal(g, t, "without the module")
+    check_missing(g, t, "without the module")
+    ways.run_lines(g, "without the module", ("apt-get install ./vmgen-module-*.deb",
+                                            "modprobe vmgenc"), t)
+    check_protected(g, t, "with it again")
+    check_journal(g, t, "with it again")
+
+
+def check_removal(g, t):
+    ways.run_lines(g, WAY, plain.lines(WAY, 2), t)
+    check_journal(g, t, "removed")
+    t.equal(leftover(g), [], "removed: no file is left")
+    t.equal(named(g), [], "removed: nor one with its name")
+
+
+def booted(suite, t):
+    copied = [word for word in plain.lines(WAY, 1)[0].split() if word[:2] == "./"]
+    built = plain.build(suite, WAY, "build/deb", *copied)
+    t.equal(len(built), 2, f"booted: two packages are copied: {' '.join(built)}")
+    system = plain.Plain(suite, built)
+    with system.boot(new_guid()) as g:
+        check_installed(g, t)
+        g.run("sync")
+        snapshot = g.snapshot()
+    with snapshot.clone(guid=new_guid()) as c:
+        c.run("vmgenctl wait --settled 1", timeout=300)
+        check_protected(c, t, "clone")
+        c.run("sync")
+    with system.boot(new_guid(), c.disk) as g:
+        check_protected(g, t, "cold boot")
+        check_journal(g, t, "cold boot")
+        g.run(f"{installed.APT} remove 'vmgen-module-*'; sync", timeout=300)
+    with system.boot(new_guid(), g.disk) as g:
+        check_without(g, t)
+        check_removal(g, t)
+
+
+def chrooted(suite, t):
     debs = {deb.name.split("_")[0]: deb for deb in repository.packages(suite).glob("*.deb")}
     archive = repository.archive(suite, repository.dependencies(
         repository.installed(repository.packages(suite))))
@@ -89,6 +154,12 @@ def scenario(suite, t):
         inside("apt-get -y remove 'vmgen-module-*'")
         known = root / "lib/modules" / kernel.release / "modules.dep"
         t.ok("vmgenc.ko" not in known.read_text("ascii"), "removed, it is not found any more")
+
+
+def scenario(suite, t):
+    chrooted(suite, t)
+    if ALL:
+        booted(suite, t)
 
 
 if __name__ == "__main__":

@@ -128,6 +128,25 @@ def tarball():
     return next((directory / "dist").glob("vmgen-*.tar.gz"))
 
 
+def build(suite, way, directory, *patterns):
+    """{name: bytes} of these files in a directory of the source, after all of the README's lines
+    that build for the system's own kernel; in its files, as compilers are slow where it runs."""
+    scratch = pathlib.Path(tempfile.mkdtemp(prefix="build-", dir=machine.scratch()))
+    image.copy(system(suite), scratch / "raw")
+    with image.mounted(scratch / "raw", scratch / "root") as root:
+        release = next((root / "lib/modules").iterdir()).name
+        kernels.run(["tar", "-xf", tarball(), "-C", root / "root"])
+        kernel, *others = lines(way)
+        kernel, count = re.subn(r"^kernel=\S+$", f"kernel={release}", kernel)
+        assert count == 1, kernel
+        source = f"/root/vmgen-{repository.version()}"
+        builder.inside(root, source, "\n".join((kernel, *others)))
+        built = {path.name: path.read_bytes() for pattern in patterns
+                 for path in (root / source[1:] / directory).glob(pattern)}
+    shutil.rmtree(scratch)
+    return built
+
+
 class Plain(Debian):
     """It boots with the source's tar file in /root; what is in content lies there as well."""
 
