@@ -15,6 +15,8 @@
 #include "ctl/systemd/manager.h"
 #include "sslsystem.h"
 
+#define NAME	"OpenSSL "
+
 enum {
 	OUTPUT_LIMIT_BYTES = 1 << 16,
 	LIMIT_SEC = 15,
@@ -143,12 +145,18 @@ bool sslsystem_keeps(const struct sslsystem *system, const struct sslsystem *oth
 
 int sslsystem_path(char ret_path[PATH_MAX], char *ret_reason)
 {
-	static const char *const argv[] = { "openssl", "version", "-d", NULL };
+	static const char *const argv[] = { "openssl", "version", "-v", "-d", NULL };
 	char output[OUTPUT_LIMIT_BYTES], path[PATH_MAX], *start, *end;
 	int r = run(argv, output, ret_reason);
 
 	if (r)
 		return r;
+	if (!strncmp(output, NAME, strlen(NAME)) && atoi(output + strlen(NAME)) < 3) {
+		snprintf(ret_reason, SSLSYSTEM_REASON_SIZE,
+			 "%.*s has no providers, which came with OpenSSL 3: vmgen has nothing for it",
+			 (int)strcspn(output, "\n"), output);
+		return -ENOTSUP;
+	}
 	start = strchr(output, '"');
 	end = start ? strchr(start + 1, '"') : NULL;
 	if (end)
