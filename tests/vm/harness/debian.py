@@ -194,6 +194,15 @@ class Debian:
                            cmdline="root=/dev/vda rw panic_on_warn=0 systemd.show_status=0",
                            **machine)
 
+    def start(self, g, t):
+        """The rest of the README's commands, in the booted system."""
+        for command in self.in_guest:
+            status, output = g.execute(command, timeout=300)
+            if not t.equal(status, 0, command):
+                t.note(output)
+        t.ok("protected:   yes" in g.run("vmgenctl status"), "vmgenctl says that it is protected")
+        t.equal(g.run("systemctl is-active vmgend").strip(), "active", "the service is active")
+
 
 def find_modules(kernel, names):
     """The files of these modules of a kernel, each after those that it needs."""
