@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "base/systemd.h"
 #include "base/text.h"
 #include "config/config.h"
 #include "ctl.h"
@@ -43,7 +44,9 @@ static enum ctl_exit forget(const struct ctl *ctl, int fd, const char *dropped)
 	int r;
 
 	if (is_at_work(fd)) {
-		text_print(stderr, "vmgenctl: a change is not handled yet: systemctl start vmgend && vmgenctl wait --settled, then forget\n");
+		text_print(stderr, "vmgenctl: a change is not handled yet: %s, then forget\n",
+			   systemd_or("systemctl start vmgend && vmgenctl wait --settled",
+				      "start vmgend, vmgenctl wait --settled"));
 		return CTL_NOT_HANDLED;
 	}
 	/* In this order: without a record no intent is used. */

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/systemd.h"
 #include "base/text.h"
 #include "config/config.h"
 #include "ctl.h"
@@ -40,8 +41,8 @@ static enum ctl_exit set(const struct ctl *ctl, int fd, const char *word, const 
 
 	r = state_load(fd, &state, &reason);
 	if (r) {
-		text_print(stderr, "vmgenctl: not said: vmgend has no good record (%s), and its next start, which makes one, would drop it: systemctl restart vmgend, then say it again\n",
-			   reason);
+		text_print(stderr, "vmgenctl: not said: vmgend has no good record (%s), and its next start, which makes one, would drop it: %s, then say it again\n",
+			   reason, systemd_or("systemctl restart vmgend", "restart vmgend"));
 		return CTL_FAILED;
 	}
 	r = finish_removal(fd, &state, dropped);
@@ -66,7 +67,8 @@ static enum ctl_exit show(int fd, const char *dropped, bool print)
 	if (r)
 		text_print(stderr, "vmgenctl: %s\n", error);
 	if (said && !kept) {
-		text_print(stderr, "vmgenctl: vmgend has no good record, and its next start, which makes one, drops this: systemctl restart vmgend, then say it again\n");
+		text_print(stderr, "vmgenctl: vmgend has no good record, and its next start, which makes one, drops this: %s, then say it again\n",
+			   systemd_or("systemctl restart vmgend", "restart vmgend"));
 		r = -EBADMSG;
 	}
 	if (print)

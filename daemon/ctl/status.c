@@ -65,7 +65,7 @@ static void print_words(const struct view *view, enum ctl_exit verdict)
 			   event, view->n_failures, view_reseed_failed(view) ? "NOT reseeded" :
 			   view->reseed_errno ? "not seeded yet" : "reseeded");
 	if (view->seed_errno)
-		text_print(stdout, "             the seed file of the next boot was not renewed: journalctl -u vmgend tells why\n");
+		text_print(stdout, "             the seed file of the next boot was not renewed: the log of vmgend tells why (journalctl -u vmgend)\n");
 	if (view->intent_unused)
 		text_print(stdout, "             %s\n", view->intent_unused);
 	if (view->hooks)

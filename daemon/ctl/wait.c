@@ -13,6 +13,7 @@
 #include <time.h>
 
 #include "base/json.h"
+#include "base/systemd.h"
 #include "base/text.h"
 #include "ctl.h"
 #include "ctl/view/arguments.h"
@@ -198,7 +199,8 @@ static enum ctl_exit report(int r, uint64_t generation)
 	case -ETIMEDOUT:
 		return CTL_TIMEOUT;
 	case -ESRCH:
-		text_print(stderr, "vmgenctl: vmgend is not running: systemctl start vmgend\n");
+		text_print(stderr, "vmgenctl: vmgend is not running: %s\n",
+			   systemd_or("systemctl start vmgend", "have the init of this system start it"));
 		return CTL_NOT_RUNNING;
 	case -ENXIO:
 		text_print(stderr, "vmgenctl: the host provides no ID: give the device of this VM a GUID on the host\n");

@@ -9,6 +9,16 @@
 
 #include <signal.h>
 
+#include "base/systemd.h"
+
+static bool booted = true;
+
+/* Instead of what this system has. */
+bool systemd_runs(void)
+{
+	return booted;
+}
+
 static void test_check(void)
 {
 	expect("check", CTL_DEGRADED, "problem  hooks     40-open:");
@@ -47,7 +57,7 @@ static void test_check_vmgend(void)
 	expect("status", CTL_DEGRADED, "recorded:    no: No space left on device (df -h");
 	ok(says("then vmgenctl trigger --real\n"), "with the remedy, for what failed is not all");
 	write_status(",\"handled\":true,\"recorded\":false");
-	expect("check", CTL_DEGRADED, "cannot record what it did, so it is done again after a restart: journalctl");
+	expect("check", CTL_DEGRADED, "cannot record what it did, so it is done again after a restart: the log of vmgend");
 	(void)mkdir(scratch_path("state"), 0700);
 	scratch_write("state/history", "{}\n", 0600);
 	expect("check", CTL_DEGRADED, "problem  history ");
@@ -85,6 +95,13 @@ static void test_impostor(void)
 		 (int)pid);
 	scratch_write("status.json", text, 0644);
 	expect("check", CTL_NOT_RUNNING, "vmgend is not running");
+	ok(says("-> systemctl enable --now vmgend"), "with the remedy");
+	booted = false;
+	expect("check", CTL_NOT_RUNNING, "-> have the init of this system start vmgend");
+	ok(!says("systemctl"), "systemctl is not named where systemd does not run");
+	expect("status", CTL_NOT_RUNNING, "so no hook runs: have the init of this system start it");
+	expect("wait --settled", CTL_NOT_RUNNING, "is not running: have the init of this system start it");
+	booted = true;
 	write_status(",\"handled\":true,\"recorded\":false");
 	(void)kill(pid, SIGKILL);
 	(void)end(pid);

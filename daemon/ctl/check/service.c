@@ -13,6 +13,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/paths.h"
+#include "base/systemd.h"
 #include "ctl/view/inventory.h"
 #include "finding.h"
 #include "record/historyfile.h"
@@ -20,12 +21,13 @@
 
 enum { FIRST_APPLICATION_BAND = 80 };
 
-#define ASK_THE_LOG	"journalctl -u vmgend tells why"
+#define ASK_THE_LOG	"the log of vmgend tells why (journalctl -u vmgend)"
 
 /* What its source cannot tell, one text or several. */
 static void check_lost(const struct view *view, struct findings *findings)
 {
-	const char remedy[] = "load the module vmgenc, then: systemctl restart vmgend";
+	const char *remedy = systemd_or("load the module vmgenc, then: systemctl restart vmgend",
+					"load the module vmgenc, then restart vmgend");
 	struct json_object *lost;
 	size_t i;
 
@@ -43,7 +45,9 @@ static void check_lost(const struct view *view, struct findings *findings)
 static void check_vmgend(const struct view *view, struct findings *findings)
 {
 	if (!view->running) {
-		finding_add(findings, "vmgend", FINDING_PROBLEM, "systemctl enable --now vmgend",
+		finding_add(findings, "vmgend", FINDING_PROBLEM,
+			    systemd_or("systemctl enable --now vmgend",
+				       "have the init of this system start vmgend"),
 			    "vmgend is not running, so no hook runs");
 		return;
 	}
@@ -53,7 +57,8 @@ static void check_vmgend(const struct view *view, struct findings *findings)
 			    "vmgend cannot record what it did, so it is done again after a restart: %s",
 			    view_record_error(view));
 	else if (view->outdated)
-		finding_add(findings, "vmgend", FINDING_PROBLEM, VIEW_OUTDATED_REMEDY, VIEW_OUTDATED);
+		finding_add(findings, "vmgend", FINDING_PROBLEM,
+			    systemd_or("systemctl restart vmgend", "restart vmgend"), VIEW_OUTDATED);
 	else if (!view->handled && view->guest == GUEST_READY &&
 		 (view_has_id(view) || view_counts(view)))
 		finding_add(findings, "vmgend", FINDING_WARNING, "vmgenctl wait --settled",

@@ -20,6 +20,7 @@
 #include "base/compat.h"
 #include "base/json.h"
 #include "base/paths.h"
+#include "base/systemd.h"
 #include "base/text.h"
 #include "process/lock.h"
 #include "request.h"
@@ -48,7 +49,8 @@ static enum ctl_exit complain(int r)
 		return CTL_NO_RIGHTS;
 	case -ESRCH:
 	case -ENOENT:
-		text_print(stderr, "vmgenctl: vmgend is not running: systemctl start vmgend\n");
+		text_print(stderr, "vmgenctl: vmgend is not running: %s\n",
+			   systemd_or("systemctl start vmgend", "have the init of this system start it"));
 		return CTL_NOT_RUNNING;
 	case -EAGAIN:
 		text_print(stderr, "vmgenctl: vmgend did not take the request, because it was just starting, or the request was damaged; try again\n");

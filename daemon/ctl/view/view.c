@@ -10,6 +10,7 @@
 
 #include "base/event.h"
 #include "base/json.h"
+#include "base/systemd.h"
 #include "config/hook.h"
 #include "record/intentfile.h"
 #include "view.h"
@@ -163,7 +164,7 @@ const char *view_record_error(const struct view *view)
 	uint64_t error;
 
 	if (json_get_number(view->vmgend, "record_errno", &error) || !error || error > 4095)
-		return "journalctl -u vmgend tells why";
+		return "the log of vmgend tells why (journalctl -u vmgend)";
 	return file_strerror(-(int)error);
 }
 
@@ -236,12 +237,14 @@ const char *view_explain(const struct view *view, enum ctl_exit verdict)
 		return "the host provides no ID: give the device of this VM a GUID on the host";
 	switch (verdict) {
 	case CTL_NOT_RUNNING:
-		return "vmgend is not running, so no hook runs: systemctl enable --now vmgend";
+		return systemd_or("vmgend is not running, so no hook runs: systemctl enable --now vmgend",
+				  "vmgend is not running, so no hook runs: have the init of this system start it");
 	case CTL_NOT_HANDLED:
 		if (view->outdated)
-			return VIEW_OUTDATED ": " VIEW_OUTDATED_REMEDY;
+			return systemd_or(VIEW_OUTDATED ": systemctl restart vmgend",
+					  VIEW_OUTDATED ": restart vmgend");
 		if (view->guard_lost)
-			return "a guard could not be started, so the last change is not handled; it is tried again: journalctl -u vmgend names it, and what is short";
+			return "a guard could not be started, so the last change is not handled; it is tried again: the log of vmgend names it, and what is short (journalctl -u vmgend)";
 		return "the last change is being handled: vmgenctl wait --settled";
 	case CTL_DEGRADED:
 		if (view_id_untrusted(view))
@@ -250,11 +253,11 @@ const char *view_explain(const struct view *view, enum ctl_exit verdict)
 		    !view_reseed_failed(view))
 			return "what the administrator said was not used: " INTENT_REMEDY;
 		if (view->incomplete || !view->recorded)
-			return "a directory of hooks or the record could not be used; see journalctl -u vmgend, fix it, then vmgenctl trigger --real";
+			return "a directory of hooks or the record could not be used; see the log of vmgend (journalctl -u vmgend), fix it, then vmgenctl trigger --real";
 		if (view_counts(view) && !view->n_failures && !view_reseed_failed(view) &&
 		    !view->seed_errno)
 			return "the host counts restores and provides no ID, so a change while this system is down is not seen: vmgenctl check";
-		return "a hook, the reseed or the seed file failed; see journalctl -u vmgend, fix it, then vmgenctl trigger --failed";
+		return "a hook, the reseed or the seed file failed; see the log of vmgend (journalctl -u vmgend), fix it, then vmgenctl trigger --failed";
 	case CTL_RNG_OTHER:
 		return "programs may draw from another random number generator than the one that is reseeded: vmgenctl check";
 	case CTL_OK:

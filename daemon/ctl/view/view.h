@@ -41,8 +41,7 @@ struct view {
 	const char *intent_unused;
 };
 
-#define VIEW_OUTDATED		"vmgend was started before this VM had an ID, and does not use it"
-#define VIEW_OUTDATED_REMEDY	"systemctl restart vmgend"
+#define VIEW_OUTDATED	"vmgend was started before this VM had an ID, and does not use it"
 
 /* Looks at the device and at vmgend's files. The caller clears the view. */
 void view_read(const struct ctl *ctl, struct view *ret_view);
