@@ -25,6 +25,9 @@ OF_THE_SYSTEM = re.compile(
     r"/(initrd\.img|vmlinuz)(\.old)?")
 # What packages of others make for themselves that come with what building and DKMS need.
 OF_OTHERS = re.compile("|".join({
+    "ca-certificates": r"/etc/ca-certificates\.conf|/etc/ssl/certs/[^/]*\.(pem|crt|\d)|"
+                       r"/usr/local/share/ca-certificates",
+    "fakeroot": r"/usr/lib/[^/]+/libfakeroot/libfakeroot-(sysv|tcp)-0\.so",
     "fontconfig": r"/etc/fonts/conf\.d/\d\d-.*\.conf|/usr/local/share/fonts",
     "gnupg": r"/etc/systemd/user/sockets\.target\.wants(/(dirmngr|gpg-agent.*)\.socket)?",
     "man-db": r"/var/(cache/man|lib/man-db)(/.*)?|/etc/apparmor\.d/local(/usr\.bin\.man)?|"
