@@ -344,8 +344,8 @@ static enum ctl_exit check(struct command *command)
 	if (code != CTL_FENCED)
 		return code;
 	fenced_tell_reason(command->ctl, unit, &fence, &fenced);
-	text_print(stderr, "vmgenctl: %s is fenced: %s\nvmgenctl: when that is fixed: vmgenctl fence lift %s\n",
-		   unit, fenced.reason, unit);
+	text_print(stderr, "vmgenctl: %s is fenced: %s\n", unit, fenced.reason);
+	text_print(stderr, "vmgenctl: when that is fixed: vmgenctl fence lift %s\n", unit);
 	return CTL_FENCED;
 }
 

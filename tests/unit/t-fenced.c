@@ -146,6 +146,8 @@ static void test_set(void)
 	ok(strstr(scratch_read("units/a.service.d/zz-vmgen-fence.conf"), "/vmgenctl --state-dir="), "which asks");
 	ok(strstr(scratch_read("calls"), "daemon-reload"), "and was loaded");
 	expect(RUN("check", "a"), CTL_FENCED, "a.service is fenced: why");
+	ok(says("\nvmgenctl: when that is fixed: vmgenctl fence lift a.service\n"),
+	   "with the way out in a line of its own");
 	ok(says("vmgenctl fence lift a.service"), "with the way out");
 	expect(RUN("check", "b"), CTL_OK, "");
 	expect(RUN("show", "a"), CTL_FENCED, "a.service is kept down: why");
