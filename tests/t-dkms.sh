@@ -63,6 +63,16 @@ by_readme() {
 	kernel 6.12.5-amd64 && $line 6.12.5-amd64 && has_module 6.12.5-amd64
 }
 
+# A compiler takes a minute on a small machine, and the trial has had it.
+compiled_once() {
+	for release in 6.12.9-amd64 6.12.10-amd64; do
+		kernel $release "echo >>/lib/modules/$release/count; cc -c -x c /dev/null -o \$(M)/vmgenc.ko"
+	done
+	dkms autoinstall -k 6.12.9-amd64 && $line 6.12.10-amd64 && has_module 6.12.9-amd64 &&
+		has_module 6.12.10-amd64 && wc -l /lib/modules/*/count &&
+		[ "$(cat /lib/modules/*/count | wc -l)" = 2 ]
+}
+
 # DKMS 3.0 only warns then, and its status is 0.
 without_proc() {
 	# shellcheck disable=SC2016 # for the inner shell
@@ -129,6 +139,7 @@ ok 'dkms installs the source at once' at_once
 ok 'each of two kernels gets the module' two_kernels
 ok 'so does one that comes later' third_kernel
 ok 'one that does not run gets it by the line of the README' by_readme
+ok 'each is compiled once' compiled_once
 ok 'also without /proc, where autoinstall does nothing' without_proc
 ok 'one that is too old is told of, and installed without' too_old
 ok 'so is a later one for which the build fails' later_kernel
