@@ -43,14 +43,17 @@ more_bound := 6.1 newest
 # vmgend is the same on all.
 only_faults  := 6.1-cloud
 only_hostile := 6.12
+# A whole system has a kernel of its own, and what ACPI tables can look like
+# takes a boot each.
+whole := bullseye clock debian fence foreign ipsec lease openssl samba services stranger sysvinit
+$(foreach s,$(whole),$(eval only_$(s) := 6.1))
+only_foreign := 6.12-arm64
 # Debian 11 from source: user space older than what vmgen is written for.
 only_bullseye := none
 more_bullseye := 5.10
-# A whole system has a kernel of its own, and what ACPI tables can look like
-# takes a boot each.
-whole := clock debian fence foreign ipsec lease openssl samba services stranger
-$(foreach s,$(whole),$(eval only_$(s) := 6.1))
-only_foreign := 6.12-arm64
+# Without systemd.
+only_sysvinit := none
+more_sysvinit := 6.1
 only_shapes := 6.1-cloud
 # Nor where the machine matters more than the kernel: firmware, its memory that
 # hibernation writes back, ACPI without an SCI.

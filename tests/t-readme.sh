@@ -30,6 +30,7 @@ table() {
 		A fleet that builds once 1|*|tests/vm/t-fleet.py|plain.build(suite, WAY
 		A fleet that builds once 2|*|tests/vm/t-fleet.py|plain.lines(WAY, 1)
 		A fleet that builds once 3|*|tests/vm/t-fleet.py|plain.lines(WAY, 2)
+		Without packages 1|*|tests/vm/t-sysvinit.py|"### Without packages"
 		Hooks 1|*|tests/vm/t-debian.py|readme.blocks("README.md", "## Hooks")
 		Hooks 2|*|tests/vm/t-debian.py|readme.blocks("README.md", "## Hooks")
 		Monitoring 1|*|tests/vm/t-debian.py|readme.blocks("README.md", "## Monitoring")
