@@ -27,6 +27,7 @@ static const struct census_limits patient = {
 };
 static struct census census;
 
+/* Of a number that no process gets, or it could be this one's own, which is left out. */
 static void process(int pid, const char *comm, const char *maps)
 {
 	char name[64];
@@ -87,19 +88,19 @@ static unsigned int sum(void)
 static void test_kinds(void)
 {
 	clean();
-	process(101, "nginx\n", MAP "/usr/sbin/nginx\n" MAP "/usr/lib/libcrypto.so.3\n");
-	process(102, "old\n", MAP "/usr/lib/libcrypto.so.1.1 (deleted)\n");
-	process(103, "new\n", MAP "/usr/lib/libcrypto.so.3\n" MAP "/usr/lib/ossl-modules/vmgen.so (deleted)\n"
+	process(9000101, "nginx\n", MAP "/usr/sbin/nginx\n" MAP "/usr/lib/libcrypto.so.3\n");
+	process(9000102, "old\n", MAP "/usr/lib/libcrypto.so.1.1 (deleted)\n");
+	process(9000103, "new\n", MAP "/usr/lib/libcrypto.so.3\n" MAP "/usr/lib/ossl-modules/vmgen.so (deleted)\n"
 		MAP "/dev/vmgenid\n");
-	process(104, "early\n", MAP "/usr/lib/ossl-modules/vmgen.so\n");
-	process(105, "none\n", MAP "/opt/libcrypto.so.d/other.so\n" MAP "[anon:/libcrypto.so.3]\n" MAP "\n"
+	process(9000104, "early\n", MAP "/usr/lib/ossl-modules/vmgen.so\n");
+	process(9000105, "none\n", MAP "/opt/libcrypto.so.d/other.so\n" MAP "[anon:/libcrypto.so.3]\n" MAP "\n"
 		MAP "/lib/libcrypto.so.3/x\n");
-	process(106, "kthread\n", "");
-	process(107, "fake\n", MAP "/usr/lib/ossl-modules/vmgen.so\n" MAP "/home/x /dev/vmgenid\n");
+	process(9000106, "kthread\n", "");
+	process(9000107, "fake\n", MAP "/usr/lib/ossl-modules/vmgen.so\n" MAP "/home/x /dev/vmgenid\n");
 	take(&patient);
-	shows(CENSUS_UNPROTECTED, "nginx (101), old (102)");
-	shows(CENSUS_PROTECTED, "new (103)");
-	shows(CENSUS_WITHOUT_DEVICE, "early (104), fake (107)");
+	shows(CENSUS_UNPROTECTED, "nginx (9000101), old (9000102)");
+	shows(CENSUS_PROTECTED, "new (9000103)");
+	shows(CENSUS_WITHOUT_DEVICE, "early (9000104), fake (9000107)");
 	equal(census.kinds[CENSUS_WITHOUT].count, 2, "a name in a directory or in brackets is none");
 	equal(sum(), 7, "each is counted once");
 }
@@ -110,16 +111,16 @@ static void test_names(void)
 	int i;
 
 	clean();
-	process(101, "\033]0;PWNED\a\n", MAP "/lib/libcrypto.so.3\n");
-	process(102, "\xff\xfe\x9b" "31m\n", MAP "/lib/libcrypto.so.3\n");
-	process(103, "sshd (1), x\n", MAP "/lib/libcrypto.so.3\n");
-	process(104, "a\nb\u202e\n", MAP "/lib/libcrypto.so.3\n");
-	process(105, "\n", MAP "/lib/libcrypto.so.3\n");
+	process(9000101, "\033]0;PWNED\a\n", MAP "/lib/libcrypto.so.3\n");
+	process(9000102, "\xff\xfe\x9b" "31m\n", MAP "/lib/libcrypto.so.3\n");
+	process(9000103, "sshd (1), x\n", MAP "/lib/libcrypto.so.3\n");
+	process(9000104, "a\nb\u202e\n", MAP "/lib/libcrypto.so.3\n");
+	process(9000105, "\n", MAP "/lib/libcrypto.so.3\n");
 	take(&patient);
-	shows(CENSUS_UNPROTECTED, "\\x1b]0;PWNED\\x07 (101), \\xff\\xfe\\x9b31m (102), "
-	      "\"sshd (1), x\" (103), a\\x0ab\\u202e (104), ? (105)");
+	shows(CENSUS_UNPROTECTED, "\\x1b]0;PWNED\\x07 (9000101), \\xff\\xfe\\x9b31m (9000102), "
+	      "\"sshd (1), x\" (9000103), a\\x0ab\\u202e (9000104), ? (9000105)");
 	snprintf(maps, sizeof(maps), MAP "/lib/libcrypto.so.3\n");
-	for (i = 200; i < 300; i++)
+	for (i = 9000200; i < 9000300; i++)
 		process(i, "\001\001\001\001\001\001\001\001\001\001\001\001\001\001\001\n", maps);
 	take(&patient);
 	i = strlen(census.kinds[CENSUS_UNPROTECTED].names);
@@ -134,28 +135,28 @@ static void test_programs(void)
 	struct census_limits hasty = patient;
 
 	clean();
-	process(101, "plain\n", longer);
-	program(101, "plain", 1 << 20, "nothing");
-	process(102, "own\n", longer);
+	process(9000101, "plain\n", longer);
+	program(9000101, "plain", 1 << 20, "nothing");
+	process(9000102, "own\n", longer);
 	/* Across the chunks in which it is read. */
-	program(102, "own", (1 << 18) - 7, TRACE);
-	process(103, "sparse\n", longer);
-	program(103, "sparse", INT64_C(1) << 40, TRACE);
-	process(104, "empty\n", longer);
-	program(104, "empty", INT64_C(1) << 40, "x");
-	process(105, "fifo\n", longer);
-	if (mkfifo(scratch_path("proc/105/exe"), 0644))
+	program(9000102, "own", (1 << 18) - 7, TRACE);
+	process(9000103, "sparse\n", longer);
+	program(9000103, "sparse", INT64_C(1) << 40, TRACE);
+	process(9000104, "empty\n", longer);
+	program(9000104, "empty", INT64_C(1) << 40, "x");
+	process(9000105, "fifo\n", longer);
+	if (mkfifo(scratch_path("proc/9000105/exe"), 0644))
 		scratch_give_up("fifo");
-	process(106, "node\n", longer);
-	if (symlink("/proc/self/stat", scratch_path("proc/106/exe")))
+	process(9000106, "node\n", longer);
+	if (symlink("/proc/self/stat", scratch_path("proc/9000106/exe")))
 		scratch_give_up("symlink");
 	take(&patient);
-	shows(CENSUS_STATIC, "own (102), sparse (103)");
+	shows(CENSUS_STATIC, "own (9000102), sparse (9000103)");
 	ok(census.bytes < 4 << 20, "of files with a hole of 1 TiB no more is read than they have: %llu bytes",
 	   (unsigned long long)census.bytes);
 	equal(census.kinds[CENSUS_WITHOUT].count, 2, "those without one are known to be");
-	shows(CENSUS_UNKNOWN, "fifo (105)");
-	shows(CENSUS_STRANGE, "node (106)");
+	shows(CENSUS_UNKNOWN, "fifo (9000105)");
+	shows(CENSUS_STRANGE, "node (9000106)");
 	hasty.programs_ms = 0;
 	take(&hasty);
 	equal(census.kinds[CENSUS_UNKNOWN].count, 5, "without time none counts as well");
@@ -171,22 +172,22 @@ static void test_bounds(void)
 
 	hasty.stall_ms = 2000;
 	clean();
-	process(101, "first\n", MAP "/lib/libcrypto.so.3\n");
-	process(102, "hung\n", "");
-	unlink(scratch_path("proc/102/maps"));
-	if (mkfifo(scratch_path("proc/102/maps"), 0644))
+	process(9000101, "first\n", MAP "/lib/libcrypto.so.3\n");
+	process(9000102, "hung\n", "");
+	unlink(scratch_path("proc/9000102/maps"));
+	if (mkfifo(scratch_path("proc/9000102/maps"), 0644))
 		scratch_give_up("fifo");
 	while (used + sizeof(MAP) + 1 < sizeof(many))
 		used += sprintf(many + used, MAP "\n");
-	process(103, "huge\n", many);
+	process(9000103, "huge\n", many);
 	memset(many, 'x', 10000);
 	memcpy(many, MAP "/", sizeof(MAP));
 	strcpy(many + 10000, "/libcrypto.so.3\n");
-	process(104, "long\n", many);
-	process(105, "last\n", MAP "/lib/libcrypto.so.3\n");
+	process(9000104, "long\n", many);
+	process(9000105, "last\n", MAP "/lib/libcrypto.so.3\n");
 	take(&hasty);
-	shows(CENSUS_UNPROTECTED, "first (101), last (105)");
-	shows(CENSUS_UNKNOWN, "hung (102), huge (103), long (104)");
+	shows(CENSUS_UNPROTECTED, "first (9000101), last (9000105)");
+	shows(CENSUS_UNKNOWN, "hung (9000102), huge (9000103), long (9000104)");
 	hasty.total_ms = 0;
 	take(&hasty);
 	equal(census.kinds[CENSUS_UNKNOWN].count, 5, "when the time is over the rest counts as unknown");

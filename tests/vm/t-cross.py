@@ -23,7 +23,7 @@ STANDS = "a guard that stands by never says that it does, so the test waits unti
 # {program: (what the points are called that fail, or None: it is not run, and what was seen)}
 UNABLE = {
     "census": ("5,000 processes are begun|all of them|and into their program, to the end|"
-               "and none stopped the look|kind .*",
+               "and none stopped the look",
                "clone(2) with flags that neither fork() nor a thread has: EINVAL"),
     "confined": ("seccomp: .*|the same, then cloned", "prctl(PR_SET_SECCOMP): EINVAL"),
     "connection": (None, "two points are bounded in time, and passed in one run of three"),
