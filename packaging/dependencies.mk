@@ -5,7 +5,7 @@
 # needs is told by Build-Depends in packaging/debian/control alone. Part of the Makefile.
 
 # The targets that need a group.
-needs_build := deb%
+needs_build := deb% sysext
 needs_rpm   := $(if $(debian),rpm)
 needs_test  := abi acpica check% demo fetched fuzz% modules module-%
 needs_bench := bench

@@ -70,13 +70,13 @@ export SOURCE_DATE_EPOCH ?= $(or $(changed),$(shell date -r NEWS.md +%s))
 built   := .git build $(patsubst $(CURDIR)/%,%,$(abspath $(O)))
 sources  = $(if $(git),$(git) ls-files -z,find . \( -name __pycache__ $(built:%=-o -path './%') \) \
 	-prune -o ! -type d -printf '%P\0')
+tar_flags = --mode=u=rwX,go=rX --mtime=@$(SOURCE_DATE_EPOCH) --owner=0 --group=0 --numeric-owner
 tarball := $(O)/dist/vmgen-$(VERSION).tar.gz
 dist:
 	@mkdir -p $(dir $(tarball)) && $(sources) >$(tarball).list
 	@test -s $(tarball).list || { echo 'make dist: git lists no files here' >&2; exit 1; }
 	LC_ALL=C sort -z $(tarball).list | tar -c --null -T - --transform 's,^,vmgen-$(VERSION)/,' \
-		--mode=u=rwX,go=rX --mtime=@$(SOURCE_DATE_EPOCH) --owner=0 --group=0 --numeric-owner \
-		>$(tarball:.gz=) && rm $(tarball).list
+		$(tar_flags) >$(tarball:.gz=) && rm $(tarball).list
 	gzip -nf $(tarball:.gz=)
 
 deb_tree := $(O)/deb/vmgen-$(VERSION)

@@ -7,7 +7,7 @@
 # What make check boots and which scenarios it runs there: those that show most
 # on every kernel, the others on the usual ones; make check-all adds what has shown
 # nothing there that others did not. KERNELS= runs all on its own.
-SCENARIOS  ?= $(filter-out cross elsewhere fleet install minimal readme source upgrade,$(patsubst tests/vm/t-%.py,%,$(wildcard tests/vm/t-*.py)))
+SCENARIOS  ?= $(filter-out cross elsewhere fleet install minimal readme source sysext upgrade,$(patsubst tests/vm/t-%.py,%,$(wildcard tests/vm/t-*.py)))
 # make bench has one; what it measures is much the same on all.
 bench_kernels := $(or $(KERNELS),6.12)
 ifndef KERNELS
@@ -148,7 +148,7 @@ long_tests  := $(patsubst %,$(O)/check/6.1/%.t,samba services) $(O)/check/6.12-t
 
 # A whole Debian of each of these releases: with the packages, and the newer OpenSSL.
 release_tests := $(patsubst %,$(O)/check/%.t,bookworm/fleet bookworm/install bookworm/upgrade trixie/install)
-more_tests    += $(patsubst %,$(O)/check/%.t,trixie/upgrade 6.12-trixie/openssl \
+more_tests    += $(patsubst %,$(O)/check/%.t,trixie/upgrade trixie/sysext 6.12-trixie/openssl \
 		 $(foreach r,bookworm trixie testing,$(r)/minimal))
 
 # The README's own lines, in a booted Debian that has nothing: compilers are slow there.

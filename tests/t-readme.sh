@@ -31,6 +31,9 @@ table() {
 		A fleet that builds once 2|*|tests/vm/t-fleet.py|plain.lines(WAY, 1)
 		A fleet that builds once 3|*|tests/vm/t-fleet.py|plain.lines(WAY, 2)
 		Without packages 1|*|tests/vm/t-sysvinit.py|"### Without packages"
+		A read-only /usr 1|*|tests/vm/t-sysext.py|plain.build(suite, WAY
+		A read-only /usr 2|*|tests/vm/t-sysext.py|plain.lines(WAY, 1)
+		A read-only /usr 3|*|tests/vm/t-sysext.py|plain.lines(WAY, 2)
 		Hooks 1|*|tests/vm/t-debian.py|readme.blocks("README.md", "## Hooks")
 		Hooks 2|*|tests/vm/t-debian.py|readme.blocks("README.md", "## Hooks")
 		Monitoring 1|*|tests/vm/t-debian.py|readme.blocks("README.md", "## Monitoring")
