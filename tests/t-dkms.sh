@@ -66,7 +66,7 @@ by_readme() {
 # A compiler takes a minute on a small machine, and the trial has had it.
 compiled_once() {
 	for release in 6.12.9-amd64 6.12.10-amd64; do
-		kernel $release "echo >>/lib/modules/$release/count; cc -c -x c /dev/null -o \$(M)/vmgenc.ko"
+		kernel "$release" "echo >>/lib/modules/$release/count; cc -c -x c /dev/null -o \$(M)/vmgenc.ko"
 	done
 	dkms autoinstall -k 6.12.9-amd64 && $line 6.12.10-amd64 && has_module 6.12.9-amd64 &&
 		has_module 6.12.10-amd64 && wc -l /lib/modules/*/count &&
