@@ -222,6 +222,7 @@ def check_stop(c, t):
           f"cat >/etc/vmgen/hooks.d/31-lost <<'END'\n{LOST}END\n"
           "mkdir -p /etc/vmgen/hooks.conf.d; cd /etc/vmgen\n"
           "printf '[hook]\\ntimeout = 10\\n' >hooks.conf.d/30-fugitive.conf\n"
+          "printf '[hook]\\ntimeout = 900\\n' >hooks.conf.d/50-slow.conf\n"
           "chmod 755 hooks.d/*; sync")
     again = c.snapshot()
     with again.clone(guid=new_guid()) as d:
