@@ -35,7 +35,7 @@ names_what_it_lacks() {
 rpm_without_apt() {
 	unshare --mount sh -ec 'mount --bind /dev/null /usr/bin/apt-get
 		exec make -n all rpm debian=' >"$scratch/commands" 2>&1 || return
-	grep 'rpmbuild -ba' "$scratch/commands" && ! grep 'no apt-get here' "$scratch/commands"
+	grep 'rpmbuild -bb' "$scratch/commands" && ! grep 'no apt-get here' "$scratch/commands"
 }
 
 # Of files, by the last paragraph of the copyright file that names them; texts of licences and inputs
