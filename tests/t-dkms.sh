@@ -73,6 +73,29 @@ compiled_once() {
 		[ "$(cat /lib/modules/*/count | wc -l)" = 2 ]
 }
 
+# A kernel whose module has this word of the source, or else its release.
+naming() {
+	kernel "$1" "(grep 'int word' \$(M)/main.c || echo 'char release[] = \"for $1\";') >\$(M)/k.c; \\
+		cc -c \$(M)/k.c -o \$(M)/vmgenc.ko"
+}
+
+# DKMS 3.0 takes the first of them only, and tells dkms.conf of the last one.
+several() {
+	naming 6.12.11-amd64 && naming 6.12.12-amd64 || return
+	dkms autoinstall -k 6.12.11-amd64 -k 6.12.12-amd64
+	for release in 6.12.11-amd64 6.12.12-amd64; do
+		has_module "$release" || $line "$release" || return
+		grep -a -q "for $release" "$(has_module "$release")" || return
+	done
+}
+
+# As PRE_BUILD or PATCH in /etc/dkms/vmgenc.conf have it.
+patched() {
+	printf '#!/bin/sh\necho "int word;" >>main.c\n' >"$source/patch" && chmod 755 "$source/patch" &&
+		naming 6.12.13-amd64 && $line 6.12.13-amd64 --directive PRE_BUILD=patch &&
+		grep -a word "$(has_module 6.12.13-amd64)"
+}
+
 # DKMS 3.0 only warns then, and its status is 0.
 without_proc() {
 	# shellcheck disable=SC2016 # for the inner shell
@@ -140,6 +163,8 @@ ok 'each of two kernels gets the module' two_kernels
 ok 'so does one that comes later' third_kernel
 ok 'one that does not run gets it by the line of the README' by_readme
 ok 'each is compiled once' compiled_once
+ok 'asked for several kernels, none gets the module of another one' several
+ok 'what is patched before the build is compiled' patched
 ok 'also without /proc, where autoinstall does nothing' without_proc
 ok 'one that is too old is told of, and installed without' too_old
 ok 'so is a later one for which the build fails' later_kernel
