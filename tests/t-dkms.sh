@@ -76,7 +76,7 @@ compiled_once() {
 # A kernel whose module has this word of the source, or else its release.
 naming() {
 	kernel "$1" "(grep 'int word' \$(M)/main.c || echo 'char release[] = \"for $1\";') >\$(M)/k.c; \\
-		cc -c \$(M)/k.c -o \$(M)/vmgenc.ko"
+		cc \$(KCFLAGS) -g -c \$(M)/k.c -o \$(M)/vmgenc.ko"
 }
 
 # DKMS 3.0 takes the first of them only, and tells dkms.conf of the last one.
@@ -94,6 +94,15 @@ patched() {
 	printf '#!/bin/sh\necho "int word;" >>main.c\n' >"$source/patch" && chmod 755 "$source/patch" &&
 		naming 6.12.13-amd64 && $line 6.12.13-amd64 --directive PRE_BUILD=patch &&
 		grep -a word "$(has_module 6.12.13-amd64)"
+}
+
+# A trial is made in a directory with another name each time.
+same_bytes() {
+	for i in 1 2; do
+		make -s -C "$source" KDIR=/lib/modules/6.12.12-amd64/build LOG=/usr/src/log \
+			TRIED="/usr/src/$i.ko" trial || return
+	done
+	cmp /usr/src/1.ko /usr/src/2.ko
 }
 
 # DKMS 3.0 only warns then, and its status is 0.
@@ -165,6 +174,7 @@ ok 'one that does not run gets it by the line of the README' by_readme
 ok 'each is compiled once' compiled_once
 ok 'asked for several kernels, none gets the module of another one' several
 ok 'what is patched before the build is compiled' patched
+ok 'each time to the same bytes' same_bytes
 ok 'also without /proc, where autoinstall does nothing' without_proc
 ok 'one that is too old is told of, and installed without' too_old
 ok 'so is a later one for which the build fails' later_kernel
