@@ -64,6 +64,13 @@ def check_late(g, t):
         f"{vmgend / 1e6:.1f} s, multi-user.target {boot / 1e6:.1f} s")
 
 
+def check_stopped(g, t):
+    """What is upheld would be active again by now."""
+    t.equal(g.run("systemctl stop vmgend; systemctl show -P ActiveState vmgend").strip(), "inactive",
+            "cold boot: who stops vmgend is not overruled")
+    g.run("systemctl start vmgend && vmgenctl wait --settled", timeout=300)
+
+
 def check_removal(g, t):
     ways.run_lines(g, WAY, plain.lines(WAY, 2), t)
     check_journal(g, t, "removed")
@@ -87,6 +94,7 @@ def scenario(suite, t):
         check_started(g, t, "cold boot")
         check_merged(g, t, "cold boot")
         check_late(g, t)
+        check_stopped(g, t)
         t.ok("# ours" in g.run(f"cat {SETTING}"), "cold boot: a setting that was changed stays so")
         # As if it were made for another one.
         g.run(f"mv {MODULES}/* {MODULES}/6.12.0-0-other && sync")
