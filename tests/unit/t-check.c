@@ -155,6 +155,10 @@ static void test_check_device(void)
 	ok(says("handled:     no\n"), "what vmgend says is of the counter");
 	expect("check", CTL_NOT_HANDLED, "problem  vmgend    vmgend was started before this VM had an ID");
 	ok(says("-> systemctl restart vmgend") && !says("load the module"), "with the remedy");
+	booted = false;
+	expect("check", CTL_NOT_HANDLED, "-> restart vmgend\n");
+	expect("status", CTL_NOT_HANDLED, "does not use it: restart vmgend\n");
+	booted = true;
 	expect("status --json", CTL_NOT_HANDLED, "\"counter\":false");
 	event.flags = VMGEN_RNG_STALE;
 	write_status(HANDLED);
