@@ -87,8 +87,7 @@ def scenario(suite, t):
         check_first(g, t)
         snapshot = g.snapshot()
     with snapshot.clone(guid=new_guid()) as c:
-        c.run("vmgenctl wait --settled 1", timeout=300)
-        check_protected(c, t, "clone")
+        ways.check_clone(c, WAY, t)
         c.run("sync")
     with system.boot(new_guid(), c.disk) as g:
         check_started(g, t, "cold boot")
