@@ -147,8 +147,8 @@ debug_tests := $(patsubst %,$(O)/check/debug/%.t,$(filter-out $(not_debug),$(SCE
 long_tests  := $(patsubst %,$(O)/check/6.1/%.t,samba services) $(O)/check/6.12-trixie/samba.t
 
 # A whole Debian of each of these releases: with the packages, and the newer OpenSSL.
-release_tests := $(patsubst %,$(O)/check/%.t,bookworm/fleet bookworm/install bookworm/upgrade trixie/install)
-more_tests    += $(patsubst %,$(O)/check/%.t,trixie/upgrade trixie/sysext 6.12-trixie/openssl \
+release_tests := $(patsubst %,$(O)/check/%.t,bookworm/fleet bookworm/install)
+more_tests    += $(patsubst %,$(O)/check/%.t,bookworm/upgrade trixie/install trixie/upgrade trixie/sysext 6.12-trixie/openssl \
 		 $(foreach r,bookworm trixie testing,$(r)/minimal))
 
 # The README's own lines, in a booted Debian that has nothing: compilers are slow there.
