@@ -213,6 +213,8 @@ struct json_object *record_to_json(const struct record *record, enum record_view
 	    !json_add(json, "reseed_errno", json_object_new_int(-record->reseed_error)) &&
 	    !json_add(json, "seed_errno", json_object_new_int(-record->seed_error)) &&
 	    !json_add(json, "incomplete", json_object_new_boolean(record->incomplete)) &&
+	    !json_add(json, "shutdown", json_object_new_string(record->shutdown)) &&
+	    !json_add(json, "counter", json_object_new_string(record->counter)) &&
 	    !json_add(json, "skipped", json_object_new_boolean(record->skipped)) &&
 	    !json_add(json, "hooks", record_results_to_json(record, view)))
 		return json;
@@ -326,6 +328,8 @@ int record_from_json(struct json_object *json, struct record *ret_record)
 	    word_from_json(json, "intent", "", record.intent) ||
 	    text_from_json(json, "intent_unused", record.intent_unused) ||
 	    word_from_json(json, "source", "vmgenid", record.source) ||
+	    word_from_json(json, "shutdown", "", record.shutdown) ||
+	    word_from_json(json, "counter", "", record.counter) ||
 	    json_get_number(json, "generation", &record.generation) ||
 	    json_get_number(json, "detected_usec", &record.detected_usec) ||
 	    json_get_number(json, "finished_usec", &record.finished_usec) ||

@@ -98,6 +98,16 @@ struct record {
 	bool drill;
 	/* A directory of hooks could not be used, so hooks may be missing. */
 	bool incomplete;
+	/*
+	 * Of boot-changed: "clean" or "unclean", how the system went down before. Empty: of
+	 * another event, or an earlier release recorded it.
+	 */
+	char shutdown[RECORD_WORD_SIZE];
+	/*
+	 * Of boot-changed, where boot-change says "counter": "same" or "other", whether what
+	 * is kept outside the disk says the same as the disk; "none": it says nothing.
+	 */
+	char counter[RECORD_WORD_SIZE];
 	/* The boot policy left out whatever it may leave out. */
 	bool skipped;
 	size_t n_results;

@@ -143,20 +143,24 @@ static void test_json(void)
 		"{\"seed_errno\":4096}", "{\"detected_boottime_usec\":-1}", "{\"finished_boottime_usec\":\"x\"}",
 		"{\"intent_unused\":7}", "{\"intent_unused\":\"a\\u001b[2Jb\"}", "{\"skipped\":\"false\"}",
 		"{\"incomplete\":0}", "{\"hooks\":[]}", "{\"hooks\":{\"10-a\":{}}}", "{\"id_hash\":\"\"}",
-		"{\"hint\":\"A\"}", "{\"event\":\"test\"}", "{\"generation\":null}",
+		"{\"hint\":\"A\"}", "{\"shutdown\":true}", "{\"counter\":\"0\"}",
+		"{\"event\":\"test\"}", "{\"generation\":null}",
 	};
 	struct record run = run_of(MONTH, 0), read;
 	size_t i;
 
 	strcpy(run.intent_unused, "why");
+	strcpy(run.shutdown, "clean");
+	strcpy(run.counter, "same");
 	run.seed_error = -EINVAL;
 	ok(!read_changed(&run, "{}", &read) && read.detected_usec == run.detected_usec &&
 	   read.finished_usec == run.finished_usec && !strcmp(read.intent_unused, "why") && read.seed_error == -EINVAL &&
 	   read.detected_boottime_usec == run.detected_boottime_usec &&
-	   read.finished_boottime_usec == run.finished_boottime_usec, "all comes back");
+	   read.finished_boottime_usec == run.finished_boottime_usec &&
+	   !strcmp(read.shutdown, "clean") && !strcmp(read.counter, "same"), "all comes back");
 	ok(!read_changed(&run, "{\"detected_boottime_usec\":null,\"finished_boottime_usec\":null,"
-			 "\"duration_usec\":null,\"detected_corrected_usec\":null,\"intent_unused\":null,\"seed_errno\":null}", &read) && !read.seed_error &&
-	   !read.detected_boottime_usec && !*read.intent_unused, "an earlier release's is read");
+			 "\"duration_usec\":null,\"detected_corrected_usec\":null,\"intent_unused\":null,\"seed_errno\":null,\"shutdown\":null,\"counter\":null}", &read) && !read.seed_error &&
+	   !*read.shutdown && !*read.counter && !read.detected_boottime_usec && !*read.intent_unused, "an earlier release's is read");
 	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
 		ok(read_changed(&run, bad[i], &read) == -EBADMSG, "no record: %s", bad[i]);
 }
