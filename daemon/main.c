@@ -21,6 +21,7 @@
 #include "options.h"
 #include "repair/drill.h"
 #include "repair/repair.h"
+#include "repair/shutdown.h"
 #include "repair/startup.h"
 #include "repair/target.h"
 #include "setup.h"
@@ -289,6 +290,8 @@ static void on_stop(void *context)
 	notify_stopping();
 	if (daemon->repair.run)
 		log_notice("stopping in the middle of a run: hooks that are running go on, and the next start does the rest");
+	else if (!drill_is_in_way(&daemon->drill))
+		shutdown_mark(&daemon->repair, &daemon->witness);
 	stop(daemon, EXIT_STOPPED);
 }
 

@@ -33,8 +33,8 @@ static const char delay[] = "a number of seconds from 0 to 86400";
 static int parse_boot_change(const char *value, void *target)
 {
 	static const char *const words[] = {
-		[BOOT_CHANGE_RUN] = "run", [BOOT_CHANGE_IGNORE] = "ignore",
-		[BOOT_CHANGE_AUTO] = "auto",
+		[BOOT_CHANGE_RUN] = "run", [BOOT_CHANGE_COUNTER] = "counter",
+		[BOOT_CHANGE_IGNORE] = "ignore",
 	};
 	size_t i;
 
@@ -49,7 +49,7 @@ static int parse_boot_change(const char *value, void *target)
 
 static const struct setting daemon_table[] = {
 	{ "boot-change", parse_boot_change,
-	  offsetof(struct config, boot_change), "\"run\", \"ignore\" or \"auto\"" },
+	  offsetof(struct config, boot_change), "\"run\", \"counter\" or \"ignore\"" },
 	{ "hook-timeout", settings_parse_seconds,
 	  offsetof(struct config, hook_timeout_sec), seconds },
 	{ "jitter", settings_parse_delay,
@@ -92,7 +92,7 @@ int config_init(struct config *config)
 		.hook_settings_dir = strdup(PATH_HOOK_SETTINGS),
 		.intent_file = strdup(PATH_INTENT),
 		.seed_file = strdup(PATH_SEED),
-		.boot_change = BOOT_CHANGE_AUTO,
+		.boot_change = BOOT_CHANGE_RUN,
 		.hook_timeout_sec = 90,
 		.jitter_sec = 5,
 		.kill_grace_ms = 5000,

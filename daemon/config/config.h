@@ -23,9 +23,9 @@
 /* What is done at boot-changed beside what nothing skips. */
 enum boot_change {
 	BOOT_CHANGE_RUN,
+	/* Unless a mark outside the disk says that the disk is as the last shutdown left it. */
+	BOOT_CHANGE_COUNTER,
 	BOOT_CHANGE_IGNORE,
-	/* Run until it is clear that this host gives a new ID to each boot. */
-	BOOT_CHANGE_AUTO,
 };
 
 struct config {

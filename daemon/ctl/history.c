@@ -14,6 +14,7 @@
 #include "base/text.h"
 #include "ctl.h"
 #include "ctl/view/arguments.h"
+#include "ctl/view/boot.h"
 #include "record/historyfile.h"
 
 /* The clock that was set in the run is the better one. */
@@ -43,6 +44,7 @@ static void print_words(const struct record *run)
 	print_times(run);
 	text_print(stdout, "    looked like: %s; the administrator said: %s\n", run->hint,
 		   *run->intent ? run->intent : "nothing");
+	print_boot(run, "    ");
 	if (*run->intent_unused)
 		text_print(stdout, "    %s\n", run->intent_unused);
 	text_print(stdout, "    hooks: %zu, failed: %zu; random number generator %s\n", run->n_results,

@@ -13,6 +13,7 @@
 #include "base/text.h"
 #include "ctl.h"
 #include "ctl/view/arguments.h"
+#include "ctl/view/boot.h"
 #include "ctl/view/view.h"
 
 static void print_change(const struct view *view)
@@ -41,6 +42,16 @@ static void list_failures(struct json_object *hooks)
 	}
 }
 
+static void print_last_boot(struct json_object *last)
+{
+	struct record run;
+
+	if (record_from_json(last, &run))
+		return;
+	print_boot(&run, "             ");
+	record_clear(&run);
+}
+
 static void print_words(const struct view *view, enum ctl_exit verdict)
 {
 	const char *explanation = view_explain(view, verdict);
@@ -64,6 +75,8 @@ static void print_words(const struct view *view, enum ctl_exit verdict)
 		text_print(stdout, "last run:    %s; hooks that failed: %" PRIu64 "; random number generator %s\n",
 			   event, view->n_failures, view_reseed_failed(view) ? "NOT reseeded" :
 			   view->reseed_errno ? "not seeded yet" : "reseeded");
+	if (view->last)
+		print_last_boot(view->last);
 	if (view->seed_errno)
 		text_print(stdout, "             the seed file of the next boot was not renewed: the log of vmgend tells why (journalctl -u vmgend)\n");
 	if (view->intent_unused)

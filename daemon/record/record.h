@@ -3,8 +3,8 @@
  * Copyright (C) the vmgen authors
  *
  * record/: what outlives a restart: the files of the state directory (statefile.h,
- * historyfile.h, intentfile.h, fencefile.h; of vmgend-samba-ad noticefile.h), and what
- * this machine was (machine.h).
+ * historyfile.h, intentfile.h, fencefile.h; of vmgend-samba-ad noticefile.h), what this
+ * machine was (machine.h), and a mark outside of its disk (markstore.h).
  *
  * In: what was done, and what was seen.
  * Out: the same, after any restart or power cut, or an error that says so; of the

@@ -80,14 +80,21 @@ static int parse_text(struct json_object *json, const char *key, char *text, siz
 /* These came with a later release. */
 static int parse_later_members(struct json_object *json, struct state *state)
 {
+	const struct markstore *store;
 	struct json_object *value;
 
 	if (json_object_object_get_ex(json, "machine", &value) &&
 	    machine_from_json(value, &state->machine))
 		return -EBADMSG;
-	if (json_object_object_get_ex(json, "boots_changed", &value) &&
-	    json_get_number(json, "boots_changed", &state->boots_changed))
+	if (parse_text(json, "shutdown", state->shutdown, MARK_SIZE) ||
+	    (*state->shutdown && !mark_valid(state->shutdown)))
 		return -EBADMSG;
+	if (json_object_object_get_ex(json, "shutdown_store", &value)) {
+		store = markstore_named(json_object_get_string(value) ?: "");
+		if (!store)
+			return -EBADMSG;
+		strcpy(state->shutdown_store, store->name);
+	}
 	if (json_object_object_get_ex(json, "intent_spent", &value))
 		state->intent_spent = json_object_get_boolean(value);
 	return 0;
@@ -177,8 +184,10 @@ int state_save(int fd, const struct state *state)
 		r = json_add(json, "handled", json_object_new_string(state->handled));
 	if (!r)
 		r = machine_add_json(&state->machine, json, "machine");
-	if (!r)
-		r = json_add(json, "boots_changed", json_object_new_uint64(state->boots_changed));
+	if (!r && *state->shutdown)
+		r = json_add(json, "shutdown", json_object_new_string(state->shutdown));
+	if (!r && *state->shutdown_store)
+		r = json_add(json, "shutdown_store", json_object_new_string(state->shutdown_store));
 	if (!r && state->intent_spent)
 		r = json_add(json, "intent_spent", json_object_new_boolean(true));
 	if (!r)

@@ -16,6 +16,7 @@
 #define STATEFILE_H
 
 #include "machine.h"
+#include "markstore.h"
 #include "record.h"
 
 /* A UUID as text, and the terminating zero. */
@@ -28,8 +29,13 @@ struct state {
 	char handled[HASH_SIZE];
 	/* As it was when that was. */
 	struct machine machine;
-	/* So many boots in a row, this one among them, brought a new ID. */
-	uint64_t boots_changed;
+	/*
+	 * The system was shut down in order, and vmgend had nothing left to do: a number
+	 * that was drawn then. Empty: it runs, or it was not.
+	 */
+	char shutdown[MARK_SIZE];
+	/* The name of the store that got the same; empty: none did. */
+	char shutdown_store[RECORD_WORD_SIZE];
 	/* The intent that may still be in its place was used. */
 	bool intent_spent;
 	/* The unfinished run. */

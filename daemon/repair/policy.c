@@ -7,7 +7,6 @@
  * off, the state tells that they are left over.
  */
 #include <errno.h>
-#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -16,9 +15,6 @@
 #include "base/log.h"
 #include "policy.h"
 #include "record/intentfile.h"
-
-/* With "auto" so many boots in a row may bring a new ID and count as changes. */
-enum { BOOTS_LIMIT = 5 };
 
 /* Returns 0: no intent that was used is left in its place; or -errno. */
 static int clear_spent(const struct config *config, int state_fd, struct state *state)
@@ -81,27 +77,49 @@ static void take_intent(const struct config *config, int state_fd, struct state 
 			     word, event_name(run->event));
 }
 
-static bool skips(const struct config *config, const struct state *state)
+/*
+ * Why an ID that is new at boot is acted on although boot-change says "counter"; NULL: it
+ * is not. What is not known for sure counts against it.
+ */
+static const char *reason_to_act(const struct record *run)
 {
-	if (state->run.event != EVENT_BOOT_CHANGED)
-		return false;
-	switch (config->boot_change) {
-	case BOOT_CHANGE_RUN:
-		return false;
-	case BOOT_CHANGE_IGNORE:
-		return true;
-	case BOOT_CHANGE_AUTO:
-		break;
-	}
-	if (state->boots_changed <= BOOTS_LIMIT)
-		return false;
-	log_warning("%" PRIu64 " boots in a row brought a new ID, so this host gives one to each boot, and it tells nothing: only the reseed and hooks below 20 answer it (boot-change in vmgend.conf; better: give this VM a GUID of its own on the host)",
-		    state->boots_changed);
-	return true;
+	if (strcmp(run->shutdown, "clean"))
+		return "the system was not shut down in order before";
+	if (!strcmp(run->counter, "other"))
+		return "the disk went back, or was copied: what vmgend left outside of it at the last shutdown is something else";
+	if (strcmp(run->counter, "same"))
+		return "nothing outside the disk tells whether the disk went back";
+	if (strcmp(run->hint, "rollback"))
+		return "its UUID and network addresses are not those on record, or not known";
+	if (*run->intent || *run->intent_unused)
+		return "the administrator said what this is";
+	return NULL;
+}
+
+void policy_weigh(const struct config *config, struct record *run)
+{
+	const char *reason;
+
+	if (run->event != EVENT_BOOT_CHANGED)
+		return;
+	log_info("before this boot the system was %s",
+		 strcmp(run->shutdown, "clean") ? "not shut down in order, or vmgend could not tell" :
+		 "shut down in order");
+	run->skipped = config->boot_change == BOOT_CHANGE_IGNORE;
+	if (run->skipped)
+		log_notice("only the reseed and hooks below 20 answer it, and vmgen-changed.target is not started (boot-change = ignore)");
+	if (config->boot_change != BOOT_CHANGE_COUNTER)
+		return;
+	reason = reason_to_act(run);
+	run->skipped = !reason;
+	if (reason)
+		log_notice("this counts as a change: %s (boot-change = counter)", reason);
+	else
+		log_notice("an ordinary boot to which the host has given a new ID: only the reseed and hooks below 20 answer it, and vmgen-changed.target is not started (boot-change = counter)");
 }
 
 bool policy_start(const struct config *config, int state_fd, struct state *state,
-		  enum event event, bool resume, bool same_boot)
+		  enum event event, bool same_boot)
 {
 	struct machine present;
 	bool spent = state->intent_spent;
@@ -111,10 +129,6 @@ bool policy_start(const struct config *config, int state_fd, struct state *state
 		state->run.detected_boottime_usec = 0;
 	if (state_fd >= 0)
 		(void)clear_spent(config, state_fd, state);
-	if (event == EVENT_BOOT_CHANGED && !resume)
-		state->boots_changed++;
-	else if (!same_boot && event != EVENT_CHANGED)
-		state->boots_changed = 0;
 	if (event != EVENT_NONE)
 		return true;
 	machine_look(config->sysfs, &present);
@@ -139,7 +153,6 @@ void policy_describe(const struct config *config, int state_fd, struct state *st
 		hint = "unknown";
 	(void)machine_note(&state->machine, &present);
 	strcpy(run->hint, hint);
-	run->skipped = skips(config, state);
 	if (state_fd >= 0)
 		take_intent(config, state_fd, state);
 	else

@@ -14,11 +14,11 @@
 
 /*
  * Takes note of a start of vmgend that found event, or a run for it that was
- * begun before (resume). state_fd: of state_open(), or negative. Logs. Returns
+ * begun before. state_fd: of state_open(), or negative. Logs. Returns
  * whether the state has to be saved.
  */
 bool policy_start(const struct config *config, int state_fd, struct state *state,
-		  enum event event, bool resume, bool same_boot);
+		  enum event event, bool same_boot);
 
 /*
  * Fills in what the new run is taken for. replaced: the hint of an unfinished
@@ -27,6 +27,12 @@ bool policy_start(const struct config *config, int state_fd, struct state *state
  */
 void policy_describe(const struct config *config, int state_fd, struct state *state,
 		     const char *replaced);
+
+/*
+ * Decides whether an ID that is new at boot counts, for a run of which it is known how
+ * the system went down before; see shutdown_take(). Logs.
+ */
+void policy_weigh(const struct config *config, struct record *run);
 
 /*
  * As state_save(). Then removes an intent that the run uses; one that cannot be

@@ -145,7 +145,6 @@ void repair_prepare(struct repair *repair, int fd, enum event event, bool resume
 		policy_describe(repair->config, fd, &repair->state, replaced);
 	repair->guards_pending = repair_ask_guardian(repair, record, resume);
 	repair->guards_deadline_ms = deadline_in(BEGIN_LIMIT_MS);
-	repair_save(repair, fd);
 }
 
 void repair_launch(struct repair *repair)
@@ -166,7 +165,10 @@ void repair_launch(struct repair *repair)
 /* Begins a run of all hooks for the ID that was seen last. */
 static void launch_changed(struct repair *repair)
 {
-	repair_prepare(repair, repair_open_state(repair), EVENT_CHANGED, false);
+	int fd = repair_open_state(repair);
+
+	repair_prepare(repair, fd, EVENT_CHANGED, false);
+	repair_save(repair, fd);
 	repair_launch(repair);
 }
 

@@ -133,8 +133,8 @@ void repair_save(struct repair *repair, int fd);
 bool repair_ask_guardian(const struct repair *repair, const struct record *run, bool resume);
 
 /*
- * Makes the record of a new run, or of one to be finished, has the guards begin,
- * and saves it. fd: of repair_open_state(); closes it.
+ * Makes the record of a new run, or of one to be finished, and has the guards begin.
+ * repair_save() follows. fd: of repair_open_state(), or what it failed with.
  */
 void repair_prepare(struct repair *repair, int fd, enum event event, bool resume);
 

@@ -21,6 +21,7 @@
 #include "repair.h"
 #include "report.h"
 #include "run/run.h"
+#include "shutdown.h"
 #include "startup.h"
 
 /* It says nothing about the record, and another start may have more luck. */
@@ -110,9 +111,10 @@ static void begin(struct repair *repair)
 	sighting_continue(state, boot_id, &repair->seen);
 	log_start(event, sighting, resume);
 	strcpy(state->boot_id, boot_id);
-	noted = policy_start(repair->config, fd, state, event, resume, same_boot);
+	noted = policy_start(repair->config, fd, state, event, same_boot);
 	if (event == EVENT_NONE) {
 		(void)repair_ask_guardian(repair, &(struct record){ .event = EVENT_NONE }, false);
+		noted |= shutdown_take(repair->config, state, NULL);
 		if (!r && (!same_boot || noted))
 			repair_save(repair, fd);
 		else if (fd >= 0)
@@ -123,6 +125,10 @@ static void begin(struct repair *repair)
 	}
 	repair->reseed_error = repair_reseed(sighting);
 	repair_prepare(repair, fd, event, resume);
+	(void)shutdown_take(repair->config, state, resume ? NULL : &state->run);
+	if (!resume)
+		policy_weigh(repair->config, &state->run);
+	repair_save(repair, fd);
 	report_generation(repair->config, 0);
 	repair_launch(repair);
 }

@@ -64,7 +64,7 @@ static void test_bad(struct config *config)
 		{ "[vmgend]\njitter=-1\n", "a number of seconds from 0 to 86400" },
 		{ "[vmgend]\nhook-path=/a:b\n", "bad value \"/a:b\"" },
 		{ "[vmgend]\nhook-path=/a:\n", "bad value \"/a:\"" },
-		{ "[vmgend]\nboot-change=yes\n", "must be \"run\", \"ignore\" or \"auto\"" },
+		{ "[vmgend]\nboot-change=yes\n", "must be \"run\", \"counter\" or \"ignore\"" },
 		{ "[vmgend]\nhook-settings=c\n", "must be an absolute path" },
 		{ "[vmgend]\nhook-timeout=5\n hook-timeout=x\n", "c.conf:3: bad value \"x\"" },
 		{ "[vmgend]\nnonsense\n", "c.conf:2: expected [section], key = value" },

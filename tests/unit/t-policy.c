@@ -2,33 +2,57 @@
 /*
  * Copyright (C) the vmgen authors
  *
- * What a change is taken for, through whole runs: boots that all bring a new ID
- * are told, and what the machine looks like.
+ * What a change is taken for, through whole runs: boots that bring a new ID, marks of
+ * clean shutdowns, and what the machine looks like.
  */
+#include <linux/magic.h>
+#include <sys/vfs.h>
+
 #include "starts.h"
 
-/* Its run is on record, but its end is not. */
-static void die_in_run(char letter)
+#define MARK "0123456789abcdef0123456789abcdef"
+
+/* The directory of EFI variables is one. */
+static bool has_efi;
+
+/* Instead of libc's. */
+int fstatfs(int fd, struct statfs *st)
+{
+	(void)fd;
+	*st = (struct statfs){ .f_type = has_efi ? EFIVARFS_MAGIC : SYSFS_MAGIC };
+	return 0;
+}
+
+static void die(char letter)
 {
 	int status;
 	pid_t pid = fork();
 
 	if (!pid) {
-		fuse = 4;
 		start(letter);
 		_exit(0);
 	}
 	waitpid(pid, &status, 0);
+	fuse = 0;
 	ok(status, "vmgend died in a run");
 }
 
-static void expect_boots(const char *name, uint64_t boots, bool skipped)
+/* Its run is on record, but its end is not. */
+static void die_in_run(char letter)
+{
+	fuse = 4;
+	die(letter);
+}
+
+static void expect_run(const char *name, const char *shutdown, const char *counter, bool skipped)
 {
 	struct state state = read_state();
+	const struct record *last = &state.last;
 
-	if (!ok(state.boots_changed == boots && state.last.skipped == skipped, "%s: %llu in a row, %s",
-		name, (unsigned long long)boots, skipped ? "skipped" : "not skipped"))
-		printf("# %llu %d\n", (unsigned long long)state.boots_changed, state.last.skipped);
+	if (!ok(!strcmp(last->shutdown, shutdown) && !strcmp(last->counter, counter) &&
+		last->skipped == skipped && told_others == !skipped, "%s: %s, \"%s\", %s",
+		name, shutdown, counter, skipped ? "skipped" : "not skipped"))
+		printf("# %s \"%s\" %d %d\n", last->shutdown, last->counter, last->skipped, told_others);
 	state_clear(&state);
 }
 
@@ -42,6 +66,48 @@ static void expect_duration(const char *name, bool known)
 	state_clear(&state);
 }
 
+static void machine(const char *uuid, const char *mac)
+{
+	scratch_write("sys/class/dmi/id/product_uuid", uuid, 0400);
+	scratch_write("sys/class/net/eth0/address", mac, 0444);
+}
+
+static struct mark_place place(void)
+{
+	return (struct mark_place){ .sysfs = config.sysfs, .runtime_dir = config.runtime_dir };
+}
+
+/* What a shutdown, or another machine, has left there. NULL: nothing. */
+static void leave(const char *inside, const char *outside)
+{
+	const struct mark_place at = place();
+	struct state state = read_state();
+	int fd;
+
+	strcpy(state.shutdown, inside ?: "");
+	strcpy(state.shutdown_store, inside && outside ? "efi" : "");
+	if (state_open(config.state_dir, &fd) || state_save(fd, &state) ||
+	    (outside && markstore_named("efi")->put(&at, outside)))
+		scratch_give_up("marks");
+	close(fd);
+	state_clear(&state);
+	reboot();
+}
+
+/* What is left of them; NULL: there never was any. */
+static void expect_marks(const char *name, const char *inside, const char *outside)
+{
+	const struct mark_place at = place();
+	struct state state = read_state();
+	char mark[MARK_SIZE] = "";
+	int r = markstore_named("efi")->get(&at, mark);
+
+	if (!ok(!strcmp(state.shutdown, inside) && !strcmp(mark, outside) && (!r || !*outside), "%s: \"%s\" and \"%s\"",
+		name, inside, outside))
+		printf("# \"%s\" %d \"%s\"\n", state.shutdown, r, mark);
+	state_clear(&state);
+}
+
 static void test_boots(void)
 {
 	int i;
@@ -49,50 +115,92 @@ static void test_boots(void)
 	start('A');
 	reboot();
 	start('A');
-	expect_boots("a boot with the same ID", 0, false);
-	for (i = 1; i <= 5; i++) {
+	for (i = 1; i <= 7; i++) {
 		reboot();
 		start('a' + i);
-		expect_boots("a new ID", i, false);
-		ok(told_others, "others are told of it");
-		start('a' + i);
-		expect_boots("a new start in the same boot", i, false);
+		expect_run("a new ID, as often as it comes", "unclean", "", false);
 	}
-	reboot();
-	start('x');
-	expect_boots("after five", 6, true);
-	ok(!told_others, "others are not told");
+	leave(MARK, NULL);
 	start('y');
-	expect_boots("a change while it is up counts", 6, false);
-	reboot();
-	config.boot_change = BOOT_CHANGE_RUN;
+	expect_run("after a clean shutdown", "clean", "", false);
+	expect_marks("it is used once", "", "");
+	leave(MARK, NULL);
+	start('y');
+	expect_marks("also without a new ID", "", "");
 	start('z');
-	expect_boots("boot-change=run", 7, false);
-	reboot();
-	start('z');
-	expect_boots("a boot without a new ID", 0, false);
+	expect_run("a change while it is up", "", "", false);
 	config.boot_change = BOOT_CHANGE_IGNORE;
 	reboot();
 	start('A');
-	expect_boots("boot-change=ignore", 1, true);
-	config.boot_change = BOOT_CHANGE_AUTO;
+	expect_run("boot-change=ignore", "unclean", "", true);
+	config.boot_change = BOOT_CHANGE_RUN;
 	reboot();
 	die_in_run('B');
 	start('B');
-	expect_boots("a run that was cut off is of the same boot", 2, false);
 	expect_duration("in one boot", true);
 	reboot();
 	die_in_run('C');
 	reboot();
 	start('C');
 	expect_duration("begun in another boot", false);
-	expect_boots("finished in a boot without a new ID", 0, false);
+	expect_run("finished in a boot without a new ID", "unclean", "", false);
 }
 
-static void machine(const char *uuid, const char *mac)
+static void test_counter(void)
 {
-	scratch_write("sys/class/dmi/id/product_uuid", uuid, 0400);
-	scratch_write("sys/class/net/eth0/address", mac, 0444);
+	static const char other[] = "fedcba9876543210fedcba9876543210";
+	static const char same_machine[] = "0a1b2c3d-0000-4000-8000-00000000000a\n";
+
+	config.boot_change = BOOT_CHANGE_COUNTER;
+	machine(same_machine, "52:54:00:00:00:01\n");
+	start('D');
+	leave(MARK, NULL);
+	start('E');
+	expect_run("nothing outside the disk", "clean", "none", false);
+	has_efi = true;
+	leave(MARK, NULL);
+	start('F');
+	expect_run("nothing was left there", "clean", "none", false);
+	leave(MARK, MARK);
+	start('G');
+	expect_run("the same mark in both", "clean", "same", true);
+	expect_marks("both are cleared", "", MARK_CLEARED);
+	leave(NULL, NULL);
+	start('H');
+	expect_run("a crash", "unclean", "none", false);
+	leave(NULL, MARK);
+	start('I');
+	expect_run("a disk of when the system ran", "unclean", "other", false);
+	expect_marks("what is outside is cleared", "", MARK_CLEARED);
+	leave(MARK, NULL);
+	start('J');
+	expect_run("a disk of an earlier shutdown", "clean", "other", false);
+	leave(MARK, other);
+	start('K');
+	expect_run("a disk of another shutdown", "clean", "other", false);
+	leave(MARK, MARK);
+	machine(same_machine, "52:54:00:00:00:02\n");
+	start('L');
+	expect_run("another address", "clean", "same", false);
+	leave(MARK, MARK);
+	scratch_write("etc/intent", "restore\n", 0644);
+	start('M');
+	expect_run("the administrator has said what it is", "clean", "same", false);
+	leave(MARK, MARK);
+	start('M');
+	expect_marks("a boot without a new ID", "", MARK_CLEARED);
+	leave(MARK, MARK);
+	fuse = 1;
+	die('N');
+	expect_marks("it goes outside the disk first", MARK, MARK_CLEARED);
+	start('N');
+	expect_run("after a power cut between the two", "clean", "other", false);
+	leave(MARK, MARK);
+	config.boot_change = BOOT_CHANGE_RUN;
+	start('O');
+	expect_run("the administrator has changed his mind", "clean", "", false);
+	expect_marks("what was left is cleared all the same", "", MARK_CLEARED);
+	has_efi = false;
 }
 
 static void expect_hint(const char *name, const char *hint)
@@ -148,7 +256,11 @@ static void test_replaced(void)
 int main(void)
 {
 	starts_create();
+	for (const char *const *p = (const char *const[]) { "sys/firmware", "sys/firmware/efi",
+	     "sys/firmware/efi/efivars", NULL }; *p; p++)
+		scratch_mkdir(*p, 0755);
 	test_boots();
+	test_counter();
 	test_hint();
 	test_replaced();
 	starts_clear();

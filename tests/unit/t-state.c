@@ -15,6 +15,7 @@
 #include "tap.h"
 
 #define HASH_A "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+#define MARK "0123456789abcdef0123456789abcdef"
 #define HASH_B "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
 
 static char directory[PATH_MAX];
@@ -62,7 +63,7 @@ static struct state example(void)
 			.product_uuid = "0a1b2c3d-0000-4000-8000-00000000000a",
 			.n_macs = 1, .macs = { "52:54:00:00:00:01" },
 		},
-		.boots_changed = 3,
+		.shutdown = MARK, .shutdown_store = "tpm",
 		.intent_spent = true,
 		.run = {
 			.id_hash = HASH_B, .event = EVENT_CHANGED, .generation = UINT64_MAX,
@@ -115,7 +116,8 @@ static void test_round_trip(void)
 	equal(load(&loaded, NULL), 0, "it is loaded");
 	ok(!strcmp(loaded.boot_id, state.boot_id) && !strcmp(loaded.handled, HASH_A), "boot and ID");
 	ok(!memcmp(&loaded.machine, &state.machine, sizeof(state.machine)) &&
-	   loaded.boots_changed == 3 && loaded.intent_spent, "the machine, boots and the used intent");
+	   loaded.intent_spent, "the machine and the used intent");
+	ok(!strcmp(loaded.shutdown, MARK) && !strcmp(loaded.shutdown_store, "tpm"), "the clean shutdown");
 	ok(!strcmp(loaded.run.id_hash, HASH_B) && loaded.run.event == EVENT_CHANGED &&
 	   loaded.run.generation == UINT64_MAX && loaded.run.detected_usec == 1234567890123456 &&
 	   loaded.run.reseed_error == -ENODATA, "the unfinished run");
@@ -194,7 +196,11 @@ static void test_foreign(void)
 	refuse("{\"version\":1,\"handled\":7}", "damaged");
 	refuse("{\"version\":1,\"run\":[]}", "damaged");
 	refuse("{\"version\":1,\"machine\":1}", "damaged");
-	refuse("{\"version\":1,\"boots_changed\":-1}", "damaged");
+	refuse("{\"version\":1,\"shutdown\":true}", "damaged");
+	refuse("{\"version\":1,\"shutdown\":\"0123\"}", "damaged");
+	refuse("{\"version\":1,\"shutdown\":\"0123456789ABCDEF0123456789ABCDEF\"}", "damaged");
+	refuse("{\"version\":1,\"shutdown_store\":\"floppy\"}", "damaged");
+	refuse("{\"version\":1,\"shutdown_store\":null}", "damaged");
 	refuse("{\"version\":1,\"run\":{\"id_hash\":\"" HASH_A "\",\"event\":\"changed\",\"generation\":1,"
 	       "\"detected_usec\":1,\"finished_usec\":0,\"reseed_errno\":0,\"incomplete\":false,"
 	       "\"hooks\":{\"../x\":{\"outcome\":\"succeeded\",\"status\":0,\"duration_ms\":1}}}}", "damaged");
