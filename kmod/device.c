@@ -185,7 +185,7 @@ int vmgenc_device_find(struct vmgenc *vg,
 		name_devices(vg);
 		return 0;
 	}
-	pr_notice("no usable generation ID device: have the hypervisor provide one (QEMU: -device vmgenid)\n");
+	pr_notice("no usable generation ID device: have the host provide one, as vmgenctl check and vmgen-hypervisors(7) tell\n");
 	return -ENODEV;
 }
 

@@ -49,8 +49,8 @@ BESIDE = {
 REGISTER = 0x0FFE0100
 
 REMEDY = "; report it to the hypervisor vendor"
-NO_DEVICE = ("no usable generation ID device: have the hypervisor provide one "
-             "(QEMU: -device vmgenid)")
+NO_DEVICE = ("no usable generation ID device: have the host provide one, as vmgenctl check and "
+             "vmgen-hypervisors(7) tell")
 # Of malformed.asl, in the order of its devices.
 FAULTS = {
     "VG00": "ADDR is missing or fails",
