@@ -66,12 +66,14 @@ enum exit_code setup_witness(const char *node, struct witness *ret_witness)
 	}
 	guest = guest_diagnose(error, node, GUEST_SYSFS);
 	if (!r) {
-		log_warning("cannot use %s: %s; %s", node, strerror(-error), guest_explain(guest));
+		log_warning("cannot use %s: %s; %s", node, strerror(-error),
+			    guest_explain(guest, GUEST_SYSFS));
 		log_warning("changes are noticed by %s instead", witness_node(kind));
 		log_losses(kind);
 		return EXIT_STOPPED;
 	}
-	log_error("cannot use %s: %s; %s", node, strerror(-error), guest_explain(guest));
+	log_error("cannot use %s: %s; %s", node, strerror(-error),
+		  guest_explain(guest, GUEST_SYSFS));
 	if (guest == GUEST_NO_RIGHTS)
 		return EXIT_NO_RIGHTS;
 	return guest == GUEST_BROKEN || guest == GUEST_NO_NODE || guest == GUEST_NO_SYSFS ?

@@ -17,6 +17,7 @@
 
 #include "file.h"
 #include "guest.h"
+#include "host.h"
 #include "paths.h"
 
 /* One line of "acpi:ID:ID:" or "of:NnameTtypeCid", without its length limit to speak of. */
@@ -26,7 +27,13 @@ enum { CMDLINE_SIZE = 1 << 16 };
 /* One number. */
 enum { FIPS_SIZE = 64 };
 
-static bool is_generation_device(int devices_fd, const char *device)
+/* Of a modalias; NULL ends them. */
+static const char *const generation_names[] = {
+	":VM_GEN_COUNTER:", ":VMGENCTR:", "Cmicrosoft,vmgenid", NULL
+};
+static const char *const vmclock_names[] = { ":VMCLOCK:", ":AMZNC10C:", "Camazon,vmclock", NULL };
+
+static bool is_named(int devices_fd, const char *device, const char *const *names)
 {
 	char path[NAME_MAX + sizeof("/modalias")], text[MODALIAS_SIZE];
 	ssize_t n;
@@ -41,11 +48,12 @@ static bool is_generation_device(int devices_fd, const char *device)
 	if (n <= 0)
 		return false;
 	text[n] = '\0';
-	return strstr(text, ":VM_GEN_COUNTER:") || strstr(text, ":VMGENCTR:") ||
-	       strstr(text, "Cmicrosoft,vmgenid");
+	while (*names && !strstr(text, *names))
+		names++;
+	return *names;
 }
 
-static bool has_generation_device(const char *sysfs, const char *bus)
+static bool bus_has(const char *sysfs, const char *bus, const char *const *names)
 {
 	char path[PATH_MAX];
 	struct dirent *entry;
@@ -57,9 +65,14 @@ static bool has_generation_device(const char *sysfs, const char *bus)
 	if (!dir)
 		return false;
 	while (!found && (entry = readdir(dir)))
-		found = is_generation_device(dirfd(dir), entry->d_name);
+		found = is_named(dirfd(dir), entry->d_name, names);
 	closedir(dir);
 	return found;
+}
+
+static bool has_device(const char *sysfs, const char *const *names)
+{
+	return bus_has(sysfs, "acpi", names) || bus_has(sysfs, "platform", names);
 }
 
 /* The directory of a driver has a link to each of its devices. */
@@ -126,26 +139,27 @@ enum guest guest_diagnose(int error, const char *node, const char *sysfs)
 	snprintf(path, sizeof(path), "%s/bus", sysfs);
 	if (access(path, F_OK))
 		return GUEST_NO_SYSFS;
-	if (!has_generation_device(sysfs, "acpi") && !has_generation_device(sysfs, "platform"))
+	if (!has_device(sysfs, generation_names))
 		return GUEST_NO_DEVICE;
 	snprintf(path, sizeof(path), "%s/module/vmgenc", sysfs);
 	return access(path, F_OK) ? GUEST_NO_MODULE : GUEST_REFUSED;
 }
 
-const char *guest_explain(enum guest guest)
+const char *guest_explain(enum guest guest, const char *sysfs)
 {
 	static const char *const texts[] = {
 		[GUEST_READY] = "the device is there",
 		[GUEST_NO_RIGHTS] = "the device may not be opened, or does not give the ID: this needs root with CAP_SYS_ADMIN in the initial user namespace; vmgenid(4) tells of containers",
 		[GUEST_NO_SYSFS] = "/sys is not mounted, so it cannot be told whether this VM has a VM Generation ID device: mount -t sysfs sysfs /sys; in the chroot of an image, look when that runs",
-		[GUEST_NO_DEVICE] = "this VM has no VM Generation ID device: add it on the host (QEMU: -device vmgenid,guid=auto; libvirt: <genid/>; Hyper-V, VMware and Xen have it by themselves); if it has a VMClock: modprobe vmgenc, and dmesg | grep vmgenc tells whether that counts restores",
+		[GUEST_NO_DEVICE] = "this VM has a VMClock, but no VM Generation ID device: modprobe vmgenc, then dmesg | grep vmgenc tells whether that counts restores",
 		[GUEST_NO_MODULE] = "the kernel module is not loaded: modprobe vmgenc",
 		[GUEST_REFUSED] = "the kernel module is loaded but gives no device: dmesg | grep vmgenc tells why",
 		[GUEST_NO_NODE] = "is the path of the device right?",
 		[GUEST_BROKEN] = "the device is there but does not work: is the module of the same release?",
 	};
 
-	return texts[guest];
+	return guest == GUEST_NO_DEVICE && !has_device(sysfs, vmclock_names) ?
+	       host_explain(sysfs) : texts[guest];
 }
 
 bool guest_in_fips_mode(const char *path)

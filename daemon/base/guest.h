@@ -37,8 +37,8 @@ enum guest {
  */
 enum guest guest_diagnose(int error, const char *node, const char *sysfs);
 
-/* Returns a sentence without a full stop: what is wrong, and the remedy. */
-const char *guest_explain(enum guest guest);
+/* Returns a sentence without a full stop: what is wrong, and the remedy. sysfs: GUEST_SYSFS. */
+const char *guest_explain(enum guest guest, const char *sysfs);
 
 /* Is the kernel's own driver of a generation ID device at work? */
 bool guest_has_intree(const char *sysfs);

@@ -224,7 +224,7 @@ enum ctl_exit ctl_wait(const struct ctl *ctl, int argc, char **argv)
 	if (r && !vmgend_has_another(ctl)) {
 		guest = guest_diagnose(r, ctl->device, GUEST_SYSFS);
 		text_print(stderr, "vmgenctl: cannot use %s: %s; %s\n", ctl->device, strerror(-r),
-			   guest_explain(guest));
+			   guest_explain(guest, GUEST_SYSFS));
 		return ctl_guest_exit(guest);
 	}
 	r = wait.device ? wait_change(&wait, &generation) : 0;

@@ -215,7 +215,8 @@ enum ctl_exit ctl_watch(const struct ctl *ctl, int argc, char **argv)
 	r = vmgen_open(ctl->device, VMGEN_VMGENID, &watch.device);
 	if (r)
 		text_print(stderr, "vmgenctl: only vmgend is watched: %s\n",
-			   guest_explain(guest_diagnose(r, ctl->device, GUEST_SYSFS)));
+			   guest_explain(guest_diagnose(r, ctl->device, GUEST_SYSFS),
+					 GUEST_SYSFS));
 	watch.notify_fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
 	if (watch.notify_fd < 0) {
 		text_print(stderr, "vmgenctl: cannot watch: %s\n", strerror(errno));

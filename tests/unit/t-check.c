@@ -9,6 +9,8 @@
 
 #include <signal.h>
 
+#include "base/guest.h"
+#include "base/host.h"
 #include "base/systemd.h"
 
 static bool booted = true;
@@ -137,7 +139,7 @@ static void test_check_device(void)
 	info.flags |= VMGEN_INFO_COUNTER;
 	write_status(HANDLED ",\"source\":\"counter\",\"lost\":[\"no ID\"]");
 	expect("check", CTL_DEGRADED, "problem  device    QEMU\"VGID, a VMClock, counts restores and has no ID");
-	ok(says("-> have the host give this VM a generation ID device") && !says("load the module"), "with the remedy");
+	ok(says(host_remedy(GUEST_SYSFS)) && !says("load the module"), "with the remedy of this host");
 	ok(says("no driver of the kernel's own reseeds"), "the kernel's driver of a VMClock does not reseed");
 	expect("status", CTL_DEGRADED, "a change while this system is down is not seen");
 	expect("status --json", CTL_DEGRADED, "\"id_valid\":false");

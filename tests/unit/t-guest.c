@@ -7,6 +7,7 @@
 #include <errno.h>
 
 #include "base/guest.h"
+#include "base/host.h"
 #include "base/paths.h"
 #include "scratch.h"
 #include "tap.h"
@@ -67,9 +68,14 @@ int main(void)
 	equal(guest_in_fips_mode(scratch_path("fips")), false, "one that is not in it");
 	scratch_write("fips", "1\n", 0644);
 	equal(guest_in_fips_mode(scratch_path("fips")), true, "one that is");
-	ok(strstr(guest_explain(GUEST_NO_DEVICE), "VMClock") && strstr(guest_explain(GUEST_NO_DEVICE), "modprobe vmgenc"),
+	equal(strcmp(guest_explain(GUEST_NO_DEVICE, scratch_directory), host_explain(scratch_directory)), 0,
+	      "without a device the host is to provide one");
+	scratch_write("bus/acpi/devices/PNP0A03:00/modalias", "acpi:AMZNC10C:VMCLOCK:\n", 0644);
+	ok(strstr(guest_explain(GUEST_NO_DEVICE, scratch_directory), "a VMClock") &&
+	   strstr(guest_explain(GUEST_NO_DEVICE, scratch_directory), "modprobe vmgenc"),
 	   "whether a VMClock counts only the module knows");
 	for (guest = GUEST_READY; guest <= GUEST_BROKEN; guest++)
-		ok(strlen(guest_explain(guest)) > 10, "said in words: %s", guest_explain(guest));
+		ok(strlen(guest_explain(guest, scratch_directory)) > 10, "said in words: %s",
+		   guest_explain(guest, scratch_directory));
 	return tap_done();
 }

@@ -40,6 +40,11 @@ BOARDS = {
     "QEMU virt, device tree": {"nodes": ""},
     "a node of the test's": {},
 }
+# What daemon/base/host.c knows these machines by: a file of sysfs, and how it begins.
+SIGNS = {
+    "QEMU virt, AAVMF": ("class/dmi/id/product_name", "QEMU Virtual Machine"),
+    "QEMU virt, device tree": ("firmware/devicetree/base/compatible", "linux,dummy-virt"),
+}
 # Tables of the test's, with the shape of another hypervisor's, and what firmware would have
 # written at REGISTER, where these read the address of the ID.
 TABLES = pathlib.Path(__file__).parent.parent / "tables"
@@ -216,6 +221,9 @@ def check_board(kernel, name, machine, t):
         status, found = examine(firmware.save(g, tempfile.mkdtemp(dir=scratch())))
         if name in (rows := manual.rows(PAGE, "machine")):
             check_row(name, rows[name], status, found, t)
+            file, beginning = SIGNS[name]
+            t.ok(g.run(f"cat /sys/{file}").startswith(beginning),
+                 f"{name}: {file} tells vmgenctl who its host is")
             return
         t.equal(status, OBEYS, f"{name}: it obeys")
         check_in_tree(g, name, found["devices"][0], t)

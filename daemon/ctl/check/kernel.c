@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/host.h"
 #include "finding.h"
 #include "module.h"
 
@@ -36,7 +37,7 @@ static void check_missing(const struct view *view, struct findings *findings)
 
 	if (view->guest != GUEST_NO_MODULE || uname(&kernel)) {
 		finding_add(findings, "device", FINDING_PROBLEM, "", "%s",
-			    guest_explain(view->guest));
+			    guest_explain(view->guest, GUEST_SYSFS));
 		return;
 	}
 	module = module_diagnose(MODULE_SYSFS, MODULE_TREE, kernel.release);
@@ -54,7 +55,7 @@ static void check_device(const struct view *view, struct findings *findings)
 			    view->event.generation, info->changes);
 	else if (view_counts(view))
 		finding_add(findings, "device", FINDING_PROBLEM,
-			    "have the host give this VM a generation ID device (QEMU: -device vmgenid)",
+			    host_remedy(GUEST_SYSFS),
 			    "%s, a VMClock, counts restores and has no ID: a change while this system is down is not seen",
 			    info->hid);
 	else

@@ -232,7 +232,7 @@ const char *view_explain(const struct view *view, enum ctl_exit verdict)
 	if (view->fallback && verdict == CTL_DEGRADED)
 		return "vmgend has to do without the kernel module, so it does not see all changes: vmgenctl check";
 	if (view->guest != GUEST_READY && !view->fallback)
-		return guest_explain(view->guest);
+		return guest_explain(view->guest, GUEST_SYSFS);
 	if (verdict == CTL_NO_ID)
 		return "the host provides no ID: give the device of this VM a GUID on the host";
 	switch (verdict) {
