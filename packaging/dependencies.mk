@@ -29,6 +29,7 @@ deps_test += binutils-aarch64-linux-gnu libc6-dev-arm64-cross libgcc-12-dev-arm6
 deps_test += qemu-efi-aarch64     # and by UEFI, with ACPI
 deps_test += qemu-user-static|qemu-user-binfmt   # runs what configures the packages of a Debian for it
 deps_test += ovmf                 # boots them by UEFI, where the ID lies in ACPI NVS memory
+deps_test += swtpm tpm2-tools     # a TPM, for a mark outside the disk, and what writes to it
 deps_test += qemu-utils e2fsprogs # disks of whole systems
 deps_test += busybox-static       # the shell of the guests
 deps_test += acpica-tools         # iasl and acpiexec, for ACPI tables to inject, and vmgen-acpi-check

@@ -45,12 +45,15 @@ only_faults  := 6.1-cloud
 only_hostile := 6.12
 # A whole system has a kernel of its own, and what ACPI tables can look like
 # takes a boot each.
-whole := bullseye clock debian fence foreign ipsec lease openssl samba services stranger sysvinit
+whole := bullseye clock debian fence foreign ipsec lease openssl samba services shutdown stranger sysvinit
 $(foreach s,$(whole),$(eval only_$(s) := 6.1))
 only_foreign := 6.12-arm64
 # Debian 11 from source: user space older than what vmgen is written for.
 only_bullseye := none
 more_bullseye := 5.10
+# Ten boots of a whole system; the scenario debian has one after an orderly end.
+only_shutdown := none
+more_shutdown := 6.1
 # Without systemd.
 only_sysvinit := none
 more_sysvinit := 6.1
@@ -66,6 +69,7 @@ only_secureboot := 6.12
 more_secureboot := 6.1 newest
 only_nvs := 6.12
 only_policy := 6.12
+only_boots := 6.12
 only_keys := 6.12
 more_keys := 7.2
 # These take many clones.
@@ -101,7 +105,7 @@ only_bare := bare
 # counts instructions, of which there are so many there that ACPI gives up
 # (hibernate), that programs ahead of all others leave no time to the rest
 # (order), or that one by one they take half an hour (midway).
-not_debug   := $(whole) acpi awslc bare bound clones connections crowd ctl daemon devicetree examples faults \
+not_debug   := $(whole) acpi awslc bare boots bound clones connections crowd ctl daemon devicetree examples faults \
 	       first hibernate hostile keys macsec midway order policy remedies secureboot sources spinners \
 	       uefi vmclock wireguard witness
 # ARM, with a device tree and with ACPI under UEFI.

@@ -24,7 +24,7 @@ TYPES = {
     "virt": "virt",
 }
 OVMF = "/usr/share/OVMF"
-# QEMU brings SeaBIOS. What OVMF writes to its variables is thrown away. On ARM there is a device
+# QEMU brings SeaBIOS. What OVMF writes to its variables is thrown away, see Machine. On ARM there is a device
 # tree without any, and ACPI with UEFI firmware.
 FIRMWARES = {
     "seabios": [],
@@ -112,6 +112,8 @@ class Machine:
     accel: str = ""             # default: kvm where it works, else tcg
     type: str = "pc"            # of TYPES
     firmware: str = "seabios"   # of FIRMWARES
+    variables: pathlib.Path = None  # what OVMF keeps its variables in from boot to boot
+    tpm: pathlib.Path = None    # the socket of one; see tpm.py
     port: str = "isa-serial"    # what the guest talks on
     sleeps: bool = False        # S3 and S4 are there
     qemu: qemus.Qemu = None     # default: the system's; several CPUs need a newer one
@@ -124,6 +126,12 @@ class Machine:
     def write_initramfs(self, image):
         initramfs.write(image, agent(self.kernel.arch), self.programs, self.modules, self.files,
                         self.kernel.busybox)
+
+    def keep_variables(self, firmware):
+        if not self.variables:
+            return firmware
+        kept = f"if=pflash,unit=1,format=raw,file={self.variables}"
+        return [kept if arg.startswith("if=pflash,unit=1,") else arg for arg in firmware]
 
     def arguments(self, directory, accelerator):
         """QEMU's arguments; makes the files that they name."""
@@ -138,7 +146,10 @@ class Machine:
                 "-machine", TYPES[self.type], "-accel", accelerator, "-cpu", self.cpu,
                 "-smp", str(self.cpus), "-m", str(self.memory),
                 "-kernel", str(self.kernel.vmlinuz), "-initrd", str(image),
-                "-append", cmdline.strip(), *FIRMWARES[self.firmware]]
+                "-append", cmdline.strip(), *self.keep_variables(FIRMWARES[self.firmware])]
+        if self.tpm:
+            args += ["-chardev", f"socket,id=tpm,path={self.tpm}",
+                     "-tpmdev", "emulator,id=tpm0,chardev=tpm", "-device", "tpm-tis,tpmdev=tpm0"]
         if self.shared:
             args += ["-object", f"memory-backend-file,id=ram,share=on,size={self.memory}M,"
                      f"mem-path={directory / 'memory'}", "-machine", "memory-backend=ram"]
