@@ -4,14 +4,12 @@
 """When vmgend-samba-ad does nothing, when it wants somebody to decide, and how they say so."""
 
 import contextlib
-import hashlib
-import json
 import shutil
 import subprocess
 import time
 import uuid
 
-from harness import installation
+from harness import installation, record as records
 from harness.alone import FENCE, MANAGER, Alone, install_vmgenctl
 from harness.controller import BASE
 
@@ -72,14 +70,7 @@ def clones(dc, t):
 
 def record(dc, **members):
     """Has the history say what vmgend was told at the change to this ID."""
-    application = b"vmgen generation ID hash v1\0"
-    digest = hashlib.sha256(application + uuid.UUID(dc.id).bytes_le).hexdigest()
-    run = {"id_hash": digest, "event": "boot-changed", "generation": 2, "source": "vmgenid",
-           "hint": "unknown", "intent": "", "detected_usec": 1, "finished_usec": 2,
-           "reseed_errno": 0, "incomplete": False, "skipped": False, "hooks": {}, **members}
-    path = installation.path(f"{dc.directory}/vmgen/history")
-    path.write_text(json.dumps(run) + "\n", "ascii")
-    path.chmod(0o600)
+    records.write(dc, records.run(dc.id, **members))
 
 
 def on_record(dc, t):

@@ -5,11 +5,9 @@
 none. And an ID that is gone, comes back, or is an old one again.
 """
 
-import json
-import subprocess
 import uuid
 
-from harness import installation
+from harness import installation, record
 from harness.alone import Alone, install_vmgenctl
 from harness.controller import BASE
 
@@ -162,16 +160,7 @@ def refusals(dc, t):
 def past_clone(dc, t):
     """What was on record of the change to this ID is past."""
     dc.restore("adopted")
-    digest = subprocess.run(
-        ["python3", "-c", "import hashlib, sys, uuid; print(hashlib.sha256("
-         "b'vmgen generation ID hash v1\\0' + uuid.UUID(sys.argv[1]).bytes_le).hexdigest())",
-         dc.id], capture_output=True, text=True, check=True).stdout.strip()
-    path = installation.path(f"{dc.directory}/vmgen/history")
-    path.write_text(json.dumps({
-        "id_hash": digest, "event": "boot-changed", "generation": 2, "source": "vmgenid",
-        "hint": "clone", "intent": "", "detected_usec": 1, "finished_usec": 2, "reseed_errno": 0,
-        "incomplete": False, "skipped": False, "hooks": {}}) + "\n", "ascii")
-    path.chmod(0o600)
+    record.write(dc, record.run(dc.id, hint="clone"))
     before = dc.facts()
     output = dc.must(*WORD)
     t.ok(repaired(before, dc.facts()), "that it looked like a clone once is past") or t.note(output)
