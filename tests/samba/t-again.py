@@ -41,7 +41,7 @@ def at_start(dc, t, number, when):
         t.note(f"status {status}\n{output}")
     t.equal(output.count("event 1109:"), 2,
             f"{name}: with the second identity, and not with the one that a copy may have")
-    t.ok(after["available"][0] >= before["available"][0] + 200 * POOL,
+    t.ok(after["available"][0] >= before["available"][0] + 1100 * POOL,
          f"{name}: and left out RIDs twice")
     t.equal(dc.errors(), 0, f"{name}: dbcheck finds no error")
 

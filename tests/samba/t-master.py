@@ -85,7 +85,7 @@ def with_safeguard(d, t, lost):
     t.equal(d.dc1.facts()["available"][0], first, "and leaves the pools to whoever is the master")
     raised = raised_by(d.dc1, t, "and uses the role when it is told to")
     t.note(f"available from {first}, then from {raised}")
-    t.ok(100 * SIZE < raised - first < 1102 * SIZE, "the master skips pools")
+    t.ok(550 * SIZE < raised - first < 1102 * SIZE, "the master skips pools")
     t.ok(not go_on(d) & lost, "no RID is given twice")
     for dc in d.both:
         facts = dc.facts()

@@ -16,7 +16,8 @@ from harness.controller import BASE
 
 COMMANDS = ("before-start", "repair", "verify", "stop", "--check")
 STATE = ("changed", "expected", "repairs", "partners", "rolled-back", "waived", "without-id",
-         "taken-down", "notices", "due", "island-accepted", "sysvol-is-old", "lock")
+         "taken-down", "notices", "harmless", "undecided", "due", "island-accepted",
+         "sysvol-is-old", "lock")
 # More than a file of ours ever has, and what no decoder takes.
 DEEP = "[" * 200_000
 TEXTS = (b"", b"\0" * 9, b"\xff\xfe" * 50, b"{}", b"[]", b"[[1]]", b"null", b'{"ntds": 1}',

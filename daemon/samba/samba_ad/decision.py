@@ -3,16 +3,19 @@
 """Is there something to repair, and may it be done without asking anybody?"""
 
 import enum
+import os
 import time
 
 from samba_ad import clock, log, options, origin
 from samba_ad.ends import Blocked, NotApplicable, Refusal
 from samba_ad.generation import short
+from samba_ad.state import MOST_POOLS, POOL_SIZE
 
 DAY = 86400
 # More than Kerberos forgives, and less than a rollback that matters.
 CLOCK_DAYS = 1 / 24
-MOST_REPAIRS = 3
+# Of RIDs, that repairs may leave out within a day: three of which nobody knows how much was lost.
+MOST_POOLS_A_DAY = 6 * MOST_POOLS
 # What it counts for itself it keeps to itself, and what it lost it takes again, because it also
 # forgot that it had that. SYSVOL is another matter.
 READ_ONLY = ("nobody takes changes from it that could clash, so nothing is repaired; its SYSVOL is "
@@ -22,6 +25,8 @@ READ_ONLY = ("nobody takes changes from it that could clash, so nothing is repai
 class Verdict(enum.Enum):
     NOTHING = "the generation ID is the one on record: nothing to repair"
     ADOPT = "no generation ID is on record: this one is adopted"
+    HARMLESS = ("the generation ID is another one than that on record, but vmgend knows that this is "
+                "no rollback: it is adopted")
     REPAIR = "the generation ID is another one than that on record: a repair is due"
     SAID = "an administrator says that the database was put back: a repair is due"
 
@@ -29,18 +34,35 @@ class Verdict(enum.Enum):
     def due(self):
         return self in (Verdict.REPAIR, Verdict.SAID)
 
+    @property
+    def adopts(self):
+        return self in (Verdict.ADOPT, Verdict.HARMLESS)
 
-def verdict(dc, generation, changed, said):
+
+def verdict(p, dc, generation, changed, said):
     """What the record in the database says, which goes back together with the data. changed: of
     a database without it, a change was seen while Samba worked on it. said: by an administrator."""
     recorded = dc.generation_id()
     if generation and recorded not in (None, generation.bytes):
-        return Verdict.REPAIR
+        unsaid = not (changed or said or p.options.intent or p.options.hint)
+        return Verdict.HARMLESS if unsaid and harmless(p, dc, generation) else Verdict.REPAIR
     if said:
         return Verdict.SAID
     if generation and recorded:
         return Verdict.NOTHING
     return Verdict.REPAIR if changed else Verdict.ADOPT
+
+
+def harmless(p, dc, generation):
+    """On another file system the database may lie on another disk, and that alone be put back. What
+    was adopted once is not adopted again: then the database is a copy of before that."""
+    try:
+        apart = len({os.stat(directory).st_dev for directory in (
+            p.state.top, os.path.dirname(os.path.realpath(dc.path)))}) > 1
+    except OSError:
+        apart = True
+    return not apart and p.state.harmless() != generation.hash and \
+        origin.harmless(generation, dc.generation_id(), p.options)
 
 
 def tell(dc, generation, found):
@@ -114,11 +136,17 @@ def refuse_by_age(p, dc, newest, days, sure):
                   "if the others shall take them")
 
 
+def pools_a_day(state):
+    """The most that the repairs of a day may leave out."""
+    return sum(2 * pools for _, pools in state.repairs())
+
+
 def refuse_many(state):
-    done = len(state.repairs())
-    if done >= MOST_REPAIRS:
-        raise Refusal(f"{done} repairs within a day, and each takes RIDs away for ever: find out "
-                      "why this machine is restored so often, or has a new ID at each start")
+    done = state.repairs()
+    if pools_a_day(state) >= MOST_POOLS_A_DAY:
+        raise Refusal(f"{len(done)} repairs within a day may take {pools_a_day(state) * POOL_SIZE} "
+                      "RIDs away for ever: find out why this machine is restored so often; if its "
+                      "host gives a new ID to each boot: boot-change in vmgend.conf(5)")
 
 
 def permit(p, dc, hint, intent):

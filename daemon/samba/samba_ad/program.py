@@ -123,6 +123,7 @@ class Program:
         if not self.options.dry_run:
             self.state.forget_change()
             self.state.forget_rolled_back()
+            self.state.forget_undecided()
 
     def lift_fence(self):
         if self.options.dry_run or not self.options.force:

@@ -16,27 +16,23 @@ from samba_ad import copies, log, rids, roles
 from samba_ad.controller import message
 from samba_ad.ends import Failure, Refusal
 from samba_ad.generation import short
-from samba_ad.state import Expected
+from samba_ad.state import POOL_SIZE, Expected
 
 POOLS = ("rIDAllocationPool", "rIDPreviousAllocationPool", "rIDNextRID")
-# How many pools the RID master leaves out. What it gave out in the lost time line nobody knows;
-# that it is random keeps two copies apart of which nobody knows either.
-LEAST_POOLS = 100
-MOST_POOLS = 1100
 # So that a version grows by the second: the lost time line may have counted as well.
 YEAR_2000 = 946_684_800
 MOST_VERSION = 0xFFFFFFFF
 
 
-def plan(dc):
-    """What would be done, a sentence each."""
+def plan(dc, pools):
+    """What would be done, a sentence each. pools: see lost_time.py."""
     steps = [f"give {dc.name} a new invocationId in the place of {dc.invocation_id()}"]
     if dc.rid_set_dn():
         steps.append("discard the RID pools that it holds")
     if not dc.writable_partners():
         if dc.is_rid_master:
-            steps.append(f"leave out {LEAST_POOLS} to {MOST_POOLS} pools of {rids.POOL_SIZE} RIDs "
-                         f"from {dc.rid_pool()[0]} on, because this is the RID master")
+            steps.append(f"leave out {pools} to {2 * pools} pools of {POOL_SIZE} RIDs from "
+                         f"{dc.rid_pool()[0]} on, because this is the RID master")
     elif names := roles.own(dc):
         steps.append(f"hold back its roles ({', '.join(names)})")
     if copies.of_bind(dc):
@@ -93,17 +89,19 @@ def discard_pools(dc, now):
 
 def leave_out(dc, count):
     first, last = dc.rid_pool()
-    if first + count + rids.POOL_SIZE > last:
+    if first + count + POOL_SIZE > last:
         raise Refusal(f"only {last - first} RIDs are left in the domain, too few to leave out "
                       f"{count}")
     modify(dc, dc.rid_manager_dn, {"rIDAvailablePool": (str(last << 32 | first),
                                                         str(last << 32 | first + count))})
 
 
-def raise_available(dc, now, used):
-    """used: as rids.used() has found before the transaction, because that takes its time."""
-    leave_out(dc, rids.taken(dc, used) + rids.POOL_SIZE * (
-        LEAST_POOLS + secrets.randbelow(MOST_POOLS - LEAST_POOLS + 1)))
+def raise_available(dc, now, used, pools):
+    """used: as rids.used() has found before the transaction, because that takes its time. What was
+    given out in the lost time line nobody knows; that it is random keeps two copies apart of which
+    nobody knows either, and by single RIDs also where there are few pools."""
+    count = pools * POOL_SIZE
+    leave_out(dc, rids.taken(dc, used) + count + secrets.randbelow(count + 1))
     # Takes a pool at once, so that the RID Set is never seen without one.
     if dc.rid_set_dn():
         dc.samdb.allocate_rid()
@@ -131,23 +129,24 @@ def transaction(dc, work, *arguments):
                       "more") from None
 
 
-def new_identity(dc, invocation_id, now, used):
+def new_identity(dc, invocation_id, now, used, pools):
     change_identity(dc, invocation_id, now)
     discard_pools(dc, now)
     if dc.writable_partners():
         roles.hold_back(dc)
     elif dc.is_rid_master:
-        raise_available(dc, now, used)
+        raise_available(dc, now, used, pools)
 
 
-def use_roles(dc, names, now, used, renew):
+def use_roles(dc, names, now, used, pools):
+    """pools: None if they are left out already."""
     roles.give_back(dc, names)
     if not dc.is_rid_master:
         return
-    if renew:
+    if pools is not None:
         # Replication may have given it the role back before, and then it gave itself a pool.
         discard_pools(dc, now)
-        raise_available(dc, now, used)
+        raise_available(dc, now, used, pools)
     else:
         leave_out_taken(dc, now, used)
 
@@ -161,7 +160,7 @@ def catch_up(dc, state, known):
     before, used = dc.rid_pool()[0], rids.used(dc)
     if not names and not (dc.is_rid_master and (renew or rids.taken(dc, used))):
         return
-    transaction(dc, use_roles, names, dc.now(), used, renew)
+    transaction(dc, use_roles, names, dc.now(), used, expected.pools if renew else None)
     if names:
         log.say(f"{dc.name} uses its roles again: {', '.join(names)}")
     if not dc.is_rid_master:
@@ -180,21 +179,21 @@ def record(dc, generation):
               f"{short(generation.bytes)})")
 
 
-def apply(dc, generation, state, refresh):
+def apply(dc, generation, state, pools, refresh):
     """generation: None if there is no ID to record. refresh: gives copies the new identity. Returns
     what kept that from it, which the next start tries again without another identity."""
     old, usn, now = dc.invocation_id(), dc.usn(), dc.now()
     new = str(uuid.UUID(bytes=secrets.token_bytes(16), version=4))
-    log.event(log.ACTIONS, "; ".join(plan(dc)))
+    log.event(log.ACTIONS, "; ".join(plan(dc, pools)))
     used = None if dc.writable_partners() else rids.used(dc)
-    state.add_repair()
-    transaction(dc, new_identity, new, now, used)
+    state.add_repair(pools)
+    transaction(dc, new_identity, new, now, used, pools)
     log.event(log.INVOCATION_ID_CHANGED, f"invocationId of {dc.name} changed from {old} to {new} "
               f"at update sequence number {usn}")
     first = dc.rid_pool()[0] if dc.is_rid_master else None
     log.event(log.RID_POOL_INVALIDATED, "the RID pools were discarded" +
               (f", and the next that is given out begins at {first}" if first else ""))
-    state.expect(Expected(dc.guid, new, first, 0))
+    state.expect(Expected(dc.guid, new, first, 0, pools))
     failure = None
     try:
         refresh()

@@ -5,7 +5,7 @@
 import time
 
 from samba_ad import clock, decision, ends, generation, gone
-from samba_ad.state import UNIT
+from samba_ad.state import POOL_SIZE, UNIT
 
 
 def line(name, text):
@@ -41,7 +41,9 @@ def report(program):
         line("copies", text)
     line("clock", f"{clock.date(time.time())}, "
          f"{'set by another' if clock.synchronised() else 'not known to be right'}")
-    line("repairs in a day", f"{len(program.state.repairs())} of {decision.MOST_REPAIRS}")
+    line("repairs in a day", f"{len(program.state.repairs())}, up to "
+         f"{decision.pools_a_day(program.state) * POOL_SIZE} RIDs of "
+         f"{decision.MOST_POOLS_A_DAY * POOL_SIZE} that they may leave out")
     for _, text in program.notices.all():
         line("to do", text)
     line("fence", "none" if fence is None else fence)
@@ -63,7 +65,7 @@ def compare(program, dc, current):
         return ends.DUE if missing else ends.NOT_APPLICABLE
     changed = current and (program.state.change_noted(dc.guid) or
                            program.unrecorded_change(dc, current))
-    verdict = decision.verdict(dc, current, changed, said)
+    verdict = decision.verdict(program, dc, current, changed, said)
     line("generation ID", verdict.value)
     done = verdict == decision.Verdict.NOTHING and not copies.faults(dc)
     return ends.OK if done else ends.DUE

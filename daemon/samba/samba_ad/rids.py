@@ -4,9 +4,7 @@
 has once told the domain is known elsewhere only."""
 
 from samba_ad import roles
-
-# Samba's own, see ridalloc.c there.
-POOL_SIZE = 500
+from samba_ad.state import POOL_SIZE
 
 
 def used(dc):

@@ -22,9 +22,14 @@ BOOT_ID = "/proc/sys/kernel/random/boot_id"
 DAY = 86400
 # What JSON that is not ours may raise.
 DAMAGED = (ValueError, TypeError, AttributeError, LookupError, ArithmeticError, RecursionError)
+# Samba's own, see ridalloc.c there.
+POOL_SIZE = 500
+# Where nobody knows how much time was lost, see lost_time.py.
+MOST_POOLS = 550
 # ntds: the controller, by the objectGUID of its NTDS Settings; rid_pool: the first RID that the RID
-# master gives out, or None; attempts: of the check.
-Expected = collections.namedtuple("Expected", "ntds invocation_id rid_pool attempts")
+# master gives out, or None; attempts: of the check; pools: to be left out by the RID master.
+Expected = collections.namedtuple("Expected", "ntds invocation_id rid_pool attempts pools",
+                                  defaults=(MOST_POOLS,))
 
 
 class State:
@@ -93,23 +98,24 @@ class State:
     # --- Repairs: each takes RIDs away for ever, so somebody has to look if there are many ----
 
     def repairs(self):
-        """The times of the repairs within a day of now; a clock that went back may have left
-        some in the future."""
+        """[(when, pools)] of the repairs within a day of now; a clock that went back may have left
+        some in the future. An earlier release did not note pools."""
         now = time.time()
-        times = []
+        found = []
         for line in (file.read(self.path("repairs")) or "").splitlines():
+            words = line.split()
             try:
-                when = float(line)
-            except ValueError:
+                when, pools = float(words[0]), int(words[1]) if words[1:] else MOST_POOLS
+            except (ValueError, IndexError):
                 say(f"{self.path('repairs')}: a line that is no time was left out")
                 continue
             if abs(now - when) < DAY:
-                times.append(when)
-        return times
+                found.append((when, max(0, min(pools, MOST_POOLS))))
+        return found
 
-    def add_repair(self):
-        times = self.repairs() + [time.time()]
-        self.write("repairs", "".join(f"{when:.0f}\n" for when in times))
+    def add_repair(self, pools):
+        found = self.repairs() + [(time.time(), pools)]
+        self.write("repairs", "".join(f"{when:.0f} {count}\n" for when, count in found))
 
     # --- What the check a minute later has to find --------------------------------------------
 
@@ -126,7 +132,8 @@ class State:
             return found._replace(ntds=str(uuid.UUID(found.ntds)),
                                   invocation_id=str(uuid.UUID(found.invocation_id)),
                                   rid_pool=found.rid_pool and int(found.rid_pool),
-                                  attempts=int(found.attempts))
+                                  attempts=int(found.attempts),
+                                  pools=max(0, min(int(found.pools), MOST_POOLS)))
         except DAMAGED:
             say(f"{self.path('expected')} is damaged")
             return None
@@ -212,6 +219,25 @@ class State:
 
     def forget_without_id(self):
         file.remove(self.path("without-id"))
+
+    # --- That Samba was started where nothing told whether it was rolled back -------------------
+
+    def note_undecided(self):
+        self.write("undecided", "\n")
+
+    def undecided(self):
+        return os.path.lexists(self.path("undecided"))
+
+    def forget_undecided(self):
+        file.remove(self.path("undecided"))
+
+    # --- The hash of the ID that was adopted although the database had another one --------------
+
+    def adopt_harmless(self, generation_hash):
+        self.write("harmless", generation_hash + "\n")
+
+    def harmless(self):
+        return (file.read(self.path("harmless")) or "").strip()
 
     # --- That somebody wants Samba to start in this boot although the ID cannot be read --------
 

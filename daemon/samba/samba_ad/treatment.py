@@ -2,11 +2,11 @@
 # Copyright (C) the vmgen authors
 """The decision whether there is something to repair, and what follows from it."""
 
-from samba_ad import (copies, decision, ends, gone, holders, locks, log, loss,
+from samba_ad import (copies, decision, ends, gone, holders, locks, log, loss, lost_time,
                       options as command_line, origin, partners, repair, roles, sysvol, trusts,
                       units)
 from samba_ad.log import say
-from samba_ad.state import Expected
+from samba_ad.state import MOST_POOLS, Expected
 
 # What is told of a repair until its check has ended.
 OF_REPAIR = ("partners", "roles", "password", "island")
@@ -22,6 +22,7 @@ def treat(p, take_down):
     if waived and not changed:
         say("nothing tells whether this machine was rolled back: Samba starts without a "
             "decision, until the next boot")
+        note_undecided(p)
         return
     gone_text = None if waived else gone.note(p, dc, current)
     if not current and not changed:
@@ -34,12 +35,12 @@ def treat(p, take_down):
     said = p.rolled_back(dc)
     if not current and not said and not p.options.force:
         decision.refuse_without_id()
-    verdict = decision.verdict(dc, current, changed, said)
+    verdict = decision.verdict(p, dc, current, changed, said)
     decision.tell(dc, current, verdict)
     if not verdict.due:
         if p.options.force:
             say(f"nothing was refused that --force could allow; {put_back(p)}")
-        settle(p, dc, current, verdict == decision.Verdict.ADOPT, take_down)
+        settle(p, dc, current, verdict, take_down)
         return
     repair_due(p, dc, current, verdict, take_down)
 
@@ -65,11 +66,24 @@ def without_id(p, dc, gone_text, take_down):
     why = "this machine has no generation ID: nothing tells whether it was rolled back"
     if gone_text:
         log.event(log.NO_GENERATION, gone_text)
-    settle(p, dc, None, False, take_down)
+    settle(p, dc, None, decision.Verdict.NOTHING, take_down)
+    if dc.generation_id():
+        note_undecided(p)
     if not p.options.force:
         raise ends.NotApplicable(why)
     say(f"{why}; {put_back(p)}")
     gone.accept(p, dc)
+
+
+def note_undecided(p):
+    """What Samba writes from now on hides how old the rest is."""
+    if p.options.dry_run:
+        return
+    try:
+        p.state.note_undecided()
+    except (ends.Failure, OSError) as e:
+        # Where nothing is due Samba starts all the same.
+        say(f"that cannot be noted: {e}")
 
 
 def repair_due(p, dc, current, verdict, take_down):
@@ -82,16 +96,29 @@ def repair_due(p, dc, current, verdict, take_down):
     trusts.tell(dc)
     if not p.options.force:
         decision.permit(p, dc, hint, intent)
+    # What an administrator says may be about any time before.
+    pools = lost_pools(p, dc, None if p.rolled_back(dc) else changed_to)
     if p.options.dry_run:
-        for step in repair.plan(dc):
+        for step in repair.plan(dc, pools):
             say(f"would {step}")
         return
     p.state.require_writable()
     if p.options.rolled_back:
         # Before anything is done: a crash must not lose it.
         p.state.say_rolled_back(dc.guid)
-    perform(p, current, take_down)
+    perform(p, current, take_down, pools)
     look_again(p, current, take_down)
+
+
+def lost_pools(p, dc, changed_to):
+    """Those that an earlier repair had not got as far as leaving out are left to this one."""
+    pools = lost_time.pools(p, dc, changed_to)
+    if not unfinished(p, dc):
+        return pools
+    expected = p.state.expected()
+    if not expected or expected.invocation_id != dc.invocation_id():
+        return MOST_POOLS
+    return pools if expected.rid_pool else max(pools, expected.pools)
 
 
 def mark_sysvol(p, dc):
@@ -119,7 +146,8 @@ def look_again(p, current, take_down):
     treat(p, take_down)
 
 
-def perform(p, current, take_down):
+def perform(p, current, take_down, pools):
+    """pools: see lost_time.py."""
     take_down()
     # Opened anew: what Samba wrote until now is part of what has to be repaired.
     dc = p.controller()
@@ -133,7 +161,7 @@ def perform(p, current, take_down):
                                  limits=before.get("limits", {}))
     p.state.set_partners(progress.words())
     p.state.forget_island()
-    failure = repair.apply(dc, current, p.state, lambda: copies.refresh(p, dc))
+    failure = repair.apply(dc, current, p.state, pools, lambda: copies.refresh(p, dc))
     # What follows only tells of it.
     p.forget_change()
     partners.show(p, dc, progress)
@@ -144,18 +172,20 @@ def perform(p, current, take_down):
         raise failure
 
 
-def settle(p, dc, current, adopt, take_down):
+def settle(p, dc, current, verdict, take_down):
     # A reboot soon after a repair, before it was checked.
     found = lost(p, dc)
     if found and not p.options.dry_run:
         p.state.require_writable()
-        perform(p, current, take_down)
+        perform(p, current, take_down, MOST_POOLS)
         return
     copies.settle(p, dc)
     if p.options.dry_run:
         return
     copies.tell(p, dc)
-    if adopt:
+    if verdict.adopts:
+        if verdict == decision.Verdict.HARMLESS:
+            p.state.adopt_harmless(current.hash)
         locks.wait(dc.path, locks.TRANSACTION)
         repair.record(dc, current)
     p.forget_change()

@@ -9,6 +9,7 @@ import collections
 from samba_ad import (copies, decision, ends, file, generation, island, log, partners, pull, repair,
                       rids, roles, secret, treatment, units)
 from samba_ad.log import say
+from samba_ad.state import MOST_POOLS
 
 # Each minute for an hour, then each hour.
 QUICK_ATTEMPTS = 60
@@ -184,7 +185,8 @@ def examine(p, hearing):
     if another_change(p, dc):
         return None, False
     if treatment.lost(p, dc):
-        treatment.perform(p, generation.read(p.options.guid_file), p.services.take_down)
+        treatment.perform(p, generation.read(p.options.guid_file), p.services.take_down,
+                          MOST_POOLS)
         return dc, True
     if not p.state.expected():
         # It is of a controller that was joined anew.
