@@ -30,8 +30,11 @@ const char *event_name(enum event event);
 /* Returns 0, or -EINVAL: no event has this name. */
 int event_parse(const char *name, enum event *ret_event);
 
-/* Do the hooks of this band (0 to 99) run on this event? */
-bool event_runs_band(enum event event, unsigned int band);
+/* Do the hooks of this band (0 to 99) run on this event, with this intent or an empty one? */
+bool event_runs_band(enum event event, const char *intent, unsigned int band);
+
+/* Do the hooks of this band give a clone an identity of its own? */
+bool event_is_identity(unsigned int band);
 
 /*
  * Is this the band of a guard? Guards stop damage, so they begin at once, all of

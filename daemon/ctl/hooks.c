@@ -71,14 +71,14 @@ static void add_hidden(const char *path, bool wins, void *array)
 		json_object_put(text);
 }
 
-/* Adds the events at which it runs. */
+/* Adds the events at which it runs, those among them that ask for intent "clone". */
 static int add_events(struct json_object *json, unsigned int band)
 {
 	struct json_object *array = json_object_new_array();
 	enum event event;
 
 	for (event = EVENT_NONE; array && event <= EVENT_TEST; event++)
-		if (event_runs_band(event, band))
+		if (event_runs_band(event, "clone", band))
 			json_object_array_add(array, json_object_new_string(event_name(event)));
 	return json_add(json, "events", array);
 }
@@ -216,8 +216,9 @@ static void print_why(const struct inventory *inventory, const struct item *item
 		text_print(stdout, "  %-10s %u s\n", "timeout:", item->settings.timeout_sec);
 	text_print(stdout, "  %-10s", "events:");
 	for (event = EVENT_NONE; event <= EVENT_TEST; event++)
-		if (event_runs_band(event, item->hook->band))
-			text_print(stdout, " %s", event_name(event));
+		if (event_runs_band(event, "clone", item->hook->band))
+			text_print(stdout, " %s%s", event_name(event),
+				   event_runs_band(event, "", item->hook->band) ? "" : " (intent clone)");
 	if (last)
 		result_describe(last, text);
 	putchar('\n');

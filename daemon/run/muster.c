@@ -129,7 +129,7 @@ void run_release(struct run *run, const struct keeper_order *order)
 	run->record->incomplete = incomplete;
 	while (i < run->n_members) {
 		member = &run->members[i];
-		if (event_runs_band(order->run.event, member->hook->band)) {
+		if (event_runs_band(order->run.event, order->run.intent, member->hook->band)) {
 			if (!keeper_release(&member->keeper, order)) {
 				i++;
 				continue;

@@ -128,8 +128,8 @@ bool run_read_settings(struct run *run, const struct hook *hook,
 		set_result(run, &unusable);
 		return false;
 	}
-	/* A drill has no siblings. */
-	if (run->record->drill)
+	/* A drill has no siblings, and at boot all other services wait. */
+	if (run->record->drill || run->record->event != EVENT_CHANGED)
 		ret_settings->jitter_sec = 0;
 	return true;
 }
@@ -139,7 +139,8 @@ static bool is_due(struct run *run, const struct hook *hook, struct hook_setting
 {
 	const struct hook_result *result = record_result(run->record, hook->name);
 
-	if (!run_includes(run, hook) || !event_runs_band(run->record->event, hook->band))
+	if (!run_includes(run, hook) ||
+	    !event_runs_band(run->record->event, run->record->intent, hook->band))
 		return false;
 	if (result && outcome_settled(result->outcome)) {
 		log_info("%s: already done for this ID", hook->name);
