@@ -30,6 +30,7 @@
 
 /* In the state directory. */
 #define NAME_INTENT		"intent"
+#define NAME_IMAGE		"image"
 #define NAME_HISTORY		"history"
 #define NAME_FENCE		"fence"
 /* Of vmgend-samba-ad(8). */
@@ -40,5 +41,7 @@
 #define NAME_GENERATION		"generation"
 #define NAME_TRIGGER		"trigger"
 #define NAME_LOCKS		"lock"
+/* Of the hook 60-machine-id: the machine ID is new, and PID 1 keeps the old one. */
+#define NAME_MACHINE_ID		"machine-id"
 
 #endif /* PATHS_H */

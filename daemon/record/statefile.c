@@ -97,6 +97,8 @@ static int parse_later_members(struct json_object *json, struct state *state)
 	}
 	if (json_object_object_get_ex(json, "intent_spent", &value))
 		state->intent_spent = json_object_get_boolean(value);
+	if (json_object_object_get_ex(json, "image_spent", &value))
+		state->image_spent = json_object_get_boolean(value);
 	return 0;
 }
 
@@ -190,6 +192,8 @@ int state_save(int fd, const struct state *state)
 		r = json_add(json, "shutdown_store", json_object_new_string(state->shutdown_store));
 	if (!r && state->intent_spent)
 		r = json_add(json, "intent_spent", json_object_new_boolean(true));
+	if (!r && state->image_spent)
+		r = json_add(json, "image_spent", json_object_new_boolean(true));
 	if (!r)
 		r = record_add_json(&state->run, RECORD_WHOLE, json, "run");
 	if (!r)

@@ -38,6 +38,8 @@ struct state {
 	char shutdown_store[RECORD_WORD_SIZE];
 	/* The intent that may still be in its place was used. */
 	bool intent_spent;
+	/* So was the mark of an image that may still be there. */
+	bool image_spent;
 	/* The unfinished run. */
 	struct record run;
 	/* The run that finished last. */

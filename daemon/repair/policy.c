@@ -13,14 +13,28 @@
 
 #include "base/file.h"
 #include "base/log.h"
+#include "base/paths.h"
 #include "policy.h"
+#include "record/imagefile.h"
 #include "record/intentfile.h"
+#include "witness/witness.h"
+
+static bool is_spent(const struct state *state)
+{
+	return state->intent_spent || state->image_spent;
+}
 
 /* Returns 0: no intent that was used is left in its place; or -errno. */
 static int clear_spent(const struct config *config, int state_fd, struct state *state)
 {
-	int r;
+	int r = 0;
 
+	if (state->image_spent)
+		r = image_remove(state_fd);
+	state->image_spent = r;
+	if (r)
+		log_error("cannot remove the mark of an image that was used (vmgenctl image undo): %s; it counts no more",
+			  file_strerror(r));
 	if (!state->intent_spent)
 		return 0;
 	r = intent_remove(state_fd, config->intent_file);
@@ -56,7 +70,6 @@ static void take_intent(const struct config *config, int state_fd, struct state 
 	bool said;
 	int r;
 
-	*run->intent_unused = '\0';
 	r = clear_spent(config, state_fd, state);
 	if (r) {
 		leave_unused(run, "an intent that was used before cannot be removed, so one that was said since would not count: %s",
@@ -72,9 +85,58 @@ static void take_intent(const struct config *config, int state_fd, struct state 
 	/* Whether it was used before is not known where there is no good record. */
 	if (run->event == EVENT_CHANGED || run->event == EVENT_BOOT_CHANGED)
 		strcpy(run->intent, word);
-	else if (*word)
+	else if (*word && strcmp(word, run->intent))
 		leave_unused(run, "the intent \"%s\" is dropped: it was for a change, and this is \"%s\"",
 			     word, event_name(run->event));
+}
+
+static void warn_of_shared_id(void)
+{
+	log_warning("this machine looks like a clone, with another UUID and other network addresses, but its ID is the same: the host must give each clone a GUID of its own");
+}
+
+/*
+ * A copy of an image is a clone, when it starts as one. Returns whether there is a mark that
+ * can be used. A vmgend that has to do without an ID cannot tell a copy.
+ */
+static bool take_image(const struct config *config, int state_fd, struct state *state,
+		       const struct machine *present)
+{
+	struct record *run = &state->run;
+	const char *reason;
+	struct image image;
+	int r = image_read(state_fd, &image, &reason);
+
+	if (r == -ENOENT || state->image_spent)
+		return false;
+	if (run->event != EVENT_ADOPTED && run->event != EVENT_BOOT_CHANGED)
+		return !r;
+	if (r) {
+		leave_unused(run, "the mark of an image, %s/" NAME_IMAGE ": %s", config->state_dir,
+			     reason);
+		return false;
+	}
+	if (strcmp(run->source, witness_name(WITNESS_VMGENID)))
+		return false;
+	/* What is on record may be the copy already, if it had the ID of the original at first. */
+	strcpy(run->hint, machine_hint(&image.machine, present));
+	if (image_is_copy(&image, run->id_hash))
+		strcpy(run->intent, "clone");
+	else if (!strcmp(run->hint, "clone"))
+		warn_of_shared_id();
+	return true;
+}
+
+static void take_declared(const struct config *config, int state_fd, struct state *state,
+			  const struct machine *present)
+{
+	struct record *run = &state->run;
+	bool image = take_image(config, state_fd, state, present);
+
+	take_intent(config, state_fd, state);
+	/* It stands for the copies to come where the hooks refuse, as in the original. */
+	if (image && !strcmp(run->intent, "clone") && strcmp(run->hint, "rollback"))
+		state->image_spent = true;
 }
 
 /*
@@ -122,7 +184,7 @@ bool policy_start(const struct config *config, int state_fd, struct state *state
 		  enum event event, bool same_boot)
 {
 	struct machine present;
-	bool spent = state->intent_spent;
+	bool spent = is_spent(state);
 
 	/* The clock that it was taken from began anew. */
 	if (!same_boot)
@@ -133,8 +195,8 @@ bool policy_start(const struct config *config, int state_fd, struct state *state
 		return true;
 	machine_look(config->sysfs, &present);
 	if (!strcmp(machine_hint(&state->machine, &present), "clone"))
-		log_warning("this machine looks like a clone, with another UUID and other network addresses, but its ID is the same: the host must give each clone a GUID of its own");
-	return machine_note(&state->machine, &present) || spent != state->intent_spent;
+		warn_of_shared_id();
+	return machine_note(&state->machine, &present) || spent != is_spent(state);
 }
 
 void policy_describe(const struct config *config, int state_fd, struct state *state,
@@ -154,11 +216,13 @@ void policy_describe(const struct config *config, int state_fd, struct state *st
 	(void)machine_note(&state->machine, &present);
 	strcpy(run->hint, hint);
 	if (state_fd >= 0)
-		take_intent(config, state_fd, state);
+		take_declared(config, state_fd, state, &present);
 	else
 		leave_unused(run, "whether an intent was said is not known, because %s cannot be opened",
 			     config->state_dir);
-	if (run->event == EVENT_CHANGED || run->event == EVENT_BOOT_CHANGED)
+	if (run->event == EVENT_ADOPTED && *run->intent)
+		log_notice("this is a copy of an image that vmgenctl image prepare has marked: it takes an identity of its own (hooks from 60 to 79)");
+	else if (run->event == EVENT_CHANGED || run->event == EVENT_BOOT_CHANGED)
 		log_info("by UUID and network addresses this looks like: %s; the administrator said: %s",
 			 run->hint, *run->intent ? run->intent : "nothing");
 }
@@ -172,9 +236,10 @@ int policy_save(const struct config *config, int state_fd, struct state *state)
 		leave_unused(&state->run, "the intent \"%s\" is kept and not used, because that cannot be recorded in %s: %s",
 			     state->run.intent, config->state_dir, file_strerror(r));
 		state->intent_spent = false;
+		state->image_spent = false;
 	}
 	/* What is not on disk as used or dropped stays where it is. */
-	if (r || !state->intent_spent || clear_spent(config, state_fd, state))
+	if (r || !is_spent(state) || clear_spent(config, state_fd, state))
 		return r;
 	return state_save(state_fd, state);
 }

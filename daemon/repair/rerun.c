@@ -138,6 +138,7 @@ void rerun_finish(struct repair *repair, enum rerun rerun, const struct record *
 		/* The same, said before, was for this change, not for the next one. */
 		if (look_for_intent(repair, waiting) && !strcmp(waiting, intent))
 			repair->state.intent_spent = true;
+		repair->state.image_spent = true;
 	}
 	repair_update(repair);
 	fields = report_fields(last);

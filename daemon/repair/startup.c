@@ -60,7 +60,7 @@ static void log_start(enum event event, const struct sighting *sighting, bool re
 {
 	static const char *const texts[] = {
 		[EVENT_NONE]		= "nothing happened while vmgend was not running",
-		[EVENT_ADOPTED]		= "adopted: there is nothing on record to compare with, so the present ID becomes the recorded one and no hook runs",
+		[EVENT_ADOPTED]		= "adopted: there is nothing on record to compare with, so the present ID becomes the recorded one",
 		[EVENT_CHANGED]		= "changed: this machine was cloned or restored while vmgend was not running",
 		[EVENT_BOOT_CHANGED]	= "boot-changed: this machine was cloned or restored while the system was down",
 		[EVENT_UNKNOWN]		= "unknown: perhaps this machine was cloned or restored",

@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Copyright (C) the vmgen authors
+ *
+ * The mark of an image through whole runs: a copy takes another identity, once, and
+ * nobody else does.
+ */
+#include "record/imagefile.h"
+#include "starts.h"
+
+static void machine(char letter)
+{
+	char text[64];
+
+	snprintf(text, sizeof(text), "0a1b2c3d-0000-4000-8000-00000000000%c\n", letter);
+	scratch_write("sys/class/dmi/id/product_uuid", text, 0400);
+	snprintf(text, sizeof(text), "52:54:00:00:00:0%c\n", letter);
+	scratch_write("sys/class/net/eth0/address", text, 0444);
+}
+
+/* As vmgenctl image prepare, on the machine a with the ID A, or with none. */
+static void prepare(bool has_id)
+{
+	struct sighting sighting = sight('A');
+	struct image image = { .id_hash = "" };
+	int fd;
+
+	machine('a');
+	machine_look(config.sysfs, &image.machine);
+	if (has_id)
+		strcpy(image.id_hash, sighting.id_hash);
+	if (state_open(config.state_dir, &fd) || state_forget(fd) || image_write(fd, &image))
+		scratch_give_up("image");
+	close(fd);
+	unlink(scratch_path("state/intent"));
+}
+
+static bool is_marked(void)
+{
+	return !access(scratch_path("state/image"), F_OK);
+}
+
+static void expect(const char *name, enum event event, const char *hint, const char *intent,
+		   bool marked)
+{
+	struct state state = read_state();
+	const struct record *last = &state.last;
+
+	if (!ok(last->event == event && !strcmp(last->hint, hint) && !strcmp(last->intent, intent) &&
+		is_marked() == marked && !state.image_spent,
+		"%s: %s, hint %s, intent \"%s\", the mark %s", name, event_name(event), hint, intent,
+		marked ? "stays" : "is gone"))
+		printf("# %s %s \"%s\" \"%s\" %d\n", event_name(last->event), last->hint, last->intent,
+		       last->intent_unused, is_marked());
+	state_clear(&state);
+}
+
+static void expect_unused(const char *text)
+{
+	struct state state = read_state();
+
+	if (!ok(*text ? strstr(state.last.intent_unused, text) != NULL : !*state.last.intent_unused,
+		"%s", *text ? text : "nothing went unused"))
+		printf("# %s\n", state.last.intent_unused);
+	state_clear(&state);
+}
+
+static void test_copies(void)
+{
+	machine('a');
+	start('A');
+	expect("a first installation", EVENT_ADOPTED, "unknown", "", false);
+	prepare(true);
+	start('A');
+	expect("the original, booted again", EVENT_ADOPTED, "rollback", "", true);
+	reboot();
+	start('A');
+	expect("and again", EVENT_ADOPTED, "rollback", "", true);
+	reboot();
+	machine('b');
+	start('B');
+	expect("a copy of it as it is now", EVENT_BOOT_CHANGED, "clone", "clone", false);
+	reboot();
+	machine('c');
+	start('C');
+	expect("a copy of the copy", EVENT_BOOT_CHANGED, "clone", "", false);
+	prepare(true);
+	machine('b');
+	order[0] = '\0';
+	start('B');
+	expect("a copy at its first boot", EVENT_ADOPTED, "clone", "clone", false);
+	ok(!strncmp(order, "sync state sync unlink sync sync state sync ", 44),
+	   "it is on disk as used before it is removed");
+	ok(!told_others, "others are not told of a change, as there was none");
+	prepare(false);
+	start('A');
+	expect("a copy of what had no ID, on no other machine", EVENT_ADOPTED, "rollback", "clone", true);
+	prepare(false);
+	machine('b');
+	start('B');
+	expect("on another one", EVENT_ADOPTED, "clone", "clone", false);
+}
+
+static void test_original(void)
+{
+	prepare(true);
+	start('B');
+	expect("the original on a host with a new ID at each boot: hooks see the hint", EVENT_ADOPTED,
+	       "rollback", "clone", true);
+	reboot();
+	start('C');
+	expect("the next such boot", EVENT_BOOT_CHANGED, "rollback", "clone", true);
+	start('D');
+	expect("a change while it is up", EVENT_CHANGED, "unknown", "", true);
+	prepare(true);
+	machine('b');
+	start('A');
+	expect("another machine with the ID of the original", EVENT_ADOPTED, "clone", "", true);
+	reboot();
+	start('B');
+	expect("when the host has given it an own one", EVENT_BOOT_CHANGED, "clone", "clone", false);
+}
+
+/* What somebody declares counts before the mark. */
+static void test_declared(void)
+{
+	prepare(true);
+	machine('b');
+	scratch_write("etc/intent", "clone\n", 0644);
+	start('B');
+	expect("intent clone was dropped into the copy", EVENT_ADOPTED, "clone", "clone", false);
+	expect_unused("");
+	prepare(true);
+	machine('b');
+	scratch_write("etc/intent", "restore\n", 0644);
+	start('B');
+	expect("intent restore", EVENT_ADOPTED, "clone", "", true);
+	expect_unused("the intent \"restore\" is dropped");
+	prepare(true);
+	start('A');
+	scratch_write("etc/intent", "restore\n", 0644);
+	reboot();
+	machine('b');
+	start('B');
+	expect("intent restore, and there is a record", EVENT_BOOT_CHANGED, "clone", "restore", true);
+	scratch_write("etc/intent", "clone\n", 0644);
+	start('C');
+	expect("intent clone for a change while it is up", EVENT_CHANGED, "unknown", "clone", false);
+}
+
+static void refuse(const char *name, const char *text)
+{
+	machine('b');
+	start('B');
+	expect(name, EVENT_ADOPTED, "unknown", "", true);
+	expect_unused(text);
+}
+
+static void test_bad(void)
+{
+	struct sighting sighting = sight('B');
+	struct repair repair;
+
+	prepare(true);
+	scratch_write("state/image", "{\"version\":1,\"id_hash\":\"0123\"}", 0600);
+	refuse("not a hash", "state/image: it is damaged, or of a later release");
+	prepare(true);
+	scratch_write("state/image", "{\"version\":2,\"id_hash\":\"\"}", 0600);
+	refuse("another version", "state/image: it is damaged, or of a later release");
+	prepare(true);
+	(void)!chmod(scratch_path("state/image"), 0666);
+	refuse("others can write to it", "state/image: others than root can change it");
+	prepare(true);
+	machine('b');
+	sighting.source = WITNESS_KMSG;
+	sighting.made_up = true;
+	sighting.changed_here = false;
+	repair_init(&repair, &config);
+	startup_begin(&repair, &sighting);
+	ok(!*repair.state.last.intent && is_marked(), "without an ID nobody can tell a copy");
+	repair_clear(&repair);
+	unlink(scratch_path("state/state.json"));
+	full = true;
+	start('B');
+	full = false;
+	ok(is_marked(), "one that cannot be recorded as used is not used");
+	start('B');
+	expect("with space again", EVENT_ADOPTED, "clone", "clone", false);
+}
+
+/* Dies at every step in turn, and comes back with the same ID or with another. */
+static void test_crashes(char back)
+{
+	int i, status, died = 0, twice = 0, lost = 0, left = 0;
+	struct state before, after;
+	pid_t pid;
+
+	for (i = 1; i < 40; i++) {
+		prepare(true);
+		machine('b');
+		pid = fork();
+		if (!pid) {
+			fuse = i;
+			start('B');
+			_exit(0);
+		}
+		waitpid(pid, &status, 0);
+		died += status != 0;
+		before = read_state();
+		start(back);
+		after = read_state();
+		twice += (*before.run.intent || *before.last.intent) && back == 'C' && *after.last.intent;
+		lost += back == 'B' && strcmp(after.last.intent, "clone");
+		left += after.image_spent || is_marked();
+		state_clear(&before);
+		state_clear(&after);
+		if (!status)
+			break;
+	}
+	ok(died >= 10 && died == i - 1, "vmgend died at %d steps, then %c", died, back);
+	equal(twice, 0, "no mark is used twice");
+	equal(lost, 0, "nor lost for the copy that used it");
+	equal(left, 0, "nor left over");
+}
+
+static void test_bands(void)
+{
+	static const struct {
+		enum event event;
+		const char *intent, *bands;
+	} rows[] = {
+		{ EVENT_CHANGED, "", "00 10 20 40 50 60 79 80 " },
+		{ EVENT_BOOT_CHANGED, "", "00 10 " },
+		{ EVENT_BOOT_CHANGED, "restore", "00 10 " },
+		{ EVENT_BOOT_CHANGED, "clone", "00 10 60 79 " },
+		{ EVENT_ADOPTED, "", "" },
+		{ EVENT_ADOPTED, "clone", "60 79 " },
+		{ EVENT_UNKNOWN, "clone", "10 " },
+		{ EVENT_NONE, "clone", "" },
+	};
+	static const unsigned int bands[] = { 0, 10, 20, 40, 50, 60, 79, 80 };
+	char text[64];
+	size_t i, j;
+
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		*text = '\0';
+		for (j = 0; j < sizeof(bands) / sizeof(bands[0]); j++)
+			if (event_runs_band(rows[i].event, rows[i].intent, bands[j]))
+				sprintf(text + strlen(text), "%02u ", bands[j]);
+		if (!ok(!strcmp(text, rows[i].bands), "bands at %s, intent \"%s\": %s",
+			event_name(rows[i].event), rows[i].intent, rows[i].bands))
+			printf("# %s\n", text);
+	}
+}
+
+int main(void)
+{
+	starts_create();
+	test_bands();
+	test_copies();
+	test_original();
+	test_declared();
+	test_bad();
+	test_crashes('B');
+	test_crashes('C');
+	starts_clear();
+	return tap_done();
+}
