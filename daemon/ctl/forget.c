@@ -16,6 +16,7 @@
 #include "config/config.h"
 #include "ctl.h"
 #include "record/fencefile.h"
+#include "record/imagefile.h"
 #include "record/intentfile.h"
 #include "record/statefile.h"
 
@@ -39,6 +40,15 @@ static int name_fence(const char *unit, const struct fence *fence, void *context
 	return 0;
 }
 
+static void name_image(int fd)
+{
+	struct image image;
+	const char *reason;
+
+	if (image_read(fd, &image, &reason) != -ENOENT)
+		text_print(stderr, "vmgenctl: the mark of vmgenctl image prepare stays, for every copy (vmgenctl image show)\n");
+}
+
 static enum ctl_exit forget(const struct ctl *ctl, int fd, const char *dropped)
 {
 	int r;
@@ -55,6 +65,8 @@ static enum ctl_exit forget(const struct ctl *ctl, int fd, const char *dropped)
 		r = intent_remove(fd, dropped);
 	if (!r)
 		r = fence_each(ctl->state_dir, name_fence, NULL);
+	if (!r)
+		name_image(fd);
 	return r ? ctl_state_error(ctl, r) : CTL_OK;
 }
 

@@ -101,6 +101,13 @@ static const struct command {
 		"      --all              for every program and each service\n",
 	},
 	{
+		"image", "prepare|show|undo", "have copies of this system take an identity of their own",
+		ctl_image,
+		"  prepare                forget, and mark this system for the copies\n"
+		"  show                   whether it is marked, and what a copy runs\n"
+		"  undo                   take the mark back\n",
+	},
+	{
 		"forget", "", "clear the record, in a system that is made to be copied",
 		ctl_forget, NULL,
 	},

@@ -81,6 +81,8 @@ static void print_words(const struct view *view, enum ctl_exit verdict)
 		text_print(stdout, "             the seed file of the next boot was not renewed: the log of vmgend tells why (journalctl -u vmgend)\n");
 	if (view->intent_unused)
 		text_print(stdout, "             %s\n", view->intent_unused);
+	if (view->new_machine_id)
+		text_print(stdout, "machine ID:  new; PID 1 keeps the one before (%%m in units) until the next boot\n");
 	if (view->hooks)
 		list_failures(view->hooks);
 	if (view->incomplete)
@@ -119,6 +121,8 @@ static struct json_object *to_json(const struct view *view, enum ctl_exit verdic
 	    (view->guest != GUEST_READY || !fill_device(json, view)) &&
 	    !json_add(json, "running", json_object_new_boolean(view->running)) &&
 	    !json_add(json, "handled", json_object_new_boolean(view->handled)) &&
+	    !json_add(json, "new_machine_id",
+		      json_object_new_boolean(view->new_machine_id)) &&
 	    (!view->vmgend || !json_add(json, "vmgend", json_object_get(view->vmgend))))
 		return json;
 	json_object_put(json);

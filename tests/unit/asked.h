@@ -70,6 +70,16 @@ int vmgen_info(struct vmgen *v, struct vmgen_info *ret_info, size_t size)
 	return 0;
 }
 
+/* Of zeros, as far as there is one. */
+int vmgen_id(struct vmgen *v, uint8_t ret_id[VMGEN_ID_SIZE])
+{
+	(void)v;
+	if (!(info.flags & VMGEN_INFO_ID_VALID))
+		return -ENODATA;
+	memset(ret_id, 0, VMGEN_ID_SIZE);
+	return 0;
+}
+
 int vmgen_wait(struct vmgen *v, uint64_t known, int64_t timeout_ns, uint64_t *ret_generation)
 {
 	(void)v;

@@ -67,6 +67,57 @@ static void test_check_vmgend(void)
 	unlink(scratch_path("state/history"));
 }
 
+/* An image's mark, as vmgenctl has it; what vmgend makes of it is in t-image.c. */
+static void test_image(void)
+{
+	expect("image", CTL_USAGE, "image takes one word: prepare, show or undo");
+	expect("image show", CTL_OK, "none");
+	expect("image prepare", CTL_FAILED, "no hook of identity is enabled, so a copy would keep the identity of this machine: enabled = yes in ");
+	ok(says("/settings/60-machine-id.conf") && says("vmgenctl forget\n"), "with the remedies");
+	ok(access(scratch_path("state/image"), F_OK), "and no mark is left");
+	scratch_write("second/60-own", "#!/bin/sh\n", 0755);
+	scratch_write("second/79-own", "#!/bin/sh\n", 0755);
+	scratch_write("second/61-off", "#!/bin/sh\n", 0755);
+	scratch_write("settings/61-off.conf", "[hook]\nenabled=no\n", 0644);
+	scratch_write("state/state.json", "{\"version\":1}", 0600);
+	expect("image prepare", CTL_OK, "a copy, which starts with another ID, runs at its first boot:\n  60-own\n  79-own\n");
+	ok(access(scratch_path("state/state.json"), F_OK), "the record is forgotten");
+	expect("image show", CTL_OK, "prepared on this machine; a copy runs at its first boot:\n  60-own\n  79-own\n");
+	expect("forget", CTL_OK, "the mark of vmgenctl image prepare stays");
+	expect("hooks why 60-own", CTL_OK, "events:    adopted (intent clone) changed boot-changed (intent clone) test\n");
+	info.flags &= ~VMGEN_INFO_ID_VALID;
+	expect("image show", CTL_OK, "whether it was this one is not known");
+	expect("image prepare", CTL_OK, "this machine has no ID, so every machine with one counts as a copy");
+	info.flags |= VMGEN_INFO_ID_VALID;
+	expect("image show", CTL_OK, "prepared on another machine, or with another ID");
+	open_result = -EACCES;
+	expect("image prepare", CTL_NO_RIGHTS, "the ID of this machine cannot be read: ");
+	open_result = 0;
+	scratch_write("state/image", "{}", 0600);
+	expect("image show", CTL_FAILED, "the mark cannot be used: it is damaged");
+	expect("image undo", CTL_OK, "");
+	expect("image show", CTL_OK, "none");
+	scratch_write("state/state.json", "{\"version\":1,\"run\":{\"id_hash\":\"0123456789012345678901234567890123456789012345678901234567890123\","
+		      "\"event\":\"changed\",\"generation\":1,\"detected_usec\":1,\"finished_usec\":0,\"reseed_errno\":0,"
+		      "\"incomplete\":false,\"hooks\":{}}}", 0600);
+	expect("image prepare", CTL_NOT_HANDLED, "a change is not handled yet");
+	ok(access(scratch_path("state/image"), F_OK), "then there is no mark");
+	unlink(scratch_path("state/state.json"));
+	write_status(HANDLED ",\"last\":{\"event\":\"adopted\",\"hint\":\"clone\",\"intent\":\"\",\"intent_unused\":\"\",\"reseed_errno\":0,"
+		     "\"hooks\":{}}");
+	expect("status", CTL_DEGRADED, "a copy of an image and has the ID of the original, so it kept that one's identity: give it a GUID of its own on the host");
+	expect("check", CTL_DEGRADED, "problem  image     this machine is a copy");
+	write_status(HANDLED ",\"last\":{\"event\":\"adopted\",\"hint\":\"clone\",\"intent\":\"clone\",\"intent_unused\":\"\",\"reseed_errno\":0,"
+		     "\"hooks\":{}}");
+	expect("status", CTL_OK, "last run:    adopted");
+	ok(!says("machine ID:"), "the machine ID is what it was");
+	scratch_write("machine-id", "", 0644);
+	expect("status", CTL_OK, "machine ID:  new; PID 1 keeps the one before (%m in units) until the next boot");
+	expect("status --json", CTL_OK, "\"new_machine_id\":true");
+	unlink(scratch_path("machine-id"));
+	write_status(LAST(""));
+}
+
 static bool has_uid(const char *path)
 {
 	char text[4096] = "";
@@ -201,6 +252,7 @@ int main(void)
 	asked_create();
 	test_check();
 	test_check_vmgend();
+	test_image();
 	test_impostor();
 	test_unused_intent();
 	test_seed();

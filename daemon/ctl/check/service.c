@@ -91,6 +91,8 @@ static void check_last_run(const struct view *view, struct findings *findings)
 	if (view->intent_unused)
 		finding_add(findings, "intent", FINDING_PROBLEM, INTENT_REMEDY, "%s",
 			    view->intent_unused);
+	if (view->shares_id)
+		finding_add(findings, "image", FINDING_PROBLEM, VIEW_SHARES_ID_REMEDY, VIEW_SHARES_ID);
 	if (view->hooks && !view->n_failures && !view->incomplete)
 		finding_add(findings, "last-run", FINDING_OK, "",
 			    "at the last change (%s) no hook failed, of %d", event,

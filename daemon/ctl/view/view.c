@@ -5,11 +5,15 @@
  * All that can be known about this machine without privileges.
  */
 #include <errno.h>
+#include <limits.h>
+#include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 #include <vmgen/vmgenid.h>
 
 #include "base/event.h"
 #include "base/json.h"
+#include "base/paths.h"
 #include "base/systemd.h"
 #include "config/hook.h"
 #include "record/intentfile.h"
@@ -98,6 +102,30 @@ static void view_source(struct view *view)
 		view->fallback = strcmp(source, "vmgenid");
 }
 
+/* Without a mark of an image nobody knows at adoption what the machine looked like. */
+static bool shares_id(struct json_object *last)
+{
+	static const char *const members[][2] = {
+		{ "event", "adopted" }, { "hint", "clone" }, { "intent", "" }, { "intent_unused", "" },
+	};
+	const char *text;
+	size_t i;
+
+	for (i = 0; i < sizeof(members) / sizeof(members[0]); i++)
+		if (json_get_text(last, members[i][0], &text) || strcmp(text, members[i][1]))
+			return false;
+	return true;
+}
+
+/* A path that is too long names no file. */
+static bool is_machine_id_new(const struct ctl *ctl)
+{
+	char path[PATH_MAX];
+
+	return snprintf(path, sizeof(path), "%s/" NAME_MACHINE_ID, ctl->runtime_dir) < PATH_MAX &&
+	       !access(path, F_OK);
+}
+
 static void view_vmgend(const struct ctl *ctl, struct view *view)
 {
 	uint64_t generation, error;
@@ -123,6 +151,7 @@ static void view_vmgend(const struct ctl *ctl, struct view *view)
 	view->incomplete = view_is_true(view->last, "incomplete");
 	if (!json_get_text(view->last, "intent_unused", &text) && *text)
 		view->intent_unused = text;
+	view->shares_id = shares_id(view->last);
 	if (json_object_object_get_ex(view->last, "hooks", &view->hooks) &&
 	    json_object_is_type(view->hooks, json_type_object))
 		view->n_failures = count_failures(view->hooks);
@@ -144,6 +173,7 @@ void view_read(const struct ctl *ctl, struct view *view)
 		vmgen_close(device);
 	}
 	view->guest = guest_diagnose(r, ctl->device, GUEST_SYSFS);
+	view->new_machine_id = is_machine_id_new(ctl);
 	view_vmgend(ctl, view);
 }
 
@@ -221,7 +251,7 @@ enum ctl_exit view_verdict(const struct view *view)
 	if (!view->handled)
 		return CTL_NOT_HANDLED;
 	if (view_reseed_failed(view) || view->n_failures || view->incomplete || view->intent_unused ||
-	    view->seed_errno ||
+	    view->seed_errno || view->shares_id ||
 	    !view->recorded || view_id_untrusted(view) || view->fallback || view_counts(view))
 		return CTL_DEGRADED;
 	return CTL_OK;
@@ -257,6 +287,9 @@ const char *view_explain(const struct view *view, enum ctl_exit verdict)
 		if (view_counts(view) && !view->n_failures && !view_reseed_failed(view) &&
 		    !view->seed_errno)
 			return "the host counts restores and provides no ID, so a change while this system is down is not seen: vmgenctl check";
+		if (view->shares_id && !view->n_failures && !view_reseed_failed(view) &&
+		    !view->seed_errno)
+			return VIEW_SHARES_ID ": " VIEW_SHARES_ID_REMEDY;
 		return "a hook, the reseed or the seed file failed; see the log of vmgend (journalctl -u vmgend), fix it, then vmgenctl trigger --failed";
 	case CTL_RNG_OTHER:
 		return "programs may draw from another random number generator than the one that is reseeded: vmgenctl check";

@@ -39,8 +39,15 @@ struct view {
 	bool incomplete;
 	/* Why an intent was not used in it; NULL: none was left out. */
 	const char *intent_unused;
+	/* A copy of an image, with the ID of the original. */
+	bool shares_id;
+	/* The machine ID is new since this boot. */
+	bool new_machine_id;
 };
 
+#define VIEW_SHARES_ID	"this machine is a copy of an image and has the ID of the original, so it kept that one's identity"
+#define VIEW_SHARES_ID_REMEDY \
+	"give it a GUID of its own on the host, and boot it with that"
 #define VIEW_OUTDATED	"vmgend was started before this VM had an ID, and does not use it"
 
 /* Looks at the device and at vmgend's files. The caller clears the view. */
