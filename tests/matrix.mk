@@ -45,7 +45,8 @@ only_faults  := 6.1-cloud
 only_hostile := 6.12
 # A whole system has a kernel of its own, and what ACPI tables can look like
 # takes a boot each.
-whole := bullseye clock debian fence foreign ipsec lease openssl samba services shutdown stranger sysvinit
+whole := bullseye clock copies debian fence foreign ipsec lease openssl samba services shutdown stranger \
+	 sysvinit
 $(foreach s,$(whole),$(eval only_$(s) := 6.1))
 only_foreign := 6.12-arm64
 # Debian 11 from source: user space older than what vmgen is written for.
