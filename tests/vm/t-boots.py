@@ -11,10 +11,9 @@ boot takes seconds: t-shutdown.py asks the real one.
 import contextlib
 import json
 import shutil
-import subprocess
 import time
 
-from harness import drivers, kernel as kernels, tap, tpm
+from harness import drivers, image, kernel as kernels, tap, tpm
 from harness.machine import OVMF, scratch
 from harness.scenario import ALL, boot, new_guid, say, seed
 
@@ -23,7 +22,6 @@ UUID = "0a1b2c3d-0000-4000-8000-00000000000a"
 MAC = "52:54:00:00:00:0a"
 OTHER_MAC = "52:54:00:00:00:0b"
 BOOTS = 20
-VARIABLE = "VmgenShutdown-d456c82c-d0dc-4701-bdd6-404c2156283b"
 GUARD = "#!/bin/sh\necho $1 >>/run/guard\n"
 SYSTEMCTL = """#!/bin/sh
 case $1 in
@@ -82,15 +80,6 @@ class Tpm(Counting):
 
     def prepare(self, g):
         g.run(tpm.LINK)
-
-
-def new_disk():
-    raw, disk = scratch() / "raw", scratch() / "disk"
-    with open(raw, "wb") as file:
-        file.truncate(64 << 20)
-    subprocess.run(["mkfs.ext4", "-q", raw], check=True)
-    subprocess.run(["qemu-img", "convert", "-O", "qcow2", raw, disk], check=True)
-    return disk
 
 
 @contextlib.contextmanager
@@ -155,7 +144,7 @@ def check_status(g, t):
 def check_boots(kernel, host, boots, t):
     """As many ordinary boots, at the end of which the power is cut; returns the disk of the first
     shutdown and that of the end."""
-    with switched_on(kernel, host, new_disk()) as g:
+    with switched_on(kernel, host, image.empty()) as g:
         t.equal(last(g), ADOPTED, "the first start adopts the ID")
         stop(g)
         disk = early = g.disk

@@ -8,10 +8,8 @@ power is cut rather than switched off.
 """
 
 import json
-import subprocess
 
-from harness import drivers, kernel as kernels, tap
-from harness.machine import scratch
+from harness import drivers, image, kernel as kernels, tap
 from harness.scenario import boot, new_guid, seed
 
 DRIVERS = (*drivers.DISK, "crc32c_generic", "ext4", "virtio_net")
@@ -29,15 +27,6 @@ until test ! -e /run/hang; do sleep 0.1; done
 LAST = "#!/bin/sh\necho $1 >>/run/80-last\n"
 HOOKS = {"/etc/vmgen/hooks.d/10-guard": (GUARD, 0o755),
          "/etc/vmgen/hooks.d/80-last": (LAST, 0o755)}
-
-
-def new_disk():
-    raw, disk = scratch() / "raw", scratch() / "disk"
-    with open(raw, "wb") as file:
-        file.truncate(64 << 20)
-    subprocess.run(["mkfs.ext4", "-q", raw], check=True)
-    subprocess.run(["qemu-img", "convert", "-O", "qcow2", raw, disk], check=True)
-    return disk
 
 
 def switch_on(kernel, disk, guid, machine=ORIGINAL):
@@ -135,7 +124,7 @@ def check_copied(kernel, disk, t):
 
 def check_again(kernel, disk, t):
     """The same machine with a new ID once more; t-boots.py has many such boots."""
-    with switched_on(kernel, disk, new_guid(), COPY) as g:
+    with switch_on(kernel, disk, new_guid(), COPY) as g:
         start(g)
         t.equal((last(g), ran(g)), (("boot-changed", "rollback", "", False), ["boot-changed"]),
                 "a new ID at the next boot counts as well")
@@ -183,7 +172,7 @@ def check_image(kernel, disk, t):
 
 def scenario(kernel, t):
     guid, rolled_back = new_guid(), new_guid()
-    disk = check_first(kernel, new_disk(), guid, t)
+    disk = check_first(kernel, image.empty(), guid, t)
     disk = check_rollback(kernel, disk, rolled_back, t)
     check_finished(kernel, disk, rolled_back, t)
     disk = check_copied(kernel, disk, t)

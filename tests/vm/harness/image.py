@@ -14,9 +14,12 @@ import contextlib
 import ctypes
 import errno
 import functools
+import pathlib
+import tempfile
 import time
 
 from harness import kernel as kernels
+from harness.machine import scratch
 
 SIZE = "3G"
 CLONE_NEWNS = 0x20000
@@ -33,6 +36,15 @@ def isolate():
 def make(root, target, size=SIZE):
     """An image with what is in a directory."""
     kernels.run(["mkfs.ext4", "-q", "-d", root, target, size])
+
+
+def empty(size="64M"):
+    """A disk with nothing but a file system, for a guest to mount."""
+    directory = pathlib.Path(tempfile.mkdtemp(dir=scratch(), prefix="empty-"))
+    raw, disk = directory / "raw", directory / "disk"
+    kernels.run(["mkfs.ext4", "-q", raw, size])
+    kernels.run(["qemu-img", "convert", "-O", "qcow2", raw, disk])
+    return disk
 
 
 def copy(made, raw):

@@ -17,7 +17,7 @@ from harness.machine import MachineError, scratch
 START_LIMIT = 30
 # One program, which does what its name says.
 PROGRAM = "/usr/bin/tpm2"
-NAMES = ("getcap", "nvdefine", "nvread", "nvwrite")
+NAMES = ("getcap", "nvdefine", "nvread", "nvwrite", "nvundefine")
 LINK = f"for n in {' '.join(NAMES)}; do ln -s tpm2 /bin/tpm2_$n || exit; done"
 # Looked for by its name when a program runs.
 TRANSPORT = "libtss2-tcti-device.so.0"
