@@ -6,8 +6,8 @@ database, and that takes no more memory than the file of it and some KiB for eac
 
 import json
 
-from harness import installation
-from harness.alone import Alone
+from harness import installation, record
+from harness.alone import Alone, install_vmgenctl
 
 USERS = 20_000
 MEASURED = "/srv/measured"
@@ -27,6 +27,7 @@ def measure(dc, command, *options, **environment):
 def measure_all(dc, t):
     """{command: figures} of a controller that has gone back; it is repaired by that."""
     dc.new_id()
+    record.write(dc, record.run(dc.id, event="changed"))
     found = {"repair": measure(dc, "repair", **CHANGED), "verify": measure(dc, "verify"),
              "--check": measure(dc, "--check")}
     for command, figures in found.items():
@@ -48,6 +49,7 @@ def compare(few, many, t):
 
 
 def scenario(_suite, t):
+    install_vmgenctl()
     dc = Alone()
     dc.must("before-start")
     few = measure_all(dc, t)

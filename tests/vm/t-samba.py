@@ -38,6 +38,8 @@ systemctl enable samba-ad-dc
 """
 LOG = "/run/writer"
 MEMORY = 1024
+# Of RIDs: 20, and one more for each ten minutes.
+MOST_POOLS = 30
 OTHER_UUID = "0a1b2c3d-0000-4000-8000-00000000000b"
 OTHER_NETWORK = "virtio-net-pci,mac=52:54:00:00:00:0b,romfile="
 
@@ -188,9 +190,13 @@ def check_identity(g, invocation, lost, after, t):
 
 
 def check_journal(g, t):
+    """Of a restore that was some minutes late, and the machine knows it."""
     journal = g.run("journalctl -q -b -o cat")
     for number in ("2170", "1109", "2205", "2179"):
         t.ok(re.search(rf"\b{number}\b", journal), f"the journal has event {number}")
+    pools = re.search(r"leave out (\d+) to (\d+) pools", journal)
+    t.ok(pools and int(pools[1]) <= MOST_POOLS, "no more RIDs are left out than fit the lost time: "
+         f"{pools and pools[0]}")
 
 
 def check_broken(snapshot, guid, invocation, t):

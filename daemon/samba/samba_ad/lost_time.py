@@ -30,7 +30,7 @@ def seconds(p, dc, generation):
     # What Samba has written since hides how old the rest is.
     if not change or p.state.undecided():
         return None
-    noticed, newest = origin.detected(change, False) / 1_000_000, dc.newest()
+    noticed, newest = origin.detected(change, False) / 1_000_000, dc.newest_of_all()
     live = change["event"] == "changed"
     if not newest or newest >= noticed + (GAP if live else 0):
         return None
