@@ -55,6 +55,9 @@ more_bullseye := 5.10
 # Ten boots of a whole system; the scenario debian has one after an orderly end.
 only_shutdown := none
 more_shutdown := 6.1
+# A host: QEMU as libvirt runs it.
+only_libvirt := none
+more_libvirt := 6.12
 # Without systemd.
 only_sysvinit := none
 more_sysvinit := 6.1
@@ -107,7 +110,7 @@ only_bare := bare
 # (hibernate), that programs ahead of all others leave no time to the rest
 # (order), or that one by one they take half an hour (midway).
 not_debug   := $(whole) acpi awslc bare boots bound clones connections crowd ctl daemon devicetree examples faults \
-	       first hibernate hostile keys macsec midway order policy remedies secureboot sources spinners \
+	       first hibernate hostile keys libvirt macsec midway order policy remedies secureboot sources spinners \
 	       uefi vmclock wireguard witness
 # ARM, with a device tree and with ACPI under UEFI.
 on_arm          := $(filter %-arm64,$(KERNELS))
