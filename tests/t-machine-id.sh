@@ -63,6 +63,28 @@ link_stays() {
 		[ "$(cat /var/lib/dbus/machine-id)" != $old ]'
 }
 
+# A first boot without a machine ID, and a disk that was not writable when systemd looked.
+made_by_systemd_stays() {
+	machine 'mount --bind /var/lib/dbus/machine-id /etc/machine-id
+		mkdir /run/systemd
+		touch /run/systemd/first-boot
+		r=0; $hook >said || r=$?
+		[ $r = 77 ] && grep -q "made it in this boot" said
+		[ "$(cat /etc/machine-id)" = $old ] && [ -z "$(ls /var/lib/vmgen)" ]'
+}
+
+# at_event EVENT UNITS: which units it restarts; systemctl is played.
+at_event() {
+	event=$1 units=$2 machine 'mkdir -p /run/systemd/system /run/vmgen
+		for program in systemctl systemd-tmpfiles; do
+			printf "#!/bin/sh\necho \"\${0##*/} \$*\" >>$work/asked\n" >bin/$program
+			chmod 755 bin/$program
+		done
+		VMGEN_EVENT=$event PATH=$work/bin:$PATH $hook >said
+		[ "$(cat /etc/machine-id)" != $old ] && [ -e /run/vmgen/machine-id ]
+		[ "$(sed -n "s/^systemctl try-restart //p" asked | tr "\n" " ")" = "$units" ]'
+}
+
 # What is mounted there hides the file.
 mounted_stays() {
 	machine 'mount --bind /var/lib/dbus/machine-id /etc/machine-id
@@ -116,6 +138,11 @@ ok 'nor in a drill' stays 0 'VMGEN_INTENT= VMGEN_EVENT=test'
 ok 'on intent clone the ID is another one, the same at each run for that change' becomes_another
 ok 'the link of D-Bus stays one' link_stays
 ok 'a file that is mounted is left alone' mounted_stays
+ok 'so is one that systemd has made in this boot, and that is no failure' made_by_systemd_stays
+ok 'while the system is up journald and networkd are restarted' \
+	at_event changed 'systemd-journald.service systemd-networkd.service '
+ok 'at boot only what has started' at_event boot-changed 'systemd-journald.service '
+ok 'in a copy of an image, too' at_event adopted 'systemd-journald.service '
 ok 'a record that is damaged is refused' bad_record_is_refused
 ok 'killed anywhere, the next run leaves one ID in all places' killed_anywhere
 tap_done

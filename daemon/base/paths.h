@@ -41,7 +41,7 @@
 #define NAME_GENERATION		"generation"
 #define NAME_TRIGGER		"trigger"
 #define NAME_LOCKS		"lock"
-/* Of the hook 60-machine-id: the machine ID is new, and PID 1 keeps the old one. */
+/* Of the hook 60-machine-id: the machine ID is new, and PID 1 may have the old one. */
 #define NAME_MACHINE_ID		"machine-id"
 
 #endif /* PATHS_H */

@@ -82,7 +82,7 @@ static void print_words(const struct view *view, enum ctl_exit verdict)
 	if (view->intent_unused)
 		text_print(stdout, "             %s\n", view->intent_unused);
 	if (view->new_machine_id)
-		text_print(stdout, "machine ID:  new; PID 1 keeps the one before (%%m in units) until the next boot\n");
+		text_print(stdout, "machine ID:  new; PID 1 may keep the one before (%%m in units) until the next boot\n");
 	if (view->hooks)
 		list_failures(view->hooks);
 	if (view->incomplete)
