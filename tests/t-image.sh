@@ -26,6 +26,7 @@ machine() {
 		mkdir /var/lib/vmgen
 		echo record >/var/lib/vmgen/state.json
 		echo seed >/var/lib/vmgen/seed
+		echo mark >/var/lib/vmgen/image
 		printf "#!/bin/sh\nexit 9\n" >"${program%/*}/rm"
 		chmod +x "${program%/*}/rm"
 		'"$1" 2>&1
@@ -45,7 +46,8 @@ forgets() {
 		r=0
 		sh "$script" || r=$?
 		[ $r = '"$1"' ] && [ "$(cat $work/asked)" = forget ]
-		[ -e /var/lib/vmgen/state.json ]'
+		[ -e /var/lib/vmgen/state.json ]
+		[ -e /var/lib/vmgen/image ]'
 }
 
 # Or dpkg would ask about it, where the packages take the place of an installation from source.
