@@ -15,17 +15,19 @@ from harness.debian import NETWORK, UUID, Prebuilt, chroot
 from harness.scenario import new_guid
 
 HOOKS = ("60-machine-id", "60-ssh-hostkeys")
-KEYS = "cut -d' ' -f1,2 /etc/ssh/ssh_host_*_key.pub"
+ID = "0123456789abcdef0123456789abcdef"
+# An RSA key takes an emulated machine long.
+KEY = "/etc/ssh/ssh_host_ed25519_key"
 SHOWN = "ssh-keyscan -t ed25519 127.0.0.1 2>/dev/null"
 BEFORE = "said before its identity was its own"
-# What starts early and reads the machine ID; and what PID 1 says that it is.
+# What starts before vmgend, and has PID 1 read the machine ID; and what that says later.
 EARLY = f"""[Unit]
 DefaultDependencies=no
 Before=vmgend.service
 After=local-fs.target
 [Service]
 Type=oneshot
-ExecStart=/bin/sh -c 'echo {BEFORE} >/dev/kmsg; echo {BEFORE}'
+ExecStart=/bin/sh -c 'echo {BEFORE} %m'
 [Install]
 WantedBy=sysinit.target
 """
@@ -58,6 +60,15 @@ class Original:
     guid: str
     disk: pathlib.Path = None
     identity: tuple = ()
+    template: pathlib.Path = None
+
+    def prepared(self):
+        """The disk of it as a template."""
+        if not self.template:
+            with self.again() as g:
+                g.run("vmgenctl image prepare")
+                self.template = power_off(g)
+        return self.template
 
     def boot(self, disk, guid, **machine):
         """Boots, and waits until sshd shows a key."""
@@ -87,15 +98,16 @@ def prepare(root):
            "systemctl mask systemd-networkd-wait-online systemd-binfmt proc-sys-fs-binfmt_misc.mount "
            "proc-sys-fs-binfmt_misc.automount 2>&1")
     # As after the first boot of an installed system.
-    (root / "etc/machine-id").write_text("0123456789abcdef0123456789abcdef\n", "ascii")
+    (root / "etc/machine-id").write_text(f"{ID}\n", "ascii")
+    (root / "etc/ssh/sshd_config.d/one.conf").write_text(f"HostKey {KEY}\n", "ascii")
     for name in HOOKS:
         path = root / f"etc/vmgen/hooks.conf.d/{name}.conf"
         path.write_text(path.read_text("ascii").replace("enabled = no", "enabled = yes"), "ascii")
 
 
 def identity(g):
-    """The machine ID, the host keys in their files, and the one that sshd shows."""
-    return (g.run("cat /etc/machine-id").strip(), frozenset(g.run(KEYS).splitlines()),
+    """The machine ID, the host key in its file, and the one that sshd shows."""
+    return (g.run("cat /etc/machine-id").strip(), g.run(f"cut -d' ' -f1,2 {KEY}.pub").strip(),
             g.run(SHOWN).strip().split(" ", 1)[1])
 
 
@@ -112,36 +124,61 @@ def power_off(g):
 
 
 def when(g, match):
-    """Seconds from power-on to a line of the journal of this boot."""
-    line = json.loads(g.run(f"journalctl -q -b --merge -o json {match} | tail -n 1"))
+    """Seconds from power-on to a line of the journal of this boot, whatever it is named by."""
+    line = json.loads(g.run(f"journalctl -q -b -D /var/log/journal -o json {match} | tail -n 1"))
     since = g.uptime() - int(line["__MONOTONIC_TIMESTAMP"]) / 1e6
     return time.monotonic() - g.power_on - since
+
+
+def outcomes(run):
+    return {name: run["hooks"].get(name, {}).get("outcome") for name in HOOKS}
 
 
 def check_renewed(g, original, case, event):
     """All of the identity is this copy's own, since before the network came up."""
     now = identity(g)
     case.ok(now[0] != original.identity[0] and len(now[0]) == 32, "it has a machine ID of its own")
-    case.equal((len(now[1]), now[1] & original.identity[1]), (3, frozenset()),
-               "and host keys of its own")
-    case.ok(now[2] in now[1], "of which sshd shows one")
+    case.ok(now[1] == now[2] != original.identity[1], "and a host key, which sshd shows")
     run = last_run(g)
     case.equal((run["event"], run["intent"]), (event, "clone"), f"the event is {event}")
-    case.equal({name: run["hooks"].get(name, {}).get("outcome") for name in HOOKS},
-               dict.fromkeys(HOOKS, "succeeded"), "the hooks of identity ran")
+    case.equal(outcomes(run), dict.fromkeys(HOOKS, "succeeded"), "the hooks of identity ran")
     order = g.run("systemctl show -P ActiveEnterTimestampMonotonic vmgend network-pre.target "
                   "systemd-networkd ssh").split()
     case.ok(int(order[0]) and sorted(order, key=int) == order,
             "before anything that uses it: vmgend, the network, sshd")
-    case.equal(g.execute("systemctl --failed --no-legend"), (0, ""), "no unit failed")
-    case.equal(g.run("vmgenctl intent show").strip(), "none", "what was said is used up")
-    case.note(f"own identity {when(g, 'VMGEN_HOOK=60-ssh-hostkeys VMGEN_OUTCOME=succeeded'):.1f} s "
-              f"after power-on; sshd {when(g, '_SYSTEMD_UNIT=ssh.service'):.1f} s")
+    check_no_failure(g, case)
+    case.equal(g.run("vmgenctl intent show; vmgenctl image show").split(), ["none", "none"],
+               "what was declared is used up")
+    case.note(f"own identity {when(g, f'VMGEN_HOOK={HOOKS[1]} VMGEN_OUTCOME=succeeded'):.1f} s "
+              f"after power-on; sshd {when(g, '_SYSTEMD_UNIT=ssh.service'):.1f} s; the hooks took "
+              f"{[run['hooks'][name]['duration_ms'] / 1000 for name in HOOKS]} s")
 
 
-def check_kept(g, original, case):
-    case.equal(identity(g), original.identity, "machine ID and host keys stay")
+def check_kept(g, original, case, event):
+    case.equal(identity(g), original.identity, "machine ID and host key stay")
+    case.equal(last_run(g)["event"], event, f"the event is {event}")
+    check_no_failure(g, case)
+
+
+def check_no_failure(g, case):
     case.equal(g.execute("systemctl --failed --no-legend"), (0, ""), "no unit failed")
+
+
+def check_told(g, case, status, text):
+    got, output = g.execute("vmgenctl status")
+    case.ok(got == status and text in output, f"vmgenctl status exits with {status}: {text}")
+
+
+def check_early_readers(c, case):
+    """Who has read the machine ID before it was this copy's own."""
+    case.equal(c.run("systemctl start specifier; cat /var/tmp/specifier").strip(), ID,
+               "PID 1 keeps the machine ID that it had read for a unit with %m")
+    check_told(c, case, 0, "machine ID:  new; PID 1 may keep the one before (%m in units) until "
+               "the next boot")
+    case.ok(BEFORE in c.run("journalctl -q -b -D /var/log/journal -u early -o cat"),
+            "journalctl -b -D /var/log/journal shows what was logged before in this boot")
+    c.run("systemd-cat echo said afterwards; journalctl --sync")
+    case.ok("said afterwards" in c.run("journalctl -q -b -o cat"), "journalctl -b what comes after")
 
 
 def stopped_with_intent(original, case):
@@ -149,12 +186,85 @@ def stopped_with_intent(original, case):
     with original.again() as g:
         g.run("vmgenctl intent clone")
         disk = power_off(g)
+    guid = new_guid()
+    with original.copy(disk, guid) as c:
+        check_renewed(c, original, case, "boot-changed")
+        check_early_readers(c, case)
+        own = identity(c)
+        disk = power_off(c)
+    with original.copy(disk, guid) as c:
+        case.equal(identity(c), own, "at its next boot it is the same")
+        case.equal(c.run("systemctl start specifier; cat /var/tmp/specifier").strip(), own[0],
+                   "for PID 1, too")
+        case.ok("machine ID" not in c.run("vmgenctl status"), "and vmgenctl status says no more")
+
+
+def stopped(original, case):
+    """The same, and nobody said anything. That can be done afterwards, as the manual says."""
+    with original.copy(original.disk) as c:
+        check_kept(c, original, case, "boot-changed")
+        c.run("vmgenctl intent clone; vmgenctl trigger --real --timeout 240", timeout=300)
+        now = identity(c)
+        case.ok(now[0] != ID and now[1] == now[2] != original.identity[1],
+                "vmgenctl intent clone and trigger --real renew its identity")
+
+
+def template(original, case):
+    with original.copy(original.prepared()) as c:
+        check_renewed(c, original, case, "adopted")
+
+
+def template_without_machine_id(original, case):
+    """As many make one: systemd makes a machine ID at the first boot."""
+    with original.again(original.prepared()) as g:
+        g.run(": >/etc/machine-id; vmgenctl image prepare")
+        disk = power_off(g)
+    with original.copy(disk) as c:
+        check_renewed(c, original, case, "adopted")
+
+
+def template_itself(original, case):
+    with original.again(original.prepared()) as g:
+        check_kept(g, original, case, "adopted")
+        check_told(g, case, 0, "last run:    adopted; hooks that failed: 0")
+        case.ok("prepared on this machine" in g.run("vmgenctl image show"), "it is a template still")
+        disk = power_off(g)
+    with original.copy(disk) as c:
+        check_renewed(c, original, case, "boot-changed")
+
+
+def template_with_new_id(original, case):
+    with original.again(original.prepared(), new_guid()) as g:
+        check_kept(g, original, case, "adopted")
+        case.equal(outcomes(last_run(g)), dict.fromkeys(HOOKS, "failed"), "the hooks refuse")
+        check_told(g, case, 8, "60-machine-id: failed")
+        case.ok("are those of a rollback" in g.run("journalctl -q -b -u vmgend -o cat"),
+                "and say why")
+        case.ok("prepared on" in g.run("vmgenctl image show"), "it is a template still")
+
+
+def template_with_same_id(original, case):
+    with original.copy(original.prepared(), original.guid) as c:
+        check_kept(c, original, case, "adopted")
+        check_told(c, case, 8, "has the ID of the original")
+        _, output = c.execute("vmgenctl check")
+        case.ok("-> give it a GUID of its own on the host, and boot it with that" in output,
+                "vmgenctl check has the remedy")
+        case.ok("its ID is the same: the host must" in c.run("journalctl -q -b -u vmgend -o cat"),
+                "so has the log")
+        disk = power_off(c)
     with original.copy(disk) as c:
         check_renewed(c, original, case, "boot-changed")
 
 
 CASES = {
     "clone of a stopped VM, intent said": stopped_with_intent,
+    "clone of a stopped VM, nothing said": stopped,
+    "copy of a template": template,
+    "copy of a template without a machine ID": template_without_machine_id,
+    "template itself, then a copy of it": template_itself,
+    "template itself, with a new ID at each boot": template_with_new_id,
+    "copy of a template, with the ID of that": template_with_same_id,
 }
 
 
@@ -164,7 +274,8 @@ def scenario(kernel, t):
     with original.boot(debian.disk, original.guid) as g:
         g.wait_for("systemctl -q is-active vmgend", timeout=120)
         original.identity = identity(g)
-        t.equal(last_run(g)["event"], "adopted", "the original has adopted its ID")
+        t.equal((last_run(g)["event"], original.identity[0]), ("adopted", ID),
+                "first installation: it adopts its ID, and machine ID and host key stay")
         original.disk = power_off(g)
     for name, function in CASES.items():
         function(original, Case(t, name))
