@@ -11,7 +11,7 @@ import pathlib
 import time
 
 from harness import tap
-from harness.debian import NETWORK, UUID, Prebuilt, chroot
+from harness.debian import Prebuilt, chroot, other_machine
 from harness.scenario import new_guid
 
 HOOKS = ("60-machine-id", "60-ssh-hostkeys")
@@ -87,8 +87,7 @@ class Original:
 
     def copy(self, disk, guid=None, number=0xb):
         """Another machine with this disk: UUID and MAC address are its own, as hosts see to."""
-        return self.boot(disk, guid or new_guid(), uuid=UUID[:-1] + f"{number:x}",
-                         devices=(NETWORK.replace("00:0a", f"00:{number:02x}"),))
+        return self.boot(disk, guid or new_guid(), **other_machine(number))
 
 
 def prepare(root):

@@ -8,7 +8,7 @@ import re
 import shlex
 
 from harness import readme, tap
-from harness.debian import Debian, chroot
+from harness.debian import Debian, chroot, other_machine
 from harness.scenario import new_guid
 
 SEED = "sha256sum </var/lib/systemd/random-seed"
@@ -273,15 +273,19 @@ def check_journal(d, t):
     t.equal(d.execute("vmgenctl status >/dev/null")[0], 0, "then all is well")
 
 
-def check_cold_boot(debian, disk, t):
-    with debian.boot(new_guid(), disk) as g:
+def check_cold_boot(debian, disk, old, t):
+    """A clone of the machine with this machine ID while that was off, as was said before."""
+    with debian.boot(new_guid(), disk, **other_machine(0xb)) as g:
         g.wait_for("vmgenctl wait --settled --timeout 240", timeout=300)
         t.equal(g.run("tail -n 1 /var/tmp/10-guard").split()[0], "boot-changed",
                 "a cold boot with another ID: module and service start by themselves, guards run")
         t.equal(g.run("grep -c . /var/tmp/80-last").strip(), "1", "hooks for running services do not")
         run = json.loads(g.run("vmgenctl history --json | tail -n 1"))
-        t.equal((run["event"], run["hint"]), ("boot-changed", "rollback"),
-                "UUID and network address are there when it looks, and are those on record")
+        t.equal((run["event"], run["hint"]), ("boot-changed", "clone"),
+                "UUID and network address are there when it looks, and are not those on record")
+        new = g.run("systemd-id128 machine-id").strip()
+        t.ok(run["hooks"]["60-machine-id"]["outcome"] == "succeeded" and new != old,
+             "intent clone: it has a machine ID of its own")
         t.equal(g.run("systemctl is-active vmgend").strip(), "active", "the service is active")
         order = g.run("systemctl show -P ActiveEnterTimestampMonotonic vmgend sysinit.target").split()
         t.ok(int(order[0]) <= int(order[1]), "it was ready before other services started")
@@ -313,12 +317,15 @@ def scenario(kernel, t):
             if last:
                 check_stop(c, t)
             else:
-                c.run("systemctl stop vmgend; sync")
+                old = c.run("systemd-id128 machine-id").strip()
+                c.run("sed -i 's/^enabled = no/enabled = yes/' "
+                      "/etc/vmgen/hooks.conf.d/60-machine-id.conf; "
+                      "vmgenctl intent clone; systemctl stop vmgend; sync")
                 disk = c.disk
     t.ok(draws[0][0] != draws[1][0], "two clones draw different bytes")
     t.ok(draws[0][2] != draws[1][2], "so do the services with PrivateDevices=")
     t.equal(len({seed, draws[0][1], draws[1][1]}), 3, "and seed their next boots with others")
-    check_cold_boot(debian, disk, t)
+    check_cold_boot(debian, disk, old, t)
 
 
 if __name__ == "__main__":

@@ -66,6 +66,12 @@ MASKED = ("getty-static.service", "getty@tty1.service", "serial-getty@ttyS0.serv
           "apt-daily-upgrade.timer", "dpkg-db-backup.timer")
 
 
+def other_machine(number):
+    """Keywords of boot(): another UUID and MAC address, as hosts give to a clone."""
+    return {"uuid": UUID[:-2] + f"{number:02x}",
+            "devices": (NETWORK.replace("00:0a", f"00:{number:02x}"),)}
+
+
 def install_commands():
     """The commands of the README's section Source, as words."""
     text = readme.blocks("README.md", "### Source")[0].replace("\\\n", " ")
