@@ -141,6 +141,18 @@ const char *machine_hint(const struct machine *recorded, const struct machine *p
 	return common == recorded->n_macs && common == present->n_macs ? "rollback" : "unknown";
 }
 
+bool machine_may_be(const struct machine *recorded, const struct machine *present)
+{
+	bool uuids = *recorded->product_uuid && *present->product_uuid;
+	bool macs = recorded->n_macs && present->n_macs;
+
+	if (uuids && strcmp(recorded->product_uuid, present->product_uuid))
+		return false;
+	if (macs && common_macs(recorded, present) != present->n_macs)
+		return false;
+	return uuids || macs;
+}
+
 bool machine_note(struct machine *recorded, const struct machine *present)
 {
 	bool same_uuid = !strcmp(recorded->product_uuid, present->product_uuid);

@@ -38,6 +38,12 @@ void machine_look(const char *sysfs, struct machine *ret_machine);
 const char *machine_hint(const struct machine *recorded, const struct machine *present);
 
 /*
+ * Is something that is known of both the same, and nothing another? Unlike the hint it says
+ * so as well where no driver of an interface is loaded yet, or the firmware shows no UUID.
+ */
+bool machine_may_be(const struct machine *recorded, const struct machine *present);
+
+/*
  * Takes what is seen of the present machine into the record. Interfaces that
  * have no driver yet are not gone. Returns true if that changed anything.
  */

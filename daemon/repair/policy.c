@@ -119,7 +119,8 @@ static bool take_image(const struct config *config, int state_fd, struct state *
 	if (strcmp(run->source, witness_name(WITNESS_VMGENID)))
 		return false;
 	/* What is on record may be the copy already, if it had the ID of the original at first. */
-	strcpy(run->hint, machine_hint(&image.machine, present));
+	strcpy(run->hint, machine_may_be(&image.machine, present) ? "rollback" :
+	       machine_hint(&image.machine, present));
 	if (image_is_copy(&image, run->id_hash))
 		strcpy(run->intent, "clone");
 	else if (!strcmp(run->hint, "clone"))

@@ -32,7 +32,7 @@ static const struct {
 	/* It is no mistake that nothing failed. */
 	[RERUN_FAILED]	= { "failed", "", NULL, has_failed },
 	[RERUN_CLONE]	= { "clone", "clone",
-			    "no hook of the last run waited for an intent: all that were run applied",
+			    "no hook of the last run waited for an intent (at a boot none does: vmgenctl intent clone, then vmgenctl trigger --real)",
 			    waits_for_intent },
 };
 

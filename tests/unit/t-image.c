@@ -8,14 +8,21 @@
 #include "record/imagefile.h"
 #include "starts.h"
 
+static void machine_address(char letter)
+{
+	char text[64];
+
+	snprintf(text, sizeof(text), "52:54:00:00:00:0%c\n", letter);
+	scratch_write("sys/class/net/eth0/address", text, 0444);
+}
+
 static void machine(char letter)
 {
 	char text[64];
 
 	snprintf(text, sizeof(text), "0a1b2c3d-0000-4000-8000-00000000000%c\n", letter);
 	scratch_write("sys/class/dmi/id/product_uuid", text, 0400);
-	snprintf(text, sizeof(text), "52:54:00:00:00:0%c\n", letter);
-	scratch_write("sys/class/net/eth0/address", text, 0444);
+	machine_address(letter);
 }
 
 /* As vmgenctl image prepare, on the machine a with the ID A, or with none. */
@@ -110,6 +117,15 @@ static void test_original(void)
 	reboot();
 	start('C');
 	expect("the next such boot", EVENT_BOOT_CHANGED, "rollback", "clone", true);
+	scratch_write("sys/class/net/eth0/address", "\n", 0444);
+	reboot();
+	start('F');
+	expect("one before any driver of a network card", EVENT_BOOT_CHANGED, "rollback", "clone", true);
+	scratch_write("sys/class/dmi/id/product_uuid", "\n", 0400);
+	machine_address('a');
+	reboot();
+	start('E');
+	expect("one without a UUID", EVENT_BOOT_CHANGED, "rollback", "clone", true);
 	start('D');
 	expect("a change while it is up", EVENT_CHANGED, "unknown", "", true);
 	prepare(true);
