@@ -132,6 +132,48 @@ static inline void reboot(void)
 	state_clear(&state);
 }
 
+struct crashes {
+	int died;
+	/* An intent was used for another change, too; not used; still in its place. */
+	int twice, lost, left;
+};
+
+/* Dies at every step of a start with B in turn, and comes back with the same ID or another. */
+static inline struct crashes crash_everywhere(void (*prepare)(void), char back,
+					      bool (*is_left)(const struct state *state))
+{
+	struct crashes crashes = { .died = 0 };
+	struct state before, after;
+	int i, status = 1;
+	pid_t pid;
+
+	for (i = 1; status && i < 40; i++) {
+		prepare();
+		pid = fork();
+		if (!pid) {
+			fuse = i;
+			start('B');
+			_exit(0);
+		}
+		waitpid(pid, &status, 0);
+		crashes.died += status != 0;
+		before = read_state();
+		start(back);
+		after = read_state();
+		/* The run for B had it on record; then no run for C may have it. */
+		crashes.twice += (*before.run.intent || *before.last.intent) && back != 'B' &&
+				 *after.last.intent;
+		crashes.lost += back == 'B' && strcmp(after.last.intent, "clone");
+		crashes.left += is_left(&after);
+		state_clear(&before);
+		state_clear(&after);
+	}
+	/* The last one came to its end. */
+	if (crashes.died != i - 2)
+		crashes.died = 0;
+	return crashes;
+}
+
 static inline void starts_create(void)
 {
 	scratch_create();

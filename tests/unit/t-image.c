@@ -204,39 +204,25 @@ static void test_bad(void)
 	expect("with space again", EVENT_ADOPTED, "clone", "clone", false);
 }
 
-/* Dies at every step in turn, and comes back with the same ID or with another. */
+static void prepare_copy(void)
+{
+	prepare(true);
+	machine('b');
+}
+
+static bool is_left(const struct state *state)
+{
+	return state->image_spent || is_marked();
+}
+
 static void test_crashes(char back)
 {
-	int i, status, died = 0, twice = 0, lost = 0, left = 0;
-	struct state before, after;
-	pid_t pid;
+	struct crashes crashes = crash_everywhere(prepare_copy, back, is_left);
 
-	for (i = 1; i < 40; i++) {
-		prepare(true);
-		machine('b');
-		pid = fork();
-		if (!pid) {
-			fuse = i;
-			start('B');
-			_exit(0);
-		}
-		waitpid(pid, &status, 0);
-		died += status != 0;
-		before = read_state();
-		start(back);
-		after = read_state();
-		twice += (*before.run.intent || *before.last.intent) && back == 'C' && *after.last.intent;
-		lost += back == 'B' && strcmp(after.last.intent, "clone");
-		left += after.image_spent || is_marked();
-		state_clear(&before);
-		state_clear(&after);
-		if (!status)
-			break;
-	}
-	ok(died >= 10 && died == i - 1, "vmgend died at %d steps, then %c", died, back);
-	equal(twice, 0, "no mark is used twice");
-	equal(lost, 0, "nor lost for the copy that used it");
-	equal(left, 0, "nor left over");
+	ok(crashes.died >= 10, "vmgend died at %d steps, then %c", crashes.died, back);
+	equal(crashes.twice, 0, "no mark is used twice");
+	equal(crashes.lost, 0, "nor lost for the copy that used it");
+	equal(crashes.left, 0, "nor left over");
 }
 
 static void test_bands(void)

@@ -132,41 +132,26 @@ static void test_bad_intent(void)
 	start('A');
 }
 
-/* Dies at every step in turn, and comes back with the same ID or with another. */
+static void say_clone(void)
+{
+	start('A');
+	say("clone");
+	scratch_write("etc/intent", "clone\n", 0644);
+}
+
+static bool is_left(const struct state *state)
+{
+	return state->intent_spent || is_said();
+}
+
 static void test_crashes(char back)
 {
-	int i, status, died = 0, twice = 0, left = 0, lost = 0;
-	struct state before, after;
-	pid_t pid;
+	struct crashes crashes = crash_everywhere(say_clone, back, is_left);
 
-	for (i = 1; i < 40; i++) {
-		start('A');
-		say("clone");
-		scratch_write("etc/intent", "clone\n", 0644);
-		pid = fork();
-		if (!pid) {
-			fuse = i;
-			start('B');
-			_exit(0);
-		}
-		waitpid(pid, &status, 0);
-		died += status != 0;
-		before = read_state();
-		start(back);
-		after = read_state();
-		/* The run for B had it on record; then no run for C may have it. */
-		twice += (*before.run.intent || *before.last.intent) && back == 'C' && *after.last.intent;
-		lost += back == 'B' && strcmp(after.last.intent, "clone");
-		left += after.intent_spent || is_said();
-		state_clear(&before);
-		state_clear(&after);
-		if (!status)
-			break;
-	}
-	ok(died >= 12 && died == i - 1, "vmgend died at %d steps, then %c", died, back);
-	equal(twice, 0, "no intent is used for two changes");
-	equal(lost, 0, "nor lost for the change that it was used for");
-	equal(left, 0, "nor left over");
+	ok(crashes.died >= 12, "vmgend died at %d steps, then %c", crashes.died, back);
+	equal(crashes.twice, 0, "no intent is used for two changes");
+	equal(crashes.lost, 0, "nor lost for the change that it was used for");
+	equal(crashes.left, 0, "nor left over");
 }
 
 /* Without a change there is nobody but the next start to tidy up. */
