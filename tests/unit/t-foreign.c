@@ -45,6 +45,8 @@ static const struct {
 	{ "fence check " EVIL, ctl_fence, false },
 	{ "fence check evil.service", ctl_fence, false },
 	{ "intent " EVIL, ctl_intent, false },
+	{ "image show", ctl_image, false },
+	{ "image " EVIL, ctl_image, false },
 	{ "wait " EVIL, ctl_wait, false },
 };
 
