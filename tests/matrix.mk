@@ -58,6 +58,9 @@ more_shutdown := 6.1
 # A host: QEMU as libvirt runs it.
 only_libvirt := none
 more_libvirt := 6.12
+# Many boots; the scenario debian has a clone of a stopped VM.
+only_copies := none
+more_copies := 6.1
 # Without systemd.
 only_sysvinit := none
 more_sysvinit := 6.1
