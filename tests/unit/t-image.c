@@ -225,40 +225,9 @@ static void test_crashes(char back)
 	equal(crashes.left, 0, "nor left over");
 }
 
-static void test_bands(void)
-{
-	static const struct {
-		enum event event;
-		const char *intent, *bands;
-	} rows[] = {
-		{ EVENT_CHANGED, "", "00 10 20 40 50 60 79 80 " },
-		{ EVENT_BOOT_CHANGED, "", "00 10 " },
-		{ EVENT_BOOT_CHANGED, "restore", "00 10 " },
-		{ EVENT_BOOT_CHANGED, "clone", "00 10 60 79 " },
-		{ EVENT_ADOPTED, "", "" },
-		{ EVENT_ADOPTED, "clone", "60 79 " },
-		{ EVENT_UNKNOWN, "clone", "10 " },
-		{ EVENT_NONE, "clone", "" },
-	};
-	static const unsigned int bands[] = { 0, 10, 20, 40, 50, 60, 79, 80 };
-	char text[64];
-	size_t i, j;
-
-	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		*text = '\0';
-		for (j = 0; j < sizeof(bands) / sizeof(bands[0]); j++)
-			if (event_runs_band(rows[i].event, rows[i].intent, bands[j]))
-				sprintf(text + strlen(text), "%02u ", bands[j]);
-		if (!ok(!strcmp(text, rows[i].bands), "bands at %s, intent \"%s\": %s",
-			event_name(rows[i].event), rows[i].intent, rows[i].bands))
-			printf("# %s\n", text);
-	}
-}
-
 int main(void)
 {
 	starts_create();
-	test_bands();
 	test_copies();
 	test_original();
 	test_declared();
