@@ -11,12 +11,14 @@
 #include <linux/magic.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/statvfs.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include "base/compat.h"
 #include "base/file.h"
 #include "markstore.h"
 #include "process/capture.h"
@@ -116,13 +118,13 @@ static int set_immutable(int dir_fd, bool immutable)
 
 	if (fd < 0)
 		return errno == ENOENT ? 0 : -errno;
-	if (ioctl(fd, FS_IOC_GETFLAGS, &flags)) {
+	if (ioctl(fd, (ioctl_request)FS_IOC_GETFLAGS, &flags)) {
 		r = errno == ENOTTY ? 0 : -errno;
 		close(fd);
 		return r;
 	}
 	flags = immutable ? flags | FS_IMMUTABLE_FL : flags & ~FS_IMMUTABLE_FL;
-	if (ioctl(fd, FS_IOC_SETFLAGS, &flags))
+	if (ioctl(fd, (ioctl_request)FS_IOC_SETFLAGS, &flags))
 		r = -errno;
 	close(fd);
 	return r;
@@ -178,19 +180,16 @@ static int ask_tpm(const char *const argv[], char *answer)
 static int find_index(void)
 {
 	static const char *const argv[] = { "tpm2_getcap", "handles-nv-index", NULL };
-	static const char line[] = "- 0x";
+	const unsigned long index = strtoul(TPM_INDEX, NULL, 16);
 	char answer[TPM_ANSWER_SIZE], *p = answer;
 	int r = ask_tpm(argv, answer);
 
 	if (r)
 		return r;
-	/* Leading zeros differ between releases. */
-	while ((p = strstr(p, line))) {
-		p += strlen(line);
-		p += strspn(p, "0");
-		if (!strncasecmp(p, TPM_INDEX + 2, strlen(TPM_INDEX) - 2))
+	/* "- 0x19BCB73" in a line of its own. */
+	while ((p = strstr(p, "0x")))
+		if (strtoul(p, &p, 16) == index)
 			return 0;
-	}
 	return -ENOENT;
 }
 
