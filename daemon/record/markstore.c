@@ -199,10 +199,11 @@ static int tpm_get(const struct mark_place *place, char ret_mark[MARK_SIZE])
 		"tpm2_nvread", "-C", TPM_INDEX, "-s", "32", TPM_INDEX, NULL,
 	};
 	char answer[TPM_ANSWER_SIZE];
-	int r = tpm_is_there(place) ? find_index() : -ENODEV;
+	int r = tpm_is_there(place) ? ask_tpm(argv, answer) : -ENODEV;
 
-	if (!r)
-		r = ask_tpm(argv, answer);
+	/* Whatever is wrong, it says the same. */
+	if (r == -EIO)
+		r = find_index() ?: -EIO;
 	if (!r && strlen(answer) != MARK_LENGTH)
 		r = -EBADMSG;
 	return r ? r : take_text(answer, ret_mark);
@@ -228,12 +229,10 @@ static int write_index(const char *path)
 static int tpm_put(const struct mark_place *place, const char *mark)
 {
 	char path[PATH_MAX];
-	int r = tpm_is_there(place) ? find_index() : -ENODEV, fd;
+	int fd, r;
 
-	if (r == -ENOENT)
-		r = define_index();
-	if (r)
-		return r;
+	if (!tpm_is_there(place))
+		return -ENODEV;
 	fd = open(place->runtime_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
@@ -241,6 +240,8 @@ static int tpm_put(const struct mark_place *place, const char *mark)
 	snprintf(path, sizeof(path), "%s/" TPM_INPUT, place->runtime_dir);
 	if (!r)
 		r = write_index(path);
+	if (r == -EIO && find_index() == -ENOENT)
+		r = define_index() ?: write_index(path);
 	(void)unlinkat(fd, TPM_INPUT, 0);
 	close(fd);
 	return r;
