@@ -5,6 +5,7 @@
  * Which hooks are found, and which of them may be executed.
  */
 #include <errno.h>
+#include <limits.h>
 
 #include "config/hook.h"
 #include "scratch.h"
@@ -128,8 +129,18 @@ static void expect(const char *name, int want, const char *text)
 	}
 }
 
+static const struct {
+	const char *command, *name;
+} remedies[] = {
+	{ "chmod u+x", "10-plain" }, { "chmod go-w", "10-group" }, { "chmod go-w", "10-world" },
+	{ "chmod ug-s", "10-suid" }, { "chown root:root", "10-user" },
+};
+
 static void test_files(void)
 {
+	char command[2 * PATH_MAX];
+	size_t i;
+
 	scratch_mkdir("files", 0755);
 	scratch_write("files/10-good", "x", 0700);
 	scratch_write("files/10-plain", "x", 0644);
@@ -152,6 +163,13 @@ static void test_files(void)
 	expect("10-fifo", -EPERM, "is not a regular file");
 	expect("10-link", -EPERM, "is a symbolic link");
 	expect("10-none", -ENOENT, "No such file");
+	/* As it was said. */
+	for (i = 0; i < sizeof(remedies) / sizeof(remedies[0]); i++) {
+		snprintf(command, sizeof(command), "%s %s/files/%s", remedies[i].command, scratch_directory,
+			 remedies[i].name);
+		ok(!system(command), "%s", remedies[i].command);
+		expect(remedies[i].name, 0, NULL);
+	}
 	/* Since the hooks were listed. */
 	(void)chmod(scratch_path("files"), 0775);
 	expect("10-good", -EPERM, "/files can be written by others than root");

@@ -4,6 +4,7 @@
 """Units of a whole Debian that are fenced: by any of their names, before they are there, while
 they run, across a power cut, and while the service manager does not answer."""
 
+import re
 import time
 
 from harness import tap
@@ -97,6 +98,8 @@ def check_names(g, t):
     t.ok(stays_down(g, "late"), "when it is installed it does not start")
     status, output = fence(g, "set many@ why")
     t.ok(status == 2 and "is a template" in output, "a template is refused")
+    look = re.search(r"systemctl list-units --all '.*?'", output)
+    t.equal(g.execute(look[0])[0], 0, "and how its instances are found")
     t.equal(fence(g, "set lots@one why"), (0, ""), "an instance is fenced, by an alias of its own")
     t.ok(stays_down(g, "many@one") and starts(g, "many@two"), "and no other one")
     t.equal(fence(g, "set door.socket why"), (0, ""), "a socket is")

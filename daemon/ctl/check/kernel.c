@@ -136,7 +136,7 @@ static void check_reader(const struct view *view, struct findings *findings)
 {
 	if (guest_in_fips_mode(GUEST_FIPS))
 		finding_add(findings, "random", FINDING_PROBLEM,
-			    "boot it without fips=1, if it need not be in FIPS mode; see FIPS MODE in vmgenid(4)",
+			    "boot it without fips=1, if it need not be in FIPS mode; see FIPS MODE in vmgenid(4) (not tried)",
 			    "the kernel is in FIPS mode, and programs may draw from another generator than the one that is reseeded");
 	else if (view_rng_other(view))
 		finding_add(findings, "random", FINDING_PROBLEM,

@@ -235,7 +235,7 @@ static void tell_tunnels(const struct inventory *inventory, struct findings *fin
 			    "whether a restart kills these units at once cannot be told: %zu: %s", n, text);
 	else if (n)
 		finding_add(findings, "keys", FINDING_WARNING,
-			    "systemctl edit UNIT, and write: [Service] RestartKillSignal=SIGKILL",
+			    "systemctl edit UNIT, and write: [Service] RestartKillSignal=SIGKILL (not tried)",
 			    "units that say goodbye under the copied key when they are restarted: %zu: %s",
 			    n, text);
 	n = tunnels.n;

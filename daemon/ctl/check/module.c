@@ -101,7 +101,7 @@ const char *module_remedy(enum module module)
 	static const char *const texts[] = {
 		[MODULE_NOT_INSTALLED] = "install the headers of this kernel, then: dkms autoinstall && modprobe vmgenc; or, without DKMS, the package vmgen-module of this kernel, then: modprobe vmgenc",
 		[MODULE_NOT_BUILT] = "dkms autoinstall && modprobe vmgenc; if dkms says that it cannot be built, install a newer vmgen, or boot an older kernel",
-		[MODULE_NEEDS_SIGNATURE] = "enrol the key that DKMS signs with: mokutil --import /var/lib/dkms/mok.pub, reboot and confirm it on the console, modprobe vmgenc",
+		[MODULE_NEEDS_SIGNATURE] = "enrol the key that DKMS signs with: mokutil --import /var/lib/dkms/mok.pub, reboot and confirm it on the console, modprobe vmgenc (not tried)",
 		[MODULE_NEEDS_KEY] = "have the package made with SIGN_KEY= and SIGN_CERT= of a key that the firmware has, install it, modprobe vmgenc",
 		[MODULE_NOT_LOADED] = "modprobe vmgenc",
 	};

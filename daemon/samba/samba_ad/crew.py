@@ -108,7 +108,7 @@ class Crew:
             return ("and no service of systemd: have one start it, then: vmgend-samba-ad protect "
                     "--unit=NAME")
         remedy = ("in a container: install vmgend and vmgend-samba in it, and give it CAP_SYS_ADMIN "
-                  "in the initial user namespace, or run the controller outside")
+                  "in the initial user namespace, or run the controller outside (not tried)")
         if group == "/":
             return remedy
         return (f"{remedy}; when that is done, and so that this is not told again: "

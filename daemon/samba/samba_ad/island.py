@@ -34,7 +34,7 @@ def require_member(p, dc, refusing):
         return
     p.notices.set("island", f"{', '.join(names)} says that it has no account of {dc.name}: if it "
                   f"was removed from the domain after this snapshot, {REMEDY}; if not, look there: "
-                  f"samba-tool computer show {dc.name}")
+                  f"samba-tool computer show {dc.name} (not tried)")
 
 
 def ask(p, dc, partner):

@@ -28,7 +28,7 @@ def modules(prefix):
     others = candidates(prefix, "python3.*")
     if others:
         raise Failure(f"{others[0]} is for another Python than {VERSION}, which vmgend-samba-ad "
-                      f"runs with: build Samba with PYTHON={sys.executable}")
+                      f"runs with: build Samba with PYTHON={sys.executable} (not tried)")
     raise Failure(f"{prefix} has no Python modules of Samba ({prefix}/lib/{VERSION}/"
                   "site-packages/samba or alike): is it the directory that Samba was configured "
                   "with as --prefix?")

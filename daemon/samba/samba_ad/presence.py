@@ -45,7 +45,7 @@ def missing(error, options, with_systemd):
     if options.prefix:
         return ends.Failure(f"the Python modules of Samba below {options.prefix} cannot be loaded "
                             f"({error}): build it for {prefix.VERSION}, or see whether its "
-                            "libraries are found (ldd)")
+                            "libraries are found with ldd (not tried)")
     if options.command == "before-start":
         unit = asked(options, with_systemd)
         if unit and unit.words and not unit.starts_samba():

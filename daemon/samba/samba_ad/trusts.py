@@ -21,4 +21,5 @@ def tell(dc):
     for name in names(dc):
         say(f"the password of the trust with {ascii(name)} is as old as the snapshot, and nobody "
             "else in this domain has a newer one; if users from there are refused (samba-tool "
-            "domain trust validate tells), remove the trust on both sides and create it again")
+            "domain trust validate tells), remove the trust on both sides and create it again "
+            "(not tried)")
