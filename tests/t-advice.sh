@@ -45,6 +45,7 @@ ok 'in Python' finds daemon/samba/samba_ad/main.py 'say(f"{name} is old; samba-t
 	'samba-tool dbcheck --cure=X'
 ok 'in a hook' finds daemon/hooks/20-chrony 'echo "chronyd hangs: systemctl kill --now $unit"' \
 	'systemctl kill --now X'
+ok "in the module's Makefile" finds kmod/Makefile '$(if $(x),,$(error no $(x): install gcc-$(x)))' 'install gcc-X'
 ok 'what was not tried says so' passes daemon/main.c \
 	'static const char *new = "it is broken: modprobe nonsense (not tried)";' 'modprobe nonsense'
 empty 'none has the ID change at each boot' \

@@ -45,7 +45,10 @@ VERBS = ("add boot build change choose confirm correct create delete disable ena
          "unset update upgrade use write").split()
 CLAUSE = re.compile(r"(?:^|[:;(] ?|, or |then |if [^:;,]{3,60}[:,] |, and )"
                     rf"((?:{'|'.join(VERBS)}) [a-zA-Z$X{{'\"/][^:;()]*)")
-SPEECH = re.compile(r"""(?:echo|say|printf|fail|refuse)\s+(?:-\S+\s+)?(?:"((?:[^"\\]|\\.)*)"|'([^']*)')""")
+# Also what a backslash has go on in the next line.
+TEXT = r"""(?:"((?:[^"\\]|\\.)*)"|'([^']*)')"""
+SPEECH = re.compile(rf"(?:echo|say|printf|fail|refuse|\\\n)\s+(?:-\S+\s+)?{TEXT}")
+ERROR = re.compile(r"\$\(error ([^()]*)\)")
 
 
 def literals_of_c(text):
@@ -70,7 +73,9 @@ def literals_of_python(text):
 
 
 def literals_of_shell(text):
-    return [m[1] or m[2] or "" for m in SPEECH.finditer(text)]
+    """And of a Makefile."""
+    text = re.sub(r"\$\((\w+)\)", r"$\1", text)
+    return [m[1] or m[2] or "" for m in SPEECH.finditer(text)] + ERROR.findall(text)
 
 
 def literals(path):
