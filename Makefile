@@ -188,12 +188,13 @@ $(1)/vmgend: $(1)/daemon/main.o $(1)/daemon.a $(1)/libvmgen.a
 $(1)/vmgenctl: $(1)/daemon/ctl/main.o $(1)/ctl.a $(1)/daemon.a $(1)/libvmgen.a
 $(1)/vmgend $(1)/vmgenctl:
 	$$(call link,$(2))
-$(1)/clock: $(1)/daemon/hooks/clock.o
+$(1)/clock: $(patsubst %,$(1)/daemon/hooks/%.o,clock pageclock)
 $(1)/client: $(patsubst %,$(1)/daemon/hooks/%.o,client candidate $(if $(filter yes,$(SYSTEMD)),unit,unitless))
 $(foreach p,$(hook_programs),$(eval $(1)/$(p): $(1)/daemon/hooks/$(word 2,$(subst -, ,$(p))).o $(1)/daemon.a))
 $(1)/10-macsec $(1)/10-macsec-manual $(1)/50-macsec: $(patsubst %,$(1)/daemon/hooks/%.o,candidate supplicant)
 $(1)/10-ipsec $(1)/10-ipsec-manual $(1)/50-ipsec $(1)/tests/unit/t-ike.t: \
 	$(patsubst %,$(1)/daemon/hooks/%.o,association ipsecguard ipsecmanual ipsecrepair)
+$(1)/tests/unit/t-pageclock.t: $(1)/daemon/hooks/pageclock.o
 $(1)/tests/unit/t-ipsecmanual.t $(1)/tests/unit/t-ipsecrepair.t: $(1)/daemon/hooks/association.o
 $(1)/clock $(1)/client $(hook_programs:%=$(1)/%):
 	$$(call link,$(2))

@@ -17,6 +17,8 @@
 
 _Static_assert(offsetof(struct vmclock_page, seq_count) == 0x0c, "UAPI.13");
 _Static_assert(offsetof(struct vmclock_page, flags) == 0x18, "UAPI.13");
+_Static_assert(offsetof(struct vmclock_page, counter_value) == 0x28, "UAPI.13");
+_Static_assert(offsetof(struct vmclock_page, time_sec) == 0x48, "UAPI.13");
 _Static_assert(offsetof(struct vmclock_page, vm_generation_counter) == 0x68, "UAPI.13");
 _Static_assert(sizeof(struct vmclock_page) == 0x70, "UAPI.13");
 

@@ -21,6 +21,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "pageclock.h"
+
 #define PTP_CLASS	"/sys/class/ptp"
 #define ADJTIME		"/etc/adjtime"
 
@@ -49,10 +51,7 @@ struct reading {
 	int64_t monotonic;
 };
 
-/*
- * Clocks of hosts that tell UTC. Not VMClock's: it tells UTC or TAI, which of
- * them depends on the version of Linux.
- */
+/* Clocks of hosts that tell UTC. Of a VMClock see pageclock.h. */
 static const struct {
 	const char *name;	/* as the driver calls it */
 	const char *source;
@@ -141,6 +140,20 @@ static int read_ptp(struct reading *ret_reading)
 			r = read_ptp_device(entry->d_name, ret_reading);
 	closedir(class);
 	return r;
+}
+
+/* ---- VMClock ------------------------------------------------------------- */
+
+static int read_vmclock(struct reading *ret_reading)
+{
+	struct reading reading = { .source = "the VMClock" };
+	int r = pageclock_read(&reading.host);
+
+	if (r)
+		return r;
+	read_system(&reading);
+	*ret_reading = reading;
+	return 0;
 }
 
 /* ---- RTC ----------------------------------------------------------------- */
@@ -289,21 +302,24 @@ static int correct(const struct reading *reading, bool drill)
 	return 0;
 }
 
+/* The first that tells the time is believed; the RTC, which tells the least, is the last. */
+static int (*const clocks[])(struct reading *) = { read_ptp, read_vmclock, read_rtc };
+
 int main(int argc, char **argv)
 {
 	const char *event = getenv("VMGEN_EVENT");
 	struct reading reading = { .source = NULL };
+	size_t i;
 	int r;
 
 	if (argc > 1) {
 		fprintf(stderr, "usage: %s\n", argv[0]);
 		return 2;
 	}
-	r = read_ptp(&reading);
-	if (r)
-		r = read_rtc(&reading);
+	for (i = 0, r = -ENODEV; r && i < sizeof(clocks) / sizeof(clocks[0]); i++)
+		r = clocks[i](&reading);
 	if (r == -ENODEV) {
-		printf("the host shows no clock: neither KVM's nor Hyper-V's, nor an RTC\n");
+		printf("the host shows no clock: neither that of KVM or Hyper-V, nor a VMClock that tells the time, nor an RTC\n");
 		return NOT_APPLICABLE;
 	}
 	if (r) {

@@ -2,15 +2,19 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Copyright (C) the vmgen authors
 """The library on Linux's own /dev/vmclock0: it is taken where there is no /dev/vmgenid, tells of
-restores and of nothing else, has no window, and says of QEMU's that it counts no generations."""
+restores and of nothing else, has no window, and says of QEMU's that it counts no generations.
+The clock of a clone is set by its page, in UTC or TAI as that says."""
 
 from harness import qemu as qemus, tap
 from harness.first import First
 from harness.handle import (EVENTS, EXACT, NOTIFIES, POLLIN, RAW, VMCLOCK, Handle, failed)
 from harness.scenario import NOBODY, boot, generation, say
-from harness.vmclock import COUNTER, NOTIFICATION_PRESENT, Clock, boot_with_page, driver
+from harness.vmclock import (COUNTER, LEAP_SECONDS, NOTIFICATION_PRESENT, TAI, UTC, Clock,
+                             boot_with_page, driver)
 
 SECOND = 1000000000
+HOURS = 3 * 3600
+PTP = "/dev/ptp0"
 
 
 def check_silent(g, clock, t):
@@ -119,20 +123,63 @@ def check_clone(snapshot, h, first, known, t):
     return stale
 
 
+def moment(g, clock=""):
+    """(seconds of a clock, the counter of the CPU at that moment)"""
+    ns, ticks = g.run(f"moment {clock}").split()
+    return int(ns) / SECOND, int(ticks)
+
+
+def check_time(snapshot, period, t):
+    """A clone that lay for hours, whose host tells the time in UTC or TAI."""
+    for scale, name in ((UTC, "UTC"), (TAI, "TAI")):
+        with snapshot.clone() as c:
+            stale, ticks = moment(c)
+            Clock(c).tell(scale, (ticks, period), stale + HOURS)
+
+            def off(seconds, now):
+                # By what the host has said, however busy this machine is.
+                return seconds - (stale + HOURS + (now - ticks) * period)
+            before, begun = moment(c)
+            said = c.run("clock")
+            after, ended = moment(c)
+            t.ok(abs(off(after, ended)) < 1 and "to the VMClock" in said,
+                 f"a clone's clock is set by a page in {name}") or t.note(said)
+            say(f"VMClock in {name}: off by {off(before, begun):+.3f} s, after "
+                f"{(ended - begun) * period:.2f} s by {off(after, ended):+.3f} s")
+
+
+def check_scale(g, clock, t):
+    """What Linux makes a PTP clock of: its time is UTC or TAI, and the page alone tells."""
+    told, ticks = moment(g)
+    clock.fill()
+    clock.tell(TAI, (ticks, 1 / SECOND), told)
+    g.run("insmod /ptp_vmclock.ko")
+    ptp, now = moment(g, PTP)
+    ahead = ptp - told - (now - ticks) / SECOND
+    t.ok(min(abs(ahead - LEAP_SECONDS), abs(ahead - 2 * LEAP_SECONDS)) < 1,
+         "Linux's PTP clock of a VMClock is not UTC where the page is not")
+    say(f"{g.machine.kernel.release}: the PTP clock of a VMClock in TAI is ahead of UTC by {ahead:+.3f} s")
+    g.run("rmmod ptp_vmclock")
+    clock.fill()
+
+
 def check_qemu(kernel, t):
-    with boot(kernel, ["handle"], load=False, qemu=qemus.newer(), devices=("vmclock",),
+    with boot(kernel, ["handle", "clock"], load=False, qemu=qemus.newer(), devices=("vmclock",),
               files=driver(kernel)) as g:
         g.run("insmod /ptp_vmclock.ko && test -c /dev/vmclock0")
         t.equal(Handle(g, "qemu").ask("open 0", f"open {VMCLOCK}"), failed("ENODATA", "ENODATA"),
                 "QEMU's own counts no generations: ENODATA")
+        t.ok("the RTC" in g.run("clock"), "nor does it tell the time, so the RTC does")
         t.ok(g.execute("insmod /vmgenc.ko")[0] and
              "it does not count the restores of the machine" in g.run("dmesg"),
              "nor does the module use it, and says why")
 
 
 def scenario(kernel, t):
-    with boot_with_page(kernel, ["handle", "first"]) as g:
+    with boot_with_page(kernel, ["handle", "first", "clock", "moment"]) as g:
         clock = Clock(g)
+        check_scale(g, clock, t)
+        early = moment(g)
         h = check_silent(g, clock, t)
         check_writing(clock, h, t)
         check_nobody(g, t)
@@ -142,9 +189,12 @@ def scenario(kernel, t):
         t.equal(h.ask("open 0"), 0, "without it all is as before")
         known = h.ask("generation")
         h.begin(f"wait {known} -1")
+        seconds, ticks = moment(g)
+        period = (seconds - early[0]) / (ticks - early[1])
         first = First(g, 0)
         snapshot = g.snapshot()
     stale = check_clone(snapshot, h, first, known, t)
+    check_time(snapshot, period, t)
     check_qemu(kernel, t)
     say(f"{kernel}: rounds on the old generation after resume, VMClock, 1 CPU: {stale[0]}")
 
