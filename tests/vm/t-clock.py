@@ -8,15 +8,16 @@ test's, and nothing on the machine is in the way.
 """
 
 import json
+import re
 import subprocess
 import time
 
-from harness import tap
+from harness import agent, tap
 from harness.debian import Prebuilt
 from harness.later import later
 from harness.network import isolate
-from harness.ntp import Ntp
-from harness.scenario import boot, new_guid, say, test_module
+from harness.ntp import CARD, NETWORK, SERVER, Ntp, off
+from harness.scenario import ALL, boot, new_guid, say, test_module
 
 HOURS = 3 * 3600
 DAY = 24 * 3600
@@ -25,10 +26,6 @@ APART = 100
 # And what is no more than that is right: a busy machine takes seconds between two looks at a clock.
 NEAR = APART / 4
 
-CARD = ("virtio-net-pci,netdev=net,mac=52:54:00:00:00:0a,romfile=",)
-NETWORK = ("user,id=net",)
-# The host as QEMU's network shows it.
-SERVER = "10.0.2.2"
 FILES = {
     # Without Debian's rtcsync, by which Linux sets the RTC some time after the first
     # synchronization: in a clone that is taken in between, by the stale clock.
@@ -45,17 +42,6 @@ def prepare(root):
     subprocess.run(["systemd-sysusers", f"--root={root}"], check=True, capture_output=True)
     subprocess.run(["systemctl", f"--root={root}", "enable", "systemd-networkd", "chrony"], check=True,
                    capture_output=True)
-
-
-def off(g, ahead=0, clock="date +%s.%N"):
-    """By how many seconds a guest's clock is ahead of this machine's, or of one ahead of that."""
-    looks = []
-    for _ in range(3):
-        before = time.time()
-        told = float(g.run(clock))
-        looks.append((time.time() - before, told - ahead - (before + time.time()) / 2))
-    # The quickest look is the truest: on a busy machine an answer can take a second.
-    return min(looks)[1]
 
 
 # ---- the program alone ------------------------------------------------------------------------
@@ -111,38 +97,76 @@ def check_doubts(g, t):
     g.run("rm /etc/adjtime")
 
 
-def check_sources(g, t):
-    g.run(f"clock; insmod /ptp.ko ahead={HOURS}")
-    output = g.run("clock")
-    t.ok("the clock of KVM" in output and is_off(g, HOURS), "the host's own clock comes first")
-    g.run("rmmod ptp; rm /dev/rtc0")
-    t.equal(g.execute("clock")[0], 77, "without any it does not apply")
+def check_none(g, t):
+    g.run("rm /dev/rtc0")
+    status, output = g.execute("clock")
+    t.ok(status == 77 and "shows no clock" in output, "without any it does not apply")
     t.equal(g.execute("clock --help")[0], 2, "it takes no arguments")
 
 
+def reading(g):
+    """How far a guest's clock is from the host's, HOURS from now; the quickest look is the truest."""
+    looks = []
+    for _ in range(3):
+        before = time.time()
+        told = int(g.run("moment").split()[0]) / 1e9
+        looks.append((time.time() - before, told - HOURS - (before + time.time()) / 2))
+    return min(looks)[1]
+
+
+def check_restored(c, source, t):
+    stale = reading(c)
+    begun = time.monotonic()
+    said = c.run("clock")
+    took = time.monotonic() - begun
+    left = reading(c)
+    t.ok(stale < -HOURS + NEAR and abs(left) < NEAR and f"to {source}" in said,
+         f"a clone hours later: set by {source}") or t.note(said)
+    say(f"{source}: off by {stale:+.3f} s, after {took:.2f} s by {left:+.3f} s")
+
+
+def check_clocks(snapshot, t):
+    """A clone of a guest that had no clock of its host but the RTC, which may have got another."""
+    with later(snapshot, HOURS).clone() as c:
+        check_restored(c, "the RTC", t)
+    for name, source in (("KVM virtual PTP", "the clock of KVM"), ("hyperv", "the clock of Hyper-V")):
+        with later(snapshot, HOURS).clone() as c:
+            # The RTC is not to be what it was set by.
+            c.run(f"rm /dev/rtc0; insmod /ptp.ko name='\"{name}\"'")
+            c.run(f"echo {int((time.time() + HOURS) * 1e9)} >/sys/module/ptp/parameters/host")
+            check_restored(c, source, t)
+
+
 def check_program(kernel, t):
-    with boot(kernel, ["clock"], load=False, files=test_module(kernel, "ptp")) as g:
+    files = test_module(kernel, "ptp")
+    time.sleep(-time.time() % 1)    # QEMU's RTC begins with the whole second
+    with boot(kernel, ["clock", "moment"], load=False, files=files) as g:
+        snapshot = g.save("fresh")
+        g.resume()
         check_steps(g, t)
         check_doubts(g, t)
-        check_sources(g, t)
+        check_none(g, t)
+    check_clocks(snapshot, t)
 
 
-# ---- the hooks --------------------------------------------------------------------------------
+def check_clockless(kernel, t):
+    """A machine that QEMU gives no RTC, and the option by which it gets one."""
+    with boot(kernel, ["clock"], load=False, type="clockless", icount=True) as g:
+        t.equal(g.execute("clock")[0], 77, "QEMU's microvm with rtc=off shows no clock")
+    with boot(kernel, type="microvm", load=False, icount=True) as g:
+        t.equal(g.execute("test -c /dev/rtc0")[0], 0, "with rtc=on it does")
 
 
-def outcomes(g):
-    """{clock hook: how it ended} of the last run."""
+# ---- the hook ---------------------------------------------------------------------------------
+
+
+def check_who(g, t, said, what, wanted="succeeded"):
+    """How the hook ended, and what it said of who has set the clock."""
     run = json.loads(g.run("vmgenctl history --json | tail -n 1"))
-    return {name: (hook["outcome"], hook["duration_ms"]) for name, hook in run["hooks"].items()
-            if name.startswith("2")}
-
-
-def check_who(g, t, applies, what):
-    got = outcomes(g)
-    others = {"20-chrony", "20-timesyncd", "20-clock"} - {applies}
-    t.equal({name: result for name, (result, _) in got.items()},
-            {applies: "succeeded", **{name: "not-applicable" for name in others}}, what)
-    say(f"{what}: {got[applies][1] / 1000:.1f} s")
+    got = run["hooks"]["20-clock"]
+    log = g.run("journalctl -q -u vmgend -o cat -n 30")
+    t.ok(got["outcome"] == wanted and said in log, f"{what}: {said}") or t.note(log)
+    say(f"{what}: {got['duration_ms'] / 1000:.1f} s")
 
 
 def check_times(g, t):
@@ -153,10 +177,20 @@ def check_times(g, t):
     t.ok(run["duration_usec"] < 1e6 * HOURS / 2, "what the answer took is not what was stepped")
 
 
-def check_control(snapshot, guid, t):
+def check_agent(snapshot, guid, t):
+    """A clone that nothing but its host tells the time, by the guest agent."""
     with later(snapshot, HOURS).clone(guid=guid) as c:
         c.run("sleep 3")    # for whoever might tell it: nothing tells that nobody does
-        t.ok(abs(off(c, HOURS) + HOURS) < 60, "a guest that is not told of it stays hours behind")
+        stale = off(c, HOURS)
+        t.ok(abs(stale + HOURS) < 60, "a guest that is not told of it stays hours behind")
+        begun = time.monotonic()
+        agent.ask("guest-set-time")
+        took, left = time.monotonic() - begun, off(c, HOURS)
+        t.ok(abs(left) < NEAR, "until the host has the guest agent set the time by the RTC")
+        say(f"guest agent: off by {stale:+.3f} s, after {took:.2f} s by {left:+.3f} s")
+        c.run("date -s '3 hours ago'")
+        agent.ask("guest-set-time", time=int((time.time() + HOURS) * 1e9))
+        t.ok(abs(off(c, HOURS)) < NEAR, "or to the time that it names")
 
 
 def check_chrony(snapshot, ntp, t):
@@ -166,8 +200,10 @@ def check_chrony(snapshot, ntp, t):
         left = off(c, HOURS)
         t.ok(abs(left) < NEAR, "chrony, no network: the clock is right after a resume hours later")
         t.note(f"off by {left:+.3f} s")
-        check_who(c, t, "20-chrony", "chrony, no network")
+        check_who(c, t, "no server has told chronyd", "chrony, no network")
         check_times(c, t)
+        agent.ask("guest-set-time", time=int((time.time() + HOURS) * 1e9))
+        t.ok(abs(off(c, HOURS)) < NEAR, "the guest agent may say so as well")
     ntp.silent = False
     ntp.ahead = HOURS + APART
     with later(snapshot, HOURS).clone(guid=new_guid()) as c:
@@ -175,8 +211,9 @@ def check_chrony(snapshot, ntp, t):
         left = off(c, ntp.ahead)
         t.ok(abs(left) < NEAR, "chrony, and the network knows better: it is as that says")
         t.note(f"off by {left:+.3f} s")
-        check_who(c, t, "20-chrony", "chrony, network")
+        check_who(c, t, "chronyd has asked the network", "chrony, network")
         check_others(c, ntp, t)
+        check_nobody(c, ntp, t)
 
 
 def is_of_rtc(c, ntp):
@@ -186,7 +223,7 @@ def is_of_rtc(c, ntp):
 
 
 def run_again(c):
-    c.run("date -s '3 hours ago'; vmgenctl trigger --real --timeout 240", timeout=300)
+    return c.execute("date -s '3 hours ago'; vmgenctl trigger --real --timeout 240", timeout=300)[0]
 
 
 def check_others(c, ntp, t):
@@ -194,34 +231,61 @@ def check_others(c, ntp, t):
     c.wait_for(f"test -e {SYNCHRONIZED}")
     run_again(c)
     t.ok(abs(off(c, ntp.ahead)) < NEAR, "timesyncd: the clock is as the network says")
-    check_who(c, t, "20-timesyncd", "timesyncd, network")
+    check_who(c, t, "systemd-timesyncd has asked", "timesyncd, network")
     c.wait_for("hwclock -w && VMGEN_EVENT=test /usr/libexec/vmgen/clock | grep 'both are stale'")
     t.ok(True, "an RTC that Linux may have set by the clock does not confirm that")
     ntp.silent = True
     run_again(c)
     t.ok(is_of_rtc(c, ntp), "without the network it is as the RTC says")
-    check_who(c, t, "20-timesyncd", "timesyncd, no network")
+    check_who(c, t, "no server has told systemd-timesyncd", "timesyncd, no network")
     c.run("systemctl stop systemd-timesyncd")
     run_again(c)
     t.ok(is_of_rtc(c, ntp), "neither of them: the clock is as the RTC says")
-    check_who(c, t, "20-clock", "neither")
+    check_who(c, t, "to the RTC", "neither")
     c.run("date -s '3 hours ago'; vmgenctl trigger --timeout 240", timeout=300)
     t.ok(off(c, ntp.ahead) < -HOURS + 2 * APART, "a drill leaves it alone")
     t.equal(c.run("journalctl -q -u vmgend -p err -o cat"), "", "vmgend has no error to report")
 
 
+def check_remedy(c, remedy, what, t):
+    status, output = c.execute(remedy, timeout=300)
+    t.equal(status, 0, what) or t.note(output + c.run("journalctl -u vmgend -o cat -n 12"))
+
+
+def check_nobody(c, ntp, t):
+    """No clock of the host and no client of NTP: a failure, and its remedies help."""
+    ntp.silent = False
+    before = off(c, ntp.ahead)
+    c.run("mv /dev/rtc0 /dev/rtc-away")
+    t.ok(run_again(c) != 0, "nobody tells the time: the change is not handled")
+    check_who(c, t, "nobody else tells this machine the time", "nobody", "failed")
+    t.ok(abs(off(c, ntp.ahead) + HOURS - before) < APART, "the clock is as wrong as it was")
+    remedy = re.search("then: (vmgenctl hooks run --real 20-clock)",
+                       c.run("journalctl -u vmgend -o cat")).group(1)
+    c.run("systemctl start chrony")
+    check_remedy(c, remedy, "a client of NTP is a remedy", t)
+    t.ok(abs(off(c, ntp.ahead)) < NEAR, "the clock is as the network says")
+    c.run("systemctl stop chrony; mv /dev/rtc-away /dev/rtc0; date -s '3 hours ago'")
+    check_remedy(c, remedy, "so is an RTC", t)
+    t.ok(is_of_rtc(c, ntp), "the clock is as that says")
+
+
 def scenario(kernel, t):
+    if ALL:
+        check_clockless(kernel, t)
     check_program(kernel, t)
     debian = Prebuilt(kernel, ("chrony",), prepare=prepare)
     isolate()
     ntp = Ntp()
     guid = new_guid()
-    time.sleep(-time.time() % 1)    # QEMU's RTC begins with the whole second
-    with debian.boot(guid, devices=CARD, netdevs=NETWORK) as g:
+    time.sleep(-time.time() % 1)
+    with debian.boot(guid, devices=(*CARD, *agent.DEVICES), netdevs=NETWORK,
+                     chardevs=agent.CHARDEVS) as g:
         g.run("timeout 250 chronyc waitsync 0 1 0 0.2", timeout=300)
         g.run("vmgenctl wait --settled --timeout 240; sync", timeout=300)
+        g.wait_for("systemctl is-active --quiet qemu-guest-agent")
         snapshot = g.snapshot()
-    check_control(snapshot, guid, t)
+    check_agent(snapshot, guid, t)
     check_chrony(snapshot, ntp, t)
 
 

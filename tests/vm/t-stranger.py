@@ -26,8 +26,8 @@ BOUND = 120
 SETTLED = 240
 # Those that began to run; each has a limit of its own, which is too late.
 WAITED = ("timed-out", "killed", "lost", "unusable")
-HOOKS = ("10-ipsec", "10-macsec", "10-samba-ad", "10-wireguard", "20-chrony", "20-clock",
-         "20-timesyncd", "30-wireguard", "40-NetworkManager", "40-dhclient", "40-dhcpcd",
+HOOKS = ("10-ipsec", "10-macsec", "10-samba-ad", "10-wireguard", "20-clock",
+         "30-wireguard", "40-NetworkManager", "40-dhclient", "40-dhcpcd",
          "40-networkd", "50-ipsec", "50-macsec", "50-samba-ad", "60-machine-id", "60-ssh-hostkeys",
          "70-user", "80-restart-units")
 WITH_JSON = ("status", "check", "hooks list", "hooks why 40-dhclient", "history")

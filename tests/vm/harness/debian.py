@@ -29,7 +29,7 @@ EXCLUDED = [f"--dpkgopt=path-exclude=/usr/share/{name}/*" for name in ("doc", "l
 # What mounts the disk, and the network card, which vmgend tells the machine by: Debian's has it
 # too. Then what the system itself may need.
 INITRD_MODULES = ("crc32c_generic", "virtio_pci", "virtio_blk", "ext4", "virtio_net")
-MODULES = ("veth", "autofs4", "fuse", "efivarfs")
+MODULES = ("veth", "autofs4", "fuse", "efivarfs", "virtio_console")
 # IPsec with AES-GCM; the latter are asked for by what they can do.
 MODULES += ("xfrm_user", "esp4", "gcm", "ctr", "ghash_generic", "seqiv", "echainiv", "drbg",
             "sha512_generic", "jitterentropy_rng")
@@ -57,7 +57,7 @@ mount -t ext4 /dev/vda /root && mount --move /dev /root/dev && exec switch_root 
 # What the scenarios about services need; each its own, but a system for each takes long to make.
 SERVICES = {"chrony", "dhcpcd-base", "dnsmasq-base", "fuse3", "ifupdown", "iproute2",
             "isc-dhcp-client", "network-manager", "nginx", "openssh-server", "openssl", "python3",
-            "python3-cryptography"}
+            "python3-cryptography", "qemu-guest-agent"}
 BESIDE = ("systemd-container", "systemd-timesyncd")
 DISABLED = ("NetworkManager", "chrony", "networking", "nginx", "ssh")
 # Nobody logs in, and nothing has to last for a day.

@@ -20,6 +20,7 @@ TYPES = {
     "smm": "q35,smm=on",
     # ACPI without the legacy hardware: no SCI, no GPE.
     "microvm": "microvm,acpi=on,rtc=on,isa-serial=on",
+    "clockless": "microvm,acpi=on,rtc=off,isa-serial=on",
     # ARM, described by a device tree: see board.py.
     "virt": "virt",
 }
@@ -102,6 +103,7 @@ class Machine:
     devices: tuple = ()         # of QEMU, further ones
     netdevs: tuple = ()         # of QEMU: what network cards among them are connected to
     objects: tuple = ()         # of QEMU, further ones
+    chardevs: tuple = ()        # of QEMU, further ones: what devices among them talk to
     uuid: str = ""              # that the firmware shows
     loader: dict = dataclasses.field(default_factory=dict)      # {physical address: bytes}
     shared: bool = False        # the host can write the guest's memory: see Process.memory()
@@ -165,6 +167,8 @@ class Machine:
             args += ["-netdev", netdev]
         for item in self.objects:
             args += ["-object", item]
+        for chardev in self.chardevs:
+            args += ["-chardev", chardev]
         for device in self.devices:
             args += ["-device", device]
         for address, content in self.loader.items():

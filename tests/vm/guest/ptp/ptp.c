@@ -2,23 +2,39 @@
 /*
  * Copyright (C) the vmgen authors
  *
- * Plays the clock of a host that KVM shows its guests, where there is no KVM. It
- * is ahead of this system's by some seconds.
+ * Plays the clock of a host that KVM or Hyper-V shows its guests, where there is
+ * neither. What it tells is written to the parameter "host", in ns; from there it goes
+ * on by itself, and stands still while the guest does.
  */
 #include <linux/err.h>
 #include <linux/module.h>
+#include <linux/moduleparam.h>
 #include <linux/ptp_clock_kernel.h>
 #include <linux/timekeeping.h>
 
-static long ahead;
-module_param(ahead, long, 0644);
-
+static s64 ahead;
 static struct ptp_clock *clock;
+
+static int set_host(const char *text, const struct kernel_param *parameter)
+{
+	s64 host;
+	int r = kstrtos64(text, 0, &host);
+
+	if (!r)
+		WRITE_ONCE(ahead, host - (s64)ktime_get_raw_ns());
+	return r;
+}
+
+static const struct kernel_param_ops host_ops = { .set = set_host };
+module_param_cb(host, &host_ops, NULL, 0200);
+
+/* As the driver calls it. */
+static char *name = "KVM virtual PTP";
+module_param(name, charp, 0444);
 
 static int gettime(struct ptp_clock_info *info, struct timespec64 *ts)
 {
-	ktime_get_real_ts64(ts);
-	ts->tv_sec += ahead;
+	*ts = ns_to_timespec64((s64)ktime_get_raw_ns() + READ_ONCE(ahead));
 	return 0;
 }
 
@@ -44,7 +60,6 @@ static int enable(struct ptp_clock_info *info, struct ptp_clock_request *request
 
 static struct ptp_clock_info info = {
 	.owner = THIS_MODULE,
-	.name = "KVM virtual PTP",
 	.adjfine = adjfine,
 	.adjtime = adjtime,
 	.gettime64 = gettime,
@@ -54,6 +69,7 @@ static struct ptp_clock_info info = {
 
 static int __init ptp_init(void)
 {
+	strscpy(info.name, name, sizeof(info.name));
 	clock = ptp_clock_register(&info, NULL);
 	return PTR_ERR_OR_ZERO(clock);
 }
@@ -65,5 +81,5 @@ static void __exit ptp_exit(void)
 
 module_init(ptp_init);
 module_exit(ptp_exit);
-MODULE_DESCRIPTION("Plays the clock of KVM, for tests");
+MODULE_DESCRIPTION("Plays the clock of a host, for tests");
 MODULE_LICENSE("Dual BSD/GPL");
