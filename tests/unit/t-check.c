@@ -70,6 +70,7 @@ static void test_check_vmgend(void)
 /* An image's mark, as vmgenctl has it; what vmgend makes of it is in t-image.c. */
 static void test_image(void)
 {
+	write_status(LAST(""));
 	expect("image", CTL_USAGE, "image takes one word: prepare, show or undo");
 	expect("image show", CTL_OK, "none");
 	expect("image prepare", CTL_FAILED, "no hook of identity is enabled, so a copy would keep the identity of this machine: enabled = yes in ");
@@ -84,6 +85,8 @@ static void test_image(void)
 	ok(access(scratch_path("state/state.json"), F_OK), "the record is forgotten");
 	expect("image show", CTL_OK, "prepared on this machine; a copy runs at its first boot:\n  60-own\n  79-own\n");
 	expect("forget", CTL_OK, "the mark of vmgenctl image prepare stays");
+	expect("check", CTL_OK, "note     image     this is a template: ");
+	ok(says("-> if it is no template any more: vmgenctl image undo\n"), "with the remedy");
 	expect("hooks why 60-own", CTL_OK, "events:    adopted (intent clone) changed boot-changed (intent clone) test\n");
 	info.flags &= ~VMGEN_INFO_ID_VALID;
 	expect("image show", CTL_OK, "whether it was this one is not known");
@@ -95,6 +98,7 @@ static void test_image(void)
 	open_result = 0;
 	scratch_write("state/image", "{}", 0600);
 	expect("image show", CTL_FAILED, "the mark cannot be used: it is damaged");
+	expect("check", CTL_DEGRADED, "problem  image     the mark of a template cannot be used, so copies keep its identity: it is damaged");
 	expect("image undo", CTL_OK, "");
 	expect("image show", CTL_OK, "none");
 	scratch_write("state/state.json", "{\"version\":1,\"run\":{\"id_hash\":\"0123456789012345678901234567890123456789012345678901234567890123\","

@@ -6,9 +6,11 @@
  * and whether the next one would.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/file.h"
 #include "base/json.h"
@@ -17,6 +19,7 @@
 #include "ctl/view/inventory.h"
 #include "finding.h"
 #include "record/historyfile.h"
+#include "record/imagefile.h"
 #include "record/intentfile.h"
 
 enum { FIRST_APPLICATION_BAND = 80 };
@@ -165,6 +168,28 @@ static void check_history(const struct ctl *ctl, struct findings *findings)
 		    r == -EBADMSG ? "it is damaged" : file_strerror(r));
 }
 
+/* A mark that is forgotten makes a copy of what is restored elsewhere. */
+static void check_image(const struct ctl *ctl, struct findings *findings)
+{
+	int fd = open(ctl->state_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC), r;
+	struct image image;
+	const char *reason;
+
+	/* The directory is root's alone, and other findings say so. */
+	if (fd < 0)
+		return;
+	r = image_read(fd, &image, &reason);
+	close(fd);
+	if (!r)
+		finding_add(findings, "image", FINDING_NOTE,
+			    "if it is no template any more: vmgenctl image undo",
+			    "this is a template: whoever starts with its disk and another ID takes another identity, also when it is restored on another host");
+	else if (r != -ENOENT)
+		finding_add(findings, "image", FINDING_PROBLEM,
+			    "vmgenctl image undo, then prepare it again",
+			    "the mark of a template cannot be used, so copies keep its identity: %s", reason);
+}
+
 void check_service(const struct ctl *ctl, const struct view *view, struct findings *findings)
 {
 	char error[SETTINGS_ERROR_SIZE];
@@ -173,6 +198,7 @@ void check_service(const struct ctl *ctl, const struct view *view, struct findin
 	check_vmgend(view, findings);
 	check_last_run(view, findings);
 	check_history(ctl, findings);
+	check_image(ctl, findings);
 	check_fences(ctl, findings);
 	check_notices(ctl, findings);
 	if (inventory_read(ctl->config, &inventory, error)) {
