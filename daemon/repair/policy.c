@@ -63,7 +63,12 @@ leave_unused(struct record *run, const char *format, ...)
 	log_error("%s; " INTENT_REMEDY, run->intent_unused);
 }
 
-static void take_intent(const struct config *config, int state_fd, struct state *state)
+/*
+ * same: this may be the very machine that is on record. At a boot no driver of a network card
+ * may be loaded yet, and the word may have been left in the original, to which some hosts give
+ * a new ID, too.
+ */
+static void take_intent(const struct config *config, int state_fd, struct state *state, bool same)
 {
 	char word[RECORD_WORD_SIZE], error[INTENT_ERROR_SIZE];
 	struct record *run = &state->run;
@@ -88,6 +93,8 @@ static void take_intent(const struct config *config, int state_fd, struct state 
 	else if (*word && strcmp(word, run->intent))
 		leave_unused(run, "the intent \"%s\" is dropped: it was for a change, and this is \"%s\"",
 			     word, event_name(run->event));
+	if (same && !strcmp(run->intent, "clone") && !strcmp(run->hint, "unknown"))
+		strcpy(run->hint, "rollback");
 }
 
 static void warn_of_shared_id(void)
@@ -129,12 +136,12 @@ static bool take_image(const struct config *config, int state_fd, struct state *
 }
 
 static void take_declared(const struct config *config, int state_fd, struct state *state,
-			  const struct machine *present)
+			  const struct machine *present, bool same)
 {
 	struct record *run = &state->run;
 	bool image = take_image(config, state_fd, state, present);
 
-	take_intent(config, state_fd, state);
+	take_intent(config, state_fd, state, same);
 	/* It stands for the copies to come where the hooks refuse, as in the original. */
 	if (image && !strcmp(run->intent, "clone") && strcmp(run->hint, "rollback"))
 		state->image_spent = true;
@@ -206,8 +213,11 @@ void policy_describe(const struct config *config, int state_fd, struct state *st
 	struct record *run = &state->run;
 	const char *hint = "unknown";
 	struct machine present;
+	bool same;
 
 	machine_look(config->sysfs, &present);
+	same = run->event == EVENT_BOOT_CHANGED && !*replaced &&
+	       machine_may_be(&state->machine, &present);
 	/* A running system goes on with what it read at its boot, in a clone too. */
 	if (run->event == EVENT_BOOT_CHANGED)
 		hint = machine_hint(&state->machine, &present);
@@ -217,7 +227,7 @@ void policy_describe(const struct config *config, int state_fd, struct state *st
 	(void)machine_note(&state->machine, &present);
 	strcpy(run->hint, hint);
 	if (state_fd >= 0)
-		take_declared(config, state_fd, state, &present);
+		take_declared(config, state_fd, state, &present, same);
 	else
 		leave_unused(run, "whether an intent was said is not known, because %s cannot be opened",
 			     config->state_dir);

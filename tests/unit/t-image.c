@@ -164,6 +164,26 @@ static void test_declared(void)
 	expect("intent clone for a change while it is up", EVENT_CHANGED, "unknown", "clone", false);
 }
 
+/* Said before the original was switched off, for its clone; both get a new ID. */
+static void test_left_over(void)
+{
+	unlink(scratch_path("state/image"));
+	unlink(scratch_path("state/state.json"));
+	machine('a');
+	start('A');
+	scratch_write("etc/intent", "clone\n", 0644);
+	scratch_write("sys/class/net/eth0/address", "\n", 0444);
+	reboot();
+	start('B');
+	expect("a word left in the original, before any driver of a network card", EVENT_BOOT_CHANGED,
+	       "rollback", "clone", false);
+	scratch_write("etc/intent", "clone\n", 0644);
+	scratch_write("sys/class/dmi/id/product_uuid", "0a1b2c3d-0000-4000-8000-00000000000b\n", 0400);
+	reboot();
+	start('C');
+	expect("in the clone", EVENT_BOOT_CHANGED, "unknown", "clone", false);
+}
+
 static void refuse(const char *name, const char *text)
 {
 	machine('b');
@@ -231,6 +251,7 @@ int main(void)
 	test_copies();
 	test_original();
 	test_declared();
+	test_left_over();
 	test_bad();
 	test_crashes('B');
 	test_crashes('C');
