@@ -217,9 +217,16 @@ static void test_bad(void)
 	repair_clear(&repair);
 	unlink(scratch_path("state/state.json"));
 	full = true;
-	start('B');
+	sighting = sight('B');
+	repair_init(&repair, &config);
+	startup_begin(&repair, &sighting);
+	ok(!*repair.state.last.intent && strstr(repair.state.last.intent_unused, "is kept and not used"),
+	   "one that cannot be recorded as used is not used");
 	full = false;
-	ok(is_marked(), "one that cannot be recorded as used is not used");
+	repair_update(&repair);
+	ok(is_marked(), "and stays when there is space again");
+	repair_clear(&repair);
+	unlink(scratch_path("state/state.json"));
 	start('B');
 	expect("with space again", EVENT_ADOPTED, "clone", "clone", false);
 }
