@@ -177,7 +177,7 @@ $(sort $(vm_tests) $(more_tests) $(debug_tests) $(long_tests) $(release_tests)):
 samba_suites  := bookworm trixie testing
 samba_names   := $(patsubst tests/samba/t-%.py,%,$(wildcard tests/samba/t-*.py))
 samba_tests   := $(foreach s,$(samba_suites),$(samba_names:%=$(O)/check/$(s)/samba-%.t))
-samba_checked := $(patsubst %,$(O)/check/bookworm/samba-%.t,again boots cases clone crash full late \
+samba_checked := $(patsubst %,$(O)/check/bookworm/samba-%.t,again boots clone crash full late \
 		 master nested rollback units)
 
 $(samba_tests): tests/matrix.mk
