@@ -262,7 +262,7 @@ def undecided(dc, t):
 
 
 def unfinished(dc, t):
-    """With a partner the RID master leaves out no RIDs before it is checked, which a boot puts off."""
+    """With a partner the RID master leaves out no RIDs before the check, which a boot puts off."""
     dc.restore("adopted")
     dc.add_partner()
     days = 3 * 24 * HOUR
@@ -281,7 +281,8 @@ def unfinished(dc, t):
     left = dc.facts()["available"][0] - first - POOL
     t.ok(LEAST * POOL <= left <= 2 * LEAST * POOL, f"costs no more than others: {left} RIDs")
     dc.boot()
-    for name, text in (("lost", None), ("of another repair", "5a5a5a5a-0000-4000-8000-000000000001")):
+    for name, text in (("lost", None),
+                       ("of another repair", "5a5a5a5a-0000-4000-8000-000000000001")):
         path = installation.path(f"{dc.directory}/vmgen/samba-ad/expected")
         if text:
             dc.boot()

@@ -25,8 +25,8 @@ READ_ONLY = ("nobody takes changes from it that could clash, so nothing is repai
 class Verdict(enum.Enum):
     NOTHING = "the generation ID is the one on record: nothing to repair"
     ADOPT = "no generation ID is on record: this one is adopted"
-    HARMLESS = ("the generation ID is another one than that on record, but vmgend knows that this is "
-                "no rollback: it is adopted")
+    HARMLESS = ("the generation ID is another one than that on record, but vmgend knows that this "
+                "is no rollback: it is adopted")
     REPAIR = "the generation ID is another one than that on record: a repair is due"
     SAID = "an administrator says that the database was put back: a repair is due"
 
