@@ -273,6 +273,17 @@ def check_journal(d, t):
     t.equal(d.execute("vmgenctl status >/dev/null")[0], 0, "then all is well")
 
 
+def go_down(c, t):
+    """The end of the service alone, and that of the system; returns the disk."""
+    mark = "grep -E '\"shutdown\": *\"[0-9a-f]{32}\"' /var/lib/vmgen/state.json"
+    c.run("systemctl stop vmgend")
+    t.equal(c.execute(mark), (1, ""), "a stop of the service is no shutdown of the system")
+    c.run("systemctl start vmgend; vmgenctl wait --settled --timeout 240", timeout=300)
+    c.send("systemctl --no-block poweroff")
+    c.wait_for_end(240)
+    return c.disk
+
+
 def check_cold_boot(debian, disk, old, t):
     """A clone of the machine with this machine ID while that was off, as was said before."""
     with debian.boot(new_guid(), disk, **other_machine(0xb)) as g:
@@ -283,6 +294,8 @@ def check_cold_boot(debian, disk, old, t):
         run = json.loads(g.run("vmgenctl history --json | tail -n 1"))
         t.equal((run["event"], run["hint"]), ("boot-changed", "clone"),
                 "UUID and network address are there when it looks, and are not those on record")
+        t.equal((run["shutdown"], run["skipped"]), ("clean", False),
+                "the shutdown before was a clean one, which alone spares nothing")
         new = g.run("systemd-id128 machine-id").strip()
         t.ok(run["hooks"]["60-machine-id"]["outcome"] == "succeeded" and new != old,
              "intent clone: it has a machine ID of its own")
@@ -320,8 +333,8 @@ def scenario(kernel, t):
                 old = c.run("systemd-id128 machine-id").strip()
                 c.run("sed -i 's/^enabled = no/enabled = yes/' "
                       "/etc/vmgen/hooks.conf.d/60-machine-id.conf; "
-                      "vmgenctl intent clone; systemctl stop vmgend; sync")
-                disk = c.disk
+                      "vmgenctl intent clone")
+                disk = go_down(c, t)
     t.ok(draws[0][0] != draws[1][0], "two clones draw different bytes")
     t.ok(draws[0][2] != draws[1][2], "so do the services with PrivateDevices=")
     t.equal(len({seed, draws[0][1], draws[1][1]}), 3, "and seed their next boots with others")
