@@ -20,7 +20,7 @@ import re
 import sys
 
 PARTS = ("daemon", "kmod", "libvmgen")
-UNTRIED = "(not tried)"
+UNTRIED = re.compile(r"[( ]not tried\)")
 # What begins a command.
 COMMANDS = (
     r"vmgenctl (?:check|forget|history|status|trigger|wait)\b", r"vmgenctl hooks (?:list|run|why)",
@@ -96,7 +96,7 @@ def plain(literal):
 
 
 def remedies_of(text):
-    if UNTRIED in text:
+    if UNTRIED.search(text):
         return
     for pattern, group in (COMMAND, 0), (CLAUSE, 1):
         for match in pattern.finditer(text):

@@ -166,7 +166,7 @@ static void check_random(const struct view *view, struct findings *findings)
 	else
 		finding_add(findings, "entropy",
 			    view_counts(view) ? FINDING_PROBLEM : FINDING_WARNING,
-			    "give this VM a virtio-rng device (QEMU: -device virtio-rng-pci)",
+			    "give this VM a virtio-rng device (QEMU: -device virtio-rng-pci; not tried)",
 			    "there is no hardware generator: after a change %s",
 			    view_counts(view) ? "nothing but the clocks tells clones apart" :
 						"the ID alone tells clones apart");
