@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
 # Copyright (C) the vmgen authors
-"""A machine of libvirt: when it gets another generation ID, and that it is told of each once."""
+"""A machine of libvirt: when it gets another generation ID, and that it is told of each once; and
+when it gets none."""
 
 import re
 
 from harness import tap
 from harness.libvirt import NAME, Domain, Libvirt
-from harness.scenario import info
+from harness.scenario import info, new_guid
 
 PROGRAMS = ["vmgend", "vmgenctl", "info"]
 HOOK = "#!/bin/sh\necho $1 >>/run/80-hook\n"
@@ -32,7 +33,8 @@ def told(g):
     """(changes, notifications without one, what ran), once all is handled."""
     g.wait_for("vmgenctl wait --settled")
     facts = info(g)
-    return int(facts["changes"]), int(facts["spurious_notifies"]), g.run("cat /run/80-hook || true").split()
+    ran = g.run("cat /run/80-hook || true").split()
+    return int(facts["changes"]), int(facts["spurious_notifies"]), ran
 
 
 def check_remedy(g, t):
@@ -71,13 +73,26 @@ def scenario(kernel, t):
         g.define(check_remedy(g, t))
         start(g)
         check_kept(g, t)
+        first = g.genid()
         check_new(g, 1, t, ("save", NAME, SAVED), ("restore", SAVED))
         check_new(g, 2, t, ("managedsave", NAME), ("start", NAME))
         check_new(g, 3, t, ("snapshot-create-as", NAME, "kept"), ("snapshot-revert", NAME, "kept"))
-        after = g.genid()
+        t.equal(g.genid("--inactive"), first, "the description that is kept has the first ID")
         host.virsh("destroy", NAME)
+        host.virsh("snapshot-create-as", NAME, "off")
         start(g)
-        t.equal((g.genid(), shown(g)), (after, after), "a cold boot after all that: the ID stays")
+        t.equal((g.genid(), shown(g)), (first, first),
+                "a cold boot after all that: the first ID again")
+        host.virsh("destroy", NAME)
+        host.virsh("snapshot-revert", NAME, "off")
+        start(g)
+        t.equal((g.genid(), shown(g)), (first, first),
+                "snapshot-revert to a machine that was off: the ID stays")
+        host.virsh("destroy", NAME)
+        other = new_guid()
+        g.define(f"<genid>{other}</genid>")
+        start(g)
+        t.equal(shown(g), other, "unless its description is given another one")
 
 
 if __name__ == "__main__":

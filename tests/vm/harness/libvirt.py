@@ -150,9 +150,9 @@ class Domain(Process):
         (self.directory / "xml").write_text(DOMAIN.format(name=NAME, genid=genid), "ascii")
         self.host.virsh("define", "/vm/xml")
 
-    def genid(self):
-        """The ID that libvirt's description of the machine has."""
-        return re.search(r"<genid>(.*)</genid>", self.host.virsh("dumpxml", NAME))[1].lower()
+    def genid(self, *words):
+        """The ID in libvirt's description of the machine that runs, or --inactive: of the next one."""
+        return re.search(r"<genid>(.*)</genid>", self.host.virsh("dumpxml", NAME, *words))[1].lower()
 
     def go_on(self, *words):
         """A virsh command that has a QEMU started, of a machine that has its memory back."""
