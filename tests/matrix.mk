@@ -45,8 +45,8 @@ only_faults  := 6.1-cloud
 only_hostile := 6.12
 # A whole system has a kernel of its own, and what ACPI tables can look like
 # takes a boot each.
-whole := bullseye clock copies debian fence foreign ipsec lease openssl samba services shutdown stranger \
-	 sysvinit
+whole := bullseye clock copies debian fence foreign ipsec lease mac openssl samba services shutdown \
+	 stranger sysvinit
 $(foreach s,$(whole),$(eval only_$(s) := 6.1))
 only_foreign := 6.12-arm64
 # Debian 11 from source: user space older than what vmgen is written for.
@@ -61,6 +61,9 @@ more_libvirt := 6.12
 # Many boots; the scenario debian has a clone of a stopped VM.
 only_copies := none
 more_copies := 6.1
+# What QEMU and drivers do, of which vmgen is no part.
+only_mac := none
+more_mac := 6.1
 # Without systemd.
 only_sysvinit := none
 more_sysvinit := 6.1
