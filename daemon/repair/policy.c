@@ -177,7 +177,7 @@ void policy_weigh(const struct config *config, struct record *run)
 		 "shut down in order");
 	run->skipped = config->boot_change == BOOT_CHANGE_IGNORE;
 	if (run->skipped)
-		log_notice("only the reseed and hooks below 20 answer it, and vmgen-changed.target is not started (boot-change = ignore)");
+		log_notice("vmgen-changed.target is not started for it (boot-change = ignore)");
 	if (config->boot_change != BOOT_CHANGE_COUNTER)
 		return;
 	reason = reason_to_act(run);
