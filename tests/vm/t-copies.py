@@ -12,7 +12,7 @@ import time
 
 from harness import tap
 from harness.debian import Prebuilt, chroot, other_machine
-from harness.scenario import new_guid
+from harness.scenario import new_guid, seed
 
 HOOKS = ("60-machine-id", "60-ssh-hostkeys")
 ID = "0123456789abcdef0123456789abcdef"
@@ -61,6 +61,15 @@ class Original:
     disk: pathlib.Path = None
     identity: tuple = ()
     template: pathlib.Path = None
+    state: object = None
+
+    def snapshot(self):
+        """Of the machine as it runs."""
+        if not self.state:
+            with self.again() as g:
+                seed(g)
+                self.state = g.snapshot()
+        return self.state
 
     def prepared(self):
         """The disk of it as a template."""
@@ -163,6 +172,11 @@ def check_no_failure(g, case):
     case.equal(g.execute("systemctl --failed --no-legend"), (0, ""), "no unit failed")
 
 
+def check_target(g, case):
+    case.ok("Reached target" in g.run("journalctl -q -b -o cat UNIT=vmgen-changed.target"),
+            "vmgen-changed.target was started")
+
+
 def check_told(g, case, status, text):
     got, output = g.execute("vmgenctl status")
     case.ok(got == status and text in output, f"vmgenctl status exits with {status}: {text}")
@@ -256,7 +270,74 @@ def template_with_same_id(original, case):
         check_renewed(c, original, case, "boot-changed")
 
 
+def settle(c):
+    """Waits for the answer to the change of a machine that was restored."""
+    c.run("vmgenctl wait --settled 1", timeout=180)
+    return last_run(c)
+
+
+def live_clone(original, case):
+    """What it is, no snapshot can tell its copies; the administrator says so in the clone."""
+    with original.snapshot().clone(guid=new_guid()) as c:
+        case.equal(outcomes(settle(c)), dict.fromkeys(HOOKS, "not-applicable"),
+                   "nobody has said what it is: the hooks of identity do nothing")
+        check_kept(c, original, case, "changed")
+        c.run("vmgenctl intent clone --now --timeout 240", timeout=300)
+        case.equal(outcomes(last_run(c)), dict.fromkeys(HOOKS, "succeeded"),
+                   "when it is said, they run")
+        now = identity(c)
+        case.ok(now[0] != ID and now[1] == now[2] != original.identity[1],
+                "it has a machine ID and a host key of its own, which sshd shows")
+
+
+def restored_in_place(original, case):
+    """The same machine goes on, with an ID that is new: nobody need say anything."""
+    with original.snapshot().clone(guid=new_guid()) as c:
+        hooks = settle(c)["hooks"]
+        case.ok({"10-wireguard", "20-clock", "40-networkd"} <= hooks.keys(),
+                "guards and the hooks of clock and network run")
+        check_target(c, case)
+        check_kept(c, original, case, "changed")
+
+
+def migrated(original, case):
+    """The host notifies, and the ID is the same."""
+    with original.snapshot().clone(guid=original.guid) as c:
+        # It asks the device, which looks at the host's memory.
+        case.equal(json.loads(c.run("vmgenctl status --json"))["generation"], 1, "no change")
+        check_kept(c, original, case, "adopted")
+
+
+def rolled_back(original, case):
+    """To where it was shut down in order; with a snapshot of a running one shutdown is unclean."""
+    with original.again(guid=new_guid()) as g:
+        run = last_run(g)
+        case.equal((run["shutdown"], run["skipped"]), ("clean", False), "it is acted on")
+        case.ok(run["hooks"] and all(int(name[:2]) < 20 for name in run["hooks"]), "guards run")
+        check_target(g, case)
+        check_kept(g, original, case, "boot-changed")
+
+
+def restored_elsewhere(original, case):
+    """The host gives it another UUID and MAC address; its owner wants it to go on."""
+    with original.again() as g:
+        g.run("echo restore >/etc/vmgen/intent")
+        disk = power_off(g)
+    with original.copy(disk) as c:
+        run = last_run(c)
+        case.equal((run["hint"], run["intent"]), ("clone", "restore"),
+                   "it looks like a clone, and is said to be none")
+        check_kept(c, original, case, "boot-changed")
+
+
 CASES = {
+    "live clone": live_clone,
+    "rollback in memory": restored_in_place,
+    "rollback at cold boot": rolled_back,
+    "backup on another host": restored_elsewhere,
+    "live migration": migrated,
+    # That the host gives a new ID then t-libvirt.py shows.
+    "suspend by the host": restored_in_place,
     "clone of a stopped VM, intent said": stopped_with_intent,
     "clone of a stopped VM, nothing said": stopped,
     "copy of a template": template,
