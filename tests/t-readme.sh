@@ -120,6 +120,22 @@ unproven_is_found() {
 	[ "$(unproven | paste -sd ,)" = 'A, a: nobody runs vm/t-gone.py trixie,B, b: no test' ]
 }
 
+# What the README, the manual and the test of copies call their cases, beyond a comma.
+cases_of_readme() {
+	sed -n '/^### Cases of a copy$/,/^##/s/^| *\([^|]*[^| ]\) *|.*/\1/p' README.md | sed -e 1d -e '/^---/d'
+}
+cases_of_manual() {
+	sed -n '/^# CASES OF A COPY$/,/^# GUARDS/s/^\*\(.*\)\*$/\1/p' daemon/vmgend.8.scd
+}
+cases_of_test() {
+	sed -n '/^CASES = {/,/^}/s/^    "\([^",]*\).*: .*/\1/p' tests/vm/t-copies.py | sort -u
+}
+same_cases() {
+	[ "$(cases_of_readme | wc -l)" -ge 8 ] &&
+		[ "$(cases_of_readme)" = "$(cases_of_manual)" ] &&
+		[ -z "$(cases_of_readme | sort | comm -23 - "$scratch/cases")" ]
+}
+
 # The fragment for programs, as part of one.
 compiles() {
 	make -s install DESTDIR="$scratch/root" || return 1
@@ -139,6 +155,8 @@ ok 'a line without one would be found' more_is_found
 empty 'each target of make that it names exists' unknown_targets
 empty 'what it says was seen somewhere, a test sees there' unproven
 ok 'what no test has seen would be found' unproven_is_found
+cases_of_test >"$scratch/cases"
+ok 'README and manual have the same cases of a copy, and each has a test' same_cases
 same_example() {
 	[ "$(block 'Hooks 1' | grep -v '^#')" = "$(grep -v '^#' daemon/hooks/example/80-restart-web.example)" ]
 }
