@@ -28,8 +28,7 @@ POOL_SIZE = 500
 MOST_POOLS = 550
 # ntds: the controller, by the objectGUID of its NTDS Settings; rid_pool: the first RID that the RID
 # master gives out, or None; attempts: of the check; pools: to be left out by the RID master.
-Expected = collections.namedtuple("Expected", "ntds invocation_id rid_pool attempts pools",
-                                  defaults=(MOST_POOLS,))
+Expected = collections.namedtuple("Expected", "ntds invocation_id rid_pool attempts pools")
 
 
 class State:
@@ -99,15 +98,15 @@ class State:
 
     def repairs(self):
         """[(when, pools)] of the repairs within a day of now; a clock that went back may have left
-        some in the future. An earlier release did not note pools."""
+        some in the future."""
         now = time.time()
         found = []
         for line in (file.read(self.path("repairs")) or "").splitlines():
             words = line.split()
             try:
-                when, pools = float(words[0]), int(words[1]) if words[1:] else MOST_POOLS
+                when, pools = float(words[0]), int(words[1])
             except (ValueError, IndexError):
-                say(f"{self.path('repairs')}: a line that is no time was left out")
+                say(f"{self.path('repairs')}: a line that is no repair was left out")
                 continue
             if abs(now - when) < DAY:
                 found.append((when, max(0, min(pools, MOST_POOLS))))

@@ -203,7 +203,7 @@ def expect_again(p, dc):
     if not unfinished(p, dc):
         return None
     say("what was noted of the last repair is lost, so all of the check is done")
-    expected = Expected(dc.guid, dc.invocation_id(), None, 0)
+    expected = Expected(dc.guid, dc.invocation_id(), None, 0, MOST_POOLS)
     try:
         p.state.set_partners(partners.Progress(True).words())
         p.state.expect(expected)
