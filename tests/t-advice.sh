@@ -43,7 +43,7 @@ ok 'a new one in C is found' finds daemon/main.c \
 ok 'in the module' finds kmod/main.c 'pr_err("%s: unload it by hand\n", name);' 'unload it by hand'
 ok 'in Python' finds daemon/samba/samba_ad/main.py 'say(f"{name} is old; samba-tool dbcheck --cure={name}")' \
 	'samba-tool dbcheck --cure=X'
-ok 'in a hook' finds daemon/hooks/20-chrony 'echo "chronyd hangs: systemctl kill --now $unit"' \
+ok 'in a hook' finds daemon/hooks/20-clock 'echo "chronyd hangs: systemctl kill --now $unit"' \
 	'systemctl kill --now X'
 ok "in the module's Makefile" finds kmod/Makefile '$(if $(x),,$(error no $(x): install gcc-$(x)))' 'install gcc-X'
 ok 'what was not tried says so' passes daemon/main.c \
