@@ -100,7 +100,7 @@ struct record {
 	bool incomplete;
 	/*
 	 * Of boot-changed: "clean" or "unclean", how the system went down before. Empty: of
-	 * another event, or an earlier release recorded it.
+	 * another event.
 	 */
 	char shutdown[RECORD_WORD_SIZE];
 	/*

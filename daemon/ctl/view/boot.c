@@ -12,7 +12,7 @@
 
 void print_boot(const struct record *run, const char *margin)
 {
-	/* Also one of an earlier release has none of that. */
+	/* Other events have none. */
 	if (!*run->shutdown)
 		return;
 	text_print(stdout, "%sthe shutdown before: %s%s%s\n", margin, run->shutdown,
