@@ -29,8 +29,8 @@ COMMANDS = (
     r"vmgend --[a-z-]+", r"vmgend-samba-ad (?:--check|protect|repair|verify)",
     r"systemctl (?:daemon-reload|edit|enable|kill|list-units|restart|start|status|stop)",
     r"journalctl -", r"dmesg \| grep", r"modprobe [a-zX]+", r"dkms (?:autoinstall|build|install)",
-    r"mokutil --", r"chmod [0-9a-z]", r"chown [a-z]", r"mount -(?:o|t) [a-z,]+(?: sysfs)?", r"rm [/X]",
-    r"mknod -m", r"ls -", r"lsns -t net", r"df -", r"sysctl [a-z]+\.",
+    r"mokutil --", r"chmod [0-9a-z]", r"chown [a-z]", r"mount -(?:o|t) [a-z,]+(?: sysfs)?",
+    r"(?:mv|rm) [/X]", r"mknod -m", r"ls -", r"lsns -t net", r"df -", r"sysctl [a-z]+\.",
     r"samba-tool (?:dbcheck|computer show|domain demote|domain trust validate)",
     r"samba_upgradedns -", r"ip (?:link|macsec|xfrm) [a-z]+", r"qm set", r"echo X >>", r"ldd\b",
 )
