@@ -99,7 +99,7 @@ static void take_intent(const struct config *config, int state_fd, struct state 
 
 static void warn_of_shared_id(void)
 {
-	log_warning("this machine looks like a clone, with another UUID and other network addresses, but its ID is the same: the host must give each clone a GUID of its own");
+	log_warning("this machine looks like a clone, with another UUID and other MAC addresses, but its ID is the same: the host must give each clone a GUID of its own");
 }
 
 /*
@@ -160,7 +160,7 @@ static const char *reason_to_act(const struct record *run)
 	if (strcmp(run->counter, "same"))
 		return "nothing outside the disk tells whether the disk went back";
 	if (strcmp(run->hint, "rollback"))
-		return "its UUID and network addresses are not those on record, or not known";
+		return "its UUID and MAC addresses are not those on record, or not known";
 	if (*run->intent || *run->intent_unused)
 		return "the administrator said what this is";
 	return NULL;
@@ -234,7 +234,7 @@ void policy_describe(const struct config *config, int state_fd, struct state *st
 	if (run->event == EVENT_ADOPTED && *run->intent)
 		log_notice("this is a copy of an image that vmgenctl image prepare has marked: it takes an identity of its own (hooks from 60 to 79)");
 	else if (run->event == EVENT_CHANGED || run->event == EVENT_BOOT_CHANGED)
-		log_info("by UUID and network addresses this looks like: %s; the administrator said: %s",
+		log_info("by UUID and MAC addresses this looks like: %s; the administrator said: %s",
 			 run->hint, *run->intent ? run->intent : "nothing");
 }
 

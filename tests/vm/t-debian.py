@@ -293,7 +293,7 @@ def check_cold_boot(debian, disk, old, t):
         t.equal(g.run("grep -c . /var/tmp/80-last").strip(), "1", "hooks for running services do not")
         run = json.loads(g.run("vmgenctl history --json | tail -n 1"))
         t.equal((run["event"], run["hint"]), ("boot-changed", "clone"),
-                "UUID and network address are there when it looks, and are not those on record")
+                "UUID and MAC address are there when it looks, and are not those on record")
         t.equal((run["shutdown"], run["skipped"]), ("clean", False),
                 "the shutdown before was a clean one, which alone spares nothing")
         new = g.run("systemd-id128 machine-id").strip()

@@ -98,7 +98,7 @@ def refuse_clone(hint, intent):
     if intent == origin.CLONE:
         raise Refusal(f"the administrator said that this is a clone; {remedy}", gone)
     if hint == origin.CLONE and intent != origin.RESTORE:
-        raise Refusal(f"this looks like a clone (other UUID and network addresses); {remedy}", gone)
+        raise Refusal(f"this looks like a clone (other UUID and MAC addresses); {remedy}", gone)
 
 
 def refuse_old(p, dc):
