@@ -62,7 +62,7 @@ static void log_start(enum event event, const struct sighting *sighting, bool re
 		[EVENT_NONE]		= "nothing happened while vmgend was not running",
 		[EVENT_ADOPTED]		= "adopted: there is nothing on record to compare with, so the present ID becomes the recorded one",
 		[EVENT_CHANGED]		= "changed: this machine was cloned or restored while vmgend was not running",
-		[EVENT_BOOT_CHANGED]	= "boot-changed: this machine was cloned or restored while the system was down",
+		[EVENT_BOOT_CHANGED]	= "boot-changed: the ID changed while the system was down, so this machine was cloned or restored, unless its host gives a new ID to ordinary boots",
 		[EVENT_UNKNOWN]		= "unknown: perhaps this machine was cloned or restored",
 	};
 	static const char without_id[] = "adopted: without an ID there is nothing to compare with across a boot or a new start of the counter, and no hook runs";
