@@ -143,8 +143,8 @@ enum ctl_exit sslservice_enable(const char *unit)
 	if (code)
 		return code;
 	if (*path && strcmp(path, SSLCONF_SERVICE))
-		return sslchange_refuse("%s has an OPENSSL_CONF of its own: have that file .include " SSLCONF_SERVICE,
-					unit);
+		return sslchange_refuse("%s has an OPENSSL_CONF of its own: have that file .include %s (not tried)",
+					unit, SSLCONF_SERVICE);
 	code = sslchange_base(path, &text, &st);
 	if (code)
 		return code;
