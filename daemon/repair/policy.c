@@ -14,6 +14,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/paths.h"
+#include "config/hook.h"
 #include "policy.h"
 #include "record/imagefile.h"
 #include "record/intentfile.h"
@@ -207,8 +208,31 @@ bool policy_start(const struct config *config, int state_fd, struct state *state
 	return machine_note(&state->machine, &present) || spent != is_spent(state);
 }
 
+/*
+ * A clone that was cut off has no identity of its own yet, and some hosts give its next boot
+ * another ID. Where hooks refuse it was none.
+ */
+static bool goes_on_as_clone(const struct record *run, const struct record *replaced)
+{
+	return run->event == EVENT_BOOT_CHANGED && !*run->intent && !*run->intent_unused &&
+	       !strcmp(replaced->intent, "clone") && strcmp(replaced->hint, "rollback");
+}
+
+/* What it has got already it keeps: services may use that. */
+static void go_on_as_clone(struct record *run, const struct record *replaced)
+{
+	const struct hook_result *result = replaced->results;
+	size_t i;
+
+	strcpy(run->intent, "clone");
+	for (i = 0; i < replaced->n_results; i++, result++)
+		if (event_is_identity(hook_band(result->name)) && outcome_settled(result->outcome) &&
+		    record_set_result(run, result))
+			log_error("%s: cannot keep its result: out of memory", result->name);
+}
+
 void policy_describe(const struct config *config, int state_fd, struct state *state,
-		     const char *replaced)
+		     const struct record *replaced)
 {
 	struct record *run = &state->run;
 	const char *hint = "unknown";
@@ -216,13 +240,13 @@ void policy_describe(const struct config *config, int state_fd, struct state *st
 	bool same;
 
 	machine_look(config->sysfs, &present);
-	same = run->event == EVENT_BOOT_CHANGED && !*replaced &&
+	same = run->event == EVENT_BOOT_CHANGED && !*replaced->hint &&
 	       machine_may_be(&state->machine, &present);
 	/* A running system goes on with what it read at its boot, in a clone too. */
 	if (run->event == EVENT_BOOT_CHANGED)
 		hint = machine_hint(&state->machine, &present);
 	/* The record already has the machine that the replaced run was for. */
-	if (*replaced && strcmp(replaced, hint))
+	if (*replaced->hint && strcmp(replaced->hint, hint))
 		hint = "unknown";
 	(void)machine_note(&state->machine, &present);
 	strcpy(run->hint, hint);
@@ -231,6 +255,8 @@ void policy_describe(const struct config *config, int state_fd, struct state *st
 	else
 		leave_unused(run, "whether an intent was said is not known, because %s cannot be opened",
 			     config->state_dir);
+	if (goes_on_as_clone(run, replaced))
+		go_on_as_clone(run, replaced);
 	if (run->event == EVENT_ADOPTED && *run->intent)
 		log_notice("this is a copy of an image that vmgenctl image prepare has marked: it takes an identity of its own (hooks from 60 to 79)");
 	else if (run->event == EVENT_CHANGED || run->event == EVENT_BOOT_CHANGED)

@@ -21,12 +21,12 @@ bool policy_start(const struct config *config, int state_fd, struct state *state
 		  enum event event, bool same_boot);
 
 /*
- * Fills in what the new run is taken for. replaced: the hint of an unfinished
- * one that it replaces, or empty. Logs. policy_save() has to follow before a hook
- * gets the intent, which guards do not, because it is used then.
+ * Fills in what the new run is taken for. replaced: the unfinished one before it, which
+ * may be empty. Logs. policy_save() has to follow before a hook gets the intent, which
+ * guards do not, because it is used then.
  */
 void policy_describe(const struct config *config, int state_fd, struct state *state,
-		     const char *replaced);
+		     const struct record *replaced);
 
 /*
  * Decides whether an ID that is new at boot counts, for a run of which it is known how

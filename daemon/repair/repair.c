@@ -128,11 +128,11 @@ bool repair_ask_guardian(const struct repair *repair, const struct record *run, 
 void repair_prepare(struct repair *repair, int fd, enum event event, bool resume)
 {
 	struct record *record = &repair->state.run;
-	char replaced[RECORD_WORD_SIZE];
+	struct record replaced = { .event = EVENT_NONE };
 
-	strcpy(replaced, record->hint);
 	if (!resume) {
-		record_clear(record);
+		replaced = *record;
+		*record = (struct record){ .event = EVENT_NONE };
 		record_detect(record);
 	}
 	/* A run may be finished with another witness than it was begun with. */
@@ -142,7 +142,8 @@ void repair_prepare(struct repair *repair, int fd, enum event event, bool resume
 	record->generation = repair->seen.generation;
 	record->reseed_error = repair->reseed_error;
 	if (!resume)
-		policy_describe(repair->config, fd, &repair->state, replaced);
+		policy_describe(repair->config, fd, &repair->state, &replaced);
+	record_clear(&replaced);
 	repair->guards_pending = repair_ask_guardian(repair, record, resume);
 	repair->guards_deadline_ms = deadline_in(BEGIN_LIMIT_MS);
 }

@@ -138,13 +138,17 @@ struct crashes {
 	int twice, lost, left;
 };
 
-/* Dies at every step of a start with B in turn, and comes back with the same ID or another. */
-static inline struct crashes crash_everywhere(void (*prepare)(void), char back,
+/*
+ * Dies at every step of a start with B in turn, and comes back with the same ID or another,
+ * by another boot or without.
+ */
+static inline struct crashes crash_everywhere(void (*prepare)(void), char back, bool boots,
 					      bool (*is_left)(const struct state *state))
 {
 	struct crashes crashes = { .died = 0 };
 	struct state before, after;
 	int i, status = 1;
+	bool used;
 	pid_t pid;
 
 	for (i = 1; status && i < 40; i++) {
@@ -158,12 +162,15 @@ static inline struct crashes crash_everywhere(void (*prepare)(void), char back,
 		waitpid(pid, &status, 0);
 		crashes.died += status != 0;
 		before = read_state();
+		if (boots)
+			reboot();
 		start(back);
 		after = read_state();
-		/* The run for B had it on record; then no run for C may have it. */
-		crashes.twice += (*before.run.intent || *before.last.intent) && back != 'B' &&
-				 *after.last.intent;
-		crashes.lost += back == 'B' && strcmp(after.last.intent, "clone");
+		/* What the run for B has used is not for C, but where a boot came before its end. */
+		used = *before.last.intent || (*before.run.intent && !boots);
+		crashes.twice += used && back != 'B' && *after.last.intent;
+		crashes.lost += (back == 'B' || (boots && !used)) &&
+				strcmp(after.last.intent, "clone");
 		crashes.left += is_left(&after);
 		state_clear(&before);
 		state_clear(&after);

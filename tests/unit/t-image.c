@@ -231,6 +231,29 @@ static void test_bad(void)
 	expect("with space again", EVENT_ADOPTED, "clone", "clone", false);
 }
 
+/* Where the original, with a mark, is cut off, the boot after that is the original's, too. */
+static void test_cut_off(void)
+{
+	int status;
+	pid_t pid;
+
+	prepare(true);
+	pid = fork();
+	if (!pid) {
+		fuse = 3;
+		start('B');
+		_exit(0);
+	}
+	waitpid(pid, &status, 0);
+	ok(status, "the original dies in a boot with another ID");
+	unlink(scratch_path("state/image"));
+	scratch_write("sys/class/net/eth0/address", "\n", 0444);
+	reboot();
+	start('C');
+	expect("the next one, without a mark and before any driver of a network card",
+	       EVENT_BOOT_CHANGED, "unknown", "", false);
+}
+
 static void prepare_copy(void)
 {
 	prepare(true);
@@ -242,11 +265,12 @@ static bool is_left(const struct state *state)
 	return state->image_spent || is_marked();
 }
 
-static void test_crashes(char back)
+static void test_crashes(char back, bool boots)
 {
-	struct crashes crashes = crash_everywhere(prepare_copy, back, is_left);
+	struct crashes crashes = crash_everywhere(prepare_copy, back, boots, is_left);
 
-	ok(crashes.died >= 10, "vmgend died at %d steps, then %c", crashes.died, back);
+	ok(crashes.died >= 10, "vmgend died at %d steps, then %c%s", crashes.died, back,
+	   boots ? " at another boot" : "");
 	equal(crashes.twice, 0, "no mark is used twice");
 	equal(crashes.lost, 0, "nor lost for the copy that used it");
 	equal(crashes.left, 0, "nor left over");
@@ -260,8 +284,10 @@ int main(void)
 	test_declared();
 	test_left_over();
 	test_bad();
-	test_crashes('B');
-	test_crashes('C');
+	test_cut_off();
+	test_crashes('B', false);
+	test_crashes('C', false);
+	test_crashes('C', true);
 	starts_clear();
 	return tap_done();
 }

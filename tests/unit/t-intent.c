@@ -144,14 +144,70 @@ static bool is_left(const struct state *state)
 	return state->intent_spent || is_said();
 }
 
-static void test_crashes(char back)
+static void test_crashes(char back, bool boots)
 {
-	struct crashes crashes = crash_everywhere(say_clone, back, is_left);
+	struct crashes crashes = crash_everywhere(say_clone, back, boots, is_left);
 
-	ok(crashes.died >= 12, "vmgend died at %d steps, then %c", crashes.died, back);
+	ok(crashes.died >= 12, "vmgend died at %d steps, then %c%s", crashes.died, back,
+	   boots ? " at another boot" : "");
 	equal(crashes.twice, 0, "no intent is used for two changes");
 	equal(crashes.lost, 0, "nor lost for the change that it was used for");
 	equal(crashes.left, 0, "nor left over");
+}
+
+/* As a clone was that is cut off when one of its hooks has ended in order. */
+static void cut_off(void)
+{
+	struct hook_result results[] = {
+		{ .name = "10-stop", .outcome = OUTCOME_SUCCEEDED },
+		{ .name = "60-own", .outcome = OUTCOME_SUCCEEDED },
+		{ .name = "60-copied", .outcome = OUTCOME_TIMED_OUT },
+	};
+	struct sighting sighting = sight('B');
+	struct state state;
+	size_t i;
+	int fd;
+
+	start('A');
+	state = read_state();
+	state.run = (struct record){ .event = EVENT_CHANGED, .hint = "unknown", .intent = "clone" };
+	strcpy(state.run.id_hash, sighting.id_hash);
+	for (i = 0; i < sizeof(results) / sizeof(results[0]); i++)
+		if (record_set_result(&state.run, &results[i]))
+			scratch_give_up("memory");
+	if (state_open(config.state_dir, &fd) || state_save(fd, &state))
+		scratch_give_up("state");
+	close(fd);
+	state_clear(&state);
+	reboot();
+}
+
+static void expect_kept(const char *name, bool kept)
+{
+	struct state state = read_state();
+
+	ok(state.last.n_results == kept && (!kept || record_result(&state.last, "60-own")), "%s", name);
+	state_clear(&state);
+}
+
+static void test_cut_off(void)
+{
+	cut_off();
+	start('C');
+	expect("a clone that was cut off, with another ID", EVENT_BOOT_CHANGED, "clone");
+	expect_kept("what it has got of its identity it keeps", true);
+	cut_off();
+	say("clone");
+	start('C');
+	expect("a clone of that", EVENT_BOOT_CHANGED, "clone");
+	expect_kept("takes all of it anew", false);
+	cut_off();
+	say("restore");
+	start('C');
+	expect("what was said since counts", EVENT_BOOT_CHANGED, "restore");
+	cut_off();
+	start('B');
+	expect("with the same ID", EVENT_BOOT_CHANGED, "clone");
 }
 
 /* Without a change there is nobody but the next start to tidy up. */
@@ -240,8 +296,10 @@ int main(void)
 	starts_create();
 	test_intent();
 	test_bad_intent();
-	test_crashes('B');
-	test_crashes('C');
+	test_crashes('B', false);
+	test_crashes('C', false);
+	test_crashes('C', true);
+	test_cut_off();
 	test_left_over();
 	test_stuck();
 	test_no_space();
