@@ -145,10 +145,12 @@ bool machine_may_be(const struct machine *recorded, const struct machine *presen
 {
 	bool uuids = *recorded->product_uuid && *present->product_uuid;
 	bool macs = recorded->n_macs && present->n_macs;
+	size_t common = common_macs(recorded, present);
 
 	if (uuids && strcmp(recorded->product_uuid, present->product_uuid))
 		return false;
-	if (macs && common_macs(recorded, present) != present->n_macs)
+	/* Beside the same UUID a card that is new is one that was added. */
+	if (macs && (uuids ? !common : common != present->n_macs))
 		return false;
 	return uuids || macs;
 }

@@ -39,7 +39,8 @@ const char *machine_hint(const struct machine *recorded, const struct machine *p
 
 /*
  * Is something that is known of both the same, and nothing another? Unlike the hint it says
- * so as well where no driver of an interface is loaded yet, or the firmware shows no UUID.
+ * so as well where no driver of an interface is loaded yet, or the firmware shows no UUID,
+ * or an interface was added.
  */
 bool machine_may_be(const struct machine *recorded, const struct machine *present);
 

@@ -121,8 +121,16 @@ static void test_original(void)
 	reboot();
 	start('F');
 	expect("one before any driver of a network card", EVENT_BOOT_CHANGED, "rollback", "clone", true);
-	scratch_write("sys/class/dmi/id/product_uuid", "\n", 0400);
 	machine_address('a');
+	scratch_mkdir("sys/class/net/eth1", 0755);
+	scratch_mkdir("sys/class/net/eth1/device", 0755);
+	scratch_write("sys/class/net/eth1/addr_assign_type", "0\n", 0444);
+	scratch_write("sys/class/net/eth1/address", "52:54:00:00:00:0f\n", 0444);
+	reboot();
+	start('G');
+	expect("one with a network card more", EVENT_BOOT_CHANGED, "rollback", "clone", true);
+	unlink(scratch_path("sys/class/net/eth1/address"));
+	scratch_write("sys/class/dmi/id/product_uuid", "\n", 0400);
 	reboot();
 	start('E');
 	expect("one without a UUID", EVENT_BOOT_CHANGED, "rollback", "clone", true);
