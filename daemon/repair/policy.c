@@ -136,6 +136,23 @@ static bool take_image(const struct config *config, int state_fd, struct state *
 	return true;
 }
 
+/* Or the next rollback on this machine would be taken for a copy of the one before. */
+static void move_image(const struct config *config, int state_fd, const struct record *run,
+		       const struct machine *present)
+{
+	struct image image = { .machine = *present };
+	int r;
+
+	/* What was made up says nothing of another boot. */
+	if (strcmp(run->source, witness_name(WITNESS_VMGENID)))
+		return;
+	strcpy(image.id_hash, run->id_hash);
+	r = image_write(state_fd, &image);
+	if (r)
+		log_error("cannot write into %s/" NAME_IMAGE " that this is the original: %s; the next change may be taken for a copy (vmgenctl image undo)",
+			  config->state_dir, file_strerror(r));
+}
+
 static void take_declared(const struct config *config, int state_fd, struct state *state,
 			  const struct machine *present, bool same)
 {
@@ -146,6 +163,8 @@ static void take_declared(const struct config *config, int state_fd, struct stat
 	/* It stands for the copies to come where the hooks refuse, as in the original. */
 	if (image && !strcmp(run->intent, "clone") && strcmp(run->hint, "rollback"))
 		state->image_spent = true;
+	else if (image && !strcmp(run->intent, "restore"))
+		move_image(config, state_fd, run, present);
 }
 
 /*

@@ -167,6 +167,17 @@ static void test_declared(void)
 	machine('b');
 	start('B');
 	expect("intent restore, and there is a record", EVENT_BOOT_CHANGED, "clone", "restore", true);
+	reboot();
+	start('D');
+	expect("what was restored is the original, also where its disk goes back later",
+	       EVENT_BOOT_CHANGED, "rollback", "clone", true);
+	reboot();
+	machine('e');
+	start('E');
+	expect("a copy of that", EVENT_BOOT_CHANGED, "clone", "clone", false);
+	prepare(true);
+	start('A');
+	machine('b');
 	scratch_write("etc/intent", "clone\n", 0644);
 	start('C');
 	expect("intent clone for a change while it is up", EVENT_CHANGED, "unknown", "clone", false);
