@@ -16,6 +16,7 @@
 #include "base/deadline.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "base/notify.h"
 #include "base/systemd.h"
 #include "process/capture.h"
 #include "record/markstore.h"
@@ -26,6 +27,8 @@ enum {
 	DRIVER_LIMIT_MS = 10000,
 	DRIVER_PAUSE_MS = 100,
 	SYSTEMD_LIMIT_MS = 5000,
+	/* More than that driver and all that is asked of a store may take at a start. */
+	TAKE_LIMIT_SEC = 90,
 	NUMBER_BYTES = (MARK_SIZE - 1) / 2,
 };
 
@@ -82,6 +85,8 @@ bool shutdown_take(const struct config *config, struct state *state, struct reco
 	char outside[MARK_SIZE];
 	int r = -ENOENT;
 
+	if (store || counts)
+		notify_extend_start(TAKE_LIMIT_SEC + EXTEND_MARGIN_SEC);
 	if (store)
 		wait_for_driver(store, &place);
 	else if (counts)
