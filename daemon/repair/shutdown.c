@@ -34,8 +34,10 @@ enum {
 
 static const char *explain(int r)
 {
+	/* Of no disk, which file_strerror() would name. */
 	return r == -EBADMSG ? "what is there is not vmgend's" :
-	       r == -ENOPKG ? "tpm2-tools is not installed" : file_strerror(r);
+	       r == -ENOPKG ? "tpm2-tools is not installed" :
+	       r == -EIO ? "it was refused, or failed" : file_strerror(r);
 }
 
 static void wait_for_driver(const struct markstore *store, const struct mark_place *place)
