@@ -9,9 +9,11 @@
 #define STARTS_H
 
 #include <errno.h>
+#include <linux/fs.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
+#include "base/compat.h"
 #include "record/intentfile.h"
 #include "repair/repair.h"
 #include "repair/startup.h"
@@ -19,6 +21,8 @@
 #include "scratch.h"
 #include "tap.h"
 
+#define EFI_VARIABLE_FILE \
+	"sys/firmware/efi/efivars/VmgenShutdown-d456c82c-d0dc-4701-bdd6-404c2156283b"
 #define OTHER_BOOT "99999999-9999-9999-9999-999999999999"
 
 static struct config config;
@@ -206,6 +210,13 @@ static inline void starts_create(void)
 
 static inline void starts_clear(void)
 {
+	/* What vmgend has protected cannot be removed with the rest. */
+	int fd = open(scratch_path(EFI_VARIABLE_FILE), O_RDONLY | O_CLOEXEC), flags = 0;
+
+	if (fd >= 0) {
+		(void)ioctl(fd, (ioctl_request)FS_IOC_SETFLAGS, &flags);
+		close(fd);
+	}
 	free((char *)config.sysfs);
 	config_clear(&config);
 }
