@@ -147,13 +147,17 @@ static void mark_outside(const struct config *config, struct state *state)
 		.sysfs = config->sysfs, .runtime_dir = config->runtime_dir,
 	};
 	const struct markstore *store = markstore_first(&place);
+	char found[MARK_SIZE];
 	int r;
 
 	if (!store) {
 		log_warning("there is no EFI variable and no TPM to keep a mark in outside the disk, so a new ID at the next boot counts as a change (boot-change = counter)");
 		return;
 	}
-	r = store->put(&place, state->shutdown);
+	/* Who else has put something there is not to lose it. */
+	r = store->get(&place, found);
+	if (r != -EBADMSG)
+		r = store->put(&place, state->shutdown);
 	if (!r)
 		strcpy(state->shutdown_store, store->name);
 	else
