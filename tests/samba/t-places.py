@@ -240,7 +240,7 @@ def mistake(both, t):
 
 def fenced(both, t):
     """One was repaired too often."""
-    put(f"/var/lib/vmgen/samba-ad/units/{both[0].unit}/repairs", f"{time.time():.0f} 550\n" * 3)
+    put(f"/var/lib/vmgen/samba-ad/units/{both[0].unit}/repairs", f"{time.time():.0f} 550\n" * 6)
     before = both[1].facts()
     new_id(*both)
     hook(FREEZE, generation=4)

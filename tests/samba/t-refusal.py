@@ -148,11 +148,11 @@ def generations(dc, t):
 
 def too_many(dc, t):
     dc.restore("adopted")
-    for _ in range(3):
+    for _ in range(6):
         dc.new_id()
         dc.must("repair")
     dc.new_id()
-    refused(dc, t, "the fourth within a day", "3 repairs within a day")
+    refused(dc, t, "the seventh within a day", "6 repairs within a day")
     forced(dc, t)
 
 

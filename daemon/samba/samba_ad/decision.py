@@ -14,8 +14,8 @@ from samba_ad.state import MOST_POOLS, POOL_SIZE
 DAY = 86400
 # More than Kerberos forgives, and less than a rollback that matters.
 CLOCK_DAYS = 1 / 24
-# Of RIDs, that repairs may leave out within a day: three of which nobody knows how much was lost.
-MOST_POOLS_A_DAY = 6 * MOST_POOLS
+# Of RIDs, that repairs may leave out within a day: six of which nobody knows how much was lost.
+MOST_POOLS_A_DAY = 12 * MOST_POOLS
 # What it counts for itself it keeps to itself, and what it lost it takes again, because it also
 # forgot that it had that. SYSVOL is another matter.
 READ_ONLY = ("nobody takes changes from it that could clash, so nothing is repaired; its SYSVOL is "

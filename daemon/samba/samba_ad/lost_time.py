@@ -8,7 +8,7 @@ import time
 from samba_ad import clock, origin
 from samba_ad.state import DAMAGED, MOST_POOLS
 
-LEAST_POOLS = 20
+LEAST_POOLS = 100
 # In which one pool more may have been given out.
 POOL_SECONDS = 600
 # Between a change that is noticed while Samba runs and the moment it is frozen.
@@ -32,6 +32,9 @@ def seconds(p, dc, generation):
         return None
     noticed, newest = origin.detected(change, False) / 1_000_000, dc.newest_of_all()
     live = change["event"] == "changed"
+    # Then it was restored to where it ran, or crashed, and neither is an ordinary boot.
+    if not live and change.get("shutdown") != "clean":
+        return None
     if not newest or newest >= noticed + (GAP if live else 0):
         return None
     witnesses = clock.others(dc)

@@ -16,11 +16,11 @@ def hash_of(identity):
 
 
 def run(identity, **members):
-    """Of a change to this ID, at a boot and just now, if members do not say otherwise."""
+    """Of a change to this ID, at a boot in order and just now, if members do not say otherwise."""
     now = int(time.time() * 1_000_000)
     return {"id_hash": hash_of(identity), "event": "boot-changed", "generation": 2,
             "source": "vmgenid", "hint": "unknown", "intent": "", "detected_usec": now,
-            "finished_usec": now + 1, "reseed_errno": 0, "incomplete": False, "shutdown": "",
+            "finished_usec": now + 1, "reseed_errno": 0, "incomplete": False, "shutdown": "clean",
             "counter": "", "skipped": False, "hooks": {}, **members}
 
 
