@@ -192,6 +192,14 @@ static void keep_traces(struct repair *repair, int state_fd)
 			  r == -EBADMSG ? "it is damaged; move it away" : file_strerror(r));
 }
 
+/* Is vmgen-changed.target started for it? A copy of an image is a clone, too. */
+static bool concerns_others(const struct record *run)
+{
+	if (run->event == EVENT_ADOPTED)
+		return !strcmp(run->intent, "clone") && strcmp(run->hint, "rollback");
+	return (run->event == EVENT_CHANGED || run->event == EVENT_BOOT_CHANGED) && !run->skipped;
+}
+
 static void finish(struct repair *repair)
 {
 	struct state *state = &repair->state;
@@ -217,8 +225,7 @@ static void finish(struct repair *repair)
 	/* Who waits for the generation may look at the status next. */
 	repair_report(repair, "watching");
 	report_generation(repair->config, last->generation);
-	repair->finished |= (last->event == EVENT_CHANGED || last->event == EVENT_BOOT_CHANGED) &&
-			    !last->skipped;
+	repair->finished |= concerns_others(last);
 }
 
 static bool is_guard_lost(const struct record *run)

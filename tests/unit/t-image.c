@@ -80,6 +80,7 @@ static void test_copies(void)
 	prepare(true);
 	start('A');
 	expect("the original, booted again", EVENT_ADOPTED, "rollback", "", true);
+	ok(!told_others, "nobody is told of that");
 	reboot();
 	start('A');
 	expect("and again", EVENT_ADOPTED, "rollback", "", true);
@@ -98,7 +99,7 @@ static void test_copies(void)
 	expect("a copy at its first boot", EVENT_ADOPTED, "clone", "clone", false);
 	ok(!strncmp(order, "sync state sync unlink sync sync state sync ", 44),
 	   "it is on disk as used before it is removed");
-	ok(!told_others, "others are not told of a change, as there was none");
+	ok(told_others, "others are told that this is a clone");
 	prepare(false);
 	start('A');
 	expect("a copy of what had no ID, on no other machine", EVENT_ADOPTED, "rollback", "clone", true);
@@ -114,6 +115,7 @@ static void test_original(void)
 	start('B');
 	expect("the original on a host with a new ID at each boot: hooks see the hint", EVENT_ADOPTED,
 	       "rollback", "clone", true);
+	ok(!told_others, "nobody else is told");
 	reboot();
 	start('C');
 	expect("the next such boot", EVENT_BOOT_CHANGED, "rollback", "clone", true);

@@ -155,6 +155,7 @@ def check_renewed(g, original, case, event):
     case.ok(int(order[0]) and sorted(order, key=int) == order,
             "before anything that uses it: vmgend, the network, sshd")
     check_no_failure(g, case)
+    check_target(g, case)
     case.equal(g.run("vmgenctl intent show; vmgenctl image show").split(), ["none", "none"],
                "what was declared is used up")
     case.note(f"own identity {when(g, f'VMGEN_HOOK={HOOKS[1]} VMGEN_OUTCOME=succeeded'):.1f} s "
