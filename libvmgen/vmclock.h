@@ -11,38 +11,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define VMCLOCK_MAGIC			0x4b4c4356
+#include "vmclockpage.h"
+
 /* vmclock_page.flags; version 1.0 of UAPI.13 has other bits than Linux. */
 #define VMCLOCK_VM_GEN_COUNTER_PRESENT	(UINT64_C(1) << 8)
 #define VMCLOCK_NOTIFICATION_PRESENT	(UINT64_C(1) << 9)
-
-/* Little-endian. Of the time vmgen's hooks for the clock make use. */
-struct vmclock_page {
-	uint32_t magic;
-	/* Bytes that the host keeps, from the beginning. */
-	uint32_t size;
-	uint16_t version;
-	uint8_t counter_id;
-	uint8_t time_type;
-	/* Odd while the host writes. */
-	uint32_t seq_count;
-	uint64_t disruption_marker;
-	uint64_t flags;
-	uint8_t pad[2];
-	uint8_t clock_status;
-	uint8_t smearing_hint;
-	int16_t tai_offset_sec;
-	uint8_t leap_indicator;
-	uint8_t counter_period_shift;
-	uint64_t counter_value;
-	/* Seconds >> (64 + counter_period_shift). */
-	uint64_t counter_period_frac_sec;
-	uint64_t period_errors[2];
-	uint64_t time_sec;
-	uint64_t time_frac_sec;
-	uint64_t time_errors[2];
-	uint64_t vm_generation_counter;
-};
 
 /*
  * Reads flags and counter that belong together; safe in signal handlers. page:

@@ -11,7 +11,7 @@
 
 #include <stdint.h>
 
-#include "vmclock.h"
+#include "vmclockpage.h"
 
 /*
  * UTC in ns when the counter of this CPU shows so much; page: as the host keeps it,
