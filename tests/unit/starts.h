@@ -124,6 +124,17 @@ static inline struct state read_state(void)
 	return state;
 }
 
+/* What was said and is not used is told, and why. */
+static inline void expect_unused(const char *text)
+{
+	struct state state = read_state();
+
+	if (!ok(*text ? strstr(state.last.intent_unused, text) != NULL : !*state.last.intent_unused,
+		"%s", *text ? text : "nothing went unused"))
+		printf("# %s\n", state.last.intent_unused);
+	state_clear(&state);
+}
+
 static inline void reboot(void)
 {
 	struct state state = read_state();

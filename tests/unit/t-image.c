@@ -62,16 +62,6 @@ static void expect(const char *name, enum event event, const char *hint, const c
 	state_clear(&state);
 }
 
-static void expect_unused(const char *text)
-{
-	struct state state = read_state();
-
-	if (!ok(*text ? strstr(state.last.intent_unused, text) != NULL : !*state.last.intent_unused,
-		"%s", *text ? text : "nothing went unused"))
-		printf("# %s\n", state.last.intent_unused);
-	state_clear(&state);
-}
-
 static void test_copies(void)
 {
 	machine('a');

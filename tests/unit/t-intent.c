@@ -30,17 +30,6 @@ static void expect(const char *name, enum event event, const char *intent)
 	state_clear(&state);
 }
 
-/* What is not used is told, and why. */
-static void expect_unused(const char *text)
-{
-	struct state state = read_state();
-
-	if (!ok(*text ? strstr(state.last.intent_unused, text) != NULL : !*state.last.intent_unused,
-		"%s", *text ? text : "nothing went unused"))
-		printf("# %s\n", state.last.intent_unused);
-	state_clear(&state);
-}
-
 static void test_intent(void)
 {
 	say("clone");
