@@ -38,8 +38,8 @@ systemctl enable samba-ad-dc
 """
 LOG = "/run/writer"
 MEMORY = 1024
-# Of RIDs: 20, and one more for each ten minutes.
-MOST_POOLS = 30
+# Of RIDs: 100, and one more for each ten minutes; twice that is the most that is left out.
+MOST_POOLS = 110
 OTHER_UUID = "0a1b2c3d-0000-4000-8000-00000000000b"
 OTHER_NETWORK = "virtio-net-pci,mac=52:54:00:00:00:0b,romfile="
 
