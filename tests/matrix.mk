@@ -19,13 +19,14 @@ KERNELS    := $(usual) 6.12-rt 7.2 newest newest-rt $(arm)
 only_sleep := 5.10 6.1-cloud 6.12 newest
 only_first := 5.10 6.12
 only_reduced := 6.12
-# vmgend makes do without what Linux got later.
-only_daemon := 5.10 6.12
+# vmgend makes do without what Linux got later; on a new one other scenarios run it.
+only_daemon := 5.10
+more_daemon := 6.12
 only_sysgenid := 5.10 6.12
 # An emulated ARM is slow, and a restore shows both of its descriptions on each kernel.
-only_devicetree := 6.1-arm64 6.12-arm64 newest-arm64
+only_devicetree := 6.1-arm64 6.12-arm64
 also_siblings := newest-arm64
-also_restore  := 6.12-arm64 newest-arm64
+also_restore  := 6.12-arm64
 endif
 everywhere := restore siblings
 # What differs little from kernel to kernel: a new one, and the oldest in check-all.
@@ -48,7 +49,16 @@ only_hostile := 6.12
 whole := bullseye clock copies debian fence foreign ipsec lease mac openssl samba services shutdown \
 	 stranger sysvinit
 $(foreach s,$(whole),$(eval only_$(s) := 6.1))
-only_foreign := 6.12-arm64
+# Packages for ARM: make check has the module and its library there.
+only_foreign := none
+more_foreign := 6.12-arm64
+# What nginx, sshd, Python do with what hooks and provider have replaced. The hooks on files are
+# in tests/t-host-keys.sh and t-machine-id.sh, at a clone's boot in debian; the provider is in
+# tests/t-openssl.sh and tests/unit/t-openssl.c.
+only_services := none
+more_services := 6.1
+only_openssl := none
+more_openssl := 6.1
 # Debian 11 from source: user space older than what vmgen is written for.
 only_bullseye := none
 more_bullseye := 5.10
@@ -124,8 +134,8 @@ only_devicetree ?= $(or $(on_arm),none)
 only_uefi       := $(or $(on_arm),none)
 also_restore    ?= $(on_arm)
 also_siblings   ?= $(on_arm)
-more_devicetree := 6.12-rt-arm64
-more_restore    := 6.1-arm64 6.12-rt-arm64
+more_devicetree := 6.12-rt-arm64 newest-arm64
+more_restore    := 6.1-arm64 6.12-rt-arm64 newest-arm64
 more_siblings   := 6.1-arm64 6.12-arm64 6.12-rt-arm64
 # Programs as their authors write them.
 only_examples := 6.1-cloud
