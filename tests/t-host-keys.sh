@@ -28,6 +28,8 @@ chmod 755 "$work/sshd"
 run() {
 	hook=$hook work=$work unshare --mount sh -ec '
 		mount -t tmpfs tmpfs /run
+		mount -t tmpfs -o mode=755 tmpfs /usr/libexec
+		install -D -m 644 "${hook%/*}/renewal" /usr/libexec/vmgen/renewal
 		mkdir "$work/empty"
 		mount -t tmpfs tmpfs "$work/empty"
 		cd "$work/empty"

@@ -26,6 +26,8 @@ machine() {
 		mount -t overlay overlay -o lowerdir=/etc,upperdir=up,workdir=scratch /etc
 		mount -t tmpfs tmpfs /run
 		mount -t tmpfs tmpfs /var/lib
+		mount -t tmpfs -o mode=755 tmpfs /usr/libexec
+		install -D -m 644 "${hook%/*}/renewal" /usr/libexec/vmgen/renewal
 		mkdir /var/lib/dbus /var/lib/vmgen
 		rm -f /etc/machine-id
 		echo $old >/etc/machine-id
@@ -96,7 +98,7 @@ mounted_stays() {
 bad_record_is_refused() {
 	machine 'printf "for=aaaa\nnew=0123\n" >/var/lib/vmgen/machine-id
 		r=0; $hook >said || r=$?
-		[ $r = 1 ] && grep -q "no machine ID" said
+		[ $r = 1 ] && grep -q "is damaged" said
 		[ "$(cat /etc/machine-id)" = $old ]'
 }
 
