@@ -4,7 +4,8 @@
 """Each client of DHCP asks for its lease again in a clone, and takes another when it has lost it.
 
 Each has a pair of interfaces, the other end of which is in a namespace with the server, whose log
-counts what it was asked and has answered.
+counts what it was asked and has answered. make check has two of the clients; what hooks of all of
+them meet where they are stand-ins is in tests/t-leases.sh.
 """
 
 import json
@@ -12,14 +13,16 @@ import re
 
 from harness import tap
 from harness.debian import Prebuilt, chroot
-from harness.scenario import new_guid, say
+from harness.scenario import ALL, new_guid, say
 
 PACKAGES = ("dnsmasq-base", "iproute2", "network-manager", "ifupdown", "isc-dhcp-client",
             "dhcpcd-base")
-# {its interface: its hook}; the networks are 10.7.N.0/24 in this order. The latter two are of units,
-# one of which is gone when its process is, and the other of which has mounts of its own.
-CLIENTS = {"nwd": "40-networkd", "nm": "40-NetworkManager", "dh": "40-dhclient", "dc": "40-dhcpcd",
-           "udh": "40-dhclient", "udc": "40-dhcpcd"}
+# {its interface: its hook}; the networks are 10.7.N.0/24 in this order.
+CLIENTS = {"nwd": "40-networkd", "dh": "40-dhclient"}
+# The latter two are of units, one of which is gone when its process is, and the other of which has
+# mounts of its own.
+if ALL:
+    CLIENTS |= {"nm": "40-NetworkManager", "dc": "40-dhcpcd", "udh": "40-dhclient", "udc": "40-dhcpcd"}
 LOG = "/var/log/leases"
 SERVER = """ip netns exec server dnsmasq --conf-file=/dev/null --port=0 --user=root --no-ping \
 --bind-dynamic --dhcp-authoritative --log-dhcp --log-facility={log} --dhcp-option=3 \
@@ -31,19 +34,25 @@ FILES = {
     "etc/vmgen/vmgend.conf": "[vmgend]\nhook-timeout = 300\n",
     "etc/NetworkManager/conf.d/test.conf": "[main]\nno-auto-default=*\n",
 }
-START = ("systemctl start systemd-networkd; ifup dh; dhcpcd -4 dc; "
-         "systemd-run --collect --unit=of-udh dhclient -d -pf /run/udh.pid -lf /var/tmp/udh udh; "
-         "systemd-run --unit=of-udc --property=Type=forking --property=PIDFile=/run/dhcpcd/udc-4.pid "
-         "--property=ProtectSystem=yes dhcpcd -4 udc; nmcli device set nm managed yes; "
-         "nmcli connection add type ethernet ifname nm con-name nm ipv6.method disabled; "
-         "nmcli connection up nm")
+START = {
+    "nwd": "systemctl start systemd-networkd",
+    "dh": "ifup dh",
+    "dc": "dhcpcd -4 dc",
+    "udh": "systemd-run --collect --unit=of-udh dhclient -d -pf /run/udh.pid -lf /var/tmp/udh udh",
+    "udc": "systemd-run --unit=of-udc --property=Type=forking --property=PIDFile=/run/dhcpcd/udc-4.pid "
+           "--property=ProtectSystem=yes dhcpcd -4 udc",
+    "nm": "nmcli device set nm managed yes; "
+          "nmcli connection add type ethernet ifname nm con-name nm ipv6.method disabled; "
+          "nmcli connection up nm",
+}
 
 
 def prepare(root):
     for name, text in FILES.items():
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_text(text, "ascii")
-    chroot(root, "/", "systemctl enable NetworkManager 2>&1")
+    if "nm" in CLIENTS:
+        chroot(root, "/", "systemctl enable NetworkManager 2>&1")
 
 
 def serve(g, name, first):
@@ -73,7 +82,7 @@ def count(g):
 def set_up(g):
     connect(g)
     serve(g, "first", 10)
-    g.run(START, timeout=300)
+    g.run("; ".join(START[name] for name in CLIENTS), timeout=300)
     for i, name in enumerate(CLIENTS):
         g.wait_for(f"ip -4 -o addr show {name} | grep -q 'inet 10.7.{i}.1[0-9]/'", 300)
     g.run("vmgenctl wait --settled --timeout 240; sync", timeout=300)
@@ -166,8 +175,9 @@ def scenario(kernel, t):
         check_renewal(c, before, addresses, t)
         check_drill(c, t)
         check_loss(c, t)
-        check_by_hand(c, t)
-        check_failure(c, t)
+        if ALL:
+            check_by_hand(c, t)
+            check_failure(c, t)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ hibernated image: the module reseeds all the same and says that the ID is not to
 acpi_sleep=nonvs on the command line the change is seen."""
 
 from harness import draws, hibernation, tap
-from harness.scenario import info, new_guid, seed
+from harness.scenario import ALL, info, new_guid, seed
 
 DRAWS = 1000
 SIBLINGS = 2
@@ -49,7 +49,8 @@ def check_remedy(kernel, t):
 
 def scenario(kernel, t):
     check_lost(kernel, t)
-    check_remedy(kernel, t)
+    if ALL:
+        check_remedy(kernel, t)
 
 
 if __name__ == "__main__":

@@ -1,15 +1,20 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
 # Copyright (C) the vmgen authors
-"""The device as each hypervisor shapes it: found, its ID read, a change of it noticed."""
+"""The device as each hypervisor shapes it: found, its ID read, a change of it noticed.
+
+make check has those that differ in where the ID is or in who reads the address; all of them are on
+ACPICA in user space there, in tests/acpica/t-tables.py.
+"""
 
 import struct
 import uuid
 
 from harness import shapes, tap
-from harness.scenario import boot, generation, matrix
+from harness.scenario import ALL, boot, generation, matrix
 from harness.shapes import BESIDE, REGISTER, SHAPES, TABLES
 
+TRIED = SHAPES if ALL else ("hyperv-2024", "vmware", "firecracker", "cloud-hypervisor", "odd")
 GIB = 1 << 30
 # QEMU's pc keeps this much below 4 GiB when there is more.
 BELOW_4G = 3 * GIB
@@ -54,9 +59,9 @@ def check(kernel, name, shape, t):
 
 def scenario(kernel, t):
     marks = {}
-    for name, shape in SHAPES.items():
+    for name in TRIED:
         failed = t.failed
-        check(kernel, name, shape, t)
+        check(kernel, name, SHAPES[name], t)
         marks[name] = t.failed == failed
     matrix(kernel, "shapes", marks)
 
