@@ -49,6 +49,16 @@ void record_clear(struct record *record)
 	*record = (struct record){ .event = EVENT_NONE };
 }
 
+bool record_name_valid(const char *name)
+{
+	static const char characters[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
+	size_t length = strlen(name);
+
+	return length && length < RECORD_NAME_SIZE && strspn(name, characters) == length &&
+	       *name != '.' && *name != '-';
+}
+
 static uint64_t now_usec(clockid_t clock)
 {
 	struct timespec now;
@@ -206,6 +216,8 @@ struct json_object *record_to_json(const struct record *record, enum record_view
 	    !json_add(json, "event", json_object_new_string(event_name(record->event))) &&
 	    !json_add(json, "hint", json_object_new_string(record->hint)) &&
 	    !json_add(json, "intent", json_object_new_string(record->intent)) &&
+	    !json_add(json, "intent_from", json_object_new_string(record->intent_from)) &&
+	    !json_add(json, "name", json_object_new_string(record->name)) &&
 	    !json_add(json, "intent_unused", json_object_new_string(record->intent_unused)) &&
 	    !json_add(json, "source", json_object_new_string(record->source)) &&
 	    !json_add(json, "generation", json_object_new_uint64(record->generation)) &&
@@ -282,7 +294,7 @@ static int word_from_json(struct json_object *json, const char *key, const char 
 	if (json_object_object_get_ex(json, key, NULL) && json_get_text(json, key, &word))
 		return -EBADMSG;
 	if (strlen(word) >= RECORD_WORD_SIZE ||
-	    strspn(word, "abcdefghijklmnopqrstuvwxyz") != strlen(word))
+	    strspn(word, "abcdefghijklmnopqrstuvwxyz_") != strlen(word))
 		return -EBADMSG;
 	strcpy(ret_word, word);
 	return 0;
@@ -301,6 +313,18 @@ static int text_from_json(struct json_object *json, const char *key,
 	if (p - text >= RECORD_TEXT_SIZE)
 		return -EBADMSG;
 	strcpy(ret_text, text);
+	return 0;
+}
+
+static int name_from_json(struct json_object *json, char ret_name[RECORD_NAME_SIZE])
+{
+	const char *name = "";
+
+	if (json_object_object_get_ex(json, "name", NULL) && json_get_text(json, "name", &name))
+		return -EBADMSG;
+	if (*name && !record_name_valid(name))
+		return -EBADMSG;
+	strcpy(ret_name, name);
 	return 0;
 }
 
@@ -326,6 +350,8 @@ int record_from_json(struct json_object *json, struct record *ret_record)
 	    record.event == EVENT_NONE || record.event == EVENT_TEST ||
 	    word_from_json(json, "hint", "unknown", record.hint) ||
 	    word_from_json(json, "intent", "", record.intent) ||
+	    word_from_json(json, "intent_from", "", record.intent_from) ||
+	    name_from_json(json, record.name) ||
 	    text_from_json(json, "intent_unused", record.intent_unused) ||
 	    word_from_json(json, "source", "vmgenid", record.source) ||
 	    word_from_json(json, "shutdown", "", record.shutdown) ||

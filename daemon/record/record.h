@@ -71,6 +71,8 @@ enum {
 	RECORD_WORD_SIZE = 16,
 	/* Of what ASCII can print, and the terminating zero. */
 	RECORD_TEXT_SIZE = 512,
+	/* Of record_name_valid(), and the terminating zero. */
+	RECORD_NAME_SIZE = 64,
 };
 
 struct record {
@@ -79,8 +81,15 @@ struct record {
 	enum event event;
 	/* "clone", "rollback" or "unknown": what the machine looks like. */
 	char hint[RECORD_WORD_SIZE];
-	/* "clone", "restore" or empty: what the administrator said. Not for guards. */
+	/* "clone", "restore" or empty: what was said that this is. Not for guards. */
 	char intent[RECORD_WORD_SIZE];
+	/*
+	 * Who said so: "admin", "image" (the mark that it left), or where the host did: a name
+	 * of hostplace.h. Empty as the intent is.
+	 */
+	char intent_from[RECORD_WORD_SIZE];
+	/* Who this machine was told to be; empty: nobody said. Not for guards. */
+	char name[RECORD_NAME_SIZE];
 	/* Why what the administrator said was not used; empty: it was, or nothing was said. */
 	char intent_unused[RECORD_TEXT_SIZE];
 	/* What told of it: a word of witness_name(). */
@@ -113,6 +122,12 @@ struct record {
 	size_t n_results;
 	struct hook_result *results;
 };
+
+/*
+ * Can a machine be told that this is its name? 1 to 63 of A-Z, a-z, 0-9, ".", "_" and "-",
+ * the first neither "." nor "-": no program takes it for an option, or for a path elsewhere.
+ */
+bool record_name_valid(const char *name);
 
 /* Frees what belongs to it and empties it. */
 void record_clear(struct record *record);

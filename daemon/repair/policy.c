@@ -60,8 +60,15 @@ leave_unused(struct record *run, const char *format, ...)
 	for (p = run->intent_unused; *p; p++)
 		if (*p < ' ' || *p > '~')
 			*p = '?';
-	*run->intent = '\0';
+	*run->intent = *run->intent_from = *run->name = '\0';
 	log_error("%s; " INTENT_REMEDY, run->intent_unused);
+}
+
+/* An empty word says nothing. */
+static void set_intent(struct record *run, const char *word, const char *from)
+{
+	strcpy(run->intent, word);
+	strcpy(run->intent_from, *word ? from : "");
 }
 
 /*
@@ -90,7 +97,7 @@ static void take_intent(const struct config *config, int state_fd, struct state 
 	state->intent_spent = true;
 	/* Whether it was used before is not known where there is no good record. */
 	if (run->event == EVENT_CHANGED || run->event == EVENT_BOOT_CHANGED)
-		strcpy(run->intent, word);
+		set_intent(run, word, "admin");
 	else if (*word && strcmp(word, run->intent))
 		leave_unused(run, "the intent \"%s\" is dropped: it was for a change, and this is \"%s\"",
 			     word, event_name(run->event));
@@ -130,7 +137,7 @@ static bool take_image(const struct config *config, int state_fd, struct state *
 	strcpy(run->hint, machine_may_be(&image.machine, present) ? "rollback" :
 	       machine_hint(&image.machine, present));
 	if (image_is_copy(&image, run->id_hash))
-		strcpy(run->intent, "clone");
+		set_intent(run, "clone", "image");
 	else if (!strcmp(run->hint, "clone"))
 		warn_of_shared_id();
 	return true;
@@ -243,7 +250,8 @@ static void go_on_as_clone(struct record *run, const struct record *replaced)
 	const struct hook_result *result = replaced->results;
 	size_t i;
 
-	strcpy(run->intent, "clone");
+	set_intent(run, "clone", replaced->intent_from);
+	strcpy(run->name, replaced->name);
 	for (i = 0; i < replaced->n_results; i++, result++)
 		if (event_is_identity(hook_band(result->name)) && outcome_settled(result->outcome) &&
 		    record_set_result(run, result))

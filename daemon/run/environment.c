@@ -82,6 +82,7 @@ void environment_init(struct environment *environment, const struct record *run,
 	set(environment, "VMGEN_HINT", run->hint);
 	/* Guards begin before anybody has read it, so none of them ever gets it. */
 	set(environment, "VMGEN_INTENT", event_is_guard(hook->band) ? "" : run->intent);
+	set(environment, "VMGEN_NAME", event_is_guard(hook->band) ? "" : run->name);
 	set(environment, "VMGEN_ID_HASH", run->id_hash);
 	if (!account)
 		return;

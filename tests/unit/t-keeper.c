@@ -125,11 +125,12 @@ static void test_environment(void)
 		scratch_give_up("self");
 	hook("20-env", "[ \"$0\" = /proc/self/fd/3 ] || exit 1\necho \"$#:$1:$2:$PWD\" >out-env; env | grep -v ^PWD= | LC_ALL=C sort >>out-env\n"
 	     "cd /proc/$$/fd; echo * >>/$OLDPWD/out-env");
-	hook("11-guard", "echo \"guard:$VMGEN_INTENT:$VMGEN_HINT\" >out-guard");
+	hook("11-guard", "echo \"guard:$VMGEN_INTENT:$VMGEN_NAME:$VMGEN_HINT\" >out-guard");
 	begin_record(EVENT_CHANGED);
 	strcpy(record.source, "vmclock");
 	strcpy(record.hint, "rollback");
 	strcpy(record.intent, "restore");
+	strcpy(record.name, "web-3");
 	umask(077);
 	run_hooks();
 	umask(022);
@@ -141,10 +142,10 @@ static void test_environment(void)
 		 "2:changed:42:%s\nLANG=C.UTF-8\n"
 		 "OLDPWD=/\nPATH=" PATH_PROGRAMS "\n"
 		 "VMGEN_EVENT=changed\nVMGEN_GENERATION=42\nVMGEN_HINT=rollback\n"
-		 "VMGEN_ID_HASH=" HASH "\nVMGEN_INTENT=restore\nVMGEN_SOURCE=vmclock\n", scratch_directory);
+		 "VMGEN_ID_HASH=" HASH "\nVMGEN_INTENT=restore\nVMGEN_NAME=web-3\nVMGEN_SOURCE=vmclock\n", scratch_directory);
 	if (!ok(!strncmp(scratch_read("out-env"), command, strlen(command)), "arguments and environment"))
 		printf("# %s\n# %s\n", scratch_read("out-env"), command);
-	ok(!strcmp(scratch_read("out-guard"), "guard::rollback\n"), "a guard gets no intent");
+	ok(!strcmp(scratch_read("out-guard"), "guard:::rollback\n"), "a guard gets no intent and no name");
 	/* Of the shell: 10 is the script again, 4 the directory that it lists. */
 	ok(strstr(scratch_read("out-env"), "\n0 1 10 2 3 4\n"), "no other descriptors are there");
 	unsetenv("SECRET");

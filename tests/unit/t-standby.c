@@ -41,7 +41,7 @@ static void test_handed(void)
 	expect("10-waits.after", "0 argument(s), policy 2, of a child 0, nice -5, input /dev/n: PATH=",
 	   "before all programs, unlike what it starts, and without input");
 	ok(!strstr(scratch_read("10-waits.after"), "STANDBY"), "and what it starts does not wait");
-	expect("10-waits.after", " VMGEN_EVENT=changed VMGEN_GENERATION=2 VMGEN_SOURCE=vmgenid VMGEN_HINT=unknown VMGEN_INTENT= VMGEN_ID_HASH=",
+	expect("10-waits.after", " VMGEN_EVENT=changed VMGEN_GENERATION=2 VMGEN_SOURCE=vmgenid VMGEN_HINT=unknown VMGEN_INTENT= VMGEN_NAME= VMGEN_ID_HASH=",
 	   "it has the environment of any hook");
 	first = stands("10-waits.stands", 2);
 	text = told("stood by", first);
