@@ -14,7 +14,8 @@
 #include "loop.h"
 
 enum source {
-	WITNESS, GUARDIAN, RETRY, WATCHER, CHILD, HANGUP, REQUEST, TERMINATE, INTERRUPT, ALIVE, N_SOURCES
+	WITNESS, GUARDIAN, RETRY, COURIER, WATCHER, CHILD, HANGUP, REQUEST, TERMINATE, INTERRUPT, ALIVE,
+	N_SOURCES
 };
 
 /* What the loop waits for, and who is told. */
@@ -72,7 +73,8 @@ int loop_new(const struct loop_handlers *handlers, void *context, uint64_t alive
 	};
 	void (*const to[])(void *context) = {
 		[WITNESS] = handlers->witness, [GUARDIAN] = handlers->guardian,
-		[RETRY] = handlers->retry, [WATCHER] = handlers->watcher, [CHILD] = handlers->child,
+		[RETRY] = handlers->retry, [COURIER] = handlers->courier,
+		[WATCHER] = handlers->watcher, [CHILD] = handlers->child,
 		[HANGUP] = handlers->reload, [REQUEST] = handlers->request,
 		[TERMINATE] = handlers->stop, [INTERRUPT] = handlers->stop,
 		[ALIVE] = handlers->alive,
@@ -133,6 +135,11 @@ int loop_watch_guardian(struct loop *loop, int fd)
 		event_free(guardian->event);
 	guardian->event = NULL;
 	return fd < 0 ? 0 : add(loop, GUARDIAN, fd, EV_READ | EV_PERSIST, NULL);
+}
+
+int loop_watch_courier(struct loop *loop, int fd)
+{
+	return add(loop, COURIER, fd, EV_READ | EV_PERSIST, NULL);
 }
 
 int loop_retry(struct loop *loop, unsigned int seconds)

@@ -19,6 +19,8 @@ struct loop_handlers {
 	void (*guardian)(void *context);
 	/* The time of loop_retry() is over. */
 	void (*retry)(void *context);
+	/* The courier has something to do. */
+	void (*courier)(void *context);
 	/* The watcher's descriptor is readable. */
 	void (*watcher)(void *context);
 	/* A child has ended. */
@@ -57,6 +59,9 @@ int loop_watch_once(struct loop *loop, int fd);
 
 /* Calls handlers->guardian from now on, instead of for an earlier fd. -1: no more. */
 int loop_watch_guardian(struct loop *loop, int fd);
+
+/* Calls handlers->courier from now on. Returns 0 or -ENOMEM. */
+int loop_watch_courier(struct loop *loop, int fd);
 
 /*
  * Calls handlers->retry once, after so many seconds, or when that was asked for

@@ -295,6 +295,13 @@ static void on_stop(void *context)
 	stop(daemon, EXIT_STOPPED);
 }
 
+static void on_courier(void *context)
+{
+	struct daemon *daemon = context;
+
+	courier_advance(daemon->repair.courier);
+}
+
 static void on_alive(void *context)
 {
 	(void)context;
@@ -305,7 +312,7 @@ static int watch(struct daemon *daemon)
 {
 	static const struct loop_handlers handlers = {
 		.witness = on_witness, .guardian = on_guardian, .retry = on_retry,
-		.watcher = on_watcher, .child = on_child,
+		.courier = on_courier, .watcher = on_watcher, .child = on_child,
 		.reload = on_reload, .request = on_request, .stop = on_stop, .alive = on_alive,
 	};
 	struct sighting sighting;
@@ -326,9 +333,12 @@ static int watch(struct daemon *daemon)
 		daemon->watcher_fd = -1;
 	repair_init(&daemon->repair, &daemon->config);
 	daemon->repair.guardian = &daemon->guardian;
+	daemon->repair.courier = setup_courier(&daemon->config);
 	drill_init(&daemon->drill, &daemon->repair);
 	startup_begin(&daemon->repair, &sighting);
 	r = loop_watch(daemon->loop, witness_fd(&daemon->witness));
+	if (!r && daemon->repair.courier)
+		r = loop_watch_courier(daemon->loop, courier_fd(daemon->repair.courier));
 	if (!r)
 		r = loop_watch_guardian(daemon->loop, daemon->guardian.pid ? daemon->guardian.fd : -1);
 	if (!r) {
@@ -341,6 +351,7 @@ static int watch(struct daemon *daemon)
 	repair_report(&daemon->repair, "stopped");
 	drill_clear(&daemon->drill);
 	repair_clear(&daemon->repair);
+	daemon->repair.courier = courier_free(daemon->repair.courier);
 	return r;
 }
 

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -118,4 +119,21 @@ enum exit_code setup_lock(const struct config *config)
 	}
 	log_error("cannot lock %s/vmgend: %s", directory, file_strerror(r));
 	return r == -EACCES || r == -EPERM ? EXIT_NO_RIGHTS : EXIT_FAILED;
+}
+
+struct courier *setup_courier(const struct config *config)
+{
+	struct courier_places places = {
+		.devices = "/dev", .credentials = getenv("CREDENTIALS_DIRECTORY"),
+	};
+	struct courier *courier = NULL;
+	char ports[PATH_MAX];
+	int r;
+
+	snprintf(ports, sizeof(ports), "%s/class/virtio-ports", config->sysfs);
+	places.ports = ports;
+	r = courier_new(&places, &courier);
+	if (r)
+		log_error("cannot tell the host of repairs: %s", strerror(-r));
+	return courier;
 }

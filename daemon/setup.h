@@ -8,6 +8,7 @@
 #ifndef SETUP_H
 #define SETUP_H
 
+#include "courier/courier.h"
 #include "options.h"
 #include "witness/witness.h"
 
@@ -21,5 +22,8 @@ enum exit_code setup_check_device(const char *node);
 
 /* Keeps a second daemon out until this process ends. */
 enum exit_code setup_lock(const struct config *config);
+
+/* Returns what tells the host, or NULL: that is no reason not to repair. */
+struct courier *setup_courier(const struct config *config);
 
 #endif /* SETUP_H */

@@ -225,6 +225,7 @@ static void finish(struct repair *repair)
 	/* Who waits for the generation may look at the status next. */
 	repair_report(repair, "watching");
 	report_generation(repair->config, last->generation);
+	report_to_host(repair->courier, &repair->seen, last, true);
 	repair->finished |= concerns_others(last);
 }
 
@@ -245,6 +246,7 @@ void repair_update(struct repair *repair)
 
 	keep_traces(repair, fd);
 	repair_save(repair, fd);
+	report_to_host(repair->courier, &repair->seen, &repair->state.last, true);
 }
 
 static void advance_run(struct repair *repair)
@@ -350,6 +352,8 @@ void repair_change(struct repair *repair, const struct sighting *sighting, bool 
 		  sighting->generation);
 	repair->seen = *sighting;
 	repair->reseed_error = repair_reseed(sighting);
+	/* It is of the machine that this one was. */
+	courier_drop(repair->courier);
 	if (!sighting->has_id) {
 		log_warning("the host provides no ID now; the hooks run when it does");
 		return;

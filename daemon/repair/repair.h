@@ -3,7 +3,7 @@
  * Copyright (C) the vmgen authors
  *
  * repair/: the answer to a change, and to a request of an administrator (drill.h); what
- * others are told of it (report.h), and the target that systemd starts then (target.h).
+ * others and the host are told of it (report.h), and the target that systemd starts then (target.h).
  *
  * In: sightings, messages of the guardian, ends of children; the record, intents, and
  * requests for a drill.
@@ -24,6 +24,7 @@
 #include "run/run.h"
 #include "witness/sighting.h"
 
+struct courier;
 struct drill_report;
 struct guardian_message;
 
@@ -39,6 +40,8 @@ struct repair {
 	int record_error;
 	/* Runs the guards; NULL, or one that is gone: the run below does. */
 	struct guardian *guardian;
+	/* Tells the host; NULL: nobody does. */
+	struct courier *courier;
 	/* What the run below waits for: the guards that the guardian has. */
 	bool guards_pending;
 	/* CLOCK_MONOTONIC in milliseconds: by then it has told what comes next of them. */

@@ -79,6 +79,17 @@ void report_activity(const struct report *report, const char *activity)
 	tell_manager(report);
 }
 
+void report_to_host(struct courier *courier, const struct sighting *seen,
+		    const struct record *last, bool ended)
+{
+	courier_tell(courier, &(struct hostreport){
+		.run = last, .ended = ended,
+		/* One that is made up no host could compare. */
+		.id_hash = seen->made_up || !seen->has_id ? "" :
+			   ended ? last->id_hash : seen->id_hash,
+	});
+}
+
 void report_generation(const struct config *config, uint64_t generation)
 {
 	int r = status_write_generation(config->runtime_dir, generation);

@@ -11,6 +11,7 @@
 
 #include "base/log.h"
 #include "config/config.h"
+#include "courier/courier.h"
 #include "statusfile.h"
 #include "witness/sighting.h"
 
@@ -34,6 +35,13 @@ void report_activity(const struct report *report, const char *activity);
 
 /* Writes the generation that is handled; 0: none. */
 void report_generation(const struct config *config, uint64_t generation);
+
+/*
+ * Tells the host of the run that ended last, or, if ended is false, that nothing has
+ * changed. courier: NULL: nobody does.
+ */
+void report_to_host(struct courier *courier, const struct sighting *seen,
+		    const struct record *last, bool ended);
 
 /* What the journal is told of a run that has finished. */
 struct log_fields report_fields(const struct record *run);

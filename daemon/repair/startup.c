@@ -121,6 +121,7 @@ static void begin(struct repair *repair)
 			close(fd);
 		report_generation(repair->config, sighting->has_id ? sighting->generation : 0);
 		repair_report(repair, "watching");
+		report_to_host(repair->courier, sighting, &state->last, false);
 		return;
 	}
 	repair->reseed_error = repair_reseed(sighting);
