@@ -73,6 +73,7 @@ static struct json_object *to_json(const struct hostreport *report)
 	    !json_add(json, "outcome", json_object_new_string(outcome_of(report))) &&
 	    !json_add(json, "id_hash", json_object_new_string(report->id_hash)) &&
 	    !json_add(json, "intent", json_object_new_string(run->intent)) &&
+	    !json_add(json, "name", json_object_new_string(run->name)) &&
 	    !json_add(json, "failed", failed_hooks(run)) &&
 	    !json_add(json, "failures", json_object_new_int(record_failures(run))) &&
 	    !json_add(json, "detected_usec", json_object_new_uint64(run->detected_usec)) &&
