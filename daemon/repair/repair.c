@@ -148,7 +148,7 @@ void repair_prepare(struct repair *repair, int fd, enum event event, bool resume
 	repair->guards_deadline_ms = deadline_in(BEGIN_LIMIT_MS);
 }
 
-void repair_launch(struct repair *repair)
+static bool prepare_hooks(struct repair *repair)
 {
 	enum run_part part = repair->guards_pending ? RUN_REST : RUN_ALL;
 	int r = run_new(repair->config, &repair->state.run, part, repair->lock_fd, &repair->run);
@@ -156,8 +156,21 @@ void repair_launch(struct repair *repair)
 	if (r) {
 		log_error("cannot prepare the hooks: %s", strerror(-r));
 		repair->failed = true;
-		return;
 	}
+	return !r;
+}
+
+void repair_begin_guards(struct repair *repair)
+{
+	/* What has no guards may begin with other hooks, but ends in repair_launch(). */
+	if (!repair->guards_pending && prepare_hooks(repair))
+		(void)run_advance(repair->run);
+}
+
+void repair_launch(struct repair *repair)
+{
+	if (repair->failed || (!repair->run && !prepare_hooks(repair)))
+		return;
 	repair->guard_lost = false;
 	repair_report(repair, "running");
 	repair_advance(repair);

@@ -77,6 +77,11 @@ static const char *compare(const char *inside, const char *outside)
 	return strcmp(inside, outside) ? "other" : "same";
 }
 
+bool shutdown_may_wait(const struct config *config, const struct state *state)
+{
+	return config->boot_change == BOOT_CHANGE_COUNTER || markstore_named(state->shutdown_store);
+}
+
 bool shutdown_take(const struct config *config, struct state *state, struct record *run)
 {
 	const struct mark_place place = {
@@ -87,7 +92,7 @@ bool shutdown_take(const struct config *config, struct state *state, struct reco
 	char outside[MARK_SIZE];
 	int r = -ENOENT;
 
-	if (store || counts)
+	if (shutdown_may_wait(config, state))
 		notify_extend_start(TAKE_LIMIT_SEC + EXTEND_MARGIN_SEC);
 	if (store)
 		wait_for_driver(store, &place);

@@ -13,6 +13,9 @@
 
 #include "repair.h"
 
+/* Is a store to be asked at a start, which may hang? */
+bool shutdown_may_wait(const struct config *config, const struct state *state);
+
 /*
  * Takes it away at a start: outside the disk at once, and in the state, which has to be
  * saved then if this returns true. May take long, so the guards have begun. run: a new

@@ -126,10 +126,16 @@ static void begin(struct repair *repair)
 	}
 	repair->reseed_error = repair_reseed(sighting);
 	repair_prepare(repair, fd, event, resume);
+	/* Guards begin before a store is asked, and can record their ends while it hangs. */
+	if (shutdown_may_wait(repair->config, state)) {
+		repair_save(repair, fd);
+		repair_begin_guards(repair);
+		fd = -1;
+	}
 	(void)shutdown_take(repair->config, state, resume ? NULL : &state->run);
 	if (!resume)
 		policy_weigh(repair->config, &state->run);
-	repair_save(repair, fd);
+	repair_save(repair, fd < 0 ? repair_open_state(repair) : fd);
 	report_generation(repair->config, 0);
 	repair_launch(repair);
 }
