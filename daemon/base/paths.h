@@ -23,6 +23,8 @@
 #define PATH_HOOKS		"/etc/vmgen/hooks.d:/run/vmgen/hooks.d:/usr/lib/vmgen/hooks.d"
 #define PATH_HOOK_SETTINGS	"/etc/vmgen/hooks.conf.d"
 #define PATH_INTENT		"/etc/vmgen/intent"
+/* Where systemd has what LoadCredential= gives to vmgend. */
+#define PATH_CREDENTIALS	"/run/credentials/vmgend.service"
 /* Of hooks; where ours are comes first if that is none of the system's. */
 #define PATH_PROGRAMS		OWN_DIRECTORIES "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 #define PATH_SEED		"/var/lib/systemd/random-seed"

@@ -39,11 +39,12 @@ static void print_times(const struct record *run)
 
 static void print_words(const struct record *run)
 {
+	char said[RECORD_SAID_SIZE];
 	size_t i;
 
 	print_times(run);
-	text_print(stdout, "    looked like: %s; the administrator said: %s\n", run->hint,
-		   *run->intent ? run->intent : "nothing");
+	text_print(stdout, "    looked like: %s; was said to be: %s\n", run->hint,
+		   record_said(run, said));
 	print_boot(run, "    ");
 	if (*run->intent_unused)
 		text_print(stdout, "    %s\n", run->intent_unused);

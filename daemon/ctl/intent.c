@@ -9,12 +9,16 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/guest.h"
+#include "base/paths.h"
 #include "base/systemd.h"
 #include "base/text.h"
 #include "config/config.h"
 #include "ctl.h"
 #include "ctl/view/arguments.h"
+#include "ctl/view/identifier.h"
 #include "ctl/view/request.h"
+#include "record/hostplace.h"
 #include "record/intentfile.h"
 #include "record/statefile.h"
 
@@ -52,9 +56,39 @@ static enum ctl_exit set(const struct ctl *ctl, int fd, const char *word, const 
 	return r ? ctl_state_error(ctl, r) : CTL_OK;
 }
 
-static enum ctl_exit show(int fd, const char *dropped, bool print)
+/* What vmgend makes of a word of the host that it can read. */
+static const char *judge(const struct hostword *word, const char *id_hash, const char *handled)
 {
-	char word[RECORD_WORD_SIZE], error[INTENT_ERROR_SIZE];
+	if (strcmp(word->id_hash, id_hash))
+		return "; it does not count: " HOSTPLACE_STALE;
+	if (!strcmp(handled, id_hash))
+		return "; it counts no more: " HOSTPLACE_SPENT;
+	return "; it is for the change to the present ID, which is not handled yet";
+}
+
+static void show_words(const struct ctl *ctl, const char *handled)
+{
+	char reason[HOSTWORD_REASON_SIZE], id_hash[HASH_SIZE];
+	struct hostword word;
+	size_t i;
+	int r;
+
+	(void)identifier_hash(ctl, id_hash);
+	for (i = 0; i < HOSTPLACES; i++) {
+		r = hostplace_read(i, GUEST_SYSFS, PATH_CREDENTIALS, &word, reason);
+		if (r && r != -ENOENT)
+			text_print(stdout, "what the host says in %s does not count: %s\n",
+				   hostplace_name(i), reason);
+		if (!r)
+			text_print(stdout, "the host says in %s: %s%s%s%s\n", hostplace_name(i),
+				   word.intent, *word.name ? ", " : "", word.name,
+				   judge(&word, id_hash, handled));
+	}
+}
+
+static enum ctl_exit show(const struct ctl *ctl, int fd, const char *dropped, bool print)
+{
+	char word[RECORD_WORD_SIZE], error[INTENT_ERROR_SIZE], handled[HASH_SIZE];
 	struct state state = { .boot_id = "" };
 	bool said, spent, kept;
 	int r;
@@ -62,6 +96,7 @@ static enum ctl_exit show(int fd, const char *dropped, bool print)
 	kept = !state_load(fd, &state, NULL);
 	/* What is left over counts no more. */
 	spent = kept && state.intent_spent;
+	strcpy(handled, state.handled);
 	state_clear(&state);
 	r = intent_read(fd, dropped, word, &said, error);
 	if (r)
@@ -73,6 +108,8 @@ static enum ctl_exit show(int fd, const char *dropped, bool print)
 	}
 	if (print)
 		puts(*word && !spent ? word : "none");
+	if (print)
+		show_words(ctl, handled);
 	return r ? CTL_FAILED : CTL_OK;
 }
 
@@ -91,7 +128,7 @@ static enum ctl_exit run(const struct ctl *ctl, const char *word, const char *dr
 		code = set(ctl, fd, word, dropped);
 	/* What was dropped may contradict what was said. */
 	if (!code)
-		code = show(fd, dropped, !strcmp(word, "show"));
+		code = show(ctl, fd, dropped, !strcmp(word, "show"));
 	close(fd);
 	return code;
 }

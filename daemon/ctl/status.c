@@ -42,12 +42,15 @@ static void list_failures(struct json_object *hooks)
 	}
 }
 
-static void print_last_boot(struct json_object *last)
+static void print_last(struct json_object *last)
 {
+	char said[RECORD_SAID_SIZE];
 	struct record run;
 
 	if (record_from_json(last, &run))
 		return;
+	if (*run.intent)
+		text_print(stdout, "said to be:  %s\n", record_said(&run, said));
 	print_boot(&run, "             ");
 	record_clear(&run);
 }
@@ -76,7 +79,7 @@ static void print_words(const struct view *view, enum ctl_exit verdict)
 			   event, view->n_failures, view_reseed_failed(view) ? "NOT reseeded" :
 			   view->reseed_errno ? "not seeded yet" : "reseeded");
 	if (view->last)
-		print_last_boot(view->last);
+		print_last(view->last);
 	if (view->seed_errno)
 		text_print(stdout, "             the seed file of the next boot was not renewed: the log of vmgend tells why (journalctl -u vmgend)\n");
 	if (view->intent_unused)

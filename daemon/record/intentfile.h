@@ -18,6 +18,9 @@ enum { INTENT_ERROR_SIZE = 512 };
 /* After a change for which an intent was not used; see intent_unused in record.h. */
 #define INTENT_REMEDY "put that right, say it again if vmgenctl intent show says none, then: vmgenctl trigger --real"
 
+/* As intent_from of a record. */
+#define INTENT_ADMIN	"admin"
+
 /* Is this "clone" or "restore"? */
 bool intent_valid(const char *word);
 

@@ -5,6 +5,7 @@
  * The record of one run, in memory and as JSON.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -57,6 +58,21 @@ bool record_name_valid(const char *name)
 
 	return length && length < RECORD_NAME_SIZE && strspn(name, characters) == length &&
 	       *name != '.' && *name != '-';
+}
+
+void record_set_intent(struct record *record, const char *word, const char *from)
+{
+	strcpy(record->intent, word);
+	strcpy(record->intent_from, *word ? from : "");
+}
+
+const char *record_said(const struct record *record, char text[RECORD_SAID_SIZE])
+{
+	if (!*record->intent)
+		return "nothing";
+	snprintf(text, RECORD_SAID_SIZE, "%s%s%s (%s)", record->intent, *record->name ? ", " : "",
+		 record->name, *record->intent_from ? record->intent_from : "admin");
+	return text;
 }
 
 static uint64_t now_usec(clockid_t clock)

@@ -129,6 +129,14 @@ struct record {
  */
 bool record_name_valid(const char *name);
 
+/* An empty word says nothing. from: see intent_from; may be that of another record. */
+void record_set_intent(struct record *record, const char *word, const char *from);
+
+enum { RECORD_SAID_SIZE = 2 * RECORD_WORD_SIZE + RECORD_NAME_SIZE + 8 };
+
+/* Returns text: what was said that this is, who, and by whom. */
+const char *record_said(const struct record *record, char text[RECORD_SAID_SIZE]);
+
 /* Frees what belongs to it and empties it. */
 void record_clear(struct record *record);
 

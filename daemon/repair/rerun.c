@@ -88,12 +88,6 @@ static const char *refuse_intent(const struct repair *repair, const char *word)
 	return NULL;
 }
 
-static void say_intent(struct record *run, const char *word)
-{
-	strcpy(run->intent, word);
-	strcpy(run->intent_from, "admin");
-}
-
 const char *rerun_begin(struct repair *repair, enum rerun rerun, struct record *record,
 			struct run **ret_run)
 {
@@ -115,7 +109,7 @@ const char *rerun_begin(struct repair *repair, enum rerun rerun, struct record *
 	record->detected_usec = detected_usec;
 	record->finished_usec = 0;
 	if (*intent)
-		say_intent(record, intent);
+		record_set_intent(record, intent, INTENT_ADMIN);
 	if (run_new(repair->config, record, RUN_ALL, repair->lock_fd, &run))
 		return "the hooks cannot be prepared";
 	if (!run_keep(run, last, reruns[rerun].wants) && reruns[rerun].nothing) {
@@ -140,7 +134,7 @@ void rerun_finish(struct repair *repair, enum rerun rerun, const struct record *
 		if (record_set_result(last, &record->results[i]))
 			log_error("%s: cannot keep its result: out of memory", record->results[i].name);
 	if (*intent) {
-		say_intent(last, intent);
+		record_set_intent(last, intent, INTENT_ADMIN);
 		/* The same, said before, was for this change, not for the next one. */
 		if (look_for_intent(repair, waiting) && !strcmp(waiting, intent))
 			repair->state.intent_spent = true;

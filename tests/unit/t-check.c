@@ -193,7 +193,7 @@ static void test_unused_intent(void)
 {
 	write_status(HANDLED ",\"last\":{\"event\":\"changed\",\"generation\":5,\"reseed_errno\":0,\"hooks\":{},"
 		     "\"intent_unused\":\"the intent is kept: No space left on device\"}");
-	expect("status", CTL_DEGRADED, "what the administrator said was not used: put that right");
+	expect("status", CTL_DEGRADED, "what was said of the last change was not used: put that right");
 	ok(says("the intent is kept: No space left on device\n"), "and why");
 	expect("status --json", CTL_DEGRADED, "\"intent_unused\":\"the intent is kept");
 	expect("check", CTL_DEGRADED, "problem  intent    the intent is kept: No space left on device");

@@ -281,7 +281,7 @@ const char *view_explain(const struct view *view, enum ctl_exit verdict)
 			return "this machine was hibernated, and a change of its ID cannot be seen across that: boot it with acpi_sleep=nonvs";
 		if (view->intent_unused && view->recorded && !view->n_failures && !view->incomplete &&
 		    !view_reseed_failed(view))
-			return "what the administrator said was not used: " INTENT_REMEDY;
+			return "what was said of the last change was not used: " INTENT_REMEDY;
 		if (view->incomplete || !view->recorded)
 			return "a directory of hooks or the record could not be used; see the log of vmgend (journalctl -u vmgend), fix it, then vmgenctl trigger --real";
 		if (view_counts(view) && !view->n_failures && !view_reseed_failed(view) &&
