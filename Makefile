@@ -31,6 +31,7 @@ SBINDIR    ?= $(PREFIX)/sbin
 LIBDIR     ?= $(PREFIX)/lib
 INCLUDEDIR ?= $(PREFIX)/include
 COMPLETIONDIR ?= $(PREFIX)/share/bash-completion/completions
+DATADIR    ?= $(PREFIX)/share
 MANDIR     ?= $(PREFIX)/share/man
 UNITDIR    ?= $(PREFIX)/lib/systemd/system
 CATALOGDIR ?= $(PREFIX)/lib/systemd/catalog
@@ -69,7 +70,7 @@ space := $(empty) $(empty)
 own_path := $(subst $(space),,$(patsubst %,%:,$(filter-out /usr/%bin /usr/local/%bin,$(SBINDIR) $(BINDIR))))
 
 # Ours are overrides: CFLAGS= on the command line must not lose them.
-override CPPFLAGS += -D_GNU_SOURCE -DVERSION='"$(VERSION)"' -DBINDIR='"$(BINDIR)"' -DOWN_DIRECTORIES='"$(own_path)"' -Ilibvmgen -Idaemon -Itests -I$(O) \
+override CPPFLAGS += -D_GNU_SOURCE -DVERSION='"$(VERSION)"' -DBINDIR='"$(BINDIR)"' -DDATADIR='"$(DATADIR)"' -DOWN_DIRECTORIES='"$(own_path)"' -Ilibvmgen -Idaemon -Itests -I$(O) \
 		     -isystem kmod/uapi
 override CFLAGS   += -std=gnu11 $(WARN) -MD -MP
 ifdef SAN
@@ -120,7 +121,7 @@ $(O)/.libraries: $(O)/.flags
 
 lib_obj    := $(patsubst %.c,%.o,$(wildcard libvmgen/*.c))
 # Those of vmgend, each above the ones before it; CONTRIBUTING.md tells what is in them.
-rooms      := base process keys config rng record courier witness run guard repair
+rooms      := base process keys config rng record courier witness run guard repair identity
 daemon_obj := $(patsubst %.c,%.o,$(filter-out daemon/main.c,$(wildcard daemon/*.c $(rooms:%=daemon/%/*.c))))
 ctl_obj    := $(patsubst %.c,%.o,$(filter-out daemon/ctl/main.c,$(wildcard daemon/ctl/*.c daemon/ctl/*/*.c)))
 # Hooks that are programs: NN-NAME, NN-NAME-manual or NN-NAME-ad of daemon/hooks/NAME.c.
@@ -154,7 +155,7 @@ soname     := libvmgen.so.$(SOVERSION)
 so         := $(soname).0.0
 
 all: $(O)/vmgend $(O)/vmgenctl $(O)/clock $(O)/client $(hook_programs:%=$(O)/%) $(O)/libvmgen.a $(O)/$(so) $(provider) $(O)/libvmgen.pc \
-     $(units) $(O)/dkms.conf $(O)/80-vmgen $(man:%=$(O)/%) $(man_links:%=$(O)/%)
+     $(units) $(O)/dkms.conf $(O)/80-vmgen $(O)/identities $(man:%=$(O)/%) $(man_links:%=$(O)/%)
 
 # What is made of others' libraries.
 linked := $(ssl_obj) $(patsubst %.c,%.o,$(wildcard daemon/*.c daemon/*/*.c daemon/*/*/*.c))
@@ -298,6 +299,11 @@ $(O)/80-vmgen: packaging/cloud-init/80-vmgen.in
 $(O)/libvmgen.pc $(O)/vmgend.service $(O)/vmgen.conf $(O)/dkms.conf $(O)/80-vmgen: $(O)/.paths Makefile
 	$(call say,GEN)
 	$(Q)$(expand) $(filter %.in,$^) >$@
+
+# Where it is installed nothing else says what it is an inventory of.
+$(O)/identities: daemon/identity/inventory
+	$(call say,GEN)
+	$(Q)cp $< $@
 
 # A backslash is scdoc's own, and a C program's too; tabs are narrower in a page. The first line
 # has man call tbl(1).

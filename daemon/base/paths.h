@@ -28,6 +28,8 @@
 /* Of hooks; where ours are comes first if that is none of the system's. */
 #define PATH_PROGRAMS		OWN_DIRECTORIES "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 #define PATH_SEED		"/var/lib/systemd/random-seed"
+/* Ours, and no interface: where the rest of the data is. */
+#define PATH_IDENTITIES		DATADIR "/vmgen/identities"
 #define PATH_JOURNAL		"/run/systemd/journal/socket"
 
 /* In the state directory. */

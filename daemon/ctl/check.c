@@ -97,6 +97,7 @@ enum ctl_exit ctl_check(const struct ctl *ctl, int argc, char **argv)
 	view_read(ctl, &view);
 	check_kernel(ctl, &view, &findings);
 	check_service(ctl, &view, &findings);
+	check_identities(ctl, &findings);
 	check_openssl(ctl, &view, &findings);
 	check_keys(ctl, &findings);
 	verdict = view_verdict(&view);

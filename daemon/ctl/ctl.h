@@ -30,6 +30,7 @@ enum ctl_exit ctl_intent(const struct ctl *ctl, int argc, char **argv);
 enum ctl_exit ctl_fence(const struct ctl *ctl, int argc, char **argv);
 enum ctl_exit ctl_openssl(const struct ctl *ctl, int argc, char **argv);
 enum ctl_exit ctl_image(const struct ctl *ctl, int argc, char **argv);
+enum ctl_exit ctl_identity(const struct ctl *ctl, int argc, char **argv);
 enum ctl_exit ctl_forget(const struct ctl *ctl, int argc, char **argv);
 
 #endif /* CTL_H */

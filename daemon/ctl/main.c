@@ -108,6 +108,12 @@ static const struct command {
 		"  undo                   take the mark back\n",
 	},
 	{
+		"identity", "list [--json]", "what a clone of this machine would have too",
+		ctl_identity,
+		"  list                   what is here, and what renews it\n"
+		JSON_OPTION,
+	},
+	{
 		"forget", "", "clear the record, in a system that is made to be copied",
 		ctl_forget, NULL,
 	},
@@ -136,6 +142,7 @@ static void usage(FILE *stream)
 		"      --runtime-dir=DIR  instead of " PATH_RUNTIME_DIR "\n"
 		"      --state-dir=DIR    instead of " PATH_STATE_DIR "\n"
 		"      --config=FILE      of vmgend, instead of " PATH_CONFIG "\n"
+		"      --inventory=FILE   of identities, instead of " PATH_IDENTITIES "\n"
 		"      --help             print this text and exit\n"
 		"      --version          print the version and exit\n"
 		"\n"
@@ -198,12 +205,13 @@ static enum ctl_exit finish(enum ctl_exit code)
 
 int main(int argc, char **argv)
 {
-	enum { DEVICE = 1, RUNTIME_DIR, STATE_DIR, CONFIG, HELP, VERSION_OPTION };
+	enum { DEVICE = 1, RUNTIME_DIR, STATE_DIR, CONFIG, INVENTORY, HELP, VERSION_OPTION };
 	static const struct option table[] = {
 		{ "device", required_argument, NULL, DEVICE },
 		{ "runtime-dir", required_argument, NULL, RUNTIME_DIR },
 		{ "state-dir", required_argument, NULL, STATE_DIR },
 		{ "config", required_argument, NULL, CONFIG },
+		{ "inventory", required_argument, NULL, INVENTORY },
 		{ "help", no_argument, NULL, HELP },
 		{ "version", no_argument, NULL, VERSION_OPTION },
 		{ .name = NULL },
@@ -211,6 +219,7 @@ int main(int argc, char **argv)
 	struct ctl ctl = {
 		.device = PATH_DEVICE, .runtime_dir = PATH_RUNTIME_DIR,
 		.state_dir = PATH_STATE_DIR, .config = PATH_CONFIG,
+		.inventory = PATH_IDENTITIES,
 	};
 	int option;
 
@@ -228,6 +237,9 @@ int main(int argc, char **argv)
 			break;
 		case CONFIG:
 			ctl.config = optarg;
+			break;
+		case INVENTORY:
+			ctl.inventory = optarg;
 			break;
 		case HELP:
 			usage(stdout);

@@ -53,6 +53,9 @@ void check_fences(const struct ctl *ctl, struct findings *findings);
 /* notices.c: what an administrator still has to know or do. */
 void check_notices(const struct ctl *ctl, struct findings *findings);
 
+/* identities.c: what a clone would have too. */
+void check_identities(const struct ctl *ctl, struct findings *findings);
+
 /* libcrypto.c: processes with OpenSSL in them. */
 void check_openssl(const struct ctl *ctl, const struct view *view, struct findings *findings);
 

@@ -36,6 +36,8 @@ struct ctl {
 	/* Of vmgend. */
 	const char *config;
 	const char *state_dir;
+	/* Of identities. */
+	const char *inventory;
 };
 
 /* As state_open(), and tells what is wrong. */

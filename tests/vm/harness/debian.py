@@ -90,11 +90,11 @@ def emulate(arch):
             (BINFMT / "register").write_text(line.strip(), "ascii")
 
 
-def base(suite, packages, beside=(), disabled=(), arch="amd64"):
+def base(suite, packages, beside=(), disabled=(), arch="amd64", further=(), size=image.SIZE):
     """An image of Debian with these packages, from the cache.
 
     Those beside are unpacked only: some exclude each other where one can just as well stop them.
-    The units that are disabled begin where a test has them begin.
+    The units that are disabled begin where a test has them begin. Further words are for mmdebstrap.
     """
     hooks = [f"--essential-hook={SMALL_INITRD}"]
     if beside:
@@ -106,7 +106,7 @@ def base(suite, packages, beside=(), disabled=(), arch="amd64"):
     if disabled:
         hooks.append(f'--customize-hook=chroot "$1" systemctl disable {" ".join(disabled)}')
     foreign = () if arch == "amd64" else (f"--arch={arch}", "--skip=check/qemu")
-    words = (suite, *packages, *EXCLUDED, *hooks, *foreign)
+    words = (suite, *packages, *EXCLUDED, *hooks, *foreign, *further)
     name = hashlib.sha256("\0".join(words).encode()).hexdigest()[:16]
     target = cache.directory() / "debian" / f"{name}.ext4"
     if not target.exists():
@@ -116,8 +116,8 @@ def base(suite, packages, beside=(), disabled=(), arch="amd64"):
                 if foreign:
                     emulate(arch)
                 unpack((suite, f"{suite}-security"), new / "root", "--variant=minbase",
-                       f"--include={','.join(packages)}", *EXCLUDED, *hooks, *foreign)
-                image.make(new / "root", new / "image")
+                       f"--include={','.join(packages)}", *EXCLUDED, *hooks, *foreign, *further)
+                image.make(new / "root", new / "image", size)
                 (new / "image").rename(target)
     return cache.used(target)
 
@@ -251,6 +251,7 @@ class Prebuilt(Debian):
     Who asks for services, or for none, gets the system that all of them share, in which prepare()
     enables units.
     """
+    modules = MODULES
 
     def __init__(self, kernel, packages=(), prepare=None, beside=()):
         self.kernel = kernels.load(kernel)
@@ -273,7 +274,7 @@ class Prebuilt(Debian):
         modules.mkdir(parents=True)
         vmgenc = module.build(self.kernel, README.parent / "kmod",
                               machine.build_directory() / "modules" / self.kernel.name)
-        for file in (vmgenc, *find_modules(self.kernel, MODULES),
+        for file in (vmgenc, *find_modules(self.kernel, self.modules),
                      *self.kernel.modules.glob("modules.builtin*"),
                      self.kernel.modules / "modules.order"):
             shutil.copy(file, modules)
