@@ -93,8 +93,8 @@ int vmgen_wait(struct vmgen *v, uint64_t known, int64_t timeout_ns, uint64_t *re
 static pid_t begin(const char *words)
 {
 	char text[PATH_MAX], runtime[PATH_MAX + 16], config[PATH_MAX + 16], state[PATH_MAX + 16];
-	char *argv[16], *rest;
-	int argc = 4, fd;
+	char inventory[PATH_MAX + 16], *argv[16], *rest;
+	int argc = 5, fd;
 	pid_t pid;
 
 	fflush(stdout);
@@ -106,10 +106,12 @@ static pid_t begin(const char *words)
 	snprintf(runtime, sizeof(runtime), "--runtime-dir=%s", scratch_directory);
 	snprintf(config, sizeof(config), "--config=%s", scratch_path("conf"));
 	snprintf(state, sizeof(state), "--state-dir=%s", scratch_path("state"));
+	snprintf(inventory, sizeof(inventory), "--inventory=%s", scratch_path("inventory"));
 	argv[0] = (char *)"vmgenctl";
 	argv[1] = runtime;
 	argv[2] = config;
 	argv[3] = state;
+	argv[4] = inventory;
 	for (argv[argc] = strtok_r(text, " ", &rest); argv[argc]; argv[argc] = strtok_r(NULL, " ", &rest))
 		argc++;
 	fd = open(scratch_path("out"), O_WRONLY | O_CREAT | O_TRUNC | O_APPEND, 0600);

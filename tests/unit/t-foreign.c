@@ -45,6 +45,9 @@ static const struct {
 	{ "fence check " EVIL, ctl_fence, false },
 	{ "fence check evil.service", ctl_fence, false },
 	{ "intent " EVIL, ctl_intent, false },
+	{ "identity list", ctl_identity, false },
+	{ "identity list --json", ctl_identity, true },
+	{ "identity " EVIL, ctl_identity, false },
 	{ "image show", ctl_image, false },
 	{ "image " EVIL, ctl_image, false },
 	{ "wait " EVIL, ctl_wait, false },
@@ -53,10 +56,10 @@ static const struct {
 /* Returns the exit status of the command, or -1 if it did not end by itself. */
 static int run(const char *words, command_fn command)
 {
-	char text[256], runtime[PATH_MAX], config[PATH_MAX], state[PATH_MAX], *argv[8], *rest;
+	char text[256], runtime[PATH_MAX], config[PATH_MAX], state[PATH_MAX], inventory[PATH_MAX], *argv[8], *rest;
 	const struct ctl ctl = {
 		.device = "/nonexistent/" EVIL, .runtime_dir = runtime, .config = config,
-		.state_dir = state,
+		.state_dir = state, .inventory = inventory,
 	};
 	int argc = 0, status, fd;
 	pid_t pid;
@@ -68,6 +71,7 @@ static int run(const char *words, command_fn command)
 		strcpy(runtime, scratch_path("run"));
 		strcpy(config, scratch_path("conf"));
 		strcpy(state, scratch_path("state"));
+		strcpy(inventory, scratch_path("inventory"));
 		for (argv[0] = strtok_r(text, " ", &rest); argv[argc]; argv[argc] = strtok_r(NULL, " ", &rest))
 			argc++;
 		fd = open(scratch_path("out"), O_WRONLY | O_CREAT | O_TRUNC | O_APPEND, 0600);
@@ -148,6 +152,7 @@ static void write_evil(void)
 		 "\"finished_usec\":3,\"reseed_errno\":0,\"incomplete\":false,\"hooks\":{"
 		 "\"80-" EVIL "\":{\"outcome\":\"" EVIL "\",\"status\":0,\"duration_ms\":1}}}}\n", (int)getpid());
 	scratch_write("run/status.json", text, 0644);
+	scratch_write("inventory", "evil\t/ command: " EVIL "\t" EVIL "\thook " EVIL "\t" EVIL "\n", 0644);
 }
 
 /* Maps a file that is named as the library, under a name that a process may have. */

@@ -5,8 +5,15 @@
 of one of them are compared, before and after the hooks of identity.
 """
 
-from harness import tap
+import base64
+import gzip
+import json
+import uuid
+
+from harness import comparison, installation, tap
+from harness.debian import chroot
 from harness.installation import Installation
+from harness.scenario import new_guid, say, seed
 
 # Each because of something that it makes for itself, or might.
 PACKAGES = """adcli avahi-daemon bacula-fd bind9 burp certmonger cfengine3 cloud-init cockpit-ws
@@ -20,3 +27,150 @@ softhsm2 ssl-cert sssd strongswan-starter syncthing systemd-homed tang targetcli
 transmission-daemon unbound usbguard winbind xrdp yggdrasil zabbix-agent openssl curl python3""".split()
 # {kernel of the release: what is only there}
 BESIDE = {"6.1": ["lxd", "netdata-core"], "6.12-trixie": ["incus", "valkey-server"]}
+CONF = "/etc/vmgen/hooks.conf.d"
+# {its interface: the client of DHCP there}
+CLIENTS = {"dh": "dhclient, by ifupdown", "dc": "dhcpcd", "nm": "NetworkManager", "nwd": "networkd"}
+FILES = {
+    "etc/network/interfaces": "auto lo\niface lo inet loopback\nauto dh\niface dh inet dhcp\n",
+    "etc/systemd/system/dc.service": "[Service]\nExecStart=/usr/sbin/dhcpcd -B dc\n"
+                                     "[Install]\nWantedBy=multi-user.target\n",
+    "etc/NetworkManager/conf.d/test.conf": "[main]\nno-auto-default=*\n[keyfile]\n"
+                                           "unmanaged-devices=except:interface-name:nm\n",
+    "etc/systemd/network/20-nwd.network": "[Match]\nName=nwd\n[Network]\nDHCP=ipv4\n",
+    # An emulated machine is slow, and starts all of these at once.
+    "etc/systemd/system.conf.d/slow.conf": "[Manager]\nDefaultTimeoutStartSec=1800\n",
+    "etc/vmgen/vmgend.conf": "[vmgend]\nhook-timeout = 600\n",
+    "var/lib/cloud/seed/nocloud/user-data": "#cloud-config\n{}\n",
+}
+MASKED = ("NetworkManager-wait-online", "systemd-networkd-wait-online", "apt-daily.timer",
+          "man-db.timer", "logrotate.timer")
+ENABLED = ("dc", "systemd-networkd", "syncthing@root", "systemd-homed")
+# What an administrator makes, and what begins with its first use.
+MADE = {
+    "a volume group": "truncate -s 64M /srv/pv && "
+                      "vgcreate -q vg $(losetup -f --show /srv/pv) >/dev/null",
+    "a RAID": "truncate -s 64M /srv/md && modprobe raid1; mdadm --create /dev/md0 --run --level=1 "
+              "--raid-devices=2 missing $(losetup -f --show /srv/md) && "
+              "mdadm --detail --scan >>/etc/mdadm/mdadm.conf",
+    "swap": "truncate -s 64M /srv/swap && mkswap -q /srv/swap",
+    "the key of credentials": "systemd-creds setup",
+    "a token of PKCS#11": "softhsm2-util --init-token --free --label a --so-pin 1234 --pin 1234",
+    "a first look by a browser": "curl -sk https://127.0.0.1:9090/ >/dev/null",
+    "firmware": "systemctl start fwupd",
+}
+# Where no file tells; paths for the comparison.
+SHOWN = {"command: findmnt -no UUID /": "findmnt -no UUID /",
+         "command: cat /proc/sys/kernel/hostname": "cat /proc/sys/kernel/hostname"}
+
+
+def prepare(root):
+    for name, text in FILES.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(text, "ascii")
+    # What the host tells each machine.
+    (root / "var/lib/cloud/seed/nocloud/meta-data").write_text(
+        f"instance-id: i-{uuid.uuid4()}\n", "ascii")
+    for number, name in enumerate(CLIENTS, 1):
+        (root / f"etc/systemd/network/10-{name}.link").write_text(
+            f"[Match]\nMACAddress=52:54:00:00:01:{number:02x}\n[Link]\nName={name}\n", "ascii")
+    connection = root / "etc/NetworkManager/system-connections/nm.nmconnection"
+    connection.write_text("[connection]\nid=nm\ntype=ethernet\ninterface-name=nm\n"
+                          "[ipv4]\nmethod=auto\n[ipv6]\nmethod=auto\n", "ascii")
+    connection.chmod(0o600)
+    chroot(root, "/", f"systemctl mask {' '.join(MASKED)} 2>&1; "
+           f"systemctl enable {' '.join(ENABLED)} 2>&1; "
+           f"sed -i 's/^enabled = no/enabled = yes/' {CONF}/60-*.conf")
+
+
+def files(g):
+    """{path: digest} of the guest; the machine ID in a path is taken for a word."""
+    packed = g.run(f"{{ {installation.LIST}; }} >/run/list; gzip -c /run/list | base64", timeout=1800)
+    text = gzip.decompress(base64.b64decode(packed)).decode("utf-8", "surrogateescape")
+    found = dict(line.rsplit("\t", 1) for line in text.splitlines())
+    for name, command in SHOWN.items():
+        found[name] = g.run(command).strip()
+    own = g.run("cat /etc/machine-id").strip()
+    return {path.replace(own, "MACHINE-ID"): value for path, value in found.items()}
+
+
+def first_boot(debian, t):
+    """A guest that has been on for as long as all starts; vmgend is among them."""
+    devices = tuple(f"virtio-net-pci,netdev={name},mac=52:54:00:00:01:{number:02x},romfile="
+                    for number, name in enumerate(CLIENTS, 1))
+    g = debian.boot(new_guid(), memory=3072, cpus=2, devices=devices,
+                    netdevs=tuple(f"user,id={name},restrict=on" for name in CLIENTS))
+    began = g.uptime()
+    g.wait_for("systemctl is-system-running | grep -Eq 'running|degraded'", timeout=3000)
+    for what, command in MADE.items():
+        status, output = g.execute(command, timeout=300)
+        t.equal(status, 0, f"it makes {what}") or t.note(output)
+    say(f"all was started after {g.uptime() - began:.0f} s; failed: "
+        f"{g.run('systemctl --failed --plain --no-legend | cut -d. -f1').split()}")
+    return g
+
+
+def settle(c):
+    """Have the clone be one; returns {hook: outcome} of band 60."""
+    c.run("vmgenctl intent clone; systemctl start vmgend; "
+          "vmgenctl wait --settled --timeout 3000 1 || [ $? = 8 ]", timeout=3060)
+    run = json.loads(c.run("vmgenctl history --json | tail -n 1"))
+    return {name: hook["outcome"] for name, hook in run["hooks"].items() if name[:2] == "60"}
+
+
+def clone(snapshot, t):
+    """(files before the hooks of identity, after them, outcomes of these) of a clone."""
+    with snapshot.clone(guid=new_guid()) as c:
+        before = files(c)
+        listed = json.loads(c.run("vmgenctl identity list --json"))["identities"]
+        outcomes = settle(c)
+        return before, files(c), outcomes, {item["name"]: item for item in listed}
+
+
+def check_inventory(found, release, t):
+    identities = comparison.inventory()
+    left = comparison.unknown(found, identities, comparison.reasons())
+    if not t.equal(len(left), 0, "all that was found is in the inventory, or has a reason why not"):
+        t.note("\n".join(left))
+    for identity in identities:
+        if identity.found_in(release):
+            t.ok(any(identity.has(path) for path in found), f"{identity.name} was found")
+
+
+def check_hooks(found, clones, t):
+    """Prints the comparison of the clones before and after band 60."""
+    for identity in comparison.inventory():
+        paths = [path for path in found if identity.has(path)]
+        same = [path for path in paths if clones[0][1].get(path) == clones[1][1].get(path)]
+        if not paths:
+            continue
+        say(f"{identity.name}: before: the same in both clones; after: "
+            f"{'the same' if same == paths else 'another in each'}: {' '.join(paths)}")
+        if identity.hook:
+            outcome = [c[2].get(identity.hook) for c in clones]
+            t.equal((outcome, same), (["succeeded"] * 2, []), f"{identity.hook} renews {identity.name}")
+        listed = clones[0][3].get(identity.name, {}).get("state")
+        t.equal(listed, "here", f"vmgenctl identity list shows {identity.name}")
+
+
+def scenario(kernel, t):
+    release = {"6.1": "12", "6.12-trixie": "13"}[kernel]
+    one, other = (Installation(kernel, (*PACKAGES, *BESIDE[kernel]), number, prepare)
+                  for number in (1, 2))
+    with first_boot(other, t) as g:
+        elsewhere = {**other.usr, **files(g)}
+    with first_boot(one, t) as g:
+        here = {**one.usr, **files(g)}
+        # Clones shall answer the change when they are told to.
+        g.run("systemctl stop vmgend; sync")
+        seed(g)
+        snapshot = g.snapshot()
+    clones = [clone(snapshot, t) for _ in range(2)]
+    found = comparison.candidates(here, elsewhere, [{**one.usr, **c[0]} for c in clones])
+    say(f"Debian {release}: {len(here)} files, {len(found)} that differ from the other installation "
+        "and are the same in both clones")
+    check_inventory(found, release, t)
+    check_hooks(found, clones, t)
+
+
+if __name__ == "__main__":
+    tap.main(scenario)

@@ -11,9 +11,8 @@ import os
 import uuid
 
 from harness import kernel as kernels
-from harness.debian import KERNEL, MODULES, SYSTEM, Prebuilt, base, chroot
+from harness.debian import MODULES, SYSTEM, Prebuilt, base
 
-# What an installation makes of a package, if it does not run.
 MACHINE_ID = "etc/machine-id"
 SIZE = "10G"
 # What servers of disks and networks, and engines of containers want of the kernel.
