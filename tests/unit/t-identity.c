@@ -49,7 +49,7 @@ static void test_format(void)
 	refused("a\t/b c\tc\td\tx", "no absolute path");
 	refused("a\t/b command: \tc\td\tx", "empty command");
 	refused("a\t/bcommand: x\tc\td\tx", "no blank before");
-	refused("a\t/b\tc\thook \te", "names no hook");
+	refused("a\t/b\tc\thook \tx", "names no hook");
 	scratch_write("inventory", "a\t/b /c/*  command: d e\tf\thook 60-g; h\ti\n", 0644);
 	ok(!identity_list_read(scratch_path("inventory"), &list, error) && list.n == 1 &&
 	   !strcmp(list.items[0].command, "d e") && !strcmp(list.items[0].hook, "60-g") &&

@@ -39,7 +39,8 @@ class Installation(Prebuilt):
     def base(self, required, packages):
         libraries = (name for name in required if name.startswith("lib"))
         return base(kernels.row(self.kernel.name).suites[0], (*SYSTEM, *libraries, *packages),
-                    further=(f"--setup-hook=: installation {self.number}",), size=SIZE)
+                    further=(f"--setup-hook=: installation {self.number}",
+                             "--dpkgopt=force-unsafe-io"), size=SIZE)
 
     def install(self, root, commands):
         super().install(root, commands)
