@@ -154,7 +154,7 @@ man_links    := $(patsubst %,libvmgen/vmgen_%.3,$(also_open) $(also_changed) $(a
 soname     := libvmgen.so.$(SOVERSION)
 so         := $(soname).0.0
 
-all: $(O)/vmgend $(O)/vmgenctl $(O)/clock $(O)/client $(hook_programs:%=$(O)/%) $(O)/libvmgen.a $(O)/$(so) $(provider) $(O)/libvmgen.pc \
+all: $(O)/vmgend $(O)/vmgenctl $(O)/clock $(O)/client $(O)/listed $(hook_programs:%=$(O)/%) $(O)/libvmgen.a $(O)/$(so) $(provider) $(O)/libvmgen.pc \
      $(units) $(O)/dkms.conf $(O)/80-vmgen $(O)/identities $(man:%=$(O)/%) $(man_links:%=$(O)/%)
 
 # What is made of others' libraries.
@@ -191,13 +191,14 @@ $(1)/vmgend $(1)/vmgenctl:
 	$$(call link,$(2))
 $(1)/clock: $(patsubst %,$(1)/daemon/hooks/%.o,clock pageclock)
 $(1)/client: $(patsubst %,$(1)/daemon/hooks/%.o,client candidate $(if $(filter yes,$(SYSTEMD)),unit,unitless))
+$(1)/listed: $(1)/daemon/hooks/listed.o $(1)/daemon.a
 $(foreach p,$(hook_programs),$(eval $(1)/$(p): $(1)/daemon/hooks/$(word 2,$(subst -, ,$(p))).o $(1)/daemon.a))
 $(1)/10-macsec $(1)/10-macsec-manual $(1)/50-macsec: $(patsubst %,$(1)/daemon/hooks/%.o,candidate supplicant)
 $(1)/10-ipsec $(1)/10-ipsec-manual $(1)/50-ipsec $(1)/tests/unit/t-ike.t: \
 	$(patsubst %,$(1)/daemon/hooks/%.o,association ipsecguard ipsecmanual ipsecrepair)
 $(1)/tests/unit/t-pageclock.t: $(1)/daemon/hooks/pageclock.o
 $(1)/tests/unit/t-ipsecmanual.t $(1)/tests/unit/t-ipsecrepair.t: $(1)/daemon/hooks/association.o
-$(1)/clock $(1)/client $(hook_programs:%=$(1)/%):
+$(1)/clock $(1)/client $(1)/listed $(hook_programs:%=$(1)/%):
 	$$(call link,$(2))
 $(guest:%=$(1)/%) $(examples:%=$(1)/%): %: %.o $(1)/libvmgen.a
 	$$(call link,$(2))

@@ -16,6 +16,7 @@
 
 #include "base/json.h"
 #include "base/text.h"
+#include "base/unitname.h"
 #include "ctl.h"
 #include "ctl/systemd/dropin.h"
 #include "ctl/systemd/manager.h"
@@ -405,7 +406,7 @@ enum ctl_exit ctl_fence(const struct ctl *ctl, int argc, char **argv)
 			continue;
 		command.unit = unit;
 		command.reason = argv[argc - 1];
-		if (!fence_unit(argv[1], unit))
+		if (!unitname_complete(argv[1], unit))
 			return run(&command, &actions[i]);
 		text_print(stderr, "vmgenctl: \"%s\" is not the name of a unit\n", argv[1]);
 		return CTL_USAGE;

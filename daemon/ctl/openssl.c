@@ -14,12 +14,12 @@
 
 #include "base/file.h"
 #include "base/text.h"
+#include "base/unitname.h"
 #include "ctl.h"
 #include "ctl/openssl/sslchange.h"
 #include "ctl/openssl/sslservice.h"
 #include "ctl/openssl/sslsystem.h"
 #include "ctl/view/doubt.h"
-#include "record/fencefile.h"
 
 /* Where vmgen's lines are in the system's configuration, if they are there. */
 static enum ctl_exit find_lines(const char *path, const char *text, const char **ret_lines)
@@ -198,7 +198,7 @@ enum ctl_exit ctl_openssl(const struct ctl *ctl, int argc, char **argv)
 	action = find_action(argc - optind, argv + optind);
 	if (!action)
 		return CTL_USAGE;
-	if (service && (fence_unit(service, unit) || !strstr(unit, ".service"))) {
+	if (service && (unitname_complete(service, unit) || !strstr(unit, ".service"))) {
 		text_print(stderr, "vmgenctl: \"%s\" is not the name of a service\n", service);
 		return CTL_USAGE;
 	}

@@ -22,47 +22,16 @@
 #include "base/file.h"
 #include "base/paths.h"
 #include "base/text.h"
+#include "base/unitname.h"
 #include "fencefile.h"
 #include "linefile.h"
 #include "process/lock.h"
-
-#define LETTERS		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-#define UNIT_CHARACTERS	LETTERS "0123456789:_.\\@-"
 
 enum {
 	FILE_LIMIT = 1024,
 	/* As often as a newer fence may come between two looks. */
 	TRIES = 10,
 };
-
-/* Those that can be started. */
-static const char *const suffixes[] = {
-	".service", ".socket", ".timer", ".path", ".mount", ".automount", ".swap", ".target",
-	".device", ".scope", ".slice",
-};
-
-static bool has_suffix(const char *name)
-{
-	const char *dot = strrchr(name, '.');
-	size_t i;
-
-	for (i = 0; dot && i < sizeof(suffixes) / sizeof(suffixes[0]); i++)
-		if (!strcmp(dot, suffixes[i]))
-			return dot > name;
-	return false;
-}
-
-int fence_unit(const char *name, char ret_unit[NAME_MAX + 1])
-{
-	const char *suffix = has_suffix(name) ? "" : ".service";
-
-	if (!*name || *name == '.' || name[strspn(name, UNIT_CHARACTERS)] ||
-	    /* Its drop-ins lie in a directory of this name and ".d". */
-	    strlen(name) + strlen(suffix) > NAME_MAX - 8)
-		return -EINVAL;
-	snprintf(ret_unit, NAME_MAX + 1, "%s%s", name, suffix);
-	return 0;
-}
 
 void fence_clean_reason(const char *reason, char ret_reason[FENCE_REASON_SIZE])
 {
@@ -293,7 +262,7 @@ static int is_unit(const struct dirent *entry)
 {
 	char unit[NAME_MAX + 1];
 
-	return !fence_unit(entry->d_name, unit) && !strcmp(unit, entry->d_name);
+	return !unitname_complete(entry->d_name, unit) && !strcmp(unit, entry->d_name);
 }
 
 int fence_each(const char *state_dir, int (*visit)(const char *unit, const struct fence *fence,

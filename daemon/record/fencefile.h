@@ -49,16 +49,10 @@ enum fence_result {
 	FENCE_NEWER,
 };
 
-/*
- * Makes the full name of a unit of what somebody typed, as systemctl(1) does.
- * Returns 0; -EINVAL: no unit has such a name.
- */
-int fence_unit(const char *name, char ret_unit[NAME_MAX + 1]);
-
 /* Makes one line that can be printed of a reason; one that is too long is cut. */
 void fence_clean_reason(const char *reason, char ret_reason[FENCE_REASON_SIZE]);
 
-/* The units are full names below. */
+/* The units are full names (base/unitname.h) below. */
 
 /*
  * Opens the fences of a state directory. create: make what is missing. Waits

@@ -18,7 +18,7 @@
 #include "base/file.h"
 #include "base/paths.h"
 #include "base/text.h"
-#include "fencefile.h"
+#include "base/unitname.h"
 #include "linefile.h"
 
 struct walk {
@@ -37,7 +37,7 @@ static int is_unit(const struct dirent *entry)
 {
 	char unit[NAME_MAX + 1];
 
-	return !fence_unit(entry->d_name, unit) && !strcmp(unit, entry->d_name);
+	return !unitname_complete(entry->d_name, unit) && !strcmp(unit, entry->d_name);
 }
 
 /* Calls look for the first NOTICES_MOST in a directory, which may be missing. */

@@ -105,23 +105,6 @@ static bool holds(const char *unit, const char *reason, long generation)
 	return generation < 0 ? !*fence.boot_id : *fence.boot_id && (long)fence.generation == generation;
 }
 
-static void test_names(void)
-{
-	char unit[NAME_MAX + 1], name[NAME_MAX + 2];
-
-	ok(!fence_unit("samba-ad-dc", unit) && !strcmp(unit, "samba-ad-dc.service"), "a service needs no suffix");
-	ok(!fence_unit("a@b\\x2d1.socket", unit) && !strcmp(unit, "a@b\\x2d1.socket"), "others have theirs");
-	ok(!fence_unit("python3.11", unit) && !strcmp(unit, "python3.11.service"), "not every dot begins one");
-	equal(fence_unit("", unit), -EINVAL, "refused: no name");
-	equal(fence_unit("../x", unit), -EINVAL, "refused: a path");
-	equal(fence_unit("a/b", unit), -EINVAL, "refused: a path without dots");
-	equal(fence_unit(".service", unit), -EINVAL, "refused: a suffix alone");
-	equal(fence_unit("a b", unit), -EINVAL, "refused: a space");
-	memset(name, 'a', sizeof(name) - 1);
-	name[sizeof(name) - 1] = '\0';
-	equal(fence_unit(name, unit), -EINVAL, "refused: a name that no file can have");
-}
-
 static void test_fence(void)
 {
 	struct fence fence;
@@ -340,7 +323,6 @@ int main(void)
 {
 	scratch_create();
 	strcpy(directory, scratch_path("state"));
-	test_names();
 	test_fence();
 	test_reasons();
 	test_generations();

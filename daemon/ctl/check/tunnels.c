@@ -15,19 +15,18 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/file.h"
+#include "base/unitlist.h"
 #include "ctl/systemd/manager.h"
 
 enum {
 	/* slice within slice. */
 	MAX_DEPTH = 8,
 	MAX_ENTRIES = 1 << 14,
-	LIST_LIMIT = 1 << 16,
 	OUTPUT_SIZE = 1 << 14,
 };
 
 const char *tunnels_cgroups = "/sys/fs/cgroup";
-const char *tunnels_list = "/etc/vmgen/restart-units";
+const char *tunnels_list = UNITLIST_RESTART;
 
 /*
  * As Debian ships them, and Tailscale its own; with '@' any instance of it. They send
@@ -146,43 +145,18 @@ static void walk_services(struct walk *walk)
 
 /* ---- what is restarted, and how ---- */
 
-/* As the hook takes it: no suffix stands for ".service". */
-static bool is_unit(const char *word, size_t length, const char *unit)
-{
-	return !strncmp(word, unit, length) &&
-	       (!unit[length] || !strcmp(unit + length, ".service"));
-}
-
-static bool is_listed(const char *list, const char *unit)
-{
-	const char *line = list;
-	size_t length;
-
-	for (; line; line = strchr(line, '\n')) {
-		line += strspn(line, " \t\n");
-		length = strcspn(line, " \t\n");
-		if (length && *line != '#' && is_unit(line, length, unit))
-			return true;
-		if (!*line)
-			break;
-	}
-	return false;
-}
-
 static size_t read_list(struct tunnels *tunnels)
 {
-	size_t i, n = 0;
-	struct stat st;
-	char *list;
+	static struct unitlist list;
+	size_t i, j, n = 0;
 
-	if (file_read(AT_FDCWD, tunnels_list, LIST_LIMIT, &list, &st))
-		return 0;
-	/* One that others can change the hook does not use. */
-	for (i = 0; i < tunnels->n && !st.st_uid && !(st.st_mode & 022); i++) {
-		tunnels->units[i].listed = is_listed(list, tunnels->units[i].unit);
+	/* What the hook does not use says it. */
+	unitlist_read(tunnels_list, &list);
+	for (i = 0; i < tunnels->n; i++) {
+		for (j = 0; j < list.n; j++)
+			tunnels->units[i].listed |= !strcmp(tunnels->units[i].unit, list.entries[j].unit);
 		n += tunnels->units[i].listed;
 	}
-	free(list);
 	return n;
 }
 

@@ -17,8 +17,8 @@
 
 #include "base/file.h"
 #include "base/text.h"
+#include "base/unitname.h"
 #include "ctl/systemd/manager.h"
-#include "record/fencefile.h"
 #include "sslchange.h"
 
 #define UNITS		"/etc/systemd/system"
@@ -201,7 +201,7 @@ enum ctl_exit sslservice_disable_all(void)
 			 (int)(strlen(found.gl_pathv[i]) - before - after),
 			 found.gl_pathv[i] + before);
 		/* Another name is none that a service was enabled by. */
-		code = fence_unit(name, unit) ? CTL_OK : sslservice_disable(unit);
+		code = unitname_complete(name, unit) ? CTL_OK : sslservice_disable(unit);
 		if (code)
 			failed = code;
 	}

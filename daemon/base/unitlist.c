@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Copyright (C) the vmgen authors
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "text.h"
+#include "trust.h"
+#include "unitlist.h"
+#include "unitname.h"
+
+#define BLANKS " \t\r\n\v\f"
+
+/* What would not fit is left out as a whole, and then other lines tell enough. */
+static void __attribute__((format(printf, 2, 3)))
+add_fault(struct unitlist *list, const char *format, ...)
+{
+	size_t used = strlen(list->faults);
+	char text[1024], safe[1024];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	text_safe(text, safe, sizeof(safe));
+	if (strlen(safe) + 2 <= sizeof(list->faults) - used)
+		snprintf(list->faults + used, sizeof(list->faults) - used, "%s\n", safe);
+}
+
+static void take_line(struct unitlist *list, const char *path, unsigned int number, char *line)
+{
+	char *rest, *word = strtok_r(line, BLANKS, &rest), *next;
+	struct unitlist_entry entry = { .line = number };
+
+	if (!word || *word == '#')
+		return;
+	next = strtok_r(NULL, BLANKS, &rest);
+	if (next && *next != '#')
+		add_fault(list, "%s, line %u: has more than one unit: write each in a line of its own",
+			  path, number);
+	else if (unitname_complete(word, entry.unit))
+		add_fault(list, "%s, line %u: \"%.300s\" is not the name of a unit", path, number,
+			  word);
+	else if (list->n == UNITLIST_MAX)
+		add_fault(list, "%s, line %u: is one more than the %d units that are possible",
+			  path, number, UNITLIST_MAX);
+	else
+		list->entries[list->n++] = entry;
+}
+
+static void read_lines(struct unitlist *list, const char *path, FILE *file)
+{
+	unsigned int number = 0;
+	char *line = NULL;
+	size_t size = 0;
+	ssize_t length;
+
+	errno = 0;
+	while ((length = getline(&line, &size, file)) >= 0) {
+		number++;
+		/* It would hide the rest of its line. */
+		if (strlen(line) != (size_t)length)
+			add_fault(list, "%s, line %u: holds a zero byte: save the file as UTF-8", path,
+				  number);
+		else
+			take_line(list, path, number, line);
+	}
+	free(line);
+	if (!feof(file)) {
+		list->n = 0;
+		add_fault(list, "%s: cannot read on: %s", path, strerror(errno));
+	}
+}
+
+void unitlist_read(const char *path, struct unitlist *ret_list)
+{
+	char reason[512];
+	FILE *file;
+	int fd, r;
+
+	ret_list->n = 0;
+	ret_list->faults[0] = '\0';
+	r = trust_open(path, O_RDONLY, &fd, reason, sizeof(reason));
+	if (r) {
+		if (r != -ENOENT)
+			add_fault(ret_list, "%s: nothing of it is used", reason);
+		return;
+	}
+	file = fdopen(fd, "r");
+	if (!file) {
+		add_fault(ret_list, "%s: %s", path, strerror(errno));
+		close(fd);
+		return;
+	}
+	read_lines(ret_list, path, file);
+	fclose(file);
+}

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Copyright (C) the vmgen authors
+ *
+ * Names of units, and what is taken of the administrator's lists of them and said of mistakes.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/unitlist.h"
+#include "base/unitname.h"
+#include "scratch.h"
+#include "tap.h"
+
+static struct unitlist list;
+
+static void test_names(void)
+{
+	char unit[NAME_MAX + 1], name[NAME_MAX + 2];
+
+	ok(!unitname_complete("samba-ad-dc", unit) && !strcmp(unit, "samba-ad-dc.service"), "a service needs no suffix");
+	ok(!unitname_complete("a@b\\x2d1.socket", unit) && !strcmp(unit, "a@b\\x2d1.socket"), "others have theirs");
+	ok(!unitname_complete("python3.11", unit) && !strcmp(unit, "python3.11.service"), "not every dot begins one");
+	equal(unitname_complete("", unit), -EINVAL, "refused: no name");
+	equal(unitname_complete("../x", unit), -EINVAL, "refused: a path");
+	equal(unitname_complete("a/b", unit), -EINVAL, "refused: a path without dots");
+	equal(unitname_complete(".service", unit), -EINVAL, "refused: a suffix alone");
+	equal(unitname_complete("a b", unit), -EINVAL, "refused: a space");
+	memset(name, 'a', sizeof(name) - 1);
+	name[sizeof(name) - 1] = '\0';
+	equal(unitname_complete(name, unit), -EINVAL, "refused: a name that no file can have");
+}
+
+static void read_text(const char *text, mode_t mode)
+{
+	scratch_write("list", text, mode);
+	unitlist_read(scratch_path("list"), &list);
+}
+
+static bool lists(const char *expected)
+{
+	char text[1024] = "";
+	size_t i, used = 0;
+
+	for (i = 0; i < list.n; i++)
+		used += snprintf(text + used, sizeof(text) - used, "%s%u %s", i ? ", " : "",
+				 list.entries[i].line, list.entries[i].unit);
+	if (!strcmp(text, expected))
+		return true;
+	printf("# %s\n# %s", text, list.faults);
+	return false;
+}
+
+static void test_lines(void)
+{
+	read_text("# nginx\n\n etcd # of three\nmariadb.service\t#\npostgresql@15-main\na.socket", 0644);
+	ok(lists("3 etcd.service, 4 mariadb.service, 5 postgresql@15-main.service, 6 a.socket"),
+	   "names, comments, and a last line without an end");
+	ok(!*list.faults, "without a mistake");
+	read_text("", 0644);
+	ok(lists("") && !*list.faults, "an empty file");
+	unitlist_read(scratch_path("none"), &list);
+	ok(lists("") && !*list.faults, "no file");
+}
+
+static const struct {
+	const char *line, *words;
+} mistakes[] = {
+	{ "etcd mariadb", "line 2: has more than one unit: write each in a line of its own\n" },
+	{ "etcd, mariadb", "line 2: has more than one unit" },
+	{ "../etcd", "line 2: \"../etcd\" is not the name of a unit\n" },
+	{ "$(reboot)", "line 2: \"$(reboot)\" is not the name of a unit\n" },
+	{ "\x1b[2Jx", "line 2: \"\\x1b[2Jx\" is not the name of a unit\n" },
+};
+
+static void test_mistakes(void)
+{
+	char text[64];
+	size_t i;
+
+	for (i = 0; i < sizeof(mistakes) / sizeof(mistakes[0]); i++) {
+		snprintf(text, sizeof(text), "a\n%s\nb\n", mistakes[i].line);
+		read_text(text, 0644);
+		ok(lists("1 a.service, 3 b.service") && strstr(list.faults, mistakes[i].words),
+		   "the other lines count: %s", mistakes[i].words);
+	}
+}
+
+static void test_zero(void)
+{
+	FILE *file = fopen(scratch_path("list"), "w");
+
+	fwrite("a\0b\nc\n", 6, 1, file);
+	fclose(file);
+	unitlist_read(scratch_path("list"), &list);
+	ok(lists("2 c.service") && strstr(list.faults, "line 1: holds a zero byte"), "a zero byte hides nothing");
+}
+
+static void test_many(void)
+{
+	FILE *file = fopen(scratch_path("list"), "w");
+	int i;
+
+	for (i = 0; i < UNITLIST_MAX + 100; i++)
+		fprintf(file, "a@%d\n", i);
+	fclose(file);
+	unitlist_read(scratch_path("list"), &list);
+	equal(list.n, UNITLIST_MAX, "no more than there is room for");
+	ok(strstr(list.faults, "line 257: is one more than the 256 units"), "which is told");
+	ok(list.faults[strlen(list.faults) - 1] == '\n', "in whole lines");
+}
+
+static void test_trust(void)
+{
+	read_text("a\n", 0664);
+	ok(lists("") && strstr(list.faults, "can be written by others than root") &&
+	   strstr(list.faults, "nothing of it is used"), "what others can change is not used");
+	read_text("a\n", 0644);
+	if (symlink(scratch_path("list"), scratch_path("link")))
+		scratch_give_up("symlink");
+	unitlist_read(scratch_path("link"), &list);
+	ok(lists("") && strstr(list.faults, "is a symbolic link"), "nor a link");
+	unitlist_read(scratch_path("."), &list);
+	ok(lists("") && *list.faults, "nor a directory");
+}
+
+int main(void)
+{
+	scratch_create();
+	test_names();
+	test_lines();
+	test_mistakes();
+	test_zero();
+	test_many();
+	test_trust();
+	return tap_done();
+}
