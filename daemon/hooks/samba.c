@@ -17,11 +17,10 @@
 #include <unistd.h>
 
 #include "base/event.h"
-#include "base/file.h"
+#include "freezer.h"
 #include "keys/standby.h"
 #include "process/child.h"
 
-#define SLICE		"/sys/fs/cgroup/system.slice"
 #define PYTHON		"/usr/bin/python3"
 #define SAMBA		"/usr/sbin/samba"
 #define PROGRAM		"vmgend-samba-ad"
@@ -57,53 +56,21 @@ static bool ends_with(const char *text, const char *end)
 /* What is not there does not run, and what cannot be frozen the program stops. */
 static void freeze_group(int directory_fd)
 {
-	if (faccessat(directory_fd, "cgroup.freeze", F_OK, 0))
+	if (!freezer_is_possible(directory_fd))
 		return;
 	work.found = true;
 	if (!work.drill)
-		(void)file_tell(directory_fd, "cgroup.freeze", "1");
-}
-
-/* Returns whether it is there. */
-static bool freeze_below(int slice_fd, const char *unit)
-{
-	int fd = openat(slice_fd, unit, O_PATH | O_DIRECTORY | O_CLOEXEC);
-
-	if (fd < 0)
-		return false;
-	freeze_group(fd);
-	close(fd);
-	return true;
-}
-
-/* As an instance of a template is in a slice of all of them. */
-static void freeze_deeper(int slice_fd, const char *unit)
-{
-	int fd = openat(slice_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), below_fd;
-	DIR *slices = fd < 0 ? NULL : fdopendir(fd);
-	struct dirent *entry;
-
-	if (!slices) {
-		if (fd >= 0)
-			close(fd);
-		return;
-	}
-	while ((entry = readdir(slices))) {
-		if (!ends_with(entry->d_name, ".slice"))
-			continue;
-		below_fd = openat(slice_fd, entry->d_name, O_PATH | O_DIRECTORY | O_CLOEXEC);
-		if (below_fd < 0)
-			continue;
-		(void)freeze_below(below_fd, unit);
-		close(below_fd);
-	}
-	closedir(slices);
+		(void)freezer_set(directory_fd, true);
 }
 
 static void freeze_unit(int slice_fd, const char *unit)
 {
-	if (!freeze_below(slice_fd, unit))
-		freeze_deeper(slice_fd, unit);
+	int fd = freezer_find(slice_fd, unit);
+
+	if (fd < 0)
+		return;
+	freeze_group(fd);
+	close(fd);
 }
 
 static void freeze_listed(int slice_fd, const char *directory)
@@ -174,7 +141,7 @@ static void freeze_dns(int slice_fd, const char *unit)
 
 static void freeze(void)
 {
-	int slice_fd = open(SLICE, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	int slice_fd = freezer_open();
 	size_t i;
 
 	if (slice_fd < 0)
