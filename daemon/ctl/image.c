@@ -51,6 +51,14 @@ static enum ctl_exit look_at_id(const struct ctl *ctl, char ret_hash[HASH_SIZE])
 	return CTL_OK;
 }
 
+/* Then hooks cannot tell the original either, to which some hosts give another ID. */
+static void look_at_machine(const struct inventory *inventory, struct machine *ret_machine)
+{
+	machine_look(inventory->config.sysfs, ret_machine);
+	if (!*ret_machine->product_uuid && !ret_machine->n_macs)
+		text_print(stderr, "vmgenctl: neither a UUID of the firmware nor a MAC address tells this machine from another one, so with another ID it takes another identity as a copy does: give it a UUID or a network card, then prepare it again\n");
+}
+
 static enum ctl_exit mark(const struct ctl *ctl, const struct image *image)
 {
 	char *argv[] = { (char *)"vmgenctl", NULL };
@@ -90,7 +98,7 @@ static enum ctl_exit prepare(const struct ctl *ctl, const struct inventory *inve
 	code = look_at_id(ctl, image.id_hash);
 	if (code)
 		return code;
-	machine_look(inventory->config.sysfs, &image.machine);
+	look_at_machine(inventory, &image.machine);
 	code = mark(ctl, &image);
 	if (code)
 		return code;

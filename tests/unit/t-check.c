@@ -7,18 +7,41 @@
  */
 #include "asked.h"
 
+#include <linux/magic.h>
 #include <signal.h>
+#include <sys/syscall.h>
+#include <sys/vfs.h>
 
 #include "base/guest.h"
 #include "base/host.h"
 #include "base/systemd.h"
 
 static bool booted = true;
+/* Of the machine; it has no EFI variables. */
+static bool has_tpm;
 
 /* Instead of what this system has. */
 bool systemd_runs(void)
 {
 	return booted;
+}
+
+int access(const char *path, int mode)
+{
+	if (!strcmp(path, "/dev/tpmrm0")) {
+		errno = ENOENT;
+		return has_tpm ? 0 : -1;
+	}
+	return syscall(SYS_faccessat, AT_FDCWD, path, mode);
+}
+
+int fstatfs(int fd, struct statfs *st)
+{
+	int r = syscall(SYS_fstatfs, fd, st);
+
+	if (!r && st->f_type == EFIVARFS_MAGIC)
+		st->f_type = SYSFS_MAGIC;
+	return r;
 }
 
 static void test_check(void)
@@ -38,6 +61,25 @@ static void test_check(void)
 	scratch_write("first/80-app", "#!/bin/sh\n", 0755);
 	expect("check", CTL_OK, "hooks that run: 3");
 	ok(!says("programs with generators"), "a hook restarts programs");
+}
+
+static void test_boot_change(void)
+{
+	char text[4 * PATH_MAX], before[2 * PATH_MAX];
+
+	ok(!says("shutdown"), "as it is by default nothing is needed for boots");
+	snprintf(before, sizeof(before), "%s", scratch_read("conf"));
+	snprintf(text, sizeof(text), "%sboot-change=counter\n", before);
+	scratch_write("conf", text, 0644);
+	expect("check", CTL_OK, "warning  shutdown  boot-change = counter, but nothing outside the disk");
+	ok(says("-> give this VM UEFI firmware or a TPM, or set boot-change = run in vmgend.conf\n"), "with the remedy");
+	has_tpm = true;
+	expect("check", CTL_OK, "ok       shutdown  boot-change = counter: a shutdown leaves its mark in the NV index ");
+	has_tpm = false;
+	/* Which is the second of the remedies. */
+	scratch_write("conf", before, 0644);
+	expect("check", CTL_OK, "no mistake in ");
+	ok(!says("shutdown"), "boot-change = run: nothing is said");
 }
 
 /* Types the remedy that begins so. */
@@ -271,6 +313,7 @@ int main(void)
 {
 	asked_create();
 	test_check();
+	test_boot_change();
 	test_check_vmgend();
 	test_image();
 	test_impostor();

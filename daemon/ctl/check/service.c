@@ -21,6 +21,7 @@
 #include "record/historyfile.h"
 #include "record/imagefile.h"
 #include "record/intentfile.h"
+#include "record/markstore.h"
 
 enum { FIRST_APPLICATION_BAND = 80 };
 
@@ -190,6 +191,29 @@ static void check_image(const struct ctl *ctl, struct findings *findings)
 			    "the mark of a template cannot be used, so copies keep its identity: %s", reason);
 }
 
+/* With boot-change = counter: is there something outside the disk to ask? */
+static void check_boot_change(const struct config *config, struct findings *findings)
+{
+	const struct mark_place place = {
+		.sysfs = config->sysfs, .runtime_dir = config->runtime_dir,
+	};
+	const struct markstore *store;
+
+	if (config->boot_change != BOOT_CHANGE_COUNTER)
+		return;
+	store = markstore_first(&place);
+	if (store)
+		finding_add(findings, "shutdown", FINDING_OK, "",
+			    "boot-change = counter: a shutdown leaves its mark in the %s", store->title);
+	else if (geteuid())
+		finding_add(findings, "shutdown", FINDING_NOTE, "run this as root",
+			    "boot-change = counter: only root can tell whether there is a TPM for a mark outside the disk");
+	else
+		finding_add(findings, "shutdown", FINDING_WARNING,
+			    "give this VM UEFI firmware or a TPM, or set boot-change = run in vmgend.conf",
+			    "boot-change = counter, but nothing outside the disk can keep a mark, so each new ID at boot counts as a change");
+}
+
 void check_service(const struct ctl *ctl, const struct view *view, struct findings *findings)
 {
 	char error[SETTINGS_ERROR_SIZE];
@@ -207,6 +231,7 @@ void check_service(const struct ctl *ctl, const struct view *view, struct findin
 		return;
 	}
 	finding_add(findings, "config", FINDING_OK, "", "no mistake in %s", ctl->config);
+	check_boot_change(&inventory.config, findings);
 	check_hooks(&inventory, findings);
 	inventory_clear(&inventory);
 }
