@@ -301,15 +301,12 @@ static int results_from_json(struct json_object *hooks, struct record *record)
 	return 0;
 }
 
-/* A record of an earlier release has no such member. */
-static int word_from_json(struct json_object *json, const char *key, const char *absent,
+static int word_from_json(struct json_object *json, const char *key,
 			  char ret_word[RECORD_WORD_SIZE])
 {
-	const char *word = absent;
+	const char *word;
 
-	if (json_object_object_get_ex(json, key, NULL) && json_get_text(json, key, &word))
-		return -EBADMSG;
-	if (strlen(word) >= RECORD_WORD_SIZE ||
+	if (json_get_text(json, key, &word) || strlen(word) >= RECORD_WORD_SIZE ||
 	    strspn(word, "abcdefghijklmnopqrstuvwxyz_") != strlen(word))
 		return -EBADMSG;
 	strcpy(ret_word, word);
@@ -319,9 +316,9 @@ static int word_from_json(struct json_object *json, const char *key, const char 
 static int text_from_json(struct json_object *json, const char *key,
 			  char ret_text[RECORD_TEXT_SIZE])
 {
-	const char *text = "", *p;
+	const char *text, *p;
 
-	if (json_object_object_get_ex(json, key, NULL) && json_get_text(json, key, &text))
+	if (json_get_text(json, key, &text))
 		return -EBADMSG;
 	for (p = text; *p; p++)
 		if (*p < ' ' || *p > '~')
@@ -334,22 +331,22 @@ static int text_from_json(struct json_object *json, const char *key,
 
 static int name_from_json(struct json_object *json, char ret_name[RECORD_NAME_SIZE])
 {
-	const char *name = "";
+	const char *name;
 
-	if (json_object_object_get_ex(json, "name", NULL) && json_get_text(json, "name", &name))
-		return -EBADMSG;
-	if (*name && !record_name_valid(name))
+	if (json_get_text(json, "name", &name) || (*name && !record_name_valid(name)))
 		return -EBADMSG;
 	strcpy(ret_name, name);
 	return 0;
 }
 
-/* A record of an earlier release has no such member. */
-static int later_from_json(struct json_object *json, const char *key, uint64_t *ret_number)
+static int flag_from_json(struct json_object *json, const char *key, bool *ret_flag)
 {
-	if (json_object_object_get_ex(json, key, NULL))
-		return json_get_number(json, key, ret_number);
-	*ret_number = 0;
+	struct json_object *flag;
+
+	if (!json_object_object_get_ex(json, key, &flag) ||
+	    !json_object_is_type(flag, json_type_boolean))
+		return -EBADMSG;
+	*ret_flag = json_object_get_boolean(flag);
 	return 0;
 }
 
@@ -357,42 +354,36 @@ int record_from_json(struct json_object *json, struct record *ret_record)
 {
 	struct record record = { .event = EVENT_NONE };
 	const char *hash, *event;
-	struct json_object *incomplete, *skipped, *hooks;
+	struct json_object *hooks;
 	uint64_t error, seed_error;
 	int r;
 
 	if (json_get_text(json, "id_hash", &hash) || !hash_valid(hash) ||
 	    json_get_text(json, "event", &event) || event_parse(event, &record.event) ||
 	    record.event == EVENT_NONE || record.event == EVENT_TEST ||
-	    word_from_json(json, "hint", "unknown", record.hint) ||
-	    word_from_json(json, "intent", "", record.intent) ||
-	    word_from_json(json, "intent_from", "", record.intent_from) ||
+	    word_from_json(json, "hint", record.hint) ||
+	    word_from_json(json, "intent", record.intent) ||
+	    word_from_json(json, "intent_from", record.intent_from) ||
 	    name_from_json(json, record.name) ||
 	    text_from_json(json, "intent_unused", record.intent_unused) ||
-	    word_from_json(json, "source", "vmgenid", record.source) ||
-	    word_from_json(json, "shutdown", "", record.shutdown) ||
-	    word_from_json(json, "counter", "", record.counter) ||
+	    word_from_json(json, "source", record.source) ||
+	    word_from_json(json, "shutdown", record.shutdown) ||
+	    word_from_json(json, "counter", record.counter) ||
 	    json_get_number(json, "generation", &record.generation) ||
 	    json_get_number(json, "detected_usec", &record.detected_usec) ||
 	    json_get_number(json, "finished_usec", &record.finished_usec) ||
-	    later_from_json(json, "detected_boottime_usec", &record.detected_boottime_usec) ||
-	    later_from_json(json, "finished_boottime_usec", &record.finished_boottime_usec) ||
+	    json_get_number(json, "detected_boottime_usec", &record.detected_boottime_usec) ||
+	    json_get_number(json, "finished_boottime_usec", &record.finished_boottime_usec) ||
 	    json_get_number(json, "reseed_errno", &error) || error > 4095 ||
-	    later_from_json(json, "seed_errno", &seed_error) || seed_error > 4095 ||
-	    !json_object_object_get_ex(json, "incomplete", &incomplete) ||
-	    !json_object_is_type(incomplete, json_type_boolean) ||
+	    json_get_number(json, "seed_errno", &seed_error) || seed_error > 4095 ||
+	    flag_from_json(json, "incomplete", &record.incomplete) ||
+	    flag_from_json(json, "skipped", &record.skipped) ||
 	    !json_object_object_get_ex(json, "hooks", &hooks) ||
 	    !json_object_is_type(hooks, json_type_object))
 		return -EBADMSG;
 	strcpy(record.id_hash, hash);
 	record.reseed_error = -(int)error;
 	record.seed_error = -(int)seed_error;
-	record.incomplete = json_object_get_boolean(incomplete);
-	if (json_object_object_get_ex(json, "skipped", &skipped)) {
-		if (!json_object_is_type(skipped, json_type_boolean))
-			return -EBADMSG;
-		record.skipped = json_object_get_boolean(skipped);
-	}
 	r = results_from_json(hooks, &record);
 	if (r) {
 		record_clear(&record);

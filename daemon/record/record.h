@@ -147,8 +147,8 @@ void record_detect(struct record *record);
 void record_finish(struct record *record);
 
 /*
- * How long it took, in microseconds. Returns false: it is not finished, it was in
- * another boot than it began, or an earlier release recorded it.
+ * How long it took, in microseconds. Returns false: it is not finished, or it was in
+ * another boot than it began.
  */
 bool record_duration(const struct record *record, uint64_t *ret_usec);
 

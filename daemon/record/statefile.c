@@ -77,8 +77,8 @@ static int parse_text(struct json_object *json, const char *key, char *text, siz
 	return 0;
 }
 
-/* These came with a later release. */
-static int parse_later_members(struct json_object *json, struct state *state)
+/* They are left out where there is nothing to say. */
+static int parse_optional_members(struct json_object *json, struct state *state)
 {
 	const struct markstore *store;
 	struct json_object *value;
@@ -111,7 +111,7 @@ static int parse_members(struct json_object *json, struct state *state)
 	if (!r && *state->handled && !hash_valid(state->handled))
 		r = -EBADMSG;
 	if (!r)
-		r = parse_later_members(json, state);
+		r = parse_optional_members(json, state);
 	if (!r)
 		r = parse_record(json, "run", &state->run);
 	return r ? r : parse_record(json, "last", &state->last);

@@ -160,8 +160,10 @@ static void test_image(void)
 	expect("image undo", CTL_OK, "");
 	expect("image show", CTL_OK, "none");
 	scratch_write("state/state.json", "{\"version\":1,\"run\":{\"id_hash\":\"0123456789012345678901234567890123456789012345678901234567890123\","
-		      "\"event\":\"changed\",\"generation\":1,\"detected_usec\":1,\"finished_usec\":0,\"reseed_errno\":0,"
-		      "\"incomplete\":false,\"hooks\":{}}}", 0600);
+		      "\"event\":\"changed\",\"hint\":\"\",\"intent\":\"\",\"intent_from\":\"\",\"name\":\"\",\"intent_unused\":\"\","
+		      "\"source\":\"vmgenid\",\"generation\":1,\"detected_usec\":1,\"finished_usec\":0,"
+		      "\"detected_boottime_usec\":1,\"finished_boottime_usec\":0,\"reseed_errno\":0,\"seed_errno\":0,"
+		      "\"incomplete\":false,\"shutdown\":\"\",\"counter\":\"\",\"skipped\":false,\"hooks\":{}}}", 0600);
 	expect("image prepare", CTL_NOT_HANDLED, "a change is not handled yet");
 	ok(access(scratch_path("state/image"), F_OK), "then there is no mark");
 	unlink(scratch_path("state/state.json"));

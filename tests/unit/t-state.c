@@ -164,23 +164,6 @@ static void refuse(const char *text, const char *want)
 	ok(load(&loaded, &reason) == -EBADMSG && strstr(reason, want), "refused: %s", want);
 }
 
-#define RUN "{\"version\":1,\"run\":{\"id_hash\":\"" HASH_A "\",\"event\":\"changed\",\"generation\":1," \
-	"\"detected_usec\":1,\"finished_usec\":0,\"reseed_errno\":0,\"incomplete\":false,\"hooks\":{}"
-
-static void test_older(void)
-{
-	struct state loaded;
-
-	scratch_write("state/state.json", RUN "}}", 0600);
-	equal(load(&loaded, NULL), 0, "the run of an earlier release");
-	ok(!strcmp(loaded.run.hint, "unknown") && !*loaded.run.intent &&
-	   !strcmp(loaded.run.source, "vmgenid"), "has what was true then");
-	state_clear(&loaded);
-	refuse(RUN ",\"intent\":1}}", "damaged");
-	refuse(RUN ",\"source\":\"a\\nb\"}}", "damaged");
-	refuse(RUN ",\"hint\":\"aaaaaaaaaaaaaaaa\"}}", "damaged");
-}
-
 static void test_foreign(void)
 {
 	struct state loaded, state;
@@ -201,12 +184,6 @@ static void test_foreign(void)
 	refuse("{\"version\":1,\"shutdown\":\"0123456789ABCDEF0123456789ABCDEF\"}", "damaged");
 	refuse("{\"version\":1,\"shutdown_store\":\"floppy\"}", "damaged");
 	refuse("{\"version\":1,\"shutdown_store\":null}", "damaged");
-	refuse("{\"version\":1,\"run\":{\"id_hash\":\"" HASH_A "\",\"event\":\"changed\",\"generation\":1,"
-	       "\"detected_usec\":1,\"finished_usec\":0,\"reseed_errno\":0,\"incomplete\":false,"
-	       "\"hooks\":{\"../x\":{\"outcome\":\"succeeded\",\"status\":0,\"duration_ms\":1}}}}", "damaged");
-	refuse("{\"version\":1,\"run\":{\"id_hash\":\"" HASH_A "\",\"event\":\"none\",\"generation\":1,"
-	       "\"detected_usec\":1,\"finished_usec\":0,\"reseed_errno\":0,\"incomplete\":false,"
-	       "\"hooks\":{}}}", "damaged");
 	scratch_write("state/state.json", "{\"version\":1}", 0600);
 	equal(load(&loaded, NULL), 0, "an empty one is accepted");
 	state_clear(&loaded);
@@ -410,7 +387,6 @@ int main(void)
 	strcpy(directory, scratch_path("state"));
 	test_round_trip();
 	test_truncated();
-	test_older();
 	test_foreign();
 	test_failed_write();
 	test_killed();

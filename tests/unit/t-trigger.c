@@ -146,18 +146,6 @@ static void test_now(void)
 	unlink(scratch_path("hooks/60-id"));
 }
 
-/* What is said by a vmgend of an earlier release, which ran all hooks as a drill. */
-static void test_earlier_release(void)
-{
-	struct json_object *status = json_tokener_parse(
-		"{\"drill\":{\"id\":\"x\",\"phase\":\"over\",\"real\":false,\"hook\":\"\","
-		"\"refusal\":\"\",\"interrupted\":false,\"hooks\":{}}}");
-
-	equal(results_print(status, NULL, true), CTL_OK, "a drill of an earlier release");
-	equal(results_print(status, "failed", true), CTL_FAILED, "what it does not know is told");
-	json_object_put(status);
-}
-
 static void test_time(pid_t vmgend)
 {
 	struct request hang = {
@@ -238,7 +226,6 @@ int main(void)
 	test_answers();
 	test_failed();
 	test_now();
-	test_earlier_release();
 	write_hook("90-hang", "echo yes >begun; until [ -e go ]; do sleep 0.05; done; echo end >ended");
 	test_others();
 	test_time(vmgend);
