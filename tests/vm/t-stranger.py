@@ -28,8 +28,9 @@ SETTLED = 240
 WAITED = ("timed-out", "killed", "lost", "unusable")
 HOOKS = ("10-ipsec", "10-macsec", "10-samba-ad", "10-wireguard", "20-clock",
          "30-wireguard", "40-NetworkManager", "40-dhclient", "40-dhcpcd",
-         "40-networkd", "50-ipsec", "50-macsec", "50-samba-ad", "60-machine-id", "60-ssh-hostkeys",
-         "70-user", "80-restart-units")
+         "40-networkd", "50-ipsec", "50-macsec", "50-samba-ad", "60-container-engine",
+         "60-dhcp-duid", "60-hostname", "60-iscsi-initiator", "60-machine-id", "60-nvme-host",
+         "60-snmp-engine", "60-ssh-hostkeys", "70-user", "80-restart-units")
 WITH_JSON = ("status", "check", "hooks list", "hooks why 40-dhclient", "history")
 WORDS = ("metrics", "intent show", "intent restore", "intent clear", "wait --settled --timeout 30",
          "wait --timeout 1", "fence set ssh 'seen today'", "fence list", "fence check ssh",

@@ -1,0 +1,257 @@
+#!/bin/sh
+# SPDX-License-Identifier: BSD-2-Clause
+# Copyright (C) the vmgen authors
+#
+# Hooks that renew an identity, with an /etc and a /var of their own: when they do nothing, and
+# that wherever one is killed, the next run leaves one new identity in all places. The real
+# services are in tests/vm/t-renewal.py.
+#
+# Functions are called through ok, and scripts are for another shell:
+# shellcheck disable=SC2317,SC2016
+
+cd "$(dirname "$0")/.." || exit 1
+. tests/tap.sh
+
+hooks=$PWD/daemon/hooks
+names='hostname dhcp-duid iscsi-initiator nvme-host snmp-engine container-engine'
+work=$(mktemp -d) || exit 1
+trap 'rm -rf "$work"' EXIT
+
+# What a machine has, and what its identity is: a line each, all of which become others.
+cat >"$work/fixtures" <<'FIXTURES'
+put() {
+	mkdir -p "${1%/*}"
+	cat >"$1"
+}
+
+set_up() {
+	case $1 in
+	hostname)
+		hostname web.example
+		echo web.example | put /etc/hostname
+		printf '%s\n' '127.0.0.1	localhost' '127.0.1.1	web.example web # mine: web' \
+			'192.0.2.7	web.example web' '127.0.1.2 webmail WEB' | put /etc/hosts
+		;;
+	dhcp-duid)
+		printf '%s\n' 'default-duid "\000\001\000\001.\020AB\\\"";' 'lease6 {' \
+			'  interface "none0";' '    iaaddr 2001:db8::7 {' '    }' '}' \
+			'lease {' '  fixed-address 192.0.2.7;' '}' '# kept' | put /var/lib/dhcp/dhclient6.none0.leases
+		echo 00:01:00:01:2e:0a:52:54:00:00:00:0a | put /var/lib/dhcpcd/duid
+		echo of the original | put /var/lib/dhcpcd/none0.lease6
+		;;
+	iscsi-initiator)
+		printf '%s\n' '## DO NOT EDIT' 'InitiatorName=iqn.1993-08.org.debian:01:a9f1c6bd2e07' |
+			put /etc/iscsi/initiatorname.iscsi
+		chmod 600 /etc/iscsi/initiatorname.iscsi
+		;;
+	nvme-host)
+		echo nqn.2014-08.org.nvmexpress:uuid:0a1b2c3d-0000-4000-8000-00000000000a | put /etc/nvme/hostnqn
+		echo 0a1b2c3d-0000-4000-8000-00000000000a | put /etc/nvme/hostid
+		;;
+	snmp-engine)
+		printf '%s\n' 'engineBoots 7' 'oldEngineID 0x80001f8880aaaaaaaabbbbbbbb00000000' |
+			put /var/lib/snmp/snmpd.conf
+		printf '%s\n' 'usmUser 1 3 0x80001f888011 "trap" "trap" NULL .1.3.6.1.6.3.10.1.1.1 0x00' \
+			'oldEngineID 0x80001f8880ccccccccbbbbbbbb00000000' | put /var/lib/snmp/snmptrapd.conf
+		;;
+	container-engine)
+		echo '{"crv":"P-256","d":"x","kid":"AAAA:BBBB","kty":"EC"}' | put /etc/docker/key.json
+		printf %s 0a1b2c3d-0000-4000-8000-00000000000a | put /var/lib/docker/engine-id
+		printf %s 0a1b2c3d-0000-4000-8000-00000000000b |
+			put /var/lib/containerd/io.containerd.grpc.v1.introspection/uuid
+		;;
+	esac
+}
+
+shown() {
+	case $1 in
+	hostname) cat /etc/hostname; uname -n; grep '^127.0.1' /etc/hosts ;;
+	dhcp-duid)
+		grep default-duid /var/lib/dhcp/*.leases; cat /var/lib/dhcpcd/duid
+		;;
+	iscsi-initiator) grep Name /etc/iscsi/initiatorname.iscsi ;;
+	nvme-host) cat /etc/nvme/hostnqn /etc/nvme/hostid ;;
+	snmp-engine) grep -h oldEngineID /var/lib/snmp/*.conf ;;
+	container-engine)
+		for file in /var/lib/docker/engine-id /var/lib/containerd/*/uuid; do
+			printf '%s\n' "$(cat "$file")"
+		done
+		cat /etc/docker/key.json 2>/dev/null || echo "no key, $(cat /var/lib/docker/engine-id)"
+		;;
+	esac
+}
+
+# renewed BEFORE: all lines are others.
+renewed() {
+	shown "$name" >now
+	printf '%s\n' "$1" >then
+	[ "$(wc -l <now)" = "$(wc -l <then)" ]
+	! grep -Fx -f now then
+}
+FIXTURES
+
+# machine NAME SCRIPT: $hook is its hook, $name what it is called; bin comes first in PATH.
+machine() {
+	hook=$hooks/60-$1 name=$1 work=$work unshare --mount --uts sh -ec '
+		. "$work/fixtures"
+		mount -t tmpfs tmpfs "$work"
+		cd "$work"
+		mkdir up scratch bin
+		mount -t overlay overlay -o lowerdir=/etc,upperdir=up,workdir=scratch /etc
+		for place in /run /var/lib /sys/class; do mount -t tmpfs tmpfs $place; done
+		mount -t tmpfs -o mode=755 tmpfs /usr/libexec
+		install -D -m 644 "${hook%/*}/renewal" /usr/libexec/vmgen/renewal
+		printf "#!/bin/sh\nexit 77\n" >/usr/libexec/vmgen/client
+		chmod 755 /usr/libexec/vmgen/client
+		mkdir /var/lib/vmgen
+		rm -rf /etc/iscsi /etc/nvme /etc/snmp /etc/docker
+		export VMGEN_EVENT=boot-changed VMGEN_HINT=unknown VMGEN_INTENT=clone VMGEN_ID_HASH=aaaa
+		export VMGEN_NAME=web-3 PATH="$work/bin:$PATH"
+		set_up $name
+		before=$(shown $name)
+		# says STATUS TEXT: nothing changes.
+		says() {
+			r=0
+			$hook >said 2>&1 || r=$?
+			cat said
+			[ $r = $1 ] && grep -q -- "$2" said && [ "$(shown $name)" = "$before" ]
+		}
+		'"$2" 2>&1
+}
+
+# all SCRIPT: on a machine for each hook.
+all() {
+	for name in $names; do
+		machine "$name" "$1" || { echo "60-$name"; return 1; }
+	done
+}
+
+stays='VMGEN_INTENT= says 77 "nobody said that this is a clone"
+	VMGEN_INTENT=restore says 77 "declared intent is restore"
+	VMGEN_HINT=rollback says 1 "are those of a rollback"
+	VMGEN_EVENT=test VMGEN_INTENT= VMGEN_NAME= says 0 "would be"
+	[ -z "$(ls /var/lib/vmgen)" ]'
+
+nothing='rm -rf /etc/iscsi /etc/nvme /etc/docker /var/lib/*
+	[ $name = hostname ] || { r=0; $hook >said || r=$?; [ $r = 77 ]; }'
+
+becomes_another='$hook
+	renewed "$before"
+	once=$(shown $name)
+	$hook
+	[ "$(shown $name)" = "$once" ]
+	VMGEN_ID_HASH=bbbb VMGEN_NAME=mail-4 $hook
+	renewed "$once"
+	[ -z "$(find /etc /var -name "*.vmgen")" ]'
+
+# Each of the programs that change what is seen kills all of the hook instead of its nth call.
+killed_anywhere='
+	for program in mv rm; do
+		printf "%s\n" "#!/bin/sh" "echo >>$work/calls" \
+			"[ \$(wc -l <$work/calls) != \$n ] || kill -KILL 0" \
+			"exec $(command -v $program) \"\$@\"" >bin/$program
+		chmod 755 bin/$program
+	done
+	path=${PATH#*:}
+	export n=1
+	while :; do
+		PATH=$path
+		rm -rf /var/lib/*
+		mkdir /var/lib/vmgen
+		set_up $name
+		before=$(shown $name)
+		: >calls
+		r=0
+		PATH=$work/bin:$path setsid -w $hook >/dev/null 2>&1 || r=$?
+		[ $r != 0 ] || break
+		$hook >/dev/null
+		renewed "$before"
+		n=$((n + 1))
+	done
+	[ "$n" -gt 4 ]'
+
+ok 'without an intent, on a restore and in a drill nothing changes' all "$stays"
+ok 'where there is nothing of it a hook does not apply' all "$nothing"
+ok 'in a clone all is another, the same at each run for that change' all "$becomes_another"
+ok 'killed anywhere, the next run leaves all of it new' all "$killed_anywhere"
+
+ok 'a host without a name for it leaves the host name' machine hostname \
+	'VMGEN_NAME= says 77 "told none"'
+ok 'what cannot be a host name is refused' machine hostname \
+	'for bad in web_3 -web "a b" web..3 web- "$(printf a%.0s $(seq 64))"; do
+		VMGEN_NAME=$bad says 1 "give one of letters, digits"
+	done'
+ok 'only the lines of this machine itself follow, and comments stay' machine hostname \
+	'$hook && cat /etc/hosts && grep -qx "127.0.1.1	web-3.example web-3 # mine: web" /etc/hosts
+	grep -qx "192.0.2.7	web.example web" /etc/hosts && grep -qx "127.0.1.2 webmail web-3" /etc/hosts
+	grep -qx "127.0.0.1	localhost" /etc/hosts'
+ok 'a name with a domain takes the place of the other' machine hostname \
+	'VMGEN_NAME=db.example.org $hook
+	grep -qx "127.0.1.1	db.example.org db # mine: web" /etc/hosts
+	grep -qx "127.0.1.2 webmail db db.example.org" /etc/hosts'
+ok 'where the original is called localhost its lines stay' machine hostname \
+	'echo localhost >/etc/hostname; cp /etc/hosts was; $hook
+	cmp /etc/hosts was && grep -qx web-3 /etc/hostname'
+ok 'another name for the same change is taken' machine hostname \
+	'$hook && VMGEN_NAME=web-4 $hook && grep -q "	web-4.example web-4 " /etc/hosts
+	! grep -q web-3 /etc/hosts && [ "$(uname -n)" = web-4 ]'
+ok 'DHCP leases by the DUID of the original are forgotten, and others stay' machine dhcp-duid \
+	'other=/var/lib/dhcp/dhclient.none0.leases
+	printf "%s\n" "lease {" "  fixed-address 192.0.2.7;" "}" >$other && cp $other was
+	$hook && file=/var/lib/dhcp/dhclient6.none0.leases && ! grep "lease\|address\|iaaddr\|}" $file
+	[ ! -e /var/lib/dhcpcd/none0.lease6 ] && cmp $other was && grep "# kept" $file
+	[ "$(grep -c "default-duid \"\(.[0-7]\{3\}\)\{18\}\";" $file)" = 1 ]'
+ok 'dhclient may write a DUID anew in its own way' machine dhcp-duid \
+	'file=/var/lib/dhcp/dhclient6.none0.leases
+	printf "%s\n" "for=aaaa" "new=0004150669225cad6c425d80a7259e2f9c6c" >/var/lib/vmgen/dhcp-duid
+	printf "%s\n" "default-duid \"\000\004\025\006i\\\"\\\\\255lB]\200\247%\236/\234l\";" "lease {" >$file
+	r=0; $hook >said || r=$?; cat said; cat $file /var/lib/vmgen/dhcp-duid; grep -q "^lease" $file'
+ok 'dhcpcd that goes by the UUID of the firmware gets a DUID' machine dhcp-duid \
+	'rm /var/lib/dhcpcd/duid && $hook && grep -Ex "00:04(:[0-9a-f]{2}){16}" /var/lib/dhcpcd/duid'
+ok 'an initiator that is logged in keeps its name' machine iscsi-initiator \
+	'mkdir -p /sys/class/iscsi_session/session1
+	echo iqn.2026-01.example:disk >/sys/class/iscsi_session/session1/targetname
+	says 1 "logged in to iqn.2026-01.example:disk: unmount"
+	VMGEN_EVENT=test says 1 "logged in to"'
+ok 'one that somebody has chosen is left to him' machine iscsi-initiator \
+	'sed -i s/a9f1c6bd2e07/web/ /etc/iscsi/initiatorname.iscsi
+	before=$(shown $name) && VMGEN_EVENT=test says 1 "choose another" && [ -z "$(ls /var/lib/vmgen)" ]
+	says 1 "choose another one for this machine" && says 1 "choose another"
+	sed -i s/:web/:web-3/ /etc/iscsi/initiatorname.iscsi && before=$(shown $name)
+	says 0 "has chosen another one: iqn.1993-08.org.debian:01:web-3"'
+ok 'the mode of its file stays' machine iscsi-initiator \
+	'$hook && [ "$(stat -c %a /etc/iscsi/initiatorname.iscsi)" = 600 ] && grep -q "DO NOT" /etc/iscsi/*'
+ok 'an NVMe host that is connected stays, a disk of this machine does not count' machine nvme-host \
+	'mkdir -p /sys/class/nvme/nvme0 /sys/class/nvme/nvme1
+	echo pcie >/sys/class/nvme/nvme0/transport; echo tcp >/sys/class/nvme/nvme1/transport
+	echo nqn.2026-01.example:disk >/sys/class/nvme/nvme1/subsysnqn
+	says 1 "connected to nqn.2026-01.example:disk: unmount"
+	rm -r /sys/class/nvme/nvme1 && $hook && renewed "$before"'
+ok 'a name that somebody has chosen is left to him' machine nvme-host \
+	'echo nqn.2026-01.example:web >/etc/nvme/hostnqn
+	before=$(shown $name) && says 1 "choose another one for this machine"
+	echo nqn.2014-08.org.nvmexpress:uuid:0a1b2c3d-0000-4000-8000-00000000000c >/etc/nvme/hostnqn
+	before=$(shown $name) && says 0 "has chosen another one"'
+ok 'other files that name the host are named, also when it runs again' machine nvme-host \
+	'echo "[{\"hostid\":\"$(cat /etc/nvme/hostid)\"}]" >/etc/nvme/config.json
+	! $hook >said && grep "stands in /etc/nvme/config.json as well" said && ! $hook
+	echo "[]" >/etc/nvme/config.json && $hook'
+ok 'an SNMP engine with users keeps its ID, which their keys are made of' machine snmp-engine \
+	'echo "usmUser 1 3 0x80001F8880AAAAAAAABBBBBBBB00000000 \"a\" \"a\" NULL" >>/var/lib/snmp/snmpd.conf
+	says 1 "take the lines oldEngineID and usmUser out of it"'
+ok 'so does one whose ID is set' machine snmp-engine \
+	'echo "exactEngineID 0x80001f888011" | put /etc/snmp/snmpd.conf
+	says 1 "set in /etc/snmp/snmpd.conf: change it there"'
+ok 'engines beside each other get different ones' machine snmp-engine \
+	'$hook && [ "$(shown $name | sort -u | wc -l)" = 2 ]'
+ok 'the node of a swarm is left to the reader, and is a failure' machine container-engine \
+	'echo | put /var/lib/docker/swarm/certificates/swarm-node.crt
+	! $hook >said && grep "remove /var/lib/docker/swarm" said && renewed "$before"'
+ok 'what Docker has made since stays' machine container-engine \
+	'$hook && echo "{\"kid\":\"CCCC:DDDD\"}" >/etc/docker/key.json && $hook && [ -s /etc/docker/key.json ]'
+ok 'Docker and containerd are found where their settings have them' machine container-engine \
+	'echo "{\"debug\": true, \"data-root\": \"/var/lib/other\"}" >/etc/docker/daemon.json
+	printf "%s\n" version "root = \"/var/lib/third\"" | put /etc/containerd/config.toml
+	mv /var/lib/docker /var/lib/other; mv /var/lib/containerd /var/lib/third
+	$hook && ! grep -r 0a1b2c3d /var/lib/other /var/lib/third'
+tap_done
