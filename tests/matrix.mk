@@ -22,7 +22,8 @@ only_reduced := 6.12
 # vmgend makes do without what Linux got later; on a new one other scenarios run it.
 only_daemon := 5.10
 more_daemon := 6.12
-only_sysgenid := 5.10 6.12
+only_sysgenid := 6.12
+more_sysgenid := 5.10
 # An emulated ARM is slow, and a restore shows both of its descriptions on each kernel.
 only_devicetree := 6.1-arm64 6.12-arm64
 also_siblings := newest-arm64
@@ -111,7 +112,8 @@ more_wireguard := 5.10 6.1
 only_macsec := 6.12
 more_macsec := 5.10 6.1-cloud
 # The library is the same on all; only these have Linux's VMClock.
-only_crowd  := 6.1 6.12
+only_crowd  := 6.12
+more_crowd  := 6.1
 only_sources := 6.1-cloud 6.12
 only_vmclock := newest
 more_vmclock := 7.2
@@ -188,13 +190,15 @@ $(sort $(vm_tests) $(more_tests) $(debug_tests) $(long_tests) $(release_tests)):
 	@printf '#!/bin/sh\nexec $(PYTHON) %s/tests/vm/t-%s.py %s\n' \
 		'$(CURDIR)' '$(basename $(notdir $@))' '$(notdir $(@D))' >$@ && chmod +x $@
 
-# Domain controllers with the Samba of these suites; make check has what shows most,
-# with the first.
+# Domain controllers with the Samba of these suites; make check has what shows most, with the
+# first, and make check-all what is written before the repair comes.
 samba_suites  := bookworm trixie testing
 samba_names   := $(patsubst tests/samba/t-%.py,%,$(wildcard tests/samba/t-*.py))
 samba_tests   := $(foreach s,$(samba_suites),$(samba_names:%=$(O)/check/$(s)/samba-%.t))
-samba_checked := $(patsubst %,$(O)/check/bookworm/samba-%.t,again boots clone crash full late \
-		 master nested rollback units)
+samba_checked := $(patsubst %,$(O)/check/bookworm/samba-%.t,again boots clone crash full master \
+		 nested rollback units)
+
+more_tests    += $(O)/check/bookworm/samba-late.t
 
 $(samba_tests): tests/matrix.mk
 	@mkdir -p $(@D)

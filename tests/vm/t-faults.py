@@ -18,7 +18,7 @@ from harness import tap
 from harness.faults import GUARDS, HOOKS, Disk, Journal, Rig, hash_of, number, recorded
 from harness.scenario import new_guid, say
 
-KILLS = int(os.environ.get("VMGEN_KILLS") or 20)
+KILLS = int(os.environ.get("VMGEN_KILLS") or 10)
 CUTS = int(os.environ.get("VMGEN_CUTS") or 3)
 SEED = int(os.environ.get("VMGEN_SEED") or random.SystemRandom().randrange(1 << 32))
 # Of the strikes, and of the changes that come before the run for the last one is over.

@@ -8,9 +8,9 @@ import mmap
 
 from harness import tap
 from harness.gdb import PC, Gdb
-from harness.scenario import boot, generation, info, new_guid, say, seed
+from harness.scenario import ALL, boot, generation, info, new_guid, say, seed
 
-INSTANTS = 16
+INSTANTS = 16 if ALL else 8
 DRAWS = 50
 WAYS = ("poll", "map")
 # How a snapshot says why the machine stands still: QEMU will not come up stopped by a debugger.

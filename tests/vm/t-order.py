@@ -14,7 +14,7 @@ CPUS = (1, 2, 4) if ALL else (1, 4)
 DRAWS = 64
 TRIES = 8
 # Who waits beside root: so few that they are woken at once, and a crowd.
-FEW, MANY = 1, 50000
+FEW, MANY = 1, 50000 if ALL else 10000
 MS = 1000000
 # Instructions are counted, but on the way there are others: a command of the host, the log.
 LONGER, LATE_MS = 8, 4
