@@ -16,78 +16,10 @@ int vmgenctl_main(int argc, char **argv);
 #include <errno.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
-#include <vmgen/vmgenid.h>
 
-#include "libvmgen.h"
 #include "scratch.h"
+#include "shown.h"
 #include "tap.h"
-
-static int open_result;
-static struct vmgen_event event = { .generation = 5, .source = VMGENID_SOURCE_SCI };
-static struct vmgen_info info = {
-	.device = VMGEN_VMGENID,
-	.flags = VMGEN_INFO_ID_VALID | VMGEN_INFO_NOTIFIES | VMGEN_INFO_INTREE,
-	.changes = 4, .spurious_notifies = 3, .hid = "QEMU\"VGID",
-};
-
-int vmgen_open(const char *node, unsigned int flags, struct vmgen **ret_device)
-{
-	(void)node;
-	(void)flags;
-	if (!open_result)
-		*ret_device = (struct vmgen *)&info;
-	return open_result;
-}
-
-struct vmgen *vmgen_close(struct vmgen *v)
-{
-	(void)v;
-	return NULL;
-}
-
-int vmgen_fd(const struct vmgen *v)
-{
-	(void)v;
-	return -1;
-}
-
-int vmgen_event(struct vmgen *v, struct vmgen_event *ret_event)
-{
-	(void)v;
-	*ret_event = event;
-	return 0;
-}
-
-int vmgen_read(struct vmgen *v, struct vmgen_event *ret_event)
-{
-	return vmgen_event(v, ret_event);
-}
-
-int vmgen_info(struct vmgen *v, struct vmgen_info *ret_info, size_t size)
-{
-	(void)v;
-	memcpy(ret_info, &info, size);
-	return 0;
-}
-
-/* Of zeros, as far as there is one. */
-int vmgen_id(struct vmgen *v, uint8_t ret_id[VMGEN_ID_SIZE])
-{
-	(void)v;
-	if (!(info.flags & VMGEN_INFO_ID_VALID))
-		return -ENODATA;
-	memset(ret_id, 0, VMGEN_ID_SIZE);
-	return 0;
-}
-
-int vmgen_wait(struct vmgen *v, uint64_t known, int64_t timeout_ns, uint64_t *ret_generation)
-{
-	(void)v;
-	(void)known;
-	(void)timeout_ns;
-	*ret_generation = event.generation;
-	return 0;
-}
 
 /* Begins a command with what it prints in the file "out". */
 static pid_t begin(const char *words)

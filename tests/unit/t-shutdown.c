@@ -8,66 +8,19 @@
 #include <sys/vfs.h>
 
 #include "base/systemd.h"
-#include "libvmgen.h"
 #include "repair/shutdown.h"
+#include "shown.h"
 #include "starts.h"
 
 #define FOREIGN "what somebody else has put there"
 
-static uint64_t generation;
 static bool with_systemd = true;
 
-/* Instead of libc's, libvmgen's and vmgend's. */
+/* Instead of libc's and vmgend's. */
 int fstatfs(int fd, struct statfs *st)
 {
 	(void)fd;
 	*st = (struct statfs){ .f_type = EFIVARFS_MAGIC };
-	return 0;
-}
-
-int vmgen_event(struct vmgen *v, struct vmgen_event *ret_event)
-{
-	(void)v;
-	*ret_event = (struct vmgen_event){ .generation = generation };
-	return 0;
-}
-
-int vmgen_id(struct vmgen *v, uint8_t ret_id[VMGEN_ID_SIZE])
-{
-	(void)v;
-	memset(ret_id, 'A', VMGEN_ID_SIZE);
-	return 0;
-}
-
-int vmgen_open(const char *node, unsigned int flags, struct vmgen **ret_device)
-{
-	(void)node;
-	(void)flags;
-	(void)ret_device;
-	return -ENOENT;
-}
-
-struct vmgen *vmgen_close(struct vmgen *v)
-{
-	(void)v;
-	return NULL;
-}
-
-int vmgen_fd(const struct vmgen *v)
-{
-	(void)v;
-	return -1;
-}
-
-int vmgen_read(struct vmgen *v, struct vmgen_event *ret_event)
-{
-	return vmgen_event(v, ret_event);
-}
-
-int vmgen_info(struct vmgen *v, struct vmgen_info *ret_info, size_t size)
-{
-	(void)v;
-	memset(ret_info, 0, size);
 	return 0;
 }
 
@@ -91,7 +44,8 @@ static void go_down(bool forget, uint64_t seen_last)
 	struct repair repair;
 	int fd;
 
-	generation = seen_last;
+	event.generation = seen_last;
+	id_byte = 'A';
 	repair_init(&repair, &config);
 	startup_begin(&repair, &sighting);
 	if (forget) {
