@@ -45,6 +45,8 @@ more_bound := 6.1 newest
 # vmgend is the same on all.
 only_faults  := 6.1-cloud
 only_hostile := 6.12
+only_hostword := 6.12
+more_hostword := 5.10 6.1 newest
 # A whole system has a kernel of its own, and what ACPI tables can look like
 # takes a boot each.
 whole := bullseye clock copies debian fence foreign inventory ipsec lease mac openssl samba services shutdown \

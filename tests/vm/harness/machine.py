@@ -105,6 +105,8 @@ class Machine:
     objects: tuple = ()         # of QEMU, further ones
     chardevs: tuple = ()        # of QEMU, further ones: what devices among them talk to
     uuid: str = ""              # that the firmware shows
+    strings: tuple = ()         # of SMBIOS, for whoever looks there
+    fw_cfg: dict = dataclasses.field(default_factory=dict)      # {name of a file: bytes}
     loader: dict = dataclasses.field(default_factory=dict)      # {physical address: bytes}
     shared: bool = False        # the host can write the guest's memory: see Process.memory()
     icount: bool = False        # time counts instructions: deterministic, and idle time is skipped
@@ -163,6 +165,12 @@ class Machine:
             args += ["-acpitable", f"file={compile_table(table, directory)}"]
         if self.uuid:
             args += ["-uuid", self.uuid]
+        for string in self.strings:
+            args += ["-smbios", f"type=11,value={string}"]
+        for name, content in self.fw_cfg.items():
+            path = directory / name.replace("/", "-")
+            path.write_bytes(content)
+            args += ["-fw_cfg", f"name={name},file={path}"]
         for netdev in self.netdevs:
             args += ["-netdev", netdev]
         for item in self.objects:
