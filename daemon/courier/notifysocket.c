@@ -17,8 +17,12 @@
 
 #include "notifysocket.h"
 
-/* Ports below are root's, so the host can tell who has sent it. */
-enum { PRIVILEGED_END = 1024 };
+enum {
+	/* Ports below are root's, so the host can tell who has sent it. */
+	PRIVILEGED_END = 1024,
+	/* VMADDR_CID_LOCAL, which headers have since Linux 5.6. */
+	CID_LOCAL = 1,
+};
 
 static const struct {
 	const char *prefix;
@@ -56,7 +60,7 @@ static int parse_cid(const char *text, const char *end, unsigned int *ret_cid)
 		const char *name;
 		unsigned int cid;
 	} names[] = {
-		{ "hypervisor", VMADDR_CID_HYPERVISOR }, { "local", VMADDR_CID_LOCAL },
+		{ "hypervisor", VMADDR_CID_HYPERVISOR }, { "local", CID_LOCAL },
 		{ "host", VMADDR_CID_HOST },
 	};
 	size_t i;
