@@ -7,6 +7,8 @@
  */
 #include "asked.h"
 
+#include <glob.h>
+
 #include "identity/identityfile.h"
 
 static struct identity_list list;
@@ -61,18 +63,42 @@ static void test_format(void)
 	identity_list_clear(&list);
 }
 
-/* The one that ships is read, and each of its lines is in it. */
+/* Returns whether some identity names the hook of that file. */
+static bool names(const char *path)
+{
+	size_t i;
+
+	for (i = 0; i < list.n; i++)
+		if (!strcmp(list.items[i].hook, strrchr(path, '/') + 1))
+			return true;
+	return false;
+}
+
+/* In what ships, identities and the hooks that renew them name each other. */
 static void test_shipped(void)
 {
-	char error[IDENTITY_ERROR_SIZE] = "";
+	char error[IDENTITY_ERROR_SIZE] = "", path[PATH_MAX];
 	size_t i, n_hooks = 0;
+	glob_t hooks;
 
 	if (!ok(!identity_list_read("daemon/identity/inventory", &list, error), "what ships can be read")) {
 		printf("# %s\n", error);
 		return;
 	}
-	for (i = 0; i < list.n; i++)
-		n_hooks += *list.items[i].hook != '\0';
+	for (i = 0; i < list.n; i++) {
+		if (!*list.items[i].hook)
+			continue;
+		n_hooks++;
+		snprintf(path, sizeof(path), "daemon/hooks/%s", list.items[i].hook);
+		if (access(path, X_OK))
+			ok(false, "%s: there is no %s", list.items[i].name, path);
+	}
+	if (glob("daemon/hooks/6*", 0, NULL, &hooks))
+		scratch_give_up("hooks");
+	for (i = 0; i < hooks.gl_pathc; i++)
+		if (!strstr(hooks.gl_pathv[i], ".conf"))
+			ok(names(hooks.gl_pathv[i]), "an identity names %s", hooks.gl_pathv[i]);
+	globfree(&hooks);
 	ok(list.n > n_hooks && n_hooks >= 2, "%zu identities, hooks renew %zu", list.n, n_hooks);
 	identity_list_clear(&list);
 }
