@@ -49,8 +49,8 @@ only_hostword := 6.12
 more_hostword := 5.10 6.1 newest
 # A whole system has a kernel of its own, and what ACPI tables can look like
 # takes a boot each.
-whole := bullseye clock copies debian fence foreign inventory ipsec lease mac openssl samba services shutdown \
-	 stranger sysvinit
+whole := bullseye clock copies debian fence foreign inventory ipsec lease mac openssl renewal samba services \
+	 shutdown stranger sysvinit
 $(foreach s,$(whole),$(eval only_$(s) := 6.1))
 # Packages for ARM: make check has the module and its library there.
 only_foreign := none
@@ -80,6 +80,9 @@ more_mac := 6.1
 # Installations with very many packages.
 only_inventory := none
 more_inventory := 6.1
+# With the packages whose identities are renewed; tests/t-renewal.sh has the hooks on files.
+only_renewal := none
+more_renewal := 6.1
 # Without systemd.
 only_sysvinit := none
 more_sysvinit := 6.1
@@ -179,7 +182,7 @@ long_tests  := $(patsubst %,$(O)/check/6.1/%.t,samba services) $(O)/check/6.12-t
 
 # A whole Debian of each of these releases: with the packages, and the newer OpenSSL.
 release_tests := $(patsubst %,$(O)/check/%.t,bookworm/fleet bookworm/install)
-more_tests    += $(patsubst %,$(O)/check/%.t,bookworm/upgrade trixie/install trixie/upgrade trixie/sysext 6.12-trixie/inventory 6.12-trixie/openssl \
+more_tests    += $(patsubst %,$(O)/check/%.t,bookworm/upgrade trixie/install trixie/upgrade trixie/sysext 6.12-trixie/inventory 6.12-trixie/openssl 6.12-trixie/renewal \
 		 $(foreach r,bookworm trixie testing,$(r)/minimal))
 
 # The README's own lines, in a booted Debian that has nothing: compilers are slow there.
