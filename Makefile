@@ -125,7 +125,7 @@ rooms      := base process keys config rng record courier witness run guard repa
 daemon_obj := $(patsubst %.c,%.o,$(filter-out daemon/main.c,$(wildcard daemon/*.c $(rooms:%=daemon/%/*.c))))
 ctl_obj    := $(patsubst %.c,%.o,$(filter-out daemon/ctl/main.c,$(wildcard daemon/ctl/*.c daemon/ctl/*/*.c)))
 # Hooks that are programs: NN-NAME, NN-NAME-manual or NN-NAME-ad of daemon/hooks/NAME.c.
-hook_programs := 10-connections 10-ipsec 10-ipsec-manual 10-macsec 10-macsec-manual 10-samba-ad 10-wireguard 30-wireguard 50-ipsec 50-macsec
+hook_programs := 10-connections 10-ipsec 10-ipsec-manual 10-macsec 10-macsec-manual 10-replica 10-samba-ad 10-wireguard 30-wireguard 50-ipsec 50-macsec
 unit       := $(patsubst %.c,%.t,$(wildcard tests/unit/t-*.c))
 # Of those, what tests the library alone.
 lib_unit   := $(addprefix tests/unit/,t-source.t t-generation.t t-guard.t t-device.t t-vmgenid.t t-threads.t t-faults.t)
@@ -196,7 +196,7 @@ $(foreach p,$(hook_programs),$(eval $(1)/$(p): $(1)/daemon/hooks/$(word 2,$(subs
 $(1)/10-macsec $(1)/10-macsec-manual $(1)/50-macsec: $(patsubst %,$(1)/daemon/hooks/%.o,candidate supplicant)
 $(1)/10-ipsec $(1)/10-ipsec-manual $(1)/50-ipsec $(1)/tests/unit/t-ike.t: \
 	$(patsubst %,$(1)/daemon/hooks/%.o,association ipsecguard ipsecmanual ipsecrepair)
-$(1)/10-samba-ad: $(1)/daemon/hooks/freezer.o
+$(1)/10-replica $(1)/10-samba-ad: $(1)/daemon/hooks/freezer.o
 $(1)/tests/unit/t-pageclock.t: $(1)/daemon/hooks/pageclock.o
 $(1)/tests/unit/t-ipsecmanual.t $(1)/tests/unit/t-ipsecrepair.t: $(1)/daemon/hooks/association.o
 $(1)/clock $(1)/client $(1)/listed $(hook_programs:%=$(1)/%):

@@ -43,7 +43,7 @@ hooks := $(wildcard daemon/hooks/[0-9][0-9]-*)
 files += $(patsubst %,755:%:$(HOOKSDIR),$(filter-out %.conf,$(hooks)) $(hook_programs:%=$(O)/%))
 # What an administrator may have changed stays, in both.
 settings := $(patsubst %,644:%:$(CONFDIR)/hooks.conf.d,$(filter %.conf,$(hooks))) \
-	    $(foreach f,kept-connections restart-units,644:daemon/hooks/$(f):$(CONFDIR)) \
+	    $(foreach f,kept-connections replica-units restart-units,644:daemon/hooks/$(f):$(CONFDIR)) \
 	    644:daemon/hooks/example/README:$(CONFDIR)/hooks.d \
 	    755:daemon/hooks/example/80-restart-web.example:$(CONFDIR)/hooks.d \
 	    755:$(O)/80-vmgen:$(CLEANDIR)

@@ -12,6 +12,7 @@
 #include <stddef.h>
 
 #define UNITLIST_RESTART	"/etc/vmgen/restart-units"
+#define UNITLIST_REPLICA	"/etc/vmgen/replica-units"
 
 enum { UNITLIST_MAX = 256, UNITLIST_FAULTS_SIZE = 4096 };
 

@@ -185,7 +185,8 @@ static enum ctl_exit hold(struct command *command, const char *unit)
 		code = install(command, unit);
 	if (code)
 		return code;
-	if (command->known.runs)
+	/* A hook stops it, or has frozen it already. */
+	if (command->known.runs && !command->author.is_hook)
 		text_print(stderr, "vmgenctl: %s is running, and a fence does not stop it: systemctl stop %s\n",
 			   unit, unit);
 	else if (!command->known.exists)

@@ -11,12 +11,14 @@
 #include "base/file.h"
 #include "freezer.h"
 
-#define SLICE	"/sys/fs/cgroup/system.slice"
 #define FREEZE	"cgroup.freeze"
 
-int freezer_open(void)
+/* Of slices in slices. Below units, where users make cgroups of their own, nothing is looked for. */
+enum { DEPTH_MAX = 8 };
+
+int freezer_open(const char *slice)
 {
-	int fd = open(SLICE, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	int fd = open(slice, O_PATH | O_DIRECTORY | O_CLOEXEC);
 
 	return fd < 0 ? -errno : fd;
 }
@@ -35,7 +37,7 @@ static int find_in(int slice_fd, const char *unit)
 	return fd < 0 ? -ENOENT : fd;
 }
 
-static int find_below(int slice_fd, const char *unit)
+static int find_below(int slice_fd, const char *unit, unsigned int depth)
 {
 	int fd = openat(slice_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), below_fd, r = -ENOENT;
 	DIR *slices = fd < 0 ? NULL : fdopendir(fd);
@@ -53,6 +55,8 @@ static int find_below(int slice_fd, const char *unit)
 		if (below_fd < 0)
 			continue;
 		r = find_in(below_fd, unit);
+		if (r < 0 && depth)
+			r = find_below(below_fd, unit, depth - 1);
 		close(below_fd);
 	}
 	closedir(slices);
@@ -63,7 +67,7 @@ int freezer_find(int slice_fd, const char *unit)
 {
 	int fd = find_in(slice_fd, unit);
 
-	return fd >= 0 ? fd : find_below(slice_fd, unit);
+	return fd >= 0 ? fd : find_below(slice_fd, unit, DEPTH_MAX);
 }
 
 bool freezer_is_possible(int group_fd)

@@ -10,12 +10,16 @@
 
 #include <stdbool.h>
 
-/* The system's own slice, of cgroup v2. Returns a descriptor or -errno. */
-int freezer_open(void);
+/* Of cgroup v2: all slices, and that of most services. */
+#define FREEZER_ALL	"/sys/fs/cgroup"
+#define FREEZER_SYSTEM	FREEZER_ALL "/system.slice"
+
+/* Returns a descriptor or -errno. */
+int freezer_open(const char *slice);
 
 /*
- * Finds the cgroup of a unit that runs, by its real and full name, in a slice or in one of those
- * right below it, as instances of a template are. Returns a descriptor or -ENOENT.
+ * Finds the cgroup of a unit that runs, by its real and full name, in a slice or in slices
+ * below it, as instances of a template are. Returns a descriptor or -ENOENT.
  */
 int freezer_find(int slice_fd, const char *unit);
 

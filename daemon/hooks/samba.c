@@ -141,7 +141,7 @@ static void freeze_dns(int slice_fd, const char *unit)
 
 static void freeze(void)
 {
-	int slice_fd = freezer_open();
+	int slice_fd = freezer_open(FREEZER_SYSTEM);
 	size_t i;
 
 	if (slice_fd < 0)

@@ -292,6 +292,9 @@ static void test_state(void)
 
 	unit("run.service", UP, "");
 	expect(RUN("set", "run", "why"), CTL_OK, "run.service is running, and a fence does not stop it: systemctl stop");
+	setenv("VMGEN_GENERATION", "1", 1);
+	ok(RUN("set", "run", "why") == CTL_OK && !says("is running"), "a hook that has frozen it is not told");
+	unsetenv("VMGEN_GENERATION");
 	for (i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
 		unit("run.service", table[i].state, "");
 		run((const char *[]){ "check", NULL });

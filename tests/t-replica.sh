@@ -1,0 +1,143 @@
+#!/bin/sh
+# SPDX-License-Identifier: BSD-2-Clause
+# Copyright (C) the vmgen authors
+#
+# What 10-replica freezes, fences and ends, and in which order, in a tree that looks like that of
+# cgroups; and that 80-restart-units reads its list in the same way. Real units are in
+# tests/vm/t-fence.py, real stores in tests/vm/t-replica.py.
+#
+# Functions are called through ok, and scripts are for another shell:
+# shellcheck disable=SC2317,SC2016
+
+cd "$(dirname "$0")/.." || exit 1
+. tests/tap.sh
+
+build=$(realpath "${O:-build}")
+restart=$PWD/daemon/hooks/80-restart-units
+work=$(mktemp -d) || exit 1
+trap 'rm -rf "$work"' EXIT
+
+# Both note what they are asked, and what is frozen by then.
+cat >"$work/vmgenctl" <<'PROGRAM'
+#!/bin/sh
+cd /sys/fs/cgroup
+echo "fence $4 with $(find . -name cgroup.freeze -exec grep -lx 1 {} + | wc -l) frozen" >>$work/asked
+case $4 in doubt*) exit 8 ;; esac
+PROGRAM
+cat >"$work/systemctl" <<'PROGRAM'
+#!/bin/sh
+for unit; do :; done
+case "$1 $2" in
+"show --property=LoadState") case $unit in gone*) echo not-found ;; *) echo loaded ;; esac ;;
+"show --property=ActiveState") case $unit in idle* | gone*) echo inactive ;; *) echo active ;; esac ;;
+*) echo "$1 $2 $unit" >>$work/asked ;;
+esac
+case "$1 $unit" in "kill stubborn.service") exit 1 ;; esac
+PROGRAM
+chmod 755 "$work/vmgenctl" "$work/systemctl"
+
+# machine LIST SCRIPT: with these units in the list, a line each.
+machine() {
+	rm -f "$work/asked"
+	build=$build restart=$restart work=$work list=$1 unshare --mount sh -ec '
+		mount -t tmpfs tmpfs /sys/fs/cgroup
+		mount -t tmpfs -o mode=755 tmpfs /run
+		mount -t tmpfs -o mode=755 tmpfs /etc
+		mount -t tmpfs -o mode=755 tmpfs /usr/libexec
+		mkdir -p /run/systemd/system /etc/vmgen /usr/libexec/vmgen
+		cp $build/listed /usr/libexec/vmgen
+		[ -z "$list" ] || printf "%b\n" "$list" | tee /etc/vmgen/replica-units >/etc/vmgen/restart-units
+		PATH=$work:$PATH
+		export VMGEN_EVENT=changed VMGEN_GENERATION=2
+		cd /sys/fs/cgroup
+		unit() {
+			mkdir -p "$1"
+			echo 0 >"$1/cgroup.freeze"
+		}
+		is() {
+			[ "$(cat "$1/cgroup.freeze")" = $2 ]
+		}
+		# hook STATUS: what it says is in $said.
+		hook() {
+			status=0
+			said=$($build/10-replica 2>&1) || status=$?
+			echo "$said"
+			[ $status = $1 ]
+		}
+		# "!" would not end the script.
+		asked_nothing() {
+			[ ! -e $work/asked ]
+		}
+		for name in a b other real stubborn doubt; do unit system.slice/$name.service; done
+		unit "system.slice/system-db.slice/db@one.service"
+		unit other.slice/far.slice/odd.service
+		'"$2" 2>&1
+}
+
+ok 'without a list it does not apply' machine '' 'hook 77; asked_nothing'
+ok 'nor with an empty one' machine '# a\n' 'hook 77; asked_nothing; echo "$said" | grep -q "lists no unit"'
+ok 'all are frozen before the first is fenced, and killed when all are' machine 'a\nb # b\ndb@one' '
+	hook 0
+	cat $work/asked
+	printf "%s\n" "fence a.service with 3 frozen" "fence b.service with 3 frozen" \
+		"fence db@one.service with 3 frozen" "kill --signal=KILL a.service" \
+		"stop --no-block a.service" "kill --signal=KILL b.service" "stop --no-block b.service" \
+		"kill --signal=KILL db@one.service" "stop --no-block db@one.service" | diff - $work/asked'
+ok 'they go on to their end, and others are left alone' machine 'a' '
+	hook 0; is system.slice/a.service 0; is system.slice/other.service 0
+	grep -q other $work/asked && exit 1 || :'
+ok 'at each event but a drill' machine 'a' '
+	for VMGEN_EVENT in boot-changed unknown; do hook 0; grep -q "kill.*a.service" $work/asked; rm $work/asked; done'
+ok 'one that does not run is fenced alone' machine 'idle' '
+	hook 0; [ "$(cat $work/asked)" = "fence idle.service with 0 frozen" ]
+	echo "$said" | grep -qx "idle.service: is fenced"'
+ok 'one in another slice is frozen with them' machine 'odd\na' '
+	hook 0; grep -qx "fence a.service with 2 frozen" $work/asked; is other.slice/far.slice/odd.service 0
+	grep -qx "kill --signal=KILL odd.service" $work/asked'
+ok 'one that is listed by another name is killed when it is fenced' machine 'alias\na' '
+	hook 0; grep -qx "fence alias.service with 1 frozen" $work/asked
+	grep -qx "kill --signal=KILL alias.service" $work/asked'
+ok 'what a user has called so is left alone' machine 'mine' '
+	unit user.slice/user-1.slice/user@1.service/app.slice/mine.service
+	hook 0; grep -q "with 0 frozen" $work/asked'
+ok 'a unit that may not ask for its fence stays frozen' machine 'doubt\na' '
+	hook 1; is system.slice/doubt.service 1; is system.slice/a.service 0
+	grep -q "kill.*doubt" $work/asked && exit 1 || :
+	echo "$said" | grep -q "doubt.service: stays frozen.*vmgenctl hooks run --real 10-replica"'
+ok 'so does one that is not killed' machine 'stubborn' 'hook 1; is system.slice/stubborn.service 1'
+ok 'mistakes are told, and the rest is fenced' machine 'a b\n$(b)\nvmgend\nx.timer\ndb@\na' '
+	hook 1
+	[ "$(grep fence $work/asked)" = "fence a.service with 1 frozen" ]
+	for number in 1 2 3 4 5; do echo "$said" | grep -q "/etc/vmgen/replica-units, line $number: "; done
+	[ "$(echo "$said" | grep -c "^/etc/vmgen/replica-units, line")" = 5 ]'
+# fix LIST LIST: the hook does not take the first, and takes the second, which is as it says.
+fix() {
+	machine "$1" 'VMGEN_EVENT=test; hook 1' && machine "$2" 'VMGEN_EVENT=test; hook 0'
+}
+
+ok 'two in a line' fix 'a b' 'a\nb'
+ok 'the daemon itself' fix 'vmgend\na' 'a'
+ok 'what asks for no fence' fix 'x.timer' 'x.service'
+ok 'a template' fix 'db@' 'db@one'
+ok 'what is not there' fix 'gone' 'a'
+ok 'a list that others can change is refused' machine 'a' '
+	chmod 666 /etc/vmgen/replica-units; hook 1; asked_nothing; is system.slice/a.service 0'
+ok 'a drill changes nothing' machine 'a\nidle\ngone' '
+	VMGEN_EVENT=test; hook 1; asked_nothing; is system.slice/a.service 0
+	echo "$said" | grep -qx "would freeze, fence and kill a.service"
+	echo "$said" | grep -qx "would fence idle.service, which does not run"
+	echo "$said" | grep -q "line 3: there is no unit gone.service: correct its name"'
+ok 'without systemd it says so' machine 'a' 'rm -r /run/systemd; hook 1; echo "$said" | grep -q "a guard of your own"'
+ok '64 units are all frozen before one is fenced' machine "$(seq -f 'many@%g' 64 | paste -sd '|' | sed 's/|/\\n/g')" '
+	for number in $(seq 64); do unit "system.slice/system-many.slice/many@$number.service"; done
+	hook 0; grep -qx "fence many@1.service with 64 frozen" $work/asked'
+
+ok '80-restart-units takes the same lines' machine 'a # b\n\n#\ndb@one' '
+	[ "$($restart)" = "restarting a.service db@one.service" ]'
+ok 'and tells the same mistakes' machine 'a b\n$(b)\nvmgend\na' '
+	status=0; said=$($restart 2>&1) || status=$?; echo "$said"; [ $status = 1 ]
+	for number in 1 2 3; do echo "$said" | grep -q "/etc/vmgen/restart-units, line $number: "; done
+	echo "$said" | grep -qx "restarting a.service"'
+ok 'and does without a list' machine '' '
+	status=0; said=$($restart 2>&1) || status=$?; [ $status = 77 ]; echo "$said" | grep -q "lists no unit"'
+tap_done
