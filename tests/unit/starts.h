@@ -135,6 +135,16 @@ static inline void expect_unused(const char *text)
 	state_clear(&state);
 }
 
+/* As vmgenctl intent. */
+static inline void say(const char *word)
+{
+	int fd;
+
+	if (state_open(config.state_dir, &fd) || intent_write(fd, word))
+		scratch_give_up("intent");
+	close(fd);
+}
+
 static inline void reboot(void)
 {
 	struct state state = read_state();

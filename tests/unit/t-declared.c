@@ -56,15 +56,6 @@ static void take_back(void)
 	(void)unlink(scratch_path("credentials/" HOSTPLACE_CREDENTIAL));
 }
 
-static void say(const char *word)
-{
-	int fd;
-
-	if (state_open(config.state_dir, &fd) || intent_write(fd, word))
-		scratch_give_up("intent");
-	close(fd);
-}
-
 static void expect(const char *name, enum event event, const char *intent, const char *who,
 		   const char *from)
 {

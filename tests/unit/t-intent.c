@@ -6,15 +6,6 @@
  */
 #include "starts.h"
 
-static void say(const char *word)
-{
-	int fd;
-
-	if (state_open(config.state_dir, &fd) || intent_write(fd, word))
-		scratch_give_up("intent");
-	close(fd);
-}
-
 static bool is_said(void)
 {
 	return !access(scratch_path("state/intent"), F_OK) || !access(config.intent_file, F_OK);
