@@ -42,6 +42,9 @@ more_reduced := 5.10
 # What Linux's driver binds: before it was a platform driver, after, and since 7.0.
 only_bound := 6.12
 more_bound := 6.1 newest
+# Drivers of virtio that are modules, and kernels without packets of vsock.
+only_report := 6.12
+more_report := 5.10 6.1-cloud newest
 # vmgend is the same on all.
 only_faults  := 6.1-cloud
 only_hostile := 6.12
@@ -136,7 +139,7 @@ only_bare := bare
 # (hibernate), that programs ahead of all others leave no time to the rest
 # (order), or that one by one they take half an hour (midway).
 not_debug   := $(whole) acpi awslc bare boots bound clones connections crowd ctl daemon devicetree examples faults \
-	       first hibernate hostile keys libvirt macsec midway order policy remedies secureboot sources spinners \
+	       first hibernate hostile keys libvirt macsec midway order policy remedies report secureboot sources spinners \
 	       uefi vmclock wireguard witness
 # ARM, with a device tree and with ACPI under UEFI.
 on_arm          := $(filter %-arm64,$(KERNELS))
