@@ -58,9 +58,8 @@ MADE = {
     "a first look by a browser": "curl -sk https://127.0.0.1:9090/ >/dev/null",
     "firmware": "systemctl start fwupd",
 }
-# Where no file tells; paths for the comparison.
-SHOWN = {"command: findmnt -no UUID /": "findmnt -no UUID /",
-         "command: cat /proc/sys/kernel/hostname": "cat /proc/sys/kernel/hostname"}
+# Those that no file tells: their commands are run here.
+SHOWN = ("filesystem-uuid", "mdadm-array")
 
 
 def prepare(root):
@@ -87,8 +86,9 @@ def files(g):
     packed = g.run(f"{{ {installation.LIST}; }} >/run/list; gzip -c /run/list | base64", timeout=1800)
     text = gzip.decompress(base64.b64decode(packed)).decode("utf-8", "surrogateescape")
     found = dict(line.rsplit("\t", 1) for line in text.splitlines())
-    for name, command in SHOWN.items():
-        found[name] = g.run(command).strip()
+    for identity in comparison.inventory():
+        if identity.name in SHOWN:
+            found[f"command: {identity.command}"] = g.run(identity.command)
     own = g.run("cat /etc/machine-id").strip()
     return {path.replace(own, "MACHINE-ID"): value for path, value in found.items()}
 
@@ -117,7 +117,7 @@ def settle(c):
     return {name: hook["outcome"] for name, hook in run["hooks"].items() if name[:2] == "60"}
 
 
-def clone(snapshot, t):
+def clone(snapshot):
     """(files before the hooks of identity, after them, outcomes of these) of a clone."""
     with snapshot.clone(guid=new_guid()) as c:
         before = files(c)
@@ -156,15 +156,15 @@ def scenario(kernel, t):
     release = {"6.1": "12", "6.12-trixie": "13"}[kernel]
     one, other = (Installation(kernel, (*PACKAGES, *BESIDE[kernel]), number, prepare)
                   for number in (1, 2))
-    with first_boot(other, t) as g:
-        elsewhere = {**other.usr, **files(g)}
     with first_boot(one, t) as g:
         here = {**one.usr, **files(g)}
         # Clones shall answer the change when they are told to.
         g.run("systemctl stop vmgend; sync")
         seed(g)
         snapshot = g.snapshot()
-    clones = [clone(snapshot, t) for _ in range(2)]
+    clones = [clone(snapshot) for _ in range(2)]
+    with first_boot(other, t) as g:
+        elsewhere = {**other.usr, **files(g)}
     found = comparison.candidates(here, elsewhere, [{**one.usr, **c[0]} for c in clones])
     say(f"Debian {release}: {len(here)} files, {len(found)} that differ from the other installation "
         "and are the same in both clones")

@@ -28,6 +28,10 @@ class Identity:
     source: str
 
     @property
+    def command(self):
+        return self.where.partition("command: ")[2]
+
+    @property
     def hook(self):
         found = re.match("hook ([0-9a-z-]+)", self.renewal, re.IGNORECASE)
         return found and found.group(1)
@@ -38,8 +42,8 @@ class Identity:
 
     def has(self, path):
         """As vmgenctl looks for it, or by the command that shows it."""
-        where, _, command = self.where.partition("command: ")
-        return path == f"command: {command}" or any(
+        where = self.where.partition("command: ")[0]
+        return path == f"command: {self.command}" or any(
             re.fullmatch(fnmatch.translate(word).replace(".*", "[^/]*"), path)
             for word in where.split())
 
