@@ -22,7 +22,7 @@ cat >"$work/vmgenctl" <<'PROGRAM'
 #!/bin/sh
 cd /sys/fs/cgroup
 echo "fence $4 with $(find . -name cgroup.freeze -exec grep -lx 1 {} + | wc -l) frozen" >>$work/asked
-case $4 in doubt*) exit 8 ;; esac
+case $4 in doubt*) exit 8 ;; late*) [ -e $work/late ] || { touch $work/late; exit 8; } ;; esac
 PROGRAM
 cat >"$work/systemctl" <<'PROGRAM'
 #!/bin/sh
@@ -38,7 +38,7 @@ chmod 755 "$work/vmgenctl" "$work/systemctl"
 
 # machine LIST SCRIPT: with these units in the list, a line each.
 machine() {
-	rm -f "$work/asked"
+	rm -f "$work/asked" "$work/late"
 	build=$build restart=$restart work=$work list=$1 unshare --mount sh -ec '
 		mount -t tmpfs tmpfs /sys/fs/cgroup
 		mount -t tmpfs -o mode=755 tmpfs /run
@@ -79,10 +79,12 @@ ok 'nor with an empty one' machine '# a\n' 'hook 77; asked_nothing; echo "$said"
 ok 'all are frozen before the first is fenced, and killed when all are' machine 'a\nb # b\ndb@one' '
 	hook 0
 	cat $work/asked
+	grep fence $work/asked | sort >$work/all; grep -v fence $work/asked >>$work/all
+	head -n 3 $work/asked | sort | cmp - $work/all 2>&1 | grep -q "EOF on -"
 	printf "%s\n" "fence a.service with 3 frozen" "fence b.service with 3 frozen" \
 		"fence db@one.service with 3 frozen" "kill --signal=KILL a.service" \
 		"stop --no-block a.service" "kill --signal=KILL b.service" "stop --no-block b.service" \
-		"kill --signal=KILL db@one.service" "stop --no-block db@one.service" | diff - $work/asked'
+		"kill --signal=KILL db@one.service" "stop --no-block db@one.service" | diff - $work/all'
 ok 'they go on to their end, and others are left alone' machine 'a' '
 	hook 0; is system.slice/a.service 0; is system.slice/other.service 0
 	grep -q other $work/asked && exit 1 || :'
@@ -104,6 +106,9 @@ ok 'a unit that may not ask for its fence stays frozen' machine 'doubt\na' '
 	hook 1; is system.slice/doubt.service 1; is system.slice/a.service 0
 	grep -q "kill.*doubt" $work/asked && exit 1 || :
 	echo "$said" | grep -q "doubt.service: stays frozen.*vmgenctl hooks run --real 10-replica"'
+ok 'it is tried again' machine 'late\na' '
+	hook 0; [ "$(grep -c "fence late" $work/asked)" = 2 ]; [ "$(grep -c "fence a" $work/asked)" = 1 ]
+	grep -q "kill.*late" $work/asked'
 ok 'so does one that is not killed' machine 'stubborn' 'hook 1; is system.slice/stubborn.service 1'
 ok 'mistakes are told, and the rest is fenced' machine 'a b\n$(b)\nvmgend\nx.timer\ndb@\na' '
 	hook 1

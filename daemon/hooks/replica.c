@@ -16,6 +16,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/deadline.h"
@@ -36,6 +37,10 @@ enum {
 	ASK_MS = 10000,
 	/* vmgenctl has bounds of its own, which are shorter. */
 	FENCE_MS = 30000,
+	AT_ONCE = 16,
+	/* Its exit status where it is not certain that a unit asks; and how long it is tried again. */
+	IN_DOUBT = 8,
+	DOUBT_MS = 20000,
 };
 
 #define REASON	"this machine was cloned or restored, so its peers may know what it has forgotten: " \
@@ -51,7 +56,8 @@ static struct {
 	bool drill, failed;
 	/* By the numbers of the list; negative: does not run, or is listed by another name. */
 	int groups[UNITLIST_MAX];
-	bool held[UNITLIST_MAX];
+	/* Of vmgenctl; 0: it is fenced for certain. */
+	int results[UNITLIST_MAX];
 } run;
 
 #define fail(...) do { text_print(stdout, __VA_ARGS__); run.failed = true; } while (0)
@@ -162,43 +168,83 @@ static void freeze_all(void)
 
 /* ---- fences ---- */
 
-/* What it prints comes into the log. */
-static int fence(const char *unit)
+/* What it prints comes into the log. Returns its process ID or -errno. */
+static pid_t begin_fence(const char *unit)
 {
 	static char program[] = "vmgenctl", command[] = "fence", action[] = "set", end[] = "--",
 		    reason[] = REASON;
 	char *argv[] = { program, command, action, end, strdup(unit), reason, NULL };
-	int r, status = 0;
+	int r;
 	pid_t pid;
 
 	r = argv[4] ? posix_spawnp(&pid, program, NULL, NULL, argv, environ) : ENOMEM;
 	free(argv[4]);
-	if (r)
-		return -r;
-	r = child_end(pid, deadline_in(FENCE_MS), &status);
+	return r ? -r : pid;
+}
+
+static int end_fence(pid_t pid)
+{
+	int status = 0, r = pid < 0 ? pid : child_end(pid, deadline_in(FENCE_MS), &status);
+
 	if (r)
 		return r;
 	return WIFEXITED(status) ? WEXITSTATUS(status) : -EIO;
 }
 
+/* Several at a time: each is on disk before the service manager is asked, which may hang. */
+static void fence_some(size_t first, size_t end)
+{
+	pid_t pids[AT_ONCE] = { 0 };
+	size_t i;
+
+	for (i = first; i < end; i++)
+		if (run.results[i])
+			pids[i - first] = begin_fence(ready.list.entries[i].unit);
+	for (i = first; i < end; i++)
+		if (run.results[i])
+			run.results[i] = end_fence(pids[i - first]);
+}
+
+static bool some_in_doubt(void)
+{
+	size_t i;
+
+	for (i = 0; i < ready.list.n; i++)
+		if (run.results[i] == IN_DOUBT)
+			return true;
+	return false;
+}
+
+static void tell_fence(const char *unit, int r, bool is_frozen)
+{
+	if (r < 0)
+		fail("%s: vmgenctl cannot be run: %s\n", unit, strerror(-r));
+	else if (!is_frozen)
+		fail("%s: is not fenced for certain\n", unit);
+	else
+		fail("%s: stays frozen, because nothing may start it anew and it is not certain that it asks for its fence: vmgenctl hooks run --real 10-replica\n",
+		     unit);
+}
+
 static void fence_all(void)
 {
-	const char *unit;
-	size_t i;
-	int r;
+	const struct timespec pause = { .tv_sec = 1 };
+	int64_t deadline = deadline_in(DOUBT_MS);
+	size_t i, n = ready.list.n;
 
-	for (i = 0; i < ready.list.n; i++) {
-		unit = ready.list.entries[i].unit;
-		r = fence(unit);
-		run.held[i] = !r;
-		if (r < 0)
-			fail("%s: vmgenctl cannot be run: %s\n", unit, strerror(-r));
-		else if (r && run.groups[i] < 0)
-			fail("%s: is not fenced for certain\n", unit);
-		else if (r)
-			fail("%s: stays frozen, because nothing may start it anew and it is not certain that it asks for its fence: vmgenctl hooks run --real 10-replica\n",
-			     unit);
+	for (i = 0; i < n; i++)
+		run.results[i] = IN_DOUBT;
+	for (;;) {
+		for (i = 0; i < n; i += AT_ONCE)
+			fence_some(i, n - i < AT_ONCE ? n : i + AT_ONCE);
+		/* A service manager that is busy, with other fences too, answers the same command later. */
+		if (!some_in_doubt() || !deadline_left(deadline))
+			break;
+		(void)nanosleep(&pause, NULL);
 	}
+	for (i = 0; i < n; i++)
+		if (run.results[i])
+			tell_fence(ready.list.entries[i].unit, run.results[i], run.groups[i] >= 0);
 }
 
 /* ---- the end ---- */
@@ -260,7 +306,7 @@ static void end_all(void)
 	size_t i;
 
 	for (i = 0; i < ready.list.n; i++) {
-		if (!run.held[i])
+		if (run.results[i])
 			continue;
 		if (runs(i))
 			end(i);
