@@ -153,6 +153,20 @@ const char *file_strerror(int r)
 	}
 }
 
+void file_look(const char *path, struct stat *ret_stat)
+{
+	if (stat(path, ret_stat))
+		memset(ret_stat, 0, sizeof(*ret_stat));
+}
+
+bool file_is_same(const struct stat *a, const struct stat *b)
+{
+	return a->st_dev == b->st_dev && a->st_ino == b->st_ino && a->st_size == b->st_size &&
+	       a->st_mode == b->st_mode && a->st_uid == b->st_uid &&
+	       !memcmp(&a->st_mtim, &b->st_mtim, sizeof(a->st_mtim)) &&
+	       !memcmp(&a->st_ctim, &b->st_ctim, sizeof(a->st_ctim));
+}
+
 int file_tell(int dir_fd, const char *name, const char *text)
 {
 	int fd = openat(dir_fd, name, O_WRONLY | O_CLOEXEC), r = 0;

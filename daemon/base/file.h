@@ -8,6 +8,7 @@
 #ifndef FILE_H
 #define FILE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/stat.h>
 
@@ -38,6 +39,12 @@ int file_replace(int dir_fd, const char *name, const char *text, mode_t mode,
  * -EPERM: it is another user's; or -errno.
  */
 int file_open_own(int dir_fd, const char *name, int flags, int *ret_fd);
+
+/* What a file is now, all zero without one: for file_is_same(), before it is read. */
+void file_look(const char *path, struct stat *ret_stat);
+
+/* Nobody has changed or exchanged it between two looks. */
+bool file_is_same(const struct stat *a, const struct stat *b);
 
 /* Writes to a file of the kernel, such as those of cgroups. Returns 0 or -errno. */
 int file_tell(int dir_fd, const char *name, const char *text);

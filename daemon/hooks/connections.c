@@ -17,6 +17,7 @@
 
 #include "base/deadline.h"
 #include "base/event.h"
+#include "base/file.h"
 #include "base/text.h"
 #include "keys/connection.h"
 #include "keys/exception.h"
@@ -280,17 +281,8 @@ static int report(void)
 static void read_exceptions(void)
 {
 	/* Before it is read: what is changed meanwhile is read again. */
-	if (stat(EXCEPTION_PATH, &ready.file))
-		memset(&ready.file, 0, sizeof(ready.file));
+	file_look(EXCEPTION_PATH, &ready.file);
 	ready.file_error = exception_read(EXCEPTION_PATH, &run.exceptions, ready.file_fault);
-}
-
-static bool is_same(const struct stat *a, const struct stat *b)
-{
-	return a->st_dev == b->st_dev && a->st_ino == b->st_ino && a->st_size == b->st_size &&
-	       a->st_mode == b->st_mode && a->st_uid == b->st_uid &&
-	       !memcmp(&a->st_mtim, &b->st_mtim, sizeof(a->st_mtim)) &&
-	       !memcmp(&a->st_ctim, &b->st_ctim, sizeof(a->st_ctim));
 }
 
 /* A guard that stands by has the kernel load its modules, and asks the disk, beforehand. */
@@ -312,12 +304,11 @@ static void prepare(void)
 static int work(void)
 {
 	const struct netns_visitor visitor = { .visit = visit, .missed = missed };
-	struct stat st = { .st_size = 0 };
+	struct stat st;
 	int r;
 
-	if (stat(EXCEPTION_PATH, &st))
-		memset(&st, 0, sizeof(st));
-	if (ready.file_error || !is_same(&st, &ready.file))
+	file_look(EXCEPTION_PATH, &st);
+	if (ready.file_error || !file_is_same(&st, &ready.file))
 		read_exceptions();
 	if (ready.file_error) {
 		/* Whom it keeps nobody knows, and to end those may lock the administrator out. */

@@ -21,6 +21,7 @@
 
 #include "base/deadline.h"
 #include "base/event.h"
+#include "base/file.h"
 #include "base/systemd.h"
 #include "base/text.h"
 #include "base/unitlist.h"
@@ -64,24 +65,10 @@ static struct {
 
 /* ---- the list ---- */
 
-static void look_at_file(struct stat *ret_file)
-{
-	if (stat(UNITLIST_REPLICA, ret_file))
-		memset(ret_file, 0, sizeof(*ret_file));
-}
-
-static bool is_same(const struct stat *a, const struct stat *b)
-{
-	return a->st_dev == b->st_dev && a->st_ino == b->st_ino && a->st_size == b->st_size &&
-	       a->st_mode == b->st_mode && a->st_uid == b->st_uid &&
-	       !memcmp(&a->st_mtim, &b->st_mtim, sizeof(a->st_mtim)) &&
-	       !memcmp(&a->st_ctim, &b->st_ctim, sizeof(a->st_ctim));
-}
-
 static void read_list(void)
 {
 	/* Before it is read: what is changed meanwhile is read again. */
-	look_at_file(&ready.file);
+	file_look(UNITLIST_REPLICA, &ready.file);
 	unitlist_read(UNITLIST_REPLICA, &ready.list);
 }
 
@@ -89,8 +76,8 @@ static void read_list_if_changed(void)
 {
 	struct stat file;
 
-	look_at_file(&file);
-	if (!is_same(&file, &ready.file))
+	file_look(UNITLIST_REPLICA, &file);
+	if (!file_is_same(&file, &ready.file))
 		read_list();
 }
 
