@@ -53,7 +53,7 @@ more_hostword := 5.10 6.1 newest
 # A whole system has a kernel of its own, and what ACPI tables can look like
 # takes a boot each.
 whole := bullseye clock copies debian fence foreign inventory ipsec lease mac openssl renewal samba services \
-	 shutdown stranger sysvinit
+	 shutdown stranger sysvinit told
 $(foreach s,$(whole),$(eval only_$(s) := 6.1))
 # Packages for ARM: make check has the module and its library there.
 only_foreign := none
@@ -89,6 +89,9 @@ more_renewal := 6.1
 # Without systemd.
 only_sysvinit := none
 more_sysvinit := 6.1
+# Debian as its host speaks to it; the scenario hostword has the live restore.
+only_told := none
+more_told := 6.1
 only_shapes := 6.1-cloud
 # Nor where the machine matters more than the kernel: firmware, its memory that
 # hibernation writes back, ACPI without an SCI.

@@ -4,10 +4,13 @@
 
     Guest(..., chardevs=agent.CHARDEVS, devices=agent.DEVICES)
     agent.ask("guest-set-time")
+    agent.execute("vmgenctl", "status")
 """
 
+import base64
 import json
 import socket
+import time
 
 from harness.machine import scratch
 
@@ -40,3 +43,15 @@ def ask(command, **arguments):
         with s.makefile("rwb") as connection:
             answer(connection, "guest-sync-delimited", {"id": 1})
             return answer(connection, command, arguments)
+
+
+def execute(path, *arguments, timeout=TIMEOUT):
+    """(exit status, output) of a program that the agent starts in the guest."""
+    pid = ask("guest-exec", path=path, arg=list(arguments), **{"capture-output": True})["pid"]
+    deadline = time.monotonic() + timeout
+    while not (status := ask("guest-exec-status", pid=pid))["exited"]:
+        if time.monotonic() > deadline:
+            raise AgentError(f"{path}: timed out")
+        time.sleep(0.1)
+    output = b"".join(base64.b64decode(status.get(name, "")) for name in ("out-data", "err-data"))
+    return status.get("exitcode", -1), output.decode(errors="replace")
