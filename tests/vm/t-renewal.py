@@ -156,6 +156,7 @@ def log(g):
 
 def outcomes(g):
     run = json.loads(g.run("vmgenctl history --json | tail -n 1"))
+    say(f"{g.name}: {[(name, hook.get('duration_ms')) for name, hook in run['hooks'].items()]}")
     return {name: run["hooks"].get(name, {}).get("outcome") for name in HOOKS}
 
 
@@ -311,7 +312,7 @@ def scenario(kernel, t):
         disk = c.disk
     guid = new_guid()
     with hostword.told(snapshot, hostword.word(guid, "clone", "web-3")).clone(guid=guid) as c:
-        c.run("systemctl start vmgend; vmgenctl wait --settled --timeout 240 1", timeout=300)
+        c.run("systemctl start vmgend; vmgenctl wait --settled --timeout 600 1", timeout=660)
         check_refusals(c, before, t)
         live = check_live(c, before, had, t)
         check_chosen(c, t)
