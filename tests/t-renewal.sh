@@ -238,7 +238,10 @@ ok 'other files that name the host are named, also when it runs again' machine n
 	echo "[]" >/etc/nvme/config.json && $hook'
 ok 'an SNMP engine with users keeps its ID, which their keys are made of' machine snmp-engine \
 	'echo "usmUser 1 3 0x80001F8880AAAAAAAABBBBBBBB00000000 \"a\" \"a\" NULL" >>/var/lib/snmp/snmpd.conf
-	says 1 "take the lines oldEngineID and usmUser out of it"'
+	VMGEN_EVENT=test says 1 "take the lines oldEngineID" && [ -z "$(ls /var/lib/vmgen)" ]
+	says 1 "take the lines oldEngineID and usmUser out of it" && says 1 "take the lines"
+	sed -i s/AAAAAAAA/DDDDDDDD/I /var/lib/snmp/snmpd.conf && before=$(shown $name)
+	says 0 "somebody has chosen another one"'
 ok 'so does one whose ID is set' machine snmp-engine \
 	'echo "exactEngineID 0x80001f888011" | put /etc/snmp/snmpd.conf
 	says 1 "set in /etc/snmp/snmpd.conf: change it there"'
@@ -246,7 +249,8 @@ ok 'engines beside each other get different ones' machine snmp-engine \
 	'$hook && [ "$(shown $name | sort -u | wc -l)" = 2 ]'
 ok 'the node of a swarm is left to the reader, and is a failure' machine container-engine \
 	'echo | put /var/lib/docker/swarm/certificates/swarm-node.crt
-	! $hook >said && grep "remove /var/lib/docker/swarm" said && renewed "$before"'
+	! $hook >said && grep "remove /var/lib/docker/swarm" said && renewed "$before" && ! $hook
+	echo another >/var/lib/docker/swarm/certificates/swarm-node.crt && $hook'
 ok 'what Docker has made since stays' machine container-engine \
 	'$hook && echo "{\"kid\":\"CCCC:DDDD\"}" >/etc/docker/key.json && $hook && [ -s /etc/docker/key.json ]'
 ok 'Docker and containerd are found where their settings have them' machine container-engine \

@@ -256,6 +256,8 @@ def check_users(c, t):
           create.format("other") + "; systemctl start snmpd")
     c.wait_for(access.format("other"), 120)
     t.ok(c.run(access.format("other")) != before, "what its message says gives it another ID")
+    c.run("systemctl restart snmpd")
+    t.equal(by_hand(c, "60-snmp-engine")[0], 0, "with which the hook is content")
 
 
 def check_swarm(c, t):
@@ -267,6 +269,7 @@ def check_swarm(c, t):
     c.run(f"systemctl stop docker docker.socket; rm -r {remedy[1]}; systemctl start docker; "
           "docker swarm init --advertise-addr 127.0.0.1", timeout=300)
     t.ok(c.run("docker info -f '{{.Swarm.NodeID}}'") != node, "what its message says makes another")
+    t.equal(by_hand(c, "60-container-engine")[0], 0, "with which the hook is content")
     c.run("docker swarm leave --force", timeout=300)
 
 
