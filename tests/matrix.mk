@@ -45,6 +45,8 @@ more_bound := 6.1 newest
 # Drivers of virtio that are modules, and kernels without packets of vsock.
 only_report := 6.12
 more_report := 5.10 6.1-cloud newest
+only_orchestrator := 6.12
+more_orchestrator := 6.1-cloud
 # vmgend is the same on all.
 only_faults  := 6.1-cloud
 only_hostile := 6.12
@@ -142,7 +144,7 @@ only_bare := bare
 # (hibernate), that programs ahead of all others leave no time to the rest
 # (order), or that one by one they take half an hour (midway).
 not_debug   := $(whole) acpi awslc bare boots bound clones connections crowd ctl daemon devicetree examples faults \
-	       first hibernate hostile keys libvirt macsec midway order policy remedies report secureboot sources spinners \
+	       first hibernate hostile keys libvirt macsec midway orchestrator order policy remedies report secureboot sources spinners \
 	       uefi vmclock wireguard witness
 # ARM, with a device tree and with ACPI under UEFI.
 on_arm          := $(filter %-arm64,$(KERNELS))
@@ -312,7 +314,7 @@ check-kernels: | need-deps
 	@$(harness).headers
 
 demo: all module-6.1-cloud $(O)/tests/vm/guest/init $(O)/tests/vm/guest/draw
-	@$(harness).demo
+	@$(harness).demo $(if $(CLONES),'$(subst ','\'',$(CLONES))')
 
 # New inputs are kept beside the build; those worth it belong into tests/fuzz/seeds.
 FUZZ_SECONDS ?= 600
@@ -328,7 +330,8 @@ bench: all $(bench_kernels:%=module-%) $(addprefix $(O)/tests/vm/guest/,init cha
 
 help::
 	@printf '\nTests, in tests/matrix.mk:\n'
-	@echo 'make demo       two clones of one snapshot side by side, without and with vmgen'
+	@echo 'make demo       two clones of one snapshot side by side, without and with vmgen; CLONES=4:'
+	@echo '                so many with it, and when each reports to its host that it is repaired'
 	@echo 'make check      all tests; KERNELS= and SCENARIOS= choose among them, TESTS= names files'
 	@echo 'make check-static   of these, the checks of the source alone'
 	@echo 'make check-quick    for daily work: the source, unit tests, one kernel'
