@@ -46,7 +46,7 @@ FILES = {
                                            "unmanaged-devices=except:interface-name:nm\n",
     "etc/systemd/network/20-nwd.network": "[Match]\nName=nwd\n[Network]\nDHCP=ipv4\n",
     # An emulated machine is slow, and starts all of these at once.
-    "etc/systemd/system.conf.d/slow.conf": "[Manager]\nDefaultTimeoutStartSec=1800\n",
+    "etc/systemd/system.conf.d/slow.conf": "[Manager]\nDefaultTimeoutStartSec=600\n",
     "etc/vmgen/vmgend.conf": "[vmgend]\nhook-timeout = 600\n",
     "var/lib/cloud/seed/nocloud/user-data": "#cloud-config\n{}\n",
 }
@@ -54,6 +54,10 @@ MASKED = ("NetworkManager-wait-online", "systemd-networkd-wait-online", "apt-dai
           "man-db.timer", "logrotate.timer")
 # As far as they are there.
 ENABLED = ("dc", "systemd-networkd", "syncthing@root", "systemd-homed")
+# Several want port 53; others fail without what an administrator sets up, and try again for ever.
+# What they have for themselves was made when they were installed.
+DISABLED = ("isc-dhcp-server", "knot", "krb5-admin-server", "krb5-kdc", "nsd", "pacemaker",
+            "postsrsd", "sanlock", "strongswan-starter", "unbound", "usbguard", "wdmd")
 # {what an administrator makes, and what begins with its first use: command}, of each group.
 MADE = {
     "hosts": {
@@ -90,6 +94,7 @@ def prepare(root):
     connection.chmod(0o600)
     chroot(root, "/", f"systemctl mask {' '.join(MASKED)} 2>&1; "
            f"for unit in {' '.join(ENABLED)}; do systemctl enable $unit 2>&1 || :; done; "
+           f"for unit in {' '.join(DISABLED)}; do systemctl disable $unit 2>&1 || :; done; "
            f"sed -i 's/^enabled = no/enabled = yes/' {CONF}/60-*.conf")
 
 

@@ -17,9 +17,9 @@ MACHINE_ID = "etc/machine-id"
 SIZE = "10G"
 # What servers of disks and networks, and engines of containers want of the kernel.
 SERVERS = ("overlay", "bridge", "br_netfilter", "nft_compat", "nft_chain_nat", "xt_MASQUERADE",
-           "xt_conntrack", "xt_addrtype", "iptable_filter", "iptable_nat", "openvswitch", "iscsi_tcp",
-           "target_core_user", "iscsi_target_mod", "nvme_tcp", "nfsd", "dm_mod", "dm_multipath",
-           "tun", "squashfs", "loop")
+           "xt_conntrack", "xt_addrtype", "iptable_filter", "iptable_nat", "openvswitch",
+           "iscsi_tcp", "target_core_user", "iscsi_target_mod", "nvme_tcp", "nfsd", "dm_mod",
+           "dm_multipath", "raid1", "tun", "squashfs", "loop")
 # Where no package's own files are; /usr is looked at from outside.
 PLACES = "/boot /etc /home /opt /root /srv /var"
 # A line for each file and link: its path, a tab, and what is in it. Files that grow by the second
