@@ -93,7 +93,7 @@ int pageclock_tell(const struct vmclock_page *page, uint64_t counter, int64_t *r
 	    page->counter_id != COUNTER || page->counter_period_shift > 63 ||
 	    (page->clock_status != SYNCHRONIZED && page->clock_status != FREERUNNING))
 		return -ENODATA;
-	/* UAPI.13 says 37 of today, Linux reckons with -37; TAI is ahead of UTC. */
+	/* From TAI to UTC, today -37; UAPI.13 1.0 gave it as 37. TAI is ahead of UTC. */
 	if (page->time_type == TIME_TAI && page->flags & TAI_OFFSET_VALID)
 		leap = abs(page->tai_offset_sec);
 	else if (page->time_type != TIME_UTC)
