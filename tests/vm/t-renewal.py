@@ -321,8 +321,8 @@ def scenario(kernel, t):
         check_chosen(c, t)
         check_started_by_hand(c, t)
     guid = new_guid()
-    word = hostword.STRING + hostword.line(guid, "clone", "web-4")
-    with debian.boot(guid, disk, memory=1024, strings=(word,), **other_machine(0xb)) as c:
+    words = tuple(hostword.strings(guid, "web-4"))
+    with debian.boot(guid, disk, memory=1024, strings=words, **other_machine(0xb)) as c:
         c.wait_for("systemctl is-active vmgend")
         check_boot(c, before, live, t)
         check_users(c, t)
