@@ -38,7 +38,7 @@ enum {
 	ASK_MS = 10000,
 	/* vmgenctl has bounds of its own, which are shorter. */
 	FENCE_MS = 30000,
-	AT_ONCE = 16,
+	AT_ONCE = 8,
 	/* Its exit status where it is not certain that a unit asks; and how long it is tried again. */
 	IN_DOUBT = 8,
 	DOUBT_MS = 20000,
@@ -155,16 +155,22 @@ static void freeze_all(void)
 
 /* ---- fences ---- */
 
-/* What it prints comes into the log. Returns its process ID or -errno. */
-static pid_t begin_fence(const char *unit)
+/* What it prints comes into the log, once. Returns its process ID or -errno. */
+static pid_t begin_fence(const char *unit, bool again)
 {
 	static char program[] = "vmgenctl", command[] = "fence", action[] = "set", end[] = "--",
 		    reason[] = REASON;
 	char *argv[] = { program, command, action, end, strdup(unit), reason, NULL };
-	int r;
+	posix_spawn_file_actions_t actions;
+	int r = argv[4] ? posix_spawn_file_actions_init(&actions) : ENOMEM;
 	pid_t pid;
 
-	r = argv[4] ? posix_spawnp(&pid, program, NULL, NULL, argv, environ) : ENOMEM;
+	if (!r && again)
+		r = posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
+	if (!r)
+		r = posix_spawnp(&pid, program, &actions, NULL, argv, environ);
+	if (argv[4])
+		(void)posix_spawn_file_actions_destroy(&actions);
 	free(argv[4]);
 	return r ? -r : pid;
 }
@@ -179,14 +185,14 @@ static int end_fence(pid_t pid)
 }
 
 /* Several at a time: each is on disk before the service manager is asked, which may hang. */
-static void fence_some(size_t first, size_t end)
+static void fence_some(size_t first, size_t end, bool again)
 {
 	pid_t pids[AT_ONCE] = { 0 };
 	size_t i;
 
 	for (i = first; i < end; i++)
 		if (run.results[i])
-			pids[i - first] = begin_fence(ready.list.entries[i].unit);
+			pids[i - first] = begin_fence(ready.list.entries[i].unit, again);
 	for (i = first; i < end; i++)
 		if (run.results[i])
 			run.results[i] = end_fence(pids[i - first]);
@@ -218,12 +224,13 @@ static void fence_all(void)
 	const struct timespec pause = { .tv_sec = 1 };
 	int64_t deadline = deadline_in(DOUBT_MS);
 	size_t i, n = ready.list.n;
+	bool again = false;
 
 	for (i = 0; i < n; i++)
 		run.results[i] = IN_DOUBT;
-	for (;;) {
+	for (;; again = true) {
 		for (i = 0; i < n; i += AT_ONCE)
-			fence_some(i, n - i < AT_ONCE ? n : i + AT_ONCE);
+			fence_some(i, n - i < AT_ONCE ? n : i + AT_ONCE, again);
 		/* A service manager that is busy, with other fences too, answers the same command later. */
 		if (!some_in_doubt() || !deadline_left(deadline))
 			break;
