@@ -247,6 +247,27 @@ ok 'so does one whose ID is set' machine snmp-engine \
 	says 1 "set in /etc/snmp/snmpd.conf: change it there"'
 ok 'engines beside each other get different ones' machine snmp-engine \
 	'$hook && [ "$(shown $name | sort -u | wc -l)" = 2 ]'
+# Debian's agent owns the directory, and the file before it ends once.
+agents='chown 65534:65534 /var/lib/snmp && chmod 600 /var/lib/snmp/*
+	printf "%s\n" secret "oldEngineID 0x80001f8880eeee" >/etc/victim && chmod 600 /etc/victim && cp /etc/victim was
+	# The directory of tests may be one that it cannot enter.
+	cd / && rights() { stat -c "%n %a %u:%g" "$@"; }
+	rights=$(rights /etc/victim)
+	untouched() { cmp /etc/victim $work/was && [ "$(rights /etc/victim)" = "$rights" ]; }
+	'
+ok 'what its agent owns is renewed as well' machine snmp-engine "$agents"'
+	chown 65534:65534 /var/lib/snmp/snmptrapd.conf && $hook && renewed "$before"
+	[ "$(rights /var/lib/snmp/* | cut -d " " -f 2 | sort -u)" = 600 ]'
+ok 'a link that an agent puts there leads root nowhere' machine snmp-engine "$agents"'
+	ln -s /etc/victim /var/lib/snmp/x.conf && $hook && untouched
+	! grep -r secret /var/lib/snmp/ --exclude x.conf'
+ok 'nor one that it puts there meanwhile' machine snmp-engine "$agents"'
+	printf "%s\n" "#!/bin/sh" "$(command -v rm) \"\$@\"" \
+		"case \$* in *lib/snmp/*) touch $work/planted; ln -s /etc/victim \"\$3\" ;; esac" >$work/bin/rm
+	chmod 755 $work/bin/rm && ! $hook && [ -e $work/planted ] && untouched'
+ok 'nor does a name with blanks in it' machine snmp-engine "$agents"'
+	cp /var/lib/snmp/snmpd.conf "/var/lib/snmp/x etc y.conf"
+	$hook && [ ! -e /etc/etc.vmgen ] && [ ! -e /etc/etc ] && [ ! -e /etc.vmgen ]'
 ok 'the node of a swarm is left to the reader, and is a failure' machine container-engine \
 	'echo | put /var/lib/docker/swarm/certificates/swarm-node.crt
 	! $hook >said && grep "remove /var/lib/docker/swarm" said && renewed "$before" && ! $hook
