@@ -208,6 +208,17 @@ ok 'dhclient may write a DUID anew in its own way' machine dhcp-duid \
 	r=0; $hook >said || r=$?; cat said; cat $file /var/lib/vmgen/dhcp-duid; grep -q "^lease" $file'
 ok 'dhcpcd that goes by the UUID of the firmware gets a DUID' machine dhcp-duid \
 	'rm /var/lib/dhcpcd/duid && $hook && grep -Ex "00:04(:[0-9a-f]{2}){16}" /var/lib/dhcpcd/duid'
+ok 'an interface whose name is a command is not executed' machine dhcp-duid \
+	'rm -r /var/lib/dhcp; echo "[ -e \"\$4\" ] || exit 77" >/usr/libexec/vmgen/client; mkdir /run/dhcpcd
+	printf "#!/bin/sh\necho none0=none0\n" >bin/ifquery; printf "#!/bin/sh\necho \$0 \$*\n" >bin/ip
+	cp bin/ip bin/ifup; chmod 755 bin/*; echo 4194999 >/run/dhcpcd/none0.pid
+	echo 4194999 >"/run/dhcpcd/\$(>evil).pid"
+	for interface in none0 "x;>evil" "\$(>evil)" "*"; do
+		mkdir -p "/sys/class/net/$interface"; : >"/var/lib/dhcpcd/$interface.lease"
+	done
+	! VMGEN_EVENT=changed $hook >said 2>&1; cat said; grep -q "/ip addr flush dev none0 dynamic$" said
+	grep -q "/ifup --force none0=none0$" said && grep -q "evil).pid: neither a unit nor" said
+	[ -z "$(grep /ip said | grep -v " none0 ")" ] && [ ! -e evil ]'
 ok 'an initiator that is logged in keeps its name' machine iscsi-initiator \
 	'mkdir -p /sys/class/iscsi_session/session1
 	echo iqn.2026-01.example:disk >/sys/class/iscsi_session/session1/targetname
