@@ -99,6 +99,8 @@ ok 'one in another slice is frozen with them' machine 'odd\na' '
 ok 'one that is listed by another name is killed when it is fenced' machine 'alias\na' '
 	hook 0; grep -qx "fence alias.service with 1 frozen" $work/asked
 	grep -qx "kill --signal=KILL alias.service" $work/asked'
+ok 'one that is listed twice is killed once' machine 'a\na.service' '
+	hook 0; [ "$(grep -c fence $work/asked)" = 1 ] && [ "$(grep -c "kill.*a.service" $work/asked)" = 1 ]'
 ok 'what a user has called so is left alone' machine 'mine' '
 	unit user.slice/user-1.slice/user@1.service/app.slice/mine.service
 	hook 0; grep -q "with 0 frozen" $work/asked'

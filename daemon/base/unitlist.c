@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,6 +34,16 @@ add_fault(struct unitlist *list, const char *format, ...)
 		snprintf(list->faults + used, sizeof(list->faults) - used, "%s\n", safe);
 }
 
+static bool has(const struct unitlist *list, const char *unit)
+{
+	size_t i;
+
+	for (i = 0; i < list->n; i++)
+		if (!strcmp(list->entries[i].unit, unit))
+			return true;
+	return false;
+}
+
 static void take_line(struct unitlist *list, const char *path, unsigned int number, char *line)
 {
 	char *rest, *word = strtok_r(line, BLANKS, &rest), *next;
@@ -47,6 +58,8 @@ static void take_line(struct unitlist *list, const char *path, unsigned int numb
 	else if (unitname_complete(word, entry.unit))
 		add_fault(list, "%s, line %u: \"%.300s\" is not the name of a unit", path, number,
 			  word);
+	else if (has(list, entry.unit))
+		return;
 	else if (list->n == UNITLIST_MAX)
 		add_fault(list, "%s, line %u: is one more than the %d units that are possible",
 			  path, number, UNITLIST_MAX);

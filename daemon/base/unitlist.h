@@ -3,7 +3,7 @@
  * Copyright (C) the vmgen authors
  *
  * Lists of units that the administrator has written: the name of one in each line; what
- * follows a '#' is a comment.
+ * follows a '#' is a comment. Of a unit that is listed twice the first line counts.
  */
 #ifndef UNITLIST_H
 #define UNITLIST_H

@@ -48,7 +48,7 @@ static bool lists(const char *expected)
 				 list.entries[i].line, list.entries[i].unit);
 	if (!strcmp(text, expected))
 		return true;
-	printf("# %s\n# %s", text, list.faults);
+	printf("# %s\n# %s\n", text, list.faults);
 	return false;
 }
 
@@ -58,6 +58,8 @@ static void test_lines(void)
 	ok(lists("3 etcd.service, 4 mariadb.service, 5 postgresql@15-main.service, 6 a.socket"),
 	   "names, comments, and a last line without an end");
 	ok(!*list.faults, "without a mistake");
+	read_text("etcd\na.socket\netcd.service # again\na\n", 0644);
+	ok(lists("1 etcd.service, 2 a.socket, 4 a.service") && !*list.faults, "one that is listed twice is one");
 	read_text("", 0644);
 	ok(lists("") && !*list.faults, "an empty file");
 	unitlist_read(scratch_path("none"), &list);
