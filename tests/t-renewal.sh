@@ -230,6 +230,9 @@ ok 'one that somebody has chosen is left to him' machine iscsi-initiator \
 	says 1 "choose another one for this machine" && says 1 "choose another"
 	sed -i s/:web/:web-3/ /etc/iscsi/initiatorname.iscsi && before=$(shown $name)
 	says 0 "has chosen another one: iqn.1993-08.org.debian:01:web-3"'
+ok 'of two names in its file the first counts' machine iscsi-initiator \
+	'echo InitiatorName=iqn.1993-08.org.debian:01:b9f1c6bd2e07 >>/etc/iscsi/initiatorname.iscsi
+	before=$(shown $name) && $hook && renewed "$before" && [ "$(shown $name | uniq | wc -l)" = 1 ]'
 ok 'the mode of its file stays' machine iscsi-initiator \
 	'$hook && [ "$(stat -c %a /etc/iscsi/initiatorname.iscsi)" = 600 ] && grep -q "DO NOT" /etc/iscsi/*'
 ok 'an NVMe host that is connected stays, a disk of this machine does not count' machine nvme-host \
@@ -258,6 +261,14 @@ ok 'so does one whose ID is set' machine snmp-engine \
 	says 1 "set in /etc/snmp/snmpd.conf: change it there"'
 ok 'engines beside each other get different ones' machine snmp-engine \
 	'$hook && [ "$(shown $name | sort -u | wc -l)" = 2 ]'
+ok 'an agent that was being stopped when the hook was killed is waited for' machine snmp-engine \
+	'mkdir -p /run/systemd/system; cat >bin/systemctl <<-PROGRAM
+		#!/bin/sh
+		[ "\$2" != is-active ] || exit 3
+		echo "\$*: \$(grep -c "^oldEngineID.*bbbbbbbb" /var/lib/snmp/snmpd.conf)" >>asked
+	PROGRAM
+	chmod 755 bin/systemctl; echo snmpd.service | put /run/vmgen/snmp-engine
+	$hook; printf "%s\n" "stop snmpd.service: 1" "start snmpd.service: 0" | diff asked -'
 # Debian's agent owns the directory, and the file before it ends once.
 agents='chown 65534:65534 /var/lib/snmp && chmod 600 /var/lib/snmp/*
 	printf "%s\n" secret "oldEngineID 0x80001f8880eeee" >/etc/victim && chmod 600 /etc/victim && cp /etc/victim was
