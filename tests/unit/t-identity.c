@@ -74,6 +74,22 @@ static bool names(const char *path)
 	return false;
 }
 
+/* Commands that have others forget who asks: in a clone they know the original by that. */
+static const char *const takes_out[] = {
+	"ads leave", "swarm leave", "pro detach", "drain", "kubeadm reset", "rabbitmqctl reset",
+	"realm leave", "ipa-client-install --uninstall", "unregister",
+};
+
+static bool warns(const struct identity *identity)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(takes_out) / sizeof(*takes_out); i++)
+		if (strstr(identity->renewal, takes_out[i]) && !strstr(identity->renewal, "the original"))
+			return false;
+	return true;
+}
+
 /* In what ships, identities and the hooks that renew them name each other. */
 static void test_shipped(void)
 {
@@ -86,6 +102,8 @@ static void test_shipped(void)
 		return;
 	}
 	for (i = 0; i < list.n; i++) {
+		if (!warns(&list.items[i]))
+			ok(false, "%s: what it says is done to the original", list.items[i].name);
 		if (!*list.items[i].hook)
 			continue;
 		n_hooks++;
@@ -168,14 +186,14 @@ static void test_list(void)
 	expect("check", CTL_DEGRADED, "what a clone of this machine would have too cannot be told: ");
 	write_inventory(scratch_directory);
 	expect("identity list", CTL_OK, "renewed  on                     ");
-	ok(says("keys/one_key\n         harm-1\n         -> hook 10-on\n"), "what a hook renews");
+	ok(says("keys/one_key\n         harm-1\n         -> in a clone: hook 10-on\n"), "what a hook renews");
 	ok(says("kept     off ") && says(" and others: 1\n") &&
-	   says("-> hook 20-off; reboot (enabled = yes in ") && says("/settings/20-off.conf)\n"),
+	   says("-> in a clone: hook 20-off; reboot (enabled = yes in ") && says("/settings/20-off.conf)\n"),
 	   "what one would renew that is disabled");
 	ok(!says("gone") && !says("harm-3"), "what is not here is not listed");
 	ok(says("it is shown by: show it\n") && says("hook 60-none (which is not installed)"),
 	   "a hook that is not there");
-	ok(says("asked                  if there is one: show that\n") && says("-> by hand\n"),
+	ok(says("asked                  if there is one: show that\n") && says("-> in a clone: by hand\n"),
 	   "a command alone is shown");
 	expect("identity list --json", CTL_OK, "\"hook_state\":\"disabled\"");
 	ok(says("\"name\":\"asked\"") && says("\"state\":\"ask\"") && says("\"command\":\"show that\"") &&
