@@ -75,7 +75,7 @@ static void print_identity(const struct inventory *hooks, const struct identity 
 	text_print(stdout, "%-9s%s\n", "", identity->harm);
 	if (state != IDENTITY_ASK && *identity->command)
 		text_print(stdout, "%-9sit is shown by: %s\n", "", identity->command);
-	text_print(stdout, "%-9s-> %s\n", "", advice);
+	text_print(stdout, "%-9s-> in a clone: %s\n", "", advice);
 }
 
 static struct json_object *identity_to_json(const struct inventory *hooks,
