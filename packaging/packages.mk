@@ -11,7 +11,7 @@ files := 755:$(O)/vmgend:$(SBINDIR) \
 	 755:$(O)/clock:$(LIBEXECDIR) \
 	 755:$(O)/client:$(LIBEXECDIR) \
 	 755:$(O)/listed:$(LIBEXECDIR) \
-	 644:daemon/hooks/renewal:$(LIBEXECDIR) \
+	 755:daemon/hooks/renewal:$(LIBEXECDIR) \
 	 644:$(O)/libvmgen.a:$(LIBDIR) \
 	 755:$(O)/$(so):$(LIBDIR) \
 	 644:$(O)/libvmgen.pc:$(LIBDIR)/pkgconfig \
