@@ -140,6 +140,21 @@ ok '64 units are all frozen before one is fenced' machine "$(seq -f 'many@%g' 64
 	for number in $(seq 64); do unit "system.slice/system-many.slice/many@$number.service"; done
 	hook 0; grep -qx "fence many@1.service with 64 frozen" $work/asked'
 
+# number FILE NAME: what a constant, or a setting, is there.
+number() {
+	sed -nE "s/.*\\b$2 = ([0-9]+).*/\\1/p" "$1"
+}
+
+# With a service manager that answers, and hangs when it is told to read units anew.
+fences_all_in_time() {
+	turns=$(($(number daemon/base/unitlist.h UNITLIST_MAX) / $(number daemon/hooks/replica.c AT_ONCE)))
+	each=$(($(number daemon/ctl/systemd/manager.h MANAGER_QUICK_MS) +
+		$(number daemon/ctl/systemd/manager.h MANAGER_QUICK_RELOAD_MS)))
+	echo "$turns times $each ms"
+	[ $((turns * each)) -lt $(($(number daemon/hooks/10-replica.conf timeout) * 1000)) ]
+}
+
+ok 'its time is enough for the longest list and a manager that hangs' fences_all_in_time
 ok '80-restart-units takes the same lines' machine 'a # b\n\n#\ndb@one' '
 	[ "$($restart)" = "restarting a.service db@one.service" ]'
 ok 'and tells the same mistakes' machine 'a b\n$(b)\nvmgend\na' '
