@@ -135,6 +135,8 @@ void rerun_finish(struct repair *repair, enum rerun rerun, const struct record *
 			log_error("%s: cannot keep its result: out of memory", record->results[i].name);
 	if (*intent) {
 		record_set_intent(last, intent, INTENT_ADMIN);
+		/* Somebody has decided. */
+		*last->intent_unused = '\0';
 		/* The same, said before, was for this change, not for the next one. */
 		if (look_for_intent(repair, waiting) && !strcmp(waiting, intent))
 			repair->state.intent_spent = true;

@@ -277,6 +277,15 @@ static void test_clone(void)
 	change('G');
 	request(now);
 	ok(strstr(told("refusal"), "used for the last change already"), "nor after another word");
+	scratch_write("state/intent", "perhaps\n", 0600);
+	change('K');
+	ok(!last_has(STATE, "\"intent_unused\":\"\""), "what cannot be used is on record");
+	unlink(scratch_path("state/intent"));
+	request(now);
+	advance();
+	expect_ran("60:changed:104:clone ", "somebody has decided then");
+	ok(last_has(STATE, "\"intent_unused\":\"\"") && last_has(STATE, "\"intent_from\":\"admin\""),
+	   "and nothing is left to decide");
 	unlink(scratch_path("hooks/60-id"));
 	change('H');
 	request(now);
@@ -298,7 +307,7 @@ static void test_interrupted(void)
 	notice(&next);
 	advance();
 	expect_told("interrupted", "true");
-	expect_ran("60:105 15:changed:changed:200 50:changed:changed:200 ",
+	expect_ran("60:106 15:changed:changed:200 50:changed:changed:200 ",
 		   "a change cuts it short, and knows nothing of its intent");
 	ok(strstr(scratch_read("state/history"), "\"intent\":\"clone\"") &&
 	   !last_has(STATE, "\"intent\":\"clone\""), "the run before it has that");
