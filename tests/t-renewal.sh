@@ -261,14 +261,19 @@ ok 'so does one whose ID is set' machine snmp-engine \
 	says 1 "set in /etc/snmp/snmpd.conf: change it there"'
 ok 'engines beside each other get different ones' machine snmp-engine \
 	'$hook && [ "$(shown $name | sort -u | wc -l)" = 2 ]'
-ok 'an agent that was being stopped when the hook was killed is waited for' machine snmp-engine \
-	'mkdir -p /run/systemd/system; cat >bin/systemctl <<-PROGRAM
+asks='mkdir -p /run/systemd/system; cat >bin/systemctl <<-PROGRAM
 		#!/bin/sh
 		[ "\$2" != is-active ] || exit 3
 		echo "\$*: \$(grep -c "^oldEngineID.*bbbbbbbb" /var/lib/snmp/snmpd.conf)" >>asked
 	PROGRAM
 	chmod 755 bin/systemctl; echo snmpd.service | put /run/vmgen/snmp-engine
+	'
+ok 'an agent that was being stopped when the hook was killed is waited for' machine snmp-engine "$asks"'
 	$hook; printf "%s\n" "stop snmpd.service: 1" "start snmpd.service: 0" | diff asked -'
+ok 'it is started where the hook fails, too' machine snmp-engine "$asks"'
+	printf "#!/bin/sh\ncase \$* in */snmp/*) exit 1 ;; esac\nexec $(command -v mv) \"\$@\"\n" >bin/mv
+	chmod 755 bin/mv; ! $hook; printf "%s\n" "stop snmpd.service: 1" "start snmpd.service: 1" | diff asked -
+	rm bin/mv; $hook; renewed "$before"; [ ! -e /run/vmgen/snmp-engine ]'
 # Debian's agent owns the directory, and the file before it ends once.
 agents='chown 65534:65534 /var/lib/snmp && chmod 600 /var/lib/snmp/*
 	printf "%s\n" secret "oldEngineID 0x80001f8880eeee" >/etc/victim && chmod 600 /etc/victim && cp /etc/victim was
