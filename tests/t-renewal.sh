@@ -175,6 +175,12 @@ ok 'where there is nothing of it a hook does not apply' all "$nothing"
 ok 'in a clone all is another, the same at each run for that change' all "$becomes_another"
 ok 'killed anywhere, the next run leaves all of it new' all "$killed_anywhere"
 
+fails_alone='
+	printf "%s\n" "#!/bin/sh" "case \$* in *01:*|*duid\ /d*|*ID\ 0x*) exit 1 ;; esac" \
+		"exec $(command -v sed) \"\$@\"" >bin/sed
+	chmod 755 bin/sed; ! $hook; [ "$(shown $name)" = "$before" ]; rm bin/sed; $hook; renewed "$before"'
+names='iscsi-initiator snmp-engine dhcp-duid'
+ok 'what cannot be edited stays' all "$fails_alone"
 ok 'a host without a name for it leaves the host name' machine hostname \
 	'VMGEN_NAME= says 77 "told none"'
 ok 'what cannot be a host name is refused' machine hostname \
