@@ -163,4 +163,60 @@ ok 'and tells the same mistakes' machine 'a b\n$(b)\nvmgend\na' '
 	echo "$said" | grep -qx "restarting a.service"'
 ok 'and does without a list' machine '' '
 	status=0; said=$($restart 2>&1) || status=$?; [ $status = 77 ]; echo "$said" | grep -q "lists no unit"'
+
+# Recipes of vmgend-hooks(7), in files of their own.
+mkdir "$work/recipes" "$work/played"
+awk -v into="$work/recipes/" '
+	/^# / { on = $0 == "# REPLICATED STORES" }
+	/^## / { name = $2 }
+	on && /^```/ {
+		if (text ~ /vmgenctl fence lift/)
+			printf "%s", text >(into name)
+		inside = !inside
+		text = ""
+		next
+	}
+	inside { text = text $0 "\n" }
+' daemon/vmgend-hooks.7.scd
+# Each step is noted; the one whose number is in $fails fails.
+cat >"$work/played/step" <<'PROGRAM'
+#!/bin/sh
+echo "${0##*/} $*" >>$work/steps
+case "${0##*/} $*" in *"member remove") exit 1 ;; *"member list") echo "8e9e05c52164694d, started, c, http://c, http://c, false" ;; esac
+[ "$(wc -l <$work/steps)" != "$fails" ]
+PROGRAM
+printf '#!/bin/sh\ncase $1 in -i) . $work/played/step ;; *) exec /usr/bin/sed "$@" ;; esac\n' >"$work/played/sed"
+chmod 755 "$work/played/"*
+for name in dsctl etcdctl mariadb mv runuser sleep systemctl vmgenctl; do
+	ln -s step "$work/played/$name"
+done
+
+# steps RECIPE NUMBER: types it where the step of that number fails, and counts lifted fences.
+steps() {
+	rm -f "$work/steps"
+	played=$work/played
+	fails=$2 work=$work PATH=$played:$PATH unshare --mount sh -c '
+		mount -t tmpfs tmpfs /etc; mkdir /etc/default; . "$0"' "$1" >"$work/typed" 2>&1
+	lifted=$(grep -c '^vmgenctl fence lift' "$work/steps")
+}
+
+# A step that failed leaves the fence, but for what the recipe itself tries again.
+keeps_fence() {
+	steps "$1" 0
+	sed -n '/^vmgenctl/q; p' "$work/steps" >"$work/before"
+	cat "$work/steps"
+	[ "$lifted" = 1 ] && grep -q '^systemctl start' "$work/steps" && [ -s "$work/before" ] || return 1
+	number=0
+	while read -r step; do
+		number=$((number + 1))
+		case $step in *"member add"* | *"member list") continue ;; esac
+		steps "$1" "$number"
+		[ "$lifted" = 0 ] || { echo "lifted without: $step" && return 1; }
+	done <"$work/before"
+}
+
+ok 'there are four recipes' test "$(cd "$work/recipes" && echo ./*s ./*a ./*L ./*d)" = './389-ds ./Galera ./PostgreSQL ./etcd'
+for recipe in "$work/recipes/"*; do
+	ok "the recipe of ${recipe##*/} lifts no fence after what failed" keeps_fence "$recipe"
+done
 tap_done
