@@ -83,14 +83,15 @@ shown() {
 
 # renewed BEFORE: all lines are others.
 renewed() {
-	shown "$name" >now
-	printf '%s\n' "$1" >then
-	[ "$(wc -l <now)" = "$(wc -l <then)" ]
-	! grep -Fx -f now then
+	shown "$name" >"$work/now"
+	printf '%s\n' "$1" >"$work/then"
+	[ "$(wc -l <"$work/now")" = "$(wc -l <"$work/then")" ]
+	! grep -Fx -f "$work/now" "$work/then"
 }
 FIXTURES
 
-# machine NAME SCRIPT: $hook is its hook, $name what it is called; bin comes first in PATH.
+# machine NAME SCRIPT: $hook is its hook, $name what it is called; bin comes first in PATH. In a
+# script "!" and what stands before "&&" end nothing but its last line.
 machine() {
 	hook=$hooks/60-$1 name=$1 work=$work unshare --mount --uts sh -ec '
 		. "$work/fixtures"
@@ -112,9 +113,12 @@ machine() {
 		# says STATUS TEXT: nothing changes.
 		says() {
 			r=0
-			$hook >said 2>&1 || r=$?
-			cat said
-			[ $r = $1 ] && grep -q -- "$2" said && [ "$(shown $name)" = "$before" ]
+			$hook >$work/said 2>&1 || r=$?
+			cat $work/said
+			[ $r = $1 ] && grep -q -- "$2" $work/said && [ "$(shown $name)" = "$before" ]
+		}
+		fails() {
+			if "$@"; then return 1; fi
 		}
 		'"$2" 2>&1
 }
@@ -188,8 +192,8 @@ ok 'what cannot be a host name is refused' machine hostname \
 		VMGEN_NAME=$bad says 1 "give one of letters, digits"
 	done'
 ok 'only the lines of this machine itself follow, and comments stay' machine hostname \
-	'$hook && cat /etc/hosts && grep -qx "127.0.1.1	web-3.example web-3 # mine: web" /etc/hosts
-	grep -qx "192.0.2.7	web.example web" /etc/hosts && grep -qx "127.0.1.2 webmail web-3" /etc/hosts
+	'$hook; cat /etc/hosts; grep -qx "127.0.1.1	web-3.example web-3 # mine: web" /etc/hosts
+	grep -qx "192.0.2.7	web.example web" /etc/hosts; grep -qx "127.0.1.2 webmail web-3" /etc/hosts
 	grep -qx "127.0.0.1	localhost" /etc/hosts'
 ok 'a name with a domain takes the place of the other' machine hostname \
 	'VMGEN_NAME=db.example.org $hook
@@ -199,13 +203,13 @@ ok 'where the original is called localhost its lines stay' machine hostname \
 	'echo localhost >/etc/hostname; cp /etc/hosts was; $hook
 	cmp /etc/hosts was && grep -qx web-3 /etc/hostname'
 ok 'another name for the same change is taken' machine hostname \
-	'$hook && VMGEN_NAME=web-4 $hook && grep -q "	web-4.example web-4 " /etc/hosts
+	'$hook; VMGEN_NAME=web-4 $hook; grep -q "	web-4.example web-4 " /etc/hosts
 	! grep -q web-3 /etc/hosts && [ "$(uname -n)" = web-4 ]'
 ok 'DHCP leases by the DUID of the original are forgotten, and others stay' machine dhcp-duid \
 	'other=/var/lib/dhcp/dhclient.none0.leases
-	printf "%s\n" "lease {" "  fixed-address 192.0.2.7;" "}" >$other && cp $other was
-	$hook && file=/var/lib/dhcp/dhclient6.none0.leases && ! grep "lease\|address\|iaaddr\|}" $file
-	[ ! -e /var/lib/dhcpcd/none0.lease6 ] && cmp $other was && grep "# kept" $file
+	printf "%s\n" "lease {" "  fixed-address 192.0.2.7;" "}" >$other; cp $other was
+	$hook; file=/var/lib/dhcp/dhclient6.none0.leases; fails grep "lease\|address\|iaaddr\|}" $file
+	[ ! -e /var/lib/dhcpcd/none0.lease6 ]; cmp $other was; grep "# kept" $file
 	[ "$(grep -c "default-duid \"\(.[0-7]\{3\}\)\{18\}\";" $file)" = 1 ]'
 ok 'dhclient may write a DUID anew in its own way' machine dhcp-duid \
 	'file=/var/lib/dhcp/dhclient6.none0.leases
@@ -222,8 +226,8 @@ ok 'an interface whose name is a command is not executed' machine dhcp-duid \
 	for interface in none0 "x;>evil" "\$(>evil)" "*"; do
 		mkdir -p "/sys/class/net/$interface"; : >"/var/lib/dhcpcd/$interface.lease"
 	done
-	! VMGEN_EVENT=changed $hook >said 2>&1; cat said; grep -q "/ip addr flush dev none0 dynamic$" said
-	grep -q "/ifup --force none0=none0$" said && grep -q "evil).pid: neither a unit nor" said
+	VMGEN_EVENT=changed fails $hook >said 2>&1; cat said; grep -q "/ip addr flush dev none0 dynamic$" said
+	grep -q "/ifup --force none0=none0$" said; grep -q "evil).pid: neither a unit nor" said
 	[ -z "$(grep /ip said | grep -v " none0 ")" ] && [ ! -e evil ]'
 ok 'an initiator that is logged in keeps its name' machine iscsi-initiator \
 	'mkdir -p /sys/class/iscsi_session/session1
@@ -232,9 +236,9 @@ ok 'an initiator that is logged in keeps its name' machine iscsi-initiator \
 	VMGEN_EVENT=test says 1 "logged in to"'
 ok 'one that somebody has chosen is left to him' machine iscsi-initiator \
 	'sed -i s/a9f1c6bd2e07/web/ /etc/iscsi/initiatorname.iscsi
-	before=$(shown $name) && VMGEN_EVENT=test says 1 "choose another" && [ -z "$(ls /var/lib/vmgen)" ]
-	says 1 "choose another one for this machine" && says 1 "choose another"
-	sed -i s/:web/:web-3/ /etc/iscsi/initiatorname.iscsi && before=$(shown $name)
+	before=$(shown $name); VMGEN_EVENT=test says 1 "choose another"; [ -z "$(ls /var/lib/vmgen)" ]
+	says 1 "choose another one for this machine"; says 1 "choose another"
+	sed -i s/:web/:web-3/ /etc/iscsi/initiatorname.iscsi; before=$(shown $name)
 	says 0 "has chosen another one: iqn.1993-08.org.debian:01:web-3"'
 ok 'of two names in its file the first counts' machine iscsi-initiator \
 	'echo InitiatorName=iqn.1993-08.org.debian:01:b9f1c6bd2e07 >>/etc/iscsi/initiatorname.iscsi
@@ -254,13 +258,13 @@ ok 'a name that somebody has chosen is left to him' machine nvme-host \
 	before=$(shown $name) && says 0 "has chosen another one"'
 ok 'other files that name the host are named, also when it runs again' machine nvme-host \
 	'echo "[{\"hostid\":\"$(cat /etc/nvme/hostid)\"}]" >/etc/nvme/config.json
-	! $hook >said && grep "stands in /etc/nvme/config.json as well" said && ! $hook
-	echo "[]" >/etc/nvme/config.json && $hook'
+	fails $hook >said; grep "stands in /etc/nvme/config.json as well" said; fails $hook
+	echo "[]" >/etc/nvme/config.json; $hook'
 ok 'an SNMP engine with users keeps its ID, which their keys are made of' machine snmp-engine \
 	'echo "usmUser 1 3 0x80001F8880AAAAAAAABBBBBBBB00000000 \"a\" \"a\" NULL" >>/var/lib/snmp/snmpd.conf
-	VMGEN_EVENT=test says 1 "take the lines oldEngineID" && [ -z "$(ls /var/lib/vmgen)" ]
-	says 1 "take the lines oldEngineID and usmUser out of it" && says 1 "take the lines"
-	sed -i s/AAAAAAAA/DDDDDDDD/I /var/lib/snmp/snmpd.conf && before=$(shown $name)
+	VMGEN_EVENT=test says 1 "take the lines oldEngineID"; [ -z "$(ls /var/lib/vmgen)" ]
+	says 1 "take the lines oldEngineID and usmUser out of it"; says 1 "take the lines"
+	sed -i s/AAAAAAAA/DDDDDDDD/I /var/lib/snmp/snmpd.conf; before=$(shown $name)
 	says 0 "somebody has chosen another one"'
 ok 'so does one whose ID is set' machine snmp-engine \
 	'echo "exactEngineID 0x80001f888011" | put /etc/snmp/snmpd.conf
@@ -289,10 +293,10 @@ agents='chown 65534:65534 /var/lib/snmp && chmod 600 /var/lib/snmp/*
 	untouched() { cmp /etc/victim $work/was && [ "$(rights /etc/victim)" = "$rights" ]; }
 	'
 ok 'what its agent owns is renewed as well' machine snmp-engine "$agents"'
-	chown 65534:65534 /var/lib/snmp/snmptrapd.conf && $hook && renewed "$before"
+	chown 65534:65534 /var/lib/snmp/snmptrapd.conf; $hook; renewed "$before"
 	[ "$(rights /var/lib/snmp/* | cut -d " " -f 2 | sort -u)" = 600 ]'
 ok 'a link that an agent puts there leads root nowhere' machine snmp-engine "$agents"'
-	ln -s /etc/victim /var/lib/snmp/x.conf && $hook && untouched
+	ln -s /etc/victim /var/lib/snmp/x.conf; $hook; untouched
 	! grep -r secret /var/lib/snmp/ --exclude x.conf'
 ok 'nor one that it puts there meanwhile' machine snmp-engine "$agents"'
 	printf "%s\n" "#!/bin/sh" "$(command -v rm) \"\$@\"" \
@@ -303,8 +307,8 @@ ok 'nor does a name with blanks in it' machine snmp-engine "$agents"'
 	$hook && [ ! -e /etc/etc.vmgen ] && [ ! -e /etc/etc ] && [ ! -e /etc.vmgen ]'
 ok 'the node of a swarm is left to the reader, and is a failure' machine container-engine \
 	'echo | put /var/lib/docker/swarm/certificates/swarm-node.crt
-	! $hook >said && grep "remove /var/lib/docker/swarm" said && renewed "$before" && ! $hook
-	echo another >/var/lib/docker/swarm/certificates/swarm-node.crt && $hook'
+	fails $hook >said; grep "remove /var/lib/docker/swarm" said; renewed "$before"; fails $hook
+	echo another >/var/lib/docker/swarm/certificates/swarm-node.crt; $hook'
 ok 'what Docker has made since stays' machine container-engine \
 	'$hook && echo "{\"kid\":\"CCCC:DDDD\"}" >/etc/docker/key.json && $hook && [ -s /etc/docker/key.json ]'
 ok 'Docker and containerd are found where their settings have them' machine container-engine \
