@@ -46,7 +46,7 @@ forgets() {
 		"'chmod +x $program
 		r=0
 		sh "$script" || r=$?
-		[ $r = '"$1"' ] && [ "$(cat $work/asked)" = forget ]
+		[ $r = '"$1"' ]; [ "$(cat $work/asked)" = forget ]
 		[ -e /var/lib/vmgen/state.json ]
 		[ -e /var/lib/vmgen/image ]'
 }

@@ -71,7 +71,7 @@ made_by_systemd_stays() {
 		mkdir /run/systemd
 		touch /run/systemd/first-boot
 		r=0; $hook >said || r=$?
-		[ $r = 77 ] && grep -q "made it in this boot" said
+		[ $r = 77 ]; grep -q "made it in this boot" said
 		[ "$(cat /etc/machine-id)" = $old ] && [ -z "$(ls /var/lib/vmgen)" ]'
 }
 
@@ -83,7 +83,7 @@ at_event() {
 			chmod 755 bin/$program
 		done
 		VMGEN_EVENT=$event PATH=$work/bin:$PATH $hook >said
-		[ "$(cat /etc/machine-id)" != $old ] && [ -e /run/vmgen/machine-id ]
+		[ "$(cat /etc/machine-id)" != $old ]; [ -e /run/vmgen/machine-id ]
 		[ "$(sed -n "s/^systemctl try-restart //p" asked | tr "\n" " ")" = "$units" ]'
 }
 
@@ -91,14 +91,14 @@ at_event() {
 mounted_stays() {
 	machine 'mount --bind /var/lib/dbus/machine-id /etc/machine-id
 		r=0; $hook >said || r=$?
-		[ $r = 1 ] && grep -q reboot said
+		[ $r = 1 ]; grep -q reboot said
 		[ "$(cat /etc/machine-id)" = $old ]'
 }
 
 bad_record_is_refused() {
 	machine 'printf "for=aaaa\nnew=0123\n" >/var/lib/vmgen/machine-id
 		r=0; $hook >said || r=$?
-		[ $r = 1 ] && grep -q "is damaged" said
+		[ $r = 1 ]; grep -q "is damaged" said
 		[ "$(cat /etc/machine-id)" = $old ]'
 }
 
