@@ -77,7 +77,7 @@ static const struct command {
 		"  clone                  the next change makes this machine another one\n"
 		"  restore                it takes this machine back\n"
 		"  clear                  say nothing\n"
-		"  show                   what was said\n"
+		"  show                   what was said, by the host too\n"
 		"      --now              clone: the last change was that; run what waited for it\n"
 		"      --timeout=SECONDS  with --now: wait no longer than this\n",
 	},
