@@ -93,6 +93,15 @@ def on_record(dc, t):
     installation.path(f"{dc.directory}/vmgen/state.json").write_text('{"version": 1}', "ascii")
     t.equal(vmgenctl(dc, "intent", "clone")[0], 0, "an intent that no run has used up yet")
     t.equal(dc.safeguard("before-start")[0], 10, "counts as well")
+    # As where the host has said something, too.
+    program = installation.path("/usr/local/bin/vmgenctl")
+    real = program.rename(program.with_suffix(".real"))
+    program.write_text("#!/bin/sh\n[ \"$2 $3\" != 'intent show' ] || echo 'clone\nthe host says'\n",
+                       "ascii")
+    program.chmod(0o755)
+    dc.restore("adopted")
+    t.equal(dc.safeguard("before-start")[0], 10, "whatever vmgenctl says after it")
+    real.replace(program)
 
 
 def fences(dc, t):

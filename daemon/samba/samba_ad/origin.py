@@ -93,7 +93,7 @@ def on_record(generation, options):
             if run.get("id_hash") == generation.hash:
                 return str(run.get("hint", "")), str(run.get("intent", ""))
         # No run has used it up yet.
-        intent = ask(options, "intent", "show").strip()
+        intent = ask(options, "intent", "show").partition("\n")[0]
     except UNKNOWN as e:
         say(f"vmgenctl does not tell whether this is a clone or a rollback: {e}")
         return "", ""

@@ -19,9 +19,11 @@ def run(identity, **members):
     """Of a change to this ID, at a boot in order and just now, if members do not say otherwise."""
     now = int(time.time() * 1_000_000)
     return {"id_hash": hash_of(identity), "event": "boot-changed", "generation": 2,
-            "source": "vmgenid", "hint": "unknown", "intent": "", "detected_usec": now,
-            "finished_usec": now + 1, "reseed_errno": 0, "incomplete": False, "shutdown": "clean",
-            "counter": "", "skipped": False, "hooks": {}, **members}
+            "source": "vmgenid", "hint": "unknown", "intent": "", "intent_from": "", "name": "",
+            "intent_unused": "", "detected_usec": now, "finished_usec": now + 1,
+            "detected_boottime_usec": 0, "finished_boottime_usec": 0, "reseed_errno": 0,
+            "seed_errno": 0, "incomplete": False, "shutdown": "clean", "counter": "",
+            "skipped": False, "hooks": {}, **members}
 
 
 def write(dc, *runs):
