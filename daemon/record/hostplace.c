@@ -17,9 +17,11 @@
 
 enum {
 	PATH_SIZE = 512,
-	/* Of one structure of SMBIOS, with its strings. */
-	STRUCTURE_LIMIT = 65536,
-	STRUCTURES_MAX = 64,
+	/* Of SMBIOS: the whole table, and the types of its structures. */
+	TABLE_LIMIT = 1 << 20,
+	SMBIOS_HEADER = 4,
+	SMBIOS_OEM_STRINGS = 11,
+	SMBIOS_END = 127,
 };
 
 struct paths {
@@ -81,61 +83,71 @@ static int read_fw_cfg(const struct paths *paths, struct hostword *ret_word, cha
 }
 
 /*
- * A structure is followed by its strings, each with its NUL, and by another NUL. Returns the
- * string that carries a word, or NULL. *ret_n: how many do.
+ * The table of all structures, which Linux shows whether or not it has a driver for single ones.
+ * Each has its formatted part, of the length in its second byte, then strings, each with its
+ * NUL, and one more NUL, or two where it has no string.
  */
-static char *find_string(char *bytes, size_t size, unsigned int *ret_n)
-{
-	size_t place = size > 1 ? (unsigned char)bytes[1] : size, length;
-	char *found = NULL;
+struct table {
+	char *bytes;
+	size_t size;
+};
 
-	bytes[size] = '\0';
-	for (; place < size && bytes[place]; place += length + 1) {
-		length = strlen(bytes + place);
-		if (strncmp(bytes + place, HOSTPLACE_STRING, strlen(HOSTPLACE_STRING)))
-			continue;
-		found = bytes + place + strlen(HOSTPLACE_STRING);
-		++*ret_n;
+/* Where the strings of the structure at place begin; the end of the table: it has none. */
+static size_t strings_of(const struct table *table, size_t place)
+{
+	size_t length;
+
+	if (table->size - place < SMBIOS_HEADER)
+		return table->size;
+	length = (unsigned char)table->bytes[place + 1];
+	return length < SMBIOS_HEADER || table->size - place < length ? table->size : place + length;
+}
+
+/* Returns the string that carries a word, or NULL. *ret_n: how many do. */
+static const char *find_string(const struct table *table, unsigned int *ret_n)
+{
+	size_t place = 0, string;
+	const char *found = NULL;
+	int type;
+
+	for (*ret_n = 0; (string = strings_of(table, place)) < table->size; place = string + 1) {
+		type = (unsigned char)table->bytes[place];
+		if (type == SMBIOS_END)
+			break;
+		/* The first of the two NULs. */
+		if (!table->bytes[string])
+			string++;
+		for (; string < table->size && table->bytes[string];
+		     string += strlen(table->bytes + string) + 1) {
+			if (type != SMBIOS_OEM_STRINGS ||
+			    strncmp(table->bytes + string, HOSTPLACE_STRING, strlen(HOSTPLACE_STRING)))
+				continue;
+			found = table->bytes + string + strlen(HOSTPLACE_STRING);
+			++*ret_n;
+		}
 	}
 	return found;
 }
 
-/* Reads one structure of OEM strings. Returns as hostplace_read(). */
-static int read_structure(const struct paths *paths, unsigned int number, unsigned int *ret_n,
-			  struct hostword *ret_word, char *ret_reason)
-{
-	char path[PATH_SIZE], line[HOSTWORD_LIMIT + 2], *bytes, *string;
-	size_t size;
-	int r;
-
-	snprintf(path, sizeof(path), "%s/firmware/dmi/entries/11-%u/raw", paths->sysfs, number);
-	r = read_bytes(path, STRUCTURE_LIMIT, &bytes, &size);
-	if (r)
-		return r;
-	string = find_string(bytes, size, ret_n);
-	if (string) {
-		snprintf(line, sizeof(line) - 1, "%s", string);
-		r = parse_line(line, ret_word, ret_reason);
-	}
-	free(bytes);
-	return string ? r : 0;
-}
-
 static int read_smbios(const struct paths *paths, struct hostword *ret_word, char *ret_reason)
 {
-	unsigned int number, n = 0, found = 0;
-	int r, result = -ENOENT;
+	char path[PATH_SIZE], line[HOSTWORD_LIMIT + 2];
+	struct table table;
+	const char *string;
+	unsigned int n;
+	int r;
 
-	for (number = 0; number < STRUCTURES_MAX; number++) {
-		r = read_structure(paths, number, &n, ret_word, ret_reason);
-		if (r == -ENOENT)
-			break;
-		if (n != found || r)
-			result = r;
-		found = n;
-	}
+	snprintf(path, sizeof(path), "%s/" HOSTPLACE_SMBIOS, paths->sysfs);
+	r = read_bytes(path, TABLE_LIMIT, &table.bytes, &table.size);
+	if (r)
+		return r;
+	table.bytes[table.size] = '\0';
+	string = find_string(&table, &n);
+	if (string)
+		snprintf(line, sizeof(line) - 1, "%s", string);
+	free(table.bytes);
 	if (n < 2)
-		return result;
+		return string ? parse_line(line, ret_word, ret_reason) : -ENOENT;
 	snprintf(ret_reason, HOSTWORD_REASON_SIZE, "the firmware has %u strings that begin with "
 		 HOSTPLACE_STRING ", and one could be left over", n);
 	return -EBADMSG;
@@ -191,6 +203,7 @@ int hostplace_read(size_t place, const char *sysfs, const char *credentials,
 	*ret_reason = '\0';
 	r = places[place].read(&paths, ret_word, ret_reason);
 	if (r && r != -ENOENT && !*ret_reason)
-		snprintf(ret_reason, HOSTWORD_REASON_SIZE, "%s", strerror(-r));
+		snprintf(ret_reason, HOSTWORD_REASON_SIZE, "%s", r == -EFBIG ?
+			 "it is longer than any word, so this is something else" : strerror(-r));
 	return r;
 }

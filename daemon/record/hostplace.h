@@ -14,6 +14,7 @@ enum { HOSTPLACES = 3 };
 
 /* What a host calls these; place: a number below HOSTPLACES. */
 #define HOSTPLACE_FW_CFG	"firmware/qemu_fw_cfg/by_name/opt/org.vmgen/intent/raw"
+#define HOSTPLACE_SMBIOS	"firmware/dmi/tables/DMI"
 #define HOSTPLACE_STRING	"vmgen.intent="
 #define HOSTPLACE_CREDENTIAL	"vmgen.intent"
 

@@ -9,12 +9,14 @@
 #include "record/imagefile.h"
 #include "starts.h"
 
+enum { SMBIOS_PLACE = 1 };
+
 #define GUID_B	"42424242-4242-4242-4242-424242424242"
 #define GUID_C	"43434343-4343-4343-4343-434343434343"
 #define WORD_B	"vmgen-intent 1 id=" GUID_B " intent=clone name=web-3"
 #define WORD_C	"vmgen-intent 1 id=" GUID_C " intent=clone name=web-4"
 #define FW_CFG	"sys/" HOSTPLACE_FW_CFG
-#define SMBIOS	"sys/firmware/dmi/entries/11-0/raw"
+#define SMBIOS	"sys/" HOSTPLACE_SMBIOS
 
 static void put(const char *path, const char *content, size_t size)
 {
@@ -33,15 +35,33 @@ static void in_fw_cfg(const char *text)
 	put(FW_CFG, content, sizeof(content));
 }
 
-/* As an OEM strings structure has them. */
+/*
+ * As a table has two OEM strings, between structures without strings and of another type that
+ * has the same text.
+ */
+static size_t fill_table(char *content, const char *first, const char *second)
+{
+	static const char before[] = { 32, 4, 0, 0, 0, 0 }, head[] = { 11, 5, 1, 0, 2 },
+		other[] = { 12, 5, 2, 0, 1 }, end[] = { 127, 4, 3, 0, 0, 0 };
+	char *p = content;
+
+	p = mempcpy(p, before, sizeof(before));
+	p = mempcpy(p, head, sizeof(head));
+	p = stpcpy(p, first) + 1;
+	p = stpcpy(p, second) + 1;
+	*p++ = '\0';
+	p = mempcpy(p, other, sizeof(other));
+	p = stpcpy(p, HOSTPLACE_STRING WORD_C) + 1;
+	*p++ = '\0';
+	p = mempcpy(p, end, sizeof(end));
+	return p - content;
+}
+
 static void in_smbios(const char *first, const char *second)
 {
-	char content[512] = { 11, 5, 0, 11, 2 };
-	size_t size = 5;
+	char content[512];
 
-	size += sprintf(content + size, "%s", first) + 1;
-	size += sprintf(content + size, "%s", second) + 1;
-	put(SMBIOS, content, size + 1);
+	put(SMBIOS, content, fill_table(content, first, second));
 }
 
 static void in_credential(const char *text)
@@ -120,6 +140,44 @@ static void boot_change(void)
 {
 	reboot();
 	change();
+}
+
+/* Whatever is in the table, no more of it is read than there is. */
+static void test_damaged(void)
+{
+	static const char others[] = { 0, 1, 11, 127, (char)255 };
+	char content[512], reason[HOSTWORD_REASON_SIZE];
+	size_t size = fill_table(content, "x", HOSTPLACE_STRING WORD_B), cut, n = 0, i;
+	struct hostword word;
+
+	for (cut = 0; cut <= size; cut++) {
+		put(SMBIOS, content, cut);
+		n += hostplace_read(SMBIOS_PLACE, scratch_path("sys"), NULL, &word, reason) == 0;
+	}
+	ok(n > 0 && n < size, "a table that is cut off: %zu of %zu have the word", n, size);
+	for (cut = 0; cut < size; cut++)
+		for (i = 0; i < sizeof(others); i++) {
+			char was = content[cut];
+
+			content[cut] = others[i];
+			put(SMBIOS, content, size);
+			(void)hostplace_read(SMBIOS_PLACE, scratch_path("sys"), NULL, &word, reason);
+			content[cut] = was;
+		}
+	ok(true, "any byte of it may be another one");
+	take_back();
+}
+
+static void test_long(void)
+{
+	static char content[2 * HOSTWORD_LIMIT];
+	char reason[HOSTWORD_REASON_SIZE];
+	struct hostword word;
+
+	put(FW_CFG, content, sizeof(content));
+	ok(hostplace_read(0, scratch_path("sys"), NULL, &word, reason) &&
+	   strstr(reason, "so this is something else"), "a long file is no word: %s", reason);
+	take_back();
 }
 
 static void test_boot(void)
@@ -301,13 +359,15 @@ int main(void)
 {
 	starts_create();
 	for (const char *const *p = (const char *const[]) { "credentials", "sys/firmware",
-	     "sys/firmware/dmi", "sys/firmware/dmi/entries", "sys/firmware/dmi/entries/11-0",
+	     "sys/firmware/dmi", "sys/firmware/dmi/tables",
 	     "sys/firmware/qemu_fw_cfg", "sys/firmware/qemu_fw_cfg/by_name",
 	     "sys/firmware/qemu_fw_cfg/by_name/opt", "sys/firmware/qemu_fw_cfg/by_name/opt/org.vmgen",
 	     "sys/firmware/qemu_fw_cfg/by_name/opt/org.vmgen/intent", NULL }; *p; p++)
 		scratch_mkdir(*p, 0755);
 	(void)setenv("CREDENTIALS_DIRECTORY", scratch_path("credentials"), 1);
 	test_live();
+	test_long();
+	test_damaged();
 	test_boot();
 	test_administrator();
 	test_first_start();
