@@ -90,7 +90,7 @@ with_client() {
 		client_command=/usr/libexec/vmgen/client
 		lives() { kill -0 $pid; }
 		# wait reaps it.
-		ended() { ! wait $pid 2>/dev/null; ! kill -0 $pid 2>/dev/null; }
+		ended() { wait $pid 2>/dev/null || :; ! kill -0 $pid 2>/dev/null; }
 		'"$1"
 }
 

@@ -182,7 +182,7 @@ ok 'killed anywhere, the next run leaves all of it new' all "$killed_anywhere"
 fails_alone='
 	printf "%s\n" "#!/bin/sh" "case \$* in *01:*|*duid\ /d*|*ID\ 0x*) exit 1 ;; esac" \
 		"exec $(command -v sed) \"\$@\"" >bin/sed
-	chmod 755 bin/sed; ! $hook; [ "$(shown $name)" = "$before" ]; rm bin/sed; $hook; renewed "$before"'
+	chmod 755 bin/sed; fails $hook; [ "$(shown $name)" = "$before" ]; rm bin/sed; $hook; renewed "$before"'
 names='iscsi-initiator snmp-engine dhcp-duid'
 ok 'what cannot be edited stays' all "$fails_alone"
 ok 'a host without a name for it leaves the host name' machine hostname \
@@ -282,13 +282,13 @@ ok 'an agent that was being stopped when the hook was killed is waited for' mach
 	$hook; printf "%s\n" "stop snmpd.service: 1" "start snmpd.service: 0" | diff asked -'
 ok 'it is started where the hook fails, too' machine snmp-engine "$asks"'
 	printf "#!/bin/sh\ncase \$* in */snmp/*) exit 1 ;; esac\nexec $(command -v mv) \"\$@\"\n" >bin/mv
-	chmod 755 bin/mv; ! $hook; printf "%s\n" "stop snmpd.service: 1" "start snmpd.service: 1" | diff asked -
+	chmod 755 bin/mv; fails $hook; printf "%s\n" "stop snmpd.service: 1" "start snmpd.service: 1" | diff asked -
 	rm bin/mv; $hook; renewed "$before"; [ ! -e /run/vmgen/snmp-engine ]'
 # Debian's agent owns the directory, and the file before it ends once.
-agents='chown 65534:65534 /var/lib/snmp && chmod 600 /var/lib/snmp/*
-	printf "%s\n" secret "oldEngineID 0x80001f8880eeee" >/etc/victim && chmod 600 /etc/victim && cp /etc/victim was
+agents='chown 65534:65534 /var/lib/snmp; chmod 600 /var/lib/snmp/*
+	printf "%s\n" secret "oldEngineID 0x80001f8880eeee" >/etc/victim; chmod 600 /etc/victim; cp /etc/victim was
 	# The directory of tests may be one that it cannot enter.
-	cd / && rights() { stat -c "%n %a %u:%g" "$@"; }
+	cd /; rights() { stat -c "%n %a %u:%g" "$@"; }
 	rights=$(rights /etc/victim)
 	untouched() { cmp /etc/victim $work/was && [ "$(rights /etc/victim)" = "$rights" ]; }
 	'

@@ -31,8 +31,11 @@ def check_manager(g, t):
     """Most machines have no such credential."""
     t.equal(g.execute("systemctl is-active vmgend"), (0, "active\n"),
             "without a credential vmgend runs")
-    t.equal(g.run("journalctl -q -b -p warning -o cat _PID=1 | grep -i -e vmgen -e credential || true"),
-            "", "and PID 1 has nothing to say about that")
+    g.run("journalctl --sync")
+    log = "journalctl -q -b -o cat _PID=1"
+    t.ok("vmgend.service" in g.run(f"{log} UNIT=vmgend.service"), "PID 1 has logged its start")
+    t.equal(g.run(f"{log} -p warning | grep -i -e vmgen -e credential || true"), "",
+            "and has nothing to complain of")
     check_mounts(g, t)
 
 
