@@ -9,7 +9,7 @@ from harness import qemu as qemus, tap
 from harness.first import First
 from harness.handle import (EVENTS, EXACT, NOTIFIES, POLLIN, RAW, VMCLOCK, Handle, failed)
 from harness.scenario import NOBODY, boot, generation, say
-from harness.vmclock import (COUNTER, LEAP_SECONDS, NOTIFICATION_PRESENT, TAI, UTC, Clock,
+from harness.vmclock import (BEHIND, COUNTER, LEAP_SECONDS, NOTIFICATION_PRESENT, TAI, UTC, Clock,
                              boot_with_page, driver)
 
 SECOND = 1000000000
@@ -131,10 +131,11 @@ def moment(g, clock=""):
 
 def check_time(snapshot, period, t):
     """A clone that lay for hours, whose host tells the time in UTC or TAI."""
-    for scale, name in ((UTC, "UTC"), (TAI, "TAI")):
+    for scale, offset, name in ((UTC, BEHIND, "UTC"), (TAI, BEHIND, "TAI"),
+                                (TAI, LEAP_SECONDS, "TAI, by the text of UAPI.13 1.0")):
         with snapshot.clone() as c:
             stale, ticks = moment(c)
-            Clock(c).tell(scale, (ticks, period), stale + HOURS)
+            Clock(c).tell(scale, (ticks, period), stale + HOURS, offset)
 
             def off(seconds, now):
                 # By what the host has said, however busy this machine is.
@@ -149,17 +150,18 @@ def check_time(snapshot, period, t):
 
 
 def check_scale(g, clock, t):
-    """What Linux makes a PTP clock of: its time is UTC or TAI, and the page alone tells."""
-    told, ticks = moment(g)
-    clock.fill()
-    clock.tell(TAI, (ticks, 1 / SECOND), told)
-    g.run("insmod /ptp_vmclock.ko")
-    ptp, now = moment(g, PTP)
-    ahead = ptp - told - (now - ticks) / SECOND
-    t.ok(min(abs(ahead - LEAP_SECONDS), abs(ahead - 2 * LEAP_SECONDS)) < 1,
-         "Linux's PTP clock of a VMClock is not UTC where the page is not")
-    say(f"{g.machine.kernel.release}: the PTP clock of a VMClock in TAI is ahead of UTC by {ahead:+.3f} s")
-    g.run("rmmod ptp_vmclock")
+    """Linux's PTP clock tells TAI since 7.0, whatever is in the page."""
+    for scale, name in ((UTC, "UTC"), (TAI, "TAI")):
+        told, ticks = moment(g)
+        clock.fill()
+        clock.tell(scale, (ticks, 1 / SECOND), told)
+        g.run("insmod /ptp_vmclock.ko")
+        ptp, now = moment(g, PTP)
+        ahead = ptp - told - (now - ticks) / SECOND
+        t.ok(abs(ahead - LEAP_SECONDS) < 1, f"Linux's PTP clock of a VMClock in {name} tells TAI")
+        say(f"{g.machine.kernel.release}: the PTP clock of a VMClock in {name} is ahead of UTC by "
+            f"{ahead:+.3f} s")
+        g.run("rmmod ptp_vmclock")
     clock.fill()
 
 

@@ -16,10 +16,12 @@ RESERVED = "memmap=64K$0x0FFE0000"
 # <linux/vmclock-abi.h>
 MAGIC, VERSION, TSC, NO_COUNTER = 0x4B4C4356, 1, 1, 0xFF
 SYNCHRONIZED, TAI_OFFSET_VALID, LEAP_SECONDS = 2, 1, 37
+# From TAI to UTC, as Linux and UAPI.13 1.1 have it; the text of 1.0 gave it without its sign.
+BEHIND = -LEAP_SECONDS
 UTC, TAI = range(2)
 HEAD = struct.Struct("<IIHBBIQQ")
 SEQ, MARKER, FLAGS, COUNTER = (12, "<I"), (16, "<Q"), (24, "<Q"), (104, "<Q")
-COUNTER_ID, TIME_TYPE, STATUS, TAI_OFFSET = (10, "<B"), (11, "<B"), (34, "<B"), (36, "<H")
+COUNTER_ID, TIME_TYPE, STATUS, TAI_OFFSET = (10, "<B"), (11, "<B"), (34, "<B"), (36, "<h")
 TICKS, PERIOD = (40, "<Q"), (48, "<Q")
 TIME_SEC, TIME_FRAC, PAD = (72, "<Q"), (80, "<Q"), (112, "<Q")
 VM_GEN_COUNTER_PRESENT, NOTIFICATION_PRESENT = 1 << 8, 1 << 9
@@ -52,7 +54,7 @@ class Clock:
         page = HEAD.pack(magic, size, version, NO_COUNTER, 0, 0, 1, present | flags)
         self.memory[self.at:self.at + 4096] = page.ljust(4096, b"\0")
 
-    def tell(self, scale, moment, seconds):
+    def tell(self, scale, moment, seconds, offset=BEHIND):
         """The time, SECONDS after 1970 in UTC at that moment; the device was there without one."""
         ticks, period = moment
         if scale == TAI:
@@ -60,7 +62,7 @@ class Clock:
         whole = int(seconds)
         self.set(FLAGS, self.get(FLAGS) | TAI_OFFSET_VALID)
         for field, value in ((COUNTER_ID, TSC), (TIME_TYPE, scale), (STATUS, SYNCHRONIZED),
-                             (TAI_OFFSET, LEAP_SECONDS), (TICKS, ticks),
+                             (TAI_OFFSET, offset), (TICKS, ticks),
                              (PERIOD, int(period * 2 ** 64)), (TIME_SEC, whole),
                              (TIME_FRAC, int((seconds - whole) * 2 ** 64))):
             self.set(field, value)
