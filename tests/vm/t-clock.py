@@ -9,15 +9,16 @@ test's, and nothing on the machine is in the way.
 
 import json
 import re
+import shutil
 import subprocess
 import time
 
-from harness import agent, tap
+from harness import agent, hostport, tap
 from harness.debian import Prebuilt
 from harness.later import later
 from harness.network import isolate
 from harness.ntp import CARD, NETWORK, SERVER, Ntp, off
-from harness.scenario import ALL, boot, new_guid, say, test_module
+from harness.scenario import ALL, boot, new_guid, program, say, test_module
 
 HOURS = 3 * 3600
 DAY = 24 * 3600
@@ -33,12 +34,16 @@ FILES = {
     "etc/systemd/timesyncd.conf": f"[Time]\nNTP={SERVER}\n",
     "etc/systemd/network/all.network": "[Match]\nName=e*\n[Network]\nAddress=10.0.2.15/24\n",
 }
+# As of a host that wants to be told.
+CREDENTIAL = "vmm.notify_socket=vsock-stream:1:9999"
+LISTENED = "/run/listened"
 SYNCHRONIZED = "/run/systemd/timesync/synchronized"
 
 
 def prepare(root):
     for name, text in FILES.items():
         (root / name).write_text(text, "ascii")
+    shutil.copy(program("listen", sanitized=False), root / "usr/bin")
     subprocess.run(["systemd-sysusers", f"--root={root}"], check=True, capture_output=True)
     subprocess.run(["systemctl", f"--root={root}", "enable", "systemd-networkd", "chrony"], check=True,
                    capture_output=True)
@@ -193,6 +198,17 @@ def check_agent(snapshot, guid, t):
         t.ok(abs(off(c, HOURS)) < NEAR, "or to the time that it names")
 
 
+def check_report(c, t):
+    """The service has all that it reports to the host with."""
+    with hostport.Port() as port:
+        report = port.report()
+    t.equal((report["event"], report["outcome"], report["id_hash"]),
+            ("changed", "repaired", hostport.id_hash(c.guid())), "the host is told by the port")
+    c.wait_for(f"grep -q X_VMGEN_ID_HASH={report['id_hash']} {LISTENED}")
+    t.ok("X_VMGEN_OUTCOME=repaired\n" in c.run(f"cat {LISTENED}"),
+         "and by vsock, where a credential says so")
+
+
 def check_chrony(snapshot, ntp, t):
     ntp.silent = True
     with later(snapshot, HOURS).clone(guid=new_guid()) as c:
@@ -202,6 +218,7 @@ def check_chrony(snapshot, ntp, t):
         t.note(f"off by {left:+.3f} s")
         check_who(c, t, "no server has told chronyd", "chrony, no network")
         check_times(c, t)
+        check_report(c, t)
         agent.ask("guest-set-time", time=int((time.time() + HOURS) * 1e9))
         t.ok(abs(off(c, HOURS)) < NEAR, "the guest agent may say so as well")
     ntp.silent = False
@@ -279,8 +296,11 @@ def scenario(kernel, t):
     ntp = Ntp()
     guid = new_guid()
     time.sleep(-time.time() % 1)
-    with debian.boot(guid, devices=(*CARD, *agent.DEVICES), netdevs=NETWORK,
-                     chardevs=agent.CHARDEVS) as g:
+    with debian.boot(guid, devices=(*CARD, *agent.DEVICES, hostport.DEVICES[-1]), netdevs=NETWORK,
+                     chardevs=(*agent.CHARDEVS, *hostport.CHARDEVS),
+                     strings=(f"io.systemd.credential:{CREDENTIAL}",)) as g:
+        g.run("modprobe vsock_loopback")
+        g.spawn(f"exec listen stream 9999 >{LISTENED} 2>&1")
         g.run("timeout 250 chronyc waitsync 0 1 0 0.2", timeout=300)
         g.run("vmgenctl wait --settled --timeout 240; sync", timeout=300)
         g.wait_for("systemctl is-active --quiet qemu-guest-agent")

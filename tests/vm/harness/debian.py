@@ -29,7 +29,8 @@ EXCLUDED = [f"--dpkgopt=path-exclude=/usr/share/{name}/*" for name in ("doc", "l
 # What mounts the disk, and the network card, which vmgend tells the machine by: Debian's has it
 # too. Then what the system itself may need.
 INITRD_MODULES = ("crc32c_generic", "virtio_pci", "virtio_blk", "ext4", "virtio_net")
-MODULES = ("veth", "autofs4", "fuse", "efivarfs", "virtio_console", "qemu_fw_cfg")
+MODULES = ("veth", "autofs4", "fuse", "efivarfs", "virtio_console", "qemu_fw_cfg",
+           "vsock_loopback")
 # IPsec with AES-GCM; the latter are asked for by what they can do.
 MODULES += ("xfrm_user", "esp4", "gcm", "ctr", "ghash_generic", "seqiv", "echainiv", "drbg",
             "sha512_generic", "jitterentropy_rng")
