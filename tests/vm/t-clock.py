@@ -7,6 +7,7 @@ The server of time and QEMU's network are in a namespace of their own, so that n
 test's, and nothing on the machine is in the way.
 """
 
+import functools
 import json
 import re
 import shutil
@@ -27,26 +28,39 @@ APART = 100
 # And what is no more than that is right: a busy machine takes seconds between two looks at a clock.
 NEAR = APART / 4
 
+NETWORKD = "etc/systemd/network/all.network"
 FILES = {
     # Without Debian's rtcsync, by which Linux sets the RTC some time after the first
     # synchronization: in a clone that is taken in between, by the stale clock.
     "etc/chrony/chrony.conf": f"server {SERVER} iburst\nmakestep 1 3\n",
     "etc/systemd/timesyncd.conf": f"[Time]\nNTP={SERVER}\n",
-    "etc/systemd/network/all.network": "[Match]\nName=e*\n[Network]\nAddress=10.0.2.15/24\n",
+    NETWORKD: "[Match]\nName=e*\n[Network]\nAddress=10.0.2.15/24\n",
 }
 # As of a host that wants to be told.
 CREDENTIAL = "vmm.notify_socket=vsock-stream:1:9999"
 LISTENED = "/run/listened"
 SYNCHRONIZED = "/run/systemd/timesync/synchronized"
+# Clients of NTP of which a system has one alone: its configuration, and what tells that a server has
+# answered.
+OTHERS = {
+    "ntpsec": ("etc/ntpsec/ntp.conf", f"server {SERVER} iburst\ntos minclock 1 minsane 1\n",
+               "ntpq -n -c 'readvar 0 leap' | grep -q leap=00"),
+    "openntpd": ("etc/openntpd/ntpd.conf", f"server {SERVER}\n",
+                 "ntpctl -s status | grep -q 'clock synced'"),
+}
 
 
-def prepare(root):
-    for name, text in FILES.items():
+def prepare(client, files, root):
+    for name, text in files.items():
         (root / name).write_text(text, "ascii")
     shutil.copy(program("listen", sanitized=False), root / "usr/bin")
     subprocess.run(["systemd-sysusers", f"--root={root}"], check=True, capture_output=True)
-    subprocess.run(["systemctl", f"--root={root}", "enable", "systemd-networkd", "chrony"], check=True,
-                   capture_output=True)
+    subprocess.run(["systemctl", f"--root={root}", "enable", "systemd-networkd", client],
+                   check=True, capture_output=True)
+
+
+def system_with(kernel, client, files):
+    return Prebuilt(kernel, (client,), prepare=functools.partial(prepare, client, files))
 
 
 # ---- the program alone ------------------------------------------------------------------------
@@ -287,11 +301,35 @@ def check_nobody(c, ntp, t):
     t.ok(is_of_rtc(c, ntp), "the clock is as that says")
 
 
+def check_other(client, debian, t):
+    """One that is restarted, with a clock that is hours behind."""
+    answered = OTHERS[client][2]
+    with debian.boot(new_guid(), devices=CARD, netdevs=NETWORK) as g:
+        g.wait_for(answered, 300)
+        g.run("vmgenctl wait --settled --timeout 240", timeout=300)
+        pid = f"systemctl show -P MainPID {client}"
+        before = g.run(pid)
+        g.run("date -s '3 hours ago'; vmgenctl hooks run --real 20-clock", timeout=300)
+        t.ok(abs(off(g)) < NEAR, f"{client}: the clock is right when the hook has ended")
+        log = g.run("journalctl -q -u vmgend -o cat -n 30")
+        said = re.search(f".*({client} has asked the network|no server has told {client}).*", log)
+        t.ok(said, f"{client}: the log tells whether a server had answered by then") or t.note(log)
+        say(said.group(0))
+        t.ok(g.run(pid) != before, f"{client}: it was restarted")
+        began = time.monotonic()
+        g.wait_for(answered, 600)
+        t.ok(abs(off(g)) < NEAR, f"{client}: and is answered, and leaves the clock as it is")
+        say(f"{client}: answered {time.monotonic() - began:.0f} s after the hook at the latest")
+
+
 def scenario(kernel, t):
     if ALL:
         check_clockless(kernel, t)
     check_program(kernel, t)
-    debian = Prebuilt(kernel, ("chrony",), prepare=prepare)
+    debian = system_with(kernel, "chrony", FILES)
+    # Made before nothing of the network is there any more.
+    others = {client: system_with(kernel, client, {path: text, NETWORKD: FILES[NETWORKD]})
+              for client, (path, text, _) in OTHERS.items() if ALL}
     isolate()
     ntp = Ntp()
     guid = new_guid()
@@ -307,6 +345,9 @@ def scenario(kernel, t):
         snapshot = g.snapshot()
     check_agent(snapshot, guid, t)
     check_chrony(snapshot, ntp, t)
+    ntp.ahead = 0
+    for client, system in others.items():
+        check_other(client, system, t)
 
 
 if __name__ == "__main__":
