@@ -9,13 +9,14 @@ import struct
 import time
 import uuid
 
-from harness import draws, sanitizer, tap
+from harness import drivers, draws, hostport, kernel as kernels, sanitizer, tap
 from harness.scenario import generation, info, say, seed
 from harness.siblings import UPTIME, in_common
 from harness.vmclock import (COUNTER, FLAGS, NOTIFICATION_PRESENT, PAD, TIME_FRAC, TIME_SEC,
                              VM_GEN_COUNTER_PRESENT, Clock, boot_with_page)
 
 DRAWS = 1000
+MODULES = ("virtio_pci", "virtio_console")
 # VMGENID_INFO_NOTIFIES, _ID_VALID, _ID_SHOWN, _RAW_PAGE, _COUNTER
 NOTIFIES, COUNTS = 1 << 1, 1 << 6
 ID_FLAGS = 1 << 2 | 1 << 3 | 1 << 4
@@ -124,7 +125,11 @@ def stop_vmgend(g):
     g.run("vmgenctl wait --settled && kill $(pidof vmgend) && while pidof vmgend; do sleep 0.1; done")
 
 
-def check_vmgend(g, clock, t):
+def told(report):
+    return report["event"], report["outcome"], report["id_hash"]
+
+
+def check_vmgend(g, clock, port, t):
     g.spawn("exec vmgend >/run/vmgend.log 2>&1")
     g.wait_for("vmgenctl wait --settled")
     status, output = g.execute("vmgenctl check")
@@ -133,9 +138,14 @@ def check_vmgend(g, clock, t):
          "which is that there is no ID")
     t.ok("without it a change while this system is down is not seen" in g.run("cat /run/vmgend.log"),
          "vmgend says so, too")
+    first = port.report()
+    t.equal(told(first), ("adopted", "adopted", ""), "the host is told by a report without a hash")
     clock.change()
     clock.notify()
     ran(g, "changed")
+    report = port.report()
+    t.ok(told(report) == ("changed", "repaired", "") and
+         report["detected_usec"] > first["detected_usec"], "another change is one of another time")
     t.ok('"source":"counter"' in g.run("cat /run/vmgen/status.json"),
          "a restore is a change: hooks run")
     stop_vmgend(g)
@@ -211,7 +221,10 @@ def check_siblings(kernel, t):
 
 
 def scenario(kernel, t):
-    with boot_with_page(kernel, ["info", "vmgend", "vmgenctl"], {HOOK: (LOG, 0o755)}) as g:
+    files = {HOOK: (LOG, 0o755), **drivers.files(kernels.load(kernel), MODULES)}
+    with boot_with_page(kernel, ["info", "vmgend", "vmgenctl"], files, devices=hostport.DEVICES,
+                        chardevs=hostport.CHARDEVS) as g, hostport.Port() as port:
+        g.run(drivers.LOAD)
         clock = Clock(g)
         seed(g)
         check_refused(g, clock, t)
@@ -219,7 +232,7 @@ def scenario(kernel, t):
         check_changes(g, clock, t)
         check_lost(g, clock, t)
         check_notified(g, clock, t)
-        check_vmgend(g, clock, t)
+        check_vmgend(g, clock, port, t)
         check_loaded_anew(g, clock, t)
     # It counts instructions, of which there are too many with sanitizers.
     if kernel != sanitizer.KERNEL:
