@@ -316,4 +316,23 @@ ok 'Docker and containerd are found where their settings have them' machine cont
 	printf "%s\n" version "root = \"/var/lib/third\"" | put /etc/containerd/config.toml
 	mv /var/lib/docker /var/lib/other; mv /var/lib/containerd /var/lib/third
 	$hook && ! grep -r 0a1b2c3d /var/lib/other /var/lib/third'
+remapped='root=/var/lib/docker/231072.231072; mkdir -m 710 $root; chown 0:231072 $root
+	printf %s 0a1b2c3d-0000-4000-8000-00000000000d >$root/engine-id
+	'
+ok 'so is what Docker has below for remapped users, beside that of before' machine container-engine "$remapped"'
+	echo | put $root/swarm/certificates/swarm-node.crt
+	echo | put /var/lib/docker/swarm/certificates/swarm-node.crt
+	fails $hook >said; grep "remove $root/swarm" said; grep "remove /var/lib/docker/swarm," said
+	renewed "$before"; once=$(cat $root/engine-id); fails grep "^0a1b" $root/engine-id
+	[ "$(sed -n s/^old=//p /var/lib/vmgen/docker-231072.231072)" = 0a1b2c3d-0000-4000-8000-00000000000d ]
+	[ "$once" != "$(cat /var/lib/docker/engine-id)" ]; rm -r $root/swarm
+	fails $hook; [ "$(cat $root/engine-id)" = "$once" ]; rm -r /var/lib/docker/swarm; $hook'
+ok 'nobody else leads root astray there' machine container-engine "$remapped"'
+	echo secret >/etc/victim; ln -sf /etc/victim $root/engine-id
+	for bad in "chown 231072" "chmod 770"; do
+		chown 0 $root; chmod 710 $root; $bad $root; rm -rf /var/lib/vmgen/*
+		VMGEN_EVENT=test fails $hook >said; grep "write there: $root: look" said; [ -z "$(ls /var/lib/vmgen)" ]
+		fails $hook >said 2>&1; cat said; grep "write there: $root: look" said; renewed "$before"
+		[ -L $root/engine-id ]; grep -x secret /etc/victim; fails grep -r secret /var/lib/vmgen said
+	done'
 tap_done
