@@ -17,12 +17,13 @@ restart=$PWD/daemon/hooks/80-restart-units
 work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT
 
-# Both note what they are asked, and what is frozen by then.
+# Both note what they are asked, and what is frozen by then, and fenced before the first question.
 cat >"$work/vmgenctl" <<'PROGRAM'
 #!/bin/sh
+mkdir $work/first 2>/dev/null && ls /var/lib/vmgen/fence /etc/systemd/system >$work/first/files
 cd /sys/fs/cgroup
 echo "fence $4 with $(find . -name cgroup.freeze -exec grep -lx 1 {} + | wc -l) frozen" >>$work/asked
-case $4 in doubt*) [ -e $work/certain ] || exit 8 ;; late*) [ -e $work/late ] || { touch $work/late; exit 8; } ;; esac
+case $4 in doubt*) [ -e $work/certain ] || exit 1 ;; late*) [ -e $work/late ] || { touch $work/late; exit 8; } ;; esac
 PROGRAM
 cat >"$work/systemctl" <<'PROGRAM'
 #!/bin/sh
@@ -32,19 +33,21 @@ case "$1 $2" in
 "show --property=ActiveState") case $unit in idle* | gone*) echo inactive ;; *) echo active ;; esac ;;
 *) echo "$1 $2 $unit" >>$work/asked ;;
 esac
+case "$1 $unit" in "daemon-reload "*) [ ! -e $work/hangs ] || exit 1 ;; esac
 case "$1 $unit" in "kill stubborn.service") exit 1 ;; esac
 PROGRAM
 chmod 755 "$work/vmgenctl" "$work/systemctl"
 
 # machine LIST SCRIPT: with these units in the list, a line each.
 machine() {
-	rm -f "$work/asked" "$work/late" "$work/certain"
+	rm -rf "$work/asked" "$work/late" "$work/certain" "$work/first" "$work/hangs"
 	build=$build restart=$restart work=$work list=$1 unshare --mount sh -ec '
 		mount -t tmpfs tmpfs /sys/fs/cgroup
 		mount -t tmpfs -o mode=755 tmpfs /run
 		mount -t tmpfs -o mode=755 tmpfs /etc
 		mount -t tmpfs -o mode=755 tmpfs /usr/libexec
-		mkdir -p /run/systemd/system /etc/vmgen /usr/libexec/vmgen
+		mount -t tmpfs -o mode=755 tmpfs /var/lib
+		mkdir -p /run/systemd/system /etc/systemd/system /etc/vmgen /usr/libexec/vmgen
 		cp $build/listed /usr/libexec/vmgen
 		[ -z "$list" ] || printf "%b\n" "$list" | tee /etc/vmgen/replica-units >/etc/vmgen/restart-units
 		PATH=$work:$PATH
@@ -107,12 +110,29 @@ ok 'what a user has called so is left alone' machine 'mine' '
 ok 'a unit that may not ask for its fence stays frozen, until the hook is run again' machine 'doubt\na' '
 	hook 1; is system.slice/doubt.service 1; is system.slice/a.service 0
 	grep -q "kill.*doubt" $work/asked && exit 1 || :
-	echo "$said" | grep -q "doubt.service: stays frozen.*vmgenctl hooks run --real 10-replica"
+	echo "$said" | grep -q "doubt.service: .*stays frozen.*vmgenctl hooks run --real 10-replica"
 	touch $work/certain; hook 0; grep -q "kill.*doubt" $work/asked; is system.slice/doubt.service 0'
+ok 'it is masked meanwhile, wherever its file is, so that it is not started anew' machine 'doubt\na' '
+	hook 1; mask=/run/systemd/system.control/doubt.service
+	[ "$(readlink $mask)" = /dev/null ]; [ ! -L /run/systemd/system.control/a.service ]
+	[ "$(grep -c daemon-reload $work/asked)" = 1 ]; echo "$said" | grep -q "doubt.service.*masked until the next boot"
+	touch $work/certain; hook 0; [ ! -L $mask ]'
+ok 'and if systemd does not take that it says so' machine 'doubt' '
+	touch $work/hangs; hook 1; echo "$said" | grep -q "doubt.service.*systemd does not answer, and may start it anew"'
+ok 'what somebody else has put there stays' machine 'a' '
+	mkdir -p /run/systemd/system.control; ln -s /etc/a.service /run/systemd/system.control/a.service
+	hook 0; [ -L /run/systemd/system.control/a.service ]'
 ok 'it is tried again' machine 'late\na' '
 	hook 0; [ "$(grep -c "fence late" $work/asked)" = 2 ]; [ "$(grep -c "fence a" $work/asked)" = 1 ]
 	grep -q "kill.*late" $work/asked'
 ok 'so does one that is not killed' machine 'stubborn' 'hook 1; is system.slice/stubborn.service 1'
+ok 'units that all others need, and vmgen, are not frozen' machine "$(printf '%s\\n' vmgend vmgen-merged modprobe@vmgenc \
+		systemd-journald systemd-journald.socket udev dbus dbus.socket dbus-broker init.scope)a" '
+	for name in vmgend systemd-journald dbus; do unit system.slice/$name.service; done
+	hook 1; for name in vmgend systemd-journald dbus; do is system.slice/$name.service 0; done
+	[ "$(grep fence $work/asked)" = "fence a.service with 1 frozen" ]
+	for number in 1 2 3 4 5 6 7 8 9 10; do echo "$said" | grep "/etc/vmgen/replica-units, line $number: " | grep -E "(take it out|list a service or a socket)$"; done'
+ok 'but a container is' machine 'systemd-nspawn@db' 'hook 0; grep -q "fence systemd-nspawn@db.service" $work/asked'
 ok 'mistakes are told, and the rest is fenced' machine 'a b\n$(b)\nvmgend\nx.timer\ndb@\na' '
 	hook 1
 	[ "$(grep fence $work/asked)" = "fence a.service with 1 frozen" ]
@@ -136,6 +156,10 @@ ok 'a drill changes nothing' machine 'a\nidle\ngone' '
 	echo "$said" | grep -qx "would fence idle.service, which does not run"
 	echo "$said" | grep -q "line 3: there is no unit gone.service: correct its name"'
 ok 'without systemd it says so' machine 'a' 'rm -r /run/systemd; hook 1; echo "$said" | grep -q "a guard of your own"'
+ok 'all are fenced on disk before systemd is asked' machine 'a\nhung\nb\nidle' '
+	hook 0; for unit in a hung b idle; do
+		grep -qx $unit.service $work/first/files; grep -qx $unit.service.d $work/first/files
+	done; [ "$(sed -n 2p /var/lib/vmgen/fence/idle.service | cut -d" " -f1,2)" = "generation 2" ]'
 ok '64 units are all frozen before one is fenced' machine "$(seq -f 'many@%g' 64 | paste -sd '|' | sed 's/|/\\n/g')" '
 	for number in $(seq 64); do unit "system.slice/system-many.slice/many@$number.service"; done
 	hook 0; grep -qx "fence many@1.service with 64 frozen" $work/asked'
@@ -147,11 +171,12 @@ number() {
 
 # With a service manager that answers, and hangs when it is told to read units anew.
 fences_all_in_time() {
-	turns=$(($(number daemon/base/unitlist.h UNITLIST_MAX) / $(number daemon/hooks/replica.c AT_ONCE)))
+	turns=$(($(number daemon/base/unitlist.h UNITLIST_MAX) / $(number daemon/hooks/fencing.c AT_ONCE)))
 	each=$(($(number daemon/ctl/systemd/manager.h MANAGER_QUICK_MS) +
 		$(number daemon/ctl/systemd/manager.h MANAGER_QUICK_RELOAD_MS)))
 	echo "$turns times $each ms"
-	[ $((turns * each)) -lt $(($(number daemon/hooks/10-replica.conf timeout) * 1000)) ]
+	again=$(($(number daemon/hooks/fencing.c DOUBT_MS) + $(number daemon/hooks/fencing.c RELOAD_MS)))
+	[ $((turns * each + again)) -lt $(($(number daemon/hooks/10-replica.conf timeout) * 1000)) ]
 }
 
 ok 'its time is enough for the longest list and a manager that hangs' fences_all_in_time

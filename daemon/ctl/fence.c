@@ -41,20 +41,14 @@ struct command {
 
 static enum ctl_exit find_author(const struct ctl *ctl, struct fence_author *author)
 {
-	const char *text = getenv("VMGEN_GENERATION");
 	struct view view;
-	char *end;
 
-	*author = (struct fence_author){ .is_hook = text };
-	if (text) {
-		errno = 0;
-		author->generation = strtoull(text, &end, 10);
-		author->has_generation = *text >= '0' && *text <= '9' && !*end && !errno;
-		if (author->has_generation)
-			return CTL_OK;
+	if (fence_find_hook(author)) {
 		text_print(stderr, "vmgenctl: VMGEN_GENERATION is not a number: unset it, or leave it as vmgend sets it\n");
 		return CTL_USAGE;
 	}
+	if (author->is_hook)
+		return CTL_OK;
 	view_read(ctl, &view);
 	if (view.guest == GUEST_READY) {
 		author->generation = view.event.generation;

@@ -3,28 +3,26 @@
  * Copyright (C) the vmgen authors
  *
  * 10-replica: a member of a replicated store that goes back has forgotten what it told its
- * peers, who still count on it. Freezes the units that the administrator has listed, all of
- * them before anybody is asked anything; then has them fenced, and ends them when the fence
- * holds, because the service manager may start anew what ends.
+ * peers, who still count on it. Freezes the units that the administrator has listed, and puts
+ * their fences, all of them before anybody is asked anything; then has the service manager take
+ * the fences, and ends those units whose fence holds, because it may start anew what ends.
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <spawn.h>
+#include <fnmatch.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
-#include "base/deadline.h"
 #include "base/event.h"
 #include "base/file.h"
 #include "base/systemd.h"
 #include "base/text.h"
 #include "base/unitlist.h"
+#include "fencing.h"
 #include "freezer.h"
 #include "keys/standby.h"
 #include "process/capture.h"
@@ -36,16 +34,7 @@ enum {
 	NOT_APPLICABLE = 77,
 	/* An answer of the service manager. */
 	ASK_MS = 10000,
-	/* vmgenctl has bounds of its own, which are shorter. */
-	FENCE_MS = 30000,
-	AT_ONCE = 8,
-	/* Its exit status where it is not certain that a unit asks; and how long it is tried again. */
-	IN_DOUBT = 8,
-	DOUBT_MS = 20000,
 };
-
-#define REASON	"this machine was cloned or restored, so its peers may know what it has forgotten: " \
-		"see 10-replica in vmgend-hooks(7)"
 
 static struct {
 	struct unitlist list;
@@ -57,7 +46,7 @@ static struct {
 	bool drill, failed;
 	/* By the numbers of the list; negative: does not run, or is listed by another name. */
 	int groups[UNITLIST_MAX];
-	/* Of vmgenctl; 0: it is fenced for certain. */
+	/* As of fencing_hold(). */
 	int results[UNITLIST_MAX];
 } run;
 
@@ -81,17 +70,37 @@ static void read_list_if_changed(void)
 		read_list();
 }
 
+/*
+ * Units without which this guard, or all others, could not run: what executes it, what it asks,
+ * and what a fenced unit is started by. The first pattern counts.
+ */
+static const struct {
+	const char *pattern, *why;
+} needed[] = {
+	{ "vmgend.service", "runs this guard: take it out" },
+	{ "vmgen-*.service", "is vmgen's own: take it out" },
+	{ "modprobe@*.service", "loads what vmgen needs: take it out" },
+	{ "systemd-nspawn@*.service", NULL },
+	{ "systemd-*", "is systemd's own: take it out" },
+	{ "udev.service", "is systemd's own: take it out" },
+	{ "dbus.s*", "has others reach systemd: take it out" },
+	{ "dbus-*.service", "has others reach systemd: take it out" },
+};
+
 /* Returns what keeps a unit from being fenced, or NULL. */
 static const char *misfit(const char *unit)
 {
 	const char *dot = strrchr(unit, '.');
+	size_t i;
 
-	if (!strcmp(unit, "vmgend.service"))
-		return "runs this guard: take it out";
 	if (strcmp(dot, ".service") && strcmp(dot, ".socket"))
 		return "can ask for no fence: list a service or a socket";
-	return dot > unit && dot[-1] == '@' ?
-	       "is a template, which nothing starts: list its instances" : NULL;
+	if (dot > unit && dot[-1] == '@')
+		return "is a template, which nothing starts: list its instances";
+	for (i = 0; i < sizeof(needed) / sizeof(needed[0]); i++)
+		if (!fnmatch(needed[i].pattern, unit, 0))
+			return needed[i].why;
+	return NULL;
 }
 
 static void drop_misfits(void)
@@ -155,90 +164,34 @@ static void freeze_all(void)
 
 /* ---- fences ---- */
 
-/* What it prints comes into the log, once. Returns its process ID or -errno. */
-static pid_t begin_fence(const char *unit, bool again)
+static void tell_unfenced(size_t i, bool is_masked)
 {
-	static char program[] = "vmgenctl", command[] = "fence", action[] = "set", end[] = "--",
-		    reason[] = REASON;
-	char *argv[] = { program, command, action, end, strdup(unit), reason, NULL };
-	posix_spawn_file_actions_t actions;
-	int r = argv[4] ? posix_spawn_file_actions_init(&actions) : ENOMEM;
-	pid_t pid;
+	const char *unit = ready.list.entries[i].unit;
+	int r = run.results[i];
 
-	if (!r && again)
-		r = posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
-	if (!r)
-		r = posix_spawnp(&pid, program, &actions, NULL, argv, environ);
-	if (argv[4])
-		(void)posix_spawn_file_actions_destroy(&actions);
-	free(argv[4]);
-	return r ? -r : pid;
-}
-
-static int end_fence(pid_t pid)
-{
-	int status = 0, r = pid < 0 ? pid : child_end(pid, deadline_in(FENCE_MS), &status);
-
-	if (r)
-		return r;
-	return WIFEXITED(status) ? WEXITSTATUS(status) : -EIO;
-}
-
-/* Several at a time: each is on disk before the service manager is asked, which may hang. */
-static void fence_some(size_t first, size_t end, bool again)
-{
-	pid_t pids[AT_ONCE] = { 0 };
-	size_t i;
-
-	for (i = first; i < end; i++)
-		if (run.results[i])
-			pids[i - first] = begin_fence(ready.list.entries[i].unit, again);
-	for (i = first; i < end; i++)
-		if (run.results[i])
-			run.results[i] = end_fence(pids[i - first]);
-}
-
-static bool some_in_doubt(void)
-{
-	size_t i;
-
-	for (i = 0; i < ready.list.n; i++)
-		if (run.results[i] == IN_DOUBT)
-			return true;
-	return false;
-}
-
-static void tell_fence(const char *unit, int r, bool is_frozen)
-{
 	if (r < 0)
-		fail("%s: vmgenctl cannot be run: %s\n", unit, strerror(-r));
-	else if (!is_frozen)
-		fail("%s: is not fenced for certain\n", unit);
-	else
-		fail("%s: stays frozen, because nothing may start it anew and it is not certain that it asks for its fence: vmgenctl hooks run --real 10-replica\n",
-		     unit);
+		text_print(stdout, "%s: vmgenctl cannot be run: %s\n", unit, strerror(-r));
+	fail("%s: is not fenced for certain, so it %s, and is %s: vmgenctl hooks run --real 10-replica\n",
+	     unit, run.groups[i] >= 0 ? "stays frozen" : "may run on",
+	     is_masked ? "masked until the next boot" :
+	     "to be masked, but systemd does not answer, and may start it anew");
 }
 
 static void fence_all(void)
 {
-	const struct timespec pause = { .tv_sec = 1 };
-	int64_t deadline = deadline_in(DOUBT_MS);
-	size_t i, n = ready.list.n;
-	bool again = false;
+	bool is_masked;
+	size_t i;
 
-	for (i = 0; i < n; i++)
-		run.results[i] = IN_DOUBT;
-	for (;; again = true) {
-		for (i = 0; i < n; i += AT_ONCE)
-			fence_some(i, n - i < AT_ONCE ? n : i + AT_ONCE, again);
-		/* A service manager that is busy, with other fences too, answers the same command later. */
-		if (!some_in_doubt() || !deadline_left(deadline))
-			break;
-		(void)nanosleep(&pause, NULL);
-	}
-	for (i = 0; i < n; i++)
+	fencing_put(&ready.list);
+	fencing_hold(&ready.list, run.results);
+	for (i = 0; i < ready.list.n && !run.results[i]; i++)
+		;
+	if (i == ready.list.n)
+		return;
+	is_masked = !fencing_mask(&ready.list, run.results);
+	for (; i < ready.list.n; i++)
 		if (run.results[i])
-			tell_fence(ready.list.entries[i].unit, run.results[i], run.groups[i] >= 0);
+			tell_unfenced(i, is_masked);
 }
 
 /* ---- the end ---- */

@@ -42,6 +42,20 @@ void fence_clean_reason(const char *reason, char ret_reason[FENCE_REASON_SIZE])
 		*p = ' ';
 }
 
+int fence_find_hook(struct fence_author *ret_author)
+{
+	const char *text = getenv("VMGEN_GENERATION");
+	char *end;
+
+	*ret_author = (struct fence_author){ .is_hook = text };
+	if (!text)
+		return 0;
+	errno = 0;
+	ret_author->generation = strtoull(text, &end, 10);
+	ret_author->has_generation = *text >= '0' && *text <= '9' && !*end && !errno;
+	return ret_author->has_generation ? 0 : -EINVAL;
+}
+
 int fence_open(const char *state_dir, bool create, int *ret_fd)
 {
 	int state_fd = -1, r;

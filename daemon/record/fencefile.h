@@ -41,6 +41,12 @@ struct fence_author {
 	uint64_t generation;
 };
 
+/*
+ * A hook has VMGEN_GENERATION in its environment. Returns 0; -EINVAL: that is no number, and its
+ * generation is not known.
+ */
+int fence_find_hook(struct fence_author *ret_author);
+
 enum fence_result {
 	FENCE_SET,
 	/* In the place of another one. */

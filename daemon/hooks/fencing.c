@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Copyright (C) the vmgen authors
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <spawn.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/deadline.h"
+#include "base/paths.h"
+#include "ctl/systemd/dropin.h"
+#include "fencing.h"
+#include "process/capture.h"
+#include "process/child.h"
+#include "record/fencefile.h"
+
+/* Before all others, also before /etc, where "systemctl mask --runtime" would not do. */
+#define MASKS		"/run/systemd/system.control"
+#define REASON	"this machine was cloned or restored, so its peers may know what it has forgotten: " \
+		"see 10-replica in vmgend-hooks(7)"
+
+enum {
+	/* vmgenctl has bounds of its own, which are shorter. */
+	FENCE_MS = 30000,
+	AT_ONCE = 8,
+	/*
+	 * Its exit status where it is not certain that a unit asks; and how long it is tried again:
+	 * a service manager on a slow machine took half a minute to answer after a restore.
+	 */
+	IN_DOUBT = 8,
+	DOUBT_MS = 120000,
+	RELOAD_MS = 20000,
+};
+
+/* ---- on disk ---- */
+
+static void mask_path(const char *unit, char ret_path[PATH_MAX])
+{
+	snprintf(ret_path, PATH_MAX, MASKS "/%s", unit);
+}
+
+/* One of an earlier run, which the service manager has until it reads the drop-in as well. */
+static void unmask(const char *unit)
+{
+	char path[PATH_MAX], target[sizeof("/dev/null")];
+
+	mask_path(unit, path);
+	if (readlink(path, target, sizeof(target)) == sizeof(target) - 1 &&
+	    !memcmp(target, "/dev/null", sizeof(target) - 1))
+		(void)unlink(path);
+}
+
+void fencing_put(const struct unitlist *list)
+{
+	enum fence_result result;
+	struct fence_author author;
+	const char *unit;
+	int fd, r;
+	size_t i;
+
+	/* Whatever its number, it is a change. */
+	(void)fence_find_hook(&author);
+	r = fence_open(PATH_STATE_DIR, true, &fd);
+	for (i = 0; i < list->n; i++) {
+		unit = list->entries[i].unit;
+		if (!r)
+			(void)fence_set(fd, unit, REASON, &author, &result);
+		(void)dropin_install(unit, PATH_STATE_DIR);
+		unmask(unit);
+	}
+	if (!r)
+		close(fd);
+}
+
+/* ---- in the service manager ---- */
+
+/* What it prints comes into the log, once. Returns its process ID or -errno. */
+static pid_t begin_fence(const char *unit, bool again)
+{
+	static char program[] = "vmgenctl", command[] = "fence", action[] = "set", end[] = "--",
+		    reason[] = REASON;
+	char *argv[] = { program, command, action, end, strdup(unit), reason, NULL };
+	posix_spawn_file_actions_t actions;
+	int r = argv[4] ? posix_spawn_file_actions_init(&actions) : ENOMEM;
+	pid_t pid;
+
+	if (!r && again)
+		r = posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
+	if (!r)
+		r = posix_spawnp(&pid, program, &actions, NULL, argv, environ);
+	if (argv[4])
+		(void)posix_spawn_file_actions_destroy(&actions);
+	free(argv[4]);
+	return r ? -r : pid;
+}
+
+static int end_fence(pid_t pid)
+{
+	int status = 0, r = pid < 0 ? pid : child_end(pid, deadline_in(FENCE_MS), &status);
+
+	if (r)
+		return r;
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -EIO;
+}
+
+static void hold_some(const struct unitlist *list, size_t first, bool again,
+		      int results[UNITLIST_MAX])
+{
+	size_t i, end = list->n - first < AT_ONCE ? list->n : first + AT_ONCE;
+	pid_t pids[AT_ONCE] = { 0 };
+
+	for (i = first; i < end; i++)
+		if (results[i])
+			pids[i - first] = begin_fence(list->entries[i].unit, again);
+	for (i = first; i < end; i++)
+		if (results[i])
+			results[i] = end_fence(pids[i - first]);
+}
+
+static bool some_in_doubt(const struct unitlist *list, const int results[UNITLIST_MAX])
+{
+	size_t i;
+
+	for (i = 0; i < list->n; i++)
+		if (results[i] == IN_DOUBT)
+			return true;
+	return false;
+}
+
+void fencing_hold(const struct unitlist *list, int ret_results[UNITLIST_MAX])
+{
+	const struct timespec pause = { .tv_sec = 1 };
+	int64_t deadline = deadline_in(DOUBT_MS);
+	bool again = false;
+	size_t i;
+
+	for (i = 0; i < list->n; i++)
+		ret_results[i] = IN_DOUBT;
+	for (;; again = true) {
+		for (i = 0; i < list->n; i += AT_ONCE)
+			hold_some(list, i, again, ret_results);
+		/* A service manager that is busy, with other fences too, answers the same command later. */
+		if (!some_in_doubt(list, ret_results) || !deadline_left(deadline))
+			break;
+		(void)nanosleep(&pause, NULL);
+	}
+}
+
+int fencing_mask(const struct unitlist *list, const int results[UNITLIST_MAX])
+{
+	const char *const argv[] = { "systemctl", "daemon-reload", NULL };
+	char path[PATH_MAX];
+	int r = 0;
+	size_t i;
+
+	if (mkdir(MASKS, 0755) && errno != EEXIST)
+		return -errno;
+	for (i = 0; i < list->n; i++) {
+		mask_path(list->entries[i].unit, path);
+		if (results[i] && symlink("/dev/null", path) && errno != EEXIST)
+			r = -errno;
+	}
+	return capture_output(argv, environ, RELOAD_MS, NULL, 0) ? -EIO : r;
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Copyright (C) the vmgen authors
+ *
+ * The fences of 10-replica. All are on disk before the service manager, which may hang at any
+ * unit, is asked about the first one.
+ */
+#ifndef FENCING_H
+#define FENCING_H
+
+#include "base/unitlist.h"
+
+/*
+ * Puts them, and has each unit ask for its own from the next boot on. Waits for nobody, and
+ * prints nothing: what failed fails again in fencing_hold(), and is told there.
+ */
+void fencing_put(const struct unitlist *list);
+
+/*
+ * Has the service manager take them, and tries again for a while. What fails is in
+ * ret_results: vmgenctl's exit status, which it has told why, or -errno; 0: it is fenced for
+ * certain.
+ */
+void fencing_hold(const struct unitlist *list, int ret_results[UNITLIST_MAX]);
+
+/*
+ * Masks the units whose fences failed until the next boot, or until fencing_put(), so that
+ * nothing starts them anew. Returns 0; -errno: nobody knows what holds.
+ */
+int fencing_mask(const struct unitlist *list, const int results[UNITLIST_MAX]);
+
+#endif /* FENCING_H */
