@@ -22,6 +22,7 @@ cat >"$work/fixtures" <<'FIXTURES'
 put() {
 	mkdir -p "${1%/*}"
 	cat >"$1"
+	echo "$1" >>"$work/files"
 }
 
 set_up() {
@@ -179,6 +180,20 @@ ok 'where there is nothing of it a hook does not apply' all "$nothing"
 ok 'in a clone all is another, the same at each run for that change' all "$becomes_another"
 ok 'killed anywhere, the next run leaves all of it new' all "$killed_anywhere"
 
+# A file that cannot be read: the memory of this shell, which has nothing at 0.
+unreadable='for file in $(grep -v lease6 files | sort -u); do
+		mount --bind /proc/$$/mem $file
+		r=0; $hook >said 2>&1 || r=$?
+		umount $file
+		echo "$file: $r"; cat said
+		[ $r != 0 ]
+		[ $r != 77 ]
+		grep -F $file said
+		[ "$(shown $name)" = "$before" ]
+	done
+	$hook; renewed "$before"'
+ok 'what cannot be read stays, and is not taken for missing' all "$unreadable"
+
 fails_alone='
 	printf "%s\n" "#!/bin/sh" "case \$* in *01:*|*duid\ /d*|*ID\ 0x*) exit 1 ;; esac" \
 		"exec $(command -v sed) \"\$@\"" >bin/sed
@@ -234,6 +249,9 @@ ok 'an initiator that is logged in keeps its name' machine iscsi-initiator \
 	echo iqn.2026-01.example:disk >/sys/class/iscsi_session/session1/targetname
 	says 1 "logged in to iqn.2026-01.example:disk: unmount"
 	VMGEN_EVENT=test says 1 "logged in to"'
+ok 'its file is named where sed alone fails' machine iscsi-initiator \
+	'printf "#!/bin/sh\nexit 1\n" >bin/sed; chmod 755 bin/sed
+	says 1 "^/etc/iscsi/initiatorname.iscsi: cannot be read"; rm bin/sed; $hook; renewed "$before"'
 ok 'one that somebody has chosen is left to him' machine iscsi-initiator \
 	'sed -i s/a9f1c6bd2e07/web/ /etc/iscsi/initiatorname.iscsi
 	before=$(shown $name); VMGEN_EVENT=test says 1 "choose another"; [ -z "$(ls /var/lib/vmgen)" ]
