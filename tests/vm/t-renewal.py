@@ -24,18 +24,6 @@ DIRECTORY = "/usr/lib/vmgen/hooks.d"
 IN_USE = ("60-iscsi-initiator", "60-nvme-host")
 ENGINE = ".1.3.6.1.6.3.10.2.1.1.0"      # snmpEngineID.0
 TARGET, SUBSYSTEM = "iqn.2026-01.example:disk", "nqn.2026-01.example:disk"
-FILES = {
-    "etc/hostname": "web\n",
-    "etc/hosts": "127.0.0.1 localhost\n127.0.1.1 web.example web\n192.0.2.7 web.example web\n",
-    "etc/network/interfaces.d/veth": "iface dh inet6 dhcp\niface dc inet dhcp\n",
-    # As Debian 13 has it: by the DUID over IPv4, too.
-    "etc/dhcpcd.conf": "duid\npersistent\nnoipv6\n",
-    "etc/snmp/snmpd.conf": "rocommunity public 127.0.0.1\nagentaddress udp:127.0.0.1:161\n",
-    "etc/docker/daemon.json": '{"bridge": "none", "iptables": false, "storage-driver": "vfs"}\n',
-    "etc/vmgen/vmgend.conf": "[vmgend]\nhook-timeout = 300\njitter = 0\n",
-    "etc/systemd/system/udc.service": "[Service]\nType=forking\nPIDFile=/run/dhcpcd/udc-4.pid\n"
-                                      "ExecStart=dhcpcd -4 udc\n",
-}
 LOG = "/var/log/leases"
 SERVER = f"""ip netns exec server dnsmasq --conf-file=/dev/null --port=0 --user=root --no-ping \
 --bind-dynamic --dhcp-authoritative --log-dhcp --log-facility={LOG} --dhcp-option=3 \
@@ -44,6 +32,36 @@ SERVER = f"""ip netns exec server dnsmasq --conf-file=/dev/null --port=0 --user=
 --dhcp-range=fd07::10,fd07::ff,64,12h"""
 # Its client, and an address of the server.
 LINKS = {"dh": "fd07::1/64", "dc": "10.7.1.1/24", "udc": "10.7.2.1/24"}
+# Interfaces with a server behind them; the link-local address of one takes its time.
+CONNECT_LINKS = "set -e; ip netns add server\n" + "".join(
+    f"ip link add {name} type veth peer name s-{name} netns server\n"
+    f"ip -n server addr add {address} dev s-{name} nodad\n"
+    f"ip -n server link set s-{name} up; ip link set {name} up\n"
+    for name, address in LINKS.items()) + f"""{SERVER}
+until ip -6 -o addr show dh scope link -tentative | grep -q fe80; do sleep 0.1; done
+"""
+FILES = {
+    "etc/hostname": "web\n",
+    "etc/hosts": "127.0.0.1 localhost\n127.0.1.1 web.example web\n192.0.2.7 web.example web\n",
+    "etc/network/interfaces.d/veth": "auto dh dc\niface dh inet6 dhcp\niface dc inet dhcp\n",
+    # As Debian 13 has it: by the DUID over IPv4, too.
+    "etc/dhcpcd.conf": "duid\npersistent\nnoipv6\n",
+    "etc/snmp/snmpd.conf": "rocommunity public 127.0.0.1\nagentaddress udp:127.0.0.1:161\n",
+    "etc/docker/daemon.json": '{"bridge": "none", "iptables": false, "storage-driver": "vfs"}\n',
+    "etc/vmgen/vmgend.conf": "[vmgend]\njitter = 0\n",
+    # Services start slowly in an emulated machine.
+    "etc/systemd/system.conf.d/slow.conf": "[Manager]\nDefaultTimeoutStartSec=300\n",
+    "etc/links": CONNECT_LINKS,
+    # In no order with vmgend: clients have to wait for that, and not for this.
+    "etc/systemd/system/links.service": "[Unit]\nDefaultDependencies=no\nAfter=local-fs.target\n"
+                                        "Before=networking.service udc.service\n"
+                                        "[Service]\nType=oneshot\nRemainAfterExit=yes\n"
+                                        "ExecStart=sh /etc/links\n"
+                                        "[Install]\nWantedBy=multi-user.target\n",
+    "etc/systemd/system/udc.service": "[Service]\nType=forking\nPIDFile=/run/dhcpcd/udc-4.pid\n"
+                                      "ExecStart=dhcpcd -4 udc\n"
+                                      "[Install]\nWantedBy=multi-user.target\n",
+}
 SUBSYSTEM_PATH = f"/sys/kernel/config/nvmet/subsystems/{SUBSYSTEM}"
 PORT = "/sys/kernel/config/nvmet/ports/1"
 CONNECT = f"nvme connect -t tcp -a 127.0.0.1 -s 4420 -n {SUBSYSTEM}"
@@ -65,6 +83,8 @@ modprobe iscsi_tcp
 iscsiadm -m discovery -t sendtargets -p 127.0.0.1
 iscsiadm -m node --loginall=all"""
 STARTED = ("containerd", "docker", "snmpd", "tgt")
+# What goes by these identities at a boot.
+USERS = ("networking", "udc", "iscsid", "nvmf-autoconnect", "containerd", "docker", "snmpd")
 
 
 def prepare(kernel):
@@ -84,20 +104,8 @@ def prepare(kernel):
     return change
 
 
-def connect(g):
-    """Interfaces with a server behind them; the link-local address of one takes its time."""
-    g.run("ip netns add server")
-    for name, address in LINKS.items():
-        g.run(f"ip link add {name} type veth peer name s-{name} netns server; "
-              f"ip -n server addr add {address} dev s-{name} nodad; "
-              f"ip -n server link set s-{name} up; ip link set {name} up")
-    g.run(SERVER)
-    g.wait_for("ip -6 -o addr show dh scope link -tentative | grep -q fe80")
-
-
 def get_leases(g):
-    connect(g)
-    g.run("ifup dh; ifup dc; systemctl start udc", timeout=300)
+    g.run("systemctl start links; ifup dh; ifup dc; systemctl start udc", timeout=300)
     for name in LINKS:
         g.wait_for(f"ip -o addr show {name} scope global | grep -q inet", 300)
 
@@ -221,19 +229,31 @@ def check_live(c, before, had, t):
     return now
 
 
+def check_order(c, run, t):
+    """Whoever goes by an identity starts when it is new."""
+    started = {unit: int(c.run(f"systemctl show {unit} --value "
+                               "--property=ExecMainStartTimestampMonotonic")) for unit in USERS}
+    say(f"seconds after the hooks: "
+        f"{({u: round((at - run['finished_boottime_usec']) / 1e6) for u, at in started.items()})}")
+    t.ok(all(at > run["finished_boottime_usec"] for at in started.values()),
+         "what goes by the identities has started after the hooks")
+    lines = c.run("journalctl -q --merge -b -o short _SYSTEMD_UNIT=docker.service "
+                  "+ _SYSTEMD_UNIT=snmpd.service + _COMM=dhclient").splitlines()
+    t.equal({line.split()[3] for line in lines}, {"web-4"}, "and logs by the new name")
+
+
 def check_boot(c, before, live, t):
-    t.equal(json.loads(c.run("vmgenctl history --json | tail -n 1"))["event"], "boot-changed",
-            "booted copy: a change is found")
+    c.wait_for("systemctl is-active multi-user.target", 900)
+    run = json.loads(c.run("vmgenctl history --json | tail -n 1"))
+    t.equal(run["event"], "boot-changed", "booted copy: a change is found")
     t.equal(outcomes(c), dict.fromkeys(HOOKS, "succeeded"), "all hooks succeed")
     t.equal(c.run("hostname; cat /etc/hostname").split(), ["web-4"] * 2, "it has its name")
-    first = c.run("journalctl -q -b -o short-monotonic _SYSTEMD_UNIT=dbus.service "
-                  "+ _COMM=systemd-hostnamed | head -n 1")
-    say(f"the first line of D-Bus: {first}")
-    get_leases(c)
-    start_services(c)
+    check_order(c, run, t)
     now = identity(c)
     check_others(now, before, t, "booted copy")
     check_others(now, live, t, "and than the live clone")
+    c.run(NVME + ISCSI)
+    t.equal(told(c), names(c), "targets are told the names of the booted copy")
     t.equal(c.execute("systemctl --failed --no-legend"), (0, ""), "no unit failed")
 
 
@@ -273,6 +293,20 @@ def check_swarm(c, t):
     c.run("docker swarm leave --force", timeout=300)
 
 
+def check_remapped(c, t):
+    """Docker has another place for remapped users, and Docker since 23 another ID there."""
+    c.run("sed -i 's/{/{\"userns-remap\": \"default\", /' /etc/docker/daemon.json; "
+          "systemctl restart docker", timeout=300)
+    before = c.run("docker info -f '{{.ID}}'")
+    place = c.run("docker info -f '{{.DockerRootDir}}'").strip()
+    say(c.run(f"stat -c '%n %U:%g %a' {place} {place}/engine-id; true"))
+    status, output = by_hand(c, "60-container-engine", "remapped")
+    t.ok(status == 0 and re.fullmatch(r"/var/lib/docker/[0-9]+\.[0-9]+", place),
+         f"with remapped users its place is {place}") or t.note(output)
+    c.run("systemctl restart docker", timeout=300)
+    t.ok(c.run("docker info -f '{{.ID}}'") != before, "and it gets another ID there")
+
+
 def check_chosen(c, t):
     file = "/etc/iscsi/initiatorname.iscsi"
     c.run(f"iscsiadm -m node --logoutall=all; sed -i 's/^InitiatorName=.*/&:web/' {file}")
@@ -310,6 +344,7 @@ def scenario(kernel, t):
         snapshot = g.snapshot()
     with snapshot.clone(guid=guid) as c:
         # Goes on as the original, and is switched off in order.
+        c.run(f"systemctl enable links {' '.join({*USERS, *STARTED})} 2>&1")
         c.run("systemctl start vmgend; systemctl --no-block poweroff")
         c.wait_for_end(240)
         disk = c.disk
@@ -323,10 +358,10 @@ def scenario(kernel, t):
     guid = new_guid()
     words = tuple(hostword.strings(guid, "web-4"))
     with debian.boot(guid, disk, memory=1024, strings=words, **other_machine(0xb)) as c:
-        c.wait_for("systemctl is-active vmgend")
         check_boot(c, before, live, t)
         check_users(c, t)
         check_swarm(c, t)
+        check_remapped(c, t)
 
 
 if __name__ == "__main__":
