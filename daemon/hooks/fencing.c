@@ -30,15 +30,13 @@
 
 enum {
 	/* vmgenctl has bounds of its own, which are shorter. */
-	FENCE_MS = 30000,
+	FENCE_MS = 130000,
 	AT_ONCE = 8,
-	/*
-	 * Its exit status where it is not certain that a unit asks; and how long it is tried again:
-	 * a service manager on a slow machine took half a minute to answer after a restore.
-	 */
+	/* Its exit status where it is not certain that a unit asks; and how long it is tried again. */
 	IN_DOUBT = 8,
 	DOUBT_MS = 120000,
-	RELOAD_MS = 20000,
+	/* On a busy host, as where many machines are restored, it has taken half a minute. */
+	RELOAD_MS = 90000,
 };
 
 /* ---- on disk ---- */
@@ -82,6 +80,13 @@ void fencing_put(const struct unitlist *list)
 }
 
 /* ---- in the service manager ---- */
+
+static int reload(void)
+{
+	const char *const argv[] = { "systemctl", "daemon-reload", NULL };
+
+	return capture_output(argv, environ, RELOAD_MS, NULL, 0) ? -EIO : 0;
+}
 
 /* What it prints comes into the log, once. Returns its process ID or -errno. */
 static pid_t begin_fence(const char *unit, bool again)
@@ -139,27 +144,30 @@ static bool some_in_doubt(const struct unitlist *list, const int results[UNITLIS
 void fencing_hold(const struct unitlist *list, int ret_results[UNITLIST_MAX])
 {
 	const struct timespec pause = { .tv_sec = 1 };
-	int64_t deadline = deadline_in(DOUBT_MS);
+	int64_t deadline;
 	bool again = false;
 	size_t i;
 
+	/* Once for all drop-ins, or vmgenctl would for each. */
+	(void)reload();
+	deadline = deadline_in(DOUBT_MS);
 	for (i = 0; i < list->n; i++)
 		ret_results[i] = IN_DOUBT;
 	for (;; again = true) {
-		for (i = 0; i < list->n; i += AT_ONCE)
+		for (i = 0; i < list->n && (!again || deadline_left(deadline)); i += AT_ONCE)
 			hold_some(list, i, again, ret_results);
-		/* A service manager that is busy, with other fences too, answers the same command later. */
 		if (!some_in_doubt(list, ret_results) || !deadline_left(deadline))
 			break;
+		/* One that is busy answers later, and vmgenctl waits longer for who is no hook. */
+		(void)unsetenv("VMGEN_GENERATION");
 		(void)nanosleep(&pause, NULL);
 	}
 }
 
 int fencing_mask(const struct unitlist *list, const int results[UNITLIST_MAX])
 {
-	const char *const argv[] = { "systemctl", "daemon-reload", NULL };
 	char path[PATH_MAX];
-	int r = 0;
+	int r = 0, reloaded;
 	size_t i;
 
 	if (mkdir(MASKS, 0755) && errno != EEXIST)
@@ -169,5 +177,6 @@ int fencing_mask(const struct unitlist *list, const int results[UNITLIST_MAX])
 		if (results[i] && symlink("/dev/null", path) && errno != EEXIST)
 			r = -errno;
 	}
-	return capture_output(argv, environ, RELOAD_MS, NULL, 0) ? -EIO : r;
+	reloaded = reload();
+	return r ? r : reloaded;
 }

@@ -300,7 +300,7 @@ static int work(void)
 	if (run.drill) {
 		for (i = 0; i < ready.list.n; i++)
 			tell(i);
-	} else {
+	} else if (ready.list.n) {
 		fence_all();
 		end_all();
 	}
