@@ -53,8 +53,8 @@ only_hostword := 6.12
 more_hostword := 5.10 6.1 newest
 # A whole system has a kernel of its own, and what ACPI tables can look like
 # takes a boot each.
-whole := bullseye clock copies debian fence foreign inventory ipsec lease mac openssl renewal samba services \
-	 shutdown stranger sysvinit told
+whole := bullseye clock copies debian fence foreign inventory ipsec lease mac openssl renewal replica samba \
+	 services shutdown stranger sysvinit told
 $(foreach s,$(whole),$(eval only_$(s) := 6.1))
 # Packages for ARM: make check has the module and its library there.
 only_foreign := none
@@ -78,6 +78,9 @@ more_libvirt := 6.12
 # Many boots; the scenario debian has a clone of a stopped VM.
 only_copies := none
 more_copies := 6.1
+# Stores that are slow where they are emulated; tests/t-replica.sh has the guard.
+only_replica := none
+more_replica := 6.1
 # What QEMU and drivers do, of which vmgen is no part.
 only_mac := none
 more_mac := 6.1
