@@ -161,6 +161,13 @@ all: $(O)/vmgend $(O)/vmgenctl $(O)/clock $(O)/client $(O)/listed $(hook_program
 linked := $(ssl_obj) $(patsubst %.c,%.o,$(wildcard daemon/*.c daemon/*/*.c daemon/*/*/*.c))
 
 , := ,
+# A program may have any names of its own: the archive is one object, in which ours are local.
+# The compiler finds linker and objcopy of its target by itself. Groups, which hold what each
+# object brings again, would be sought by names that are local by then; lld does not know the word.
+OBJCOPY   ?= $(or $(shell $(CC) -print-prog-name=objcopy 2>/dev/null),objcopy)
+one_object = $(filter-out -fsanitize=% -flto%,$(CFLAGS)) -fno-lto -nostdlib -r \
+	     $(shell $(CC) -Wl,--help 2>/dev/null | sed -n 's/.*\(--force-group-allocation\).*/-Wl,\1/p')
+
 define link
 	$(call say,LD)
 	$(Q)$(CC) $(CFLAGS) $($(1)) $(LDFLAGS) $(wraps) -Wl,--as-needed,-z,now -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LIBS)
@@ -177,7 +184,10 @@ $(linked:%=$(1)/%): | $(O)/.libraries
 
 # With -flto there would be nothing in the archive that another compiler can link.
 $(lib_obj:%=$(1)/%): private plain_code := $(if $(findstring -flto,$(CFLAGS)),-fno-lto)
-$(1)/libvmgen.a: $(lib_obj:%=$(1)/%)
+$(1)/libvmgen.o: $(lib_obj:%=$(1)/%)
+	$$(call say,LD)
+	$(Q)$$(CC) $$(one_object) -o $$@ $$^ && $$(OBJCOPY) --localize-hidden $$@
+$(1)/libvmgen.a: $(1)/libvmgen.o
 $(1)/provider.a: $(ssl_obj:%=$(1)/%)
 $(1)/daemon.a: $(daemon_obj:%=$(1)/%)
 $(1)/ctl.a: $(ctl_obj:%=$(1)/%)

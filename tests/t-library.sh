@@ -82,6 +82,29 @@ mutant() {
 		! same_abi "$root/mutant/build/libvmgen.abi"
 }
 
+in_archive() {
+	nm -g --defined-only "$O"/libvmgen.a | sed -nE 's/^[0-9a-f]+ [A-Z] (.+)/\1/p' | sort
+}
+
+# What the sources of the library call each other by, any program may have as a name of its own.
+internal() {
+	nm -g --defined-only "$O"/libvmgen/*.o | sed -nE 's/^[0-9a-f]+ [A-Z] (.+)/\1/p' | sort -u |
+		comm -23 - "$root/exported"
+}
+
+own_names() {
+	exported >"$root/exported"
+	{
+		printf '#include <errno.h>\n#include <libvmgen.h>\n'
+		internal | sed 's/.*/int &(void);\nint &(void)\n{\n\treturn 4711;\n}/'
+		printf 'int main(void)\n{\n\tstruct vmgen *v;\n\n'
+		internal | sed 's/.*/\tif (&() != 4711)\n\t\treturn 1;/'
+		printf '\treturn vmgen_open("/nonexistent", 0, &v) != -ENOENT;\n}\n'
+	} >"$root/names.c"
+	internal | grep -qx source_open &&
+		gcc -Ilibvmgen "$root/names.c" "$O/libvmgen.a" -o "$root/names" && "$root/names"
+}
+
 # Hidden functions would be missing here.
 ctl_links() {
 	# shellcheck disable=SC2046 # several words
@@ -108,13 +131,15 @@ ok 'in C with the shared library' program gcc c
 ok 'in C++' program g++ c++
 ok 'in C with the static library' program 'gcc -static' c --static
 ok 'in C++' program 'g++ -static' c++ --static
+ok 'the static one has no other name than the map' same listed in_archive
+ok 'so a program may use all others, and is not called instead' own_names
 ok 'vmgenctl needs nothing that is not exported' ctl_links
 empty 'nor do it and the daemon use internal headers' internal_headers_used
 ok 'the ABI is told' make -s "$O/libvmgen.abi"
 ok 'it is the recorded one' same_abi "$O/libvmgen.abi"
 ok 'one without a function is not' mutant libvmgen/libvmgen.map '/vmgen_id;/d'
 ok 'one with a larger member is not' mutant libvmgen/libvmgen.h 's/uint32_t source;/uint64_t source;/'
-rm -rf "$root/program" "$root/vmgenctl" "$root/mutant"
+rm -rf "$root/program" "$root/vmgenctl" "$root/mutant" "$root/exported" "$root/names" "$root/names.c"
 ok 'make uninstall' make -s uninstall DESTDIR="$root"
 empty 'which leaves no file' find "$root" ! -type d
 tap_done
