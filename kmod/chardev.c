@@ -12,6 +12,7 @@
 #include <linux/module.h>
 #include <linux/mutex.h>
 #include <linux/poll.h>
+#include <linux/random.h>
 #include <linux/slab.h>
 #include <linux/time64.h>
 #include <linux/time_namespace.h>
@@ -23,6 +24,7 @@ struct vmgenc_file {
 	struct vmgenc *vg;
 	/* Of whoever opened it; may be passed on. Constant. */
 	bool privileged;
+	u64 cookie;
 	/* One reader takes a generation, also of threads that share the file. */
 	struct mutex lock;
 	u64 seen;
@@ -30,6 +32,12 @@ struct vmgenc_file {
 
 /* The request without the size of its argument, which grows. */
 #define IOC_BARE(cmd)	((cmd) & ~(_IOC_SIZEMASK << _IOC_SIZESHIFT))
+
+/* 0 would be none. */
+static u64 next_cookie(struct vmgenc *vg)
+{
+	return atomic64_inc_return(&vg->cookie) ?: atomic64_inc_return(&vg->cookie);
+}
 
 static int vmgenc_open(struct inode *inode, struct file *file)
 {
@@ -47,6 +55,7 @@ static int vmgenc_open(struct inode *inode, struct file *file)
 		return -ENOMEM;
 	vf->vg = vg;
 	vf->privileged = privileged;
+	vf->cookie = next_cookie(vg);
 	mutex_init(&vf->lock);
 	file->private_data = vf;
 	return stream_open(inode, file);
@@ -222,6 +231,8 @@ static long ioctl_wait(struct vmgenc_file *vf, void __user *arg)
 
 	if (copy_from_user(&wait, arg, sizeof(wait)))
 		return -EFAULT;
+	if (wait.cookie && wait.cookie != vf->cookie)
+		return -ESTALE;
 	if (wait.timeout_ns >= 0)
 		end = ktime_add_safe(ktime_get(), ns_to_ktime(wait.timeout_ns));
 	for (;;) {
@@ -310,6 +321,7 @@ static long ioctl_info(struct file *file, unsigned int size, void __user *arg)
 	if (err)
 		return err;
 	info = describe(file, vf->vg);
+	info.cookie = vf->cookie;
 	info.size = min_t(unsigned int, size, sizeof(info));
 	return copy_to_user(arg, &info, info.size) ? -EFAULT : 0;
 }
@@ -370,6 +382,8 @@ int vmgenc_chardev_init(struct vmgenc *vg)
 		/* What takes a right is up to vmgenc_open(). */
 		.mode = 0666,
 	};
+	/* At random, because files of a module that was loaded before have had others. */
+	atomic64_set(&vg->cookie, get_random_u64());
 	err = misc_register(&vg->misc);
 	if (err)
 		return err;

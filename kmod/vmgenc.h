@@ -137,6 +137,8 @@ struct vmgenc {
 
 	/* User space: chardev.c, sysgenid.c, sysctl.c. */
 	struct miscdevice misc;
+	/* That of the file that was opened last. */
+	atomic64_t cookie;
 	struct device *dev;
 	struct vmgenc_sysgenid sysgenid;
 	struct ctl_table_header *sysctl;

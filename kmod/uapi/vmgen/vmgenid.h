@@ -73,6 +73,14 @@
  * ioctl(2)
  *	Argument structures carry their size in the request number. Unknown
  *	requests: ENOTTY. Unknown flags: EINVAL.
+ *
+ * Cookie
+ *	Each open file has a number of its own, which INFO tells and no other
+ *	open file has had before or will have, on this machine and also after
+ *	the module was loaded anew. Descriptors that share the open file (fork,
+ *	dup, SCM_RIGHTS) share it. So a program whose descriptors somebody else
+ *	may close finds out, by VMGENID_WAIT, whether a number is still its file.
+ *	It is no secret, and clones go on with the same.
  */
 #ifndef VMGEN_VMGENID_H
 #define VMGEN_VMGENID_H
@@ -120,7 +128,7 @@ enum vmgenid_source {
 
 /* What read(2) returns. */
 struct vmgenid_record {
-	__u64 generation;
+	__aligned_u64 generation;
 	/*
 	 * When it was noticed, nanoseconds of CLOCK_BOOTTIME as the caller's time name
 	 * space has it, in which it may be before the clock's start: negative. 0: no
@@ -133,8 +141,8 @@ struct vmgenid_record {
 
 /* Page 0. Load the generation with acquire semantics before the flags. */
 struct vmgenid_page {
-	__u64 generation;
-	__u64 reserved;
+	__aligned_u64 generation;
+	__aligned_u64 reserved;
 	__u32 version;		/* VMGENID_ABI_VERSION */
 	__u32 flags;		/* as in the record */
 };
@@ -146,13 +154,16 @@ struct vmgenid_page {
  * so it is free of races and may be used on a shared descriptor.
  * timeout_ns < 0 waits for ever, 0 not at all; settling takes no longer than
  * the kernel's reseed and is waited for in any case.
- * Errors: ETIMEDOUT; EINTR: a signal, after which a call with a time-out is not
- * restarted; EFAULT; EINVAL (size).
+ * cookie: 0, or that of the open file that is meant; if this is another one, the
+ * call fails at once.
+ * Errors: ESTALE: another open file; ETIMEDOUT; EINTR: a signal, after which a call
+ * with a time-out is not restarted; EFAULT; EINVAL (size).
  */
 struct vmgenid_wait {
 	__aligned_u64 known;
 	__s64 timeout_ns;
 	struct vmgenid_record record;	/* out */
+	__aligned_u64 cookie;
 };
 
 /* vmgenid_info.flags */
@@ -200,20 +211,21 @@ struct vmgenid_info {
 	__u32 flags;
 	__u32 version;		/* VMGENID_ABI_VERSION of the module */
 	__u32 id_offset;	/* of the ID in page 1, bytes */
-	__u64 generation;
+	__aligned_u64 generation;
 	/* Counted since the module was loaded: */
-	__u64 changes;
-	__u64 spurious_notifies;	/* Notify without a change */
-	__u64 found_by_call;	/* changes noticed by VMGENID_SOURCE_CALL */
-	__u64 found_by_resume;	/* by VMGENID_SOURCE_RESUME */
-	__u64 found_by_timer;	/* by VMGENID_SOURCE_TIMER */
-	__u64 lost_ids;		/* changes to all zeros or all ones */
+	__aligned_u64 changes;
+	__aligned_u64 spurious_notifies;	/* Notify without a change */
+	__aligned_u64 found_by_call;	/* changes noticed by VMGENID_SOURCE_CALL */
+	__aligned_u64 found_by_resume;	/* by VMGENID_SOURCE_RESUME */
+	__aligned_u64 found_by_timer;	/* by VMGENID_SOURCE_TIMER */
+	__aligned_u64 lost_ids;		/* changes to all zeros or all ones */
 	/* ACPI _HID, or compatible of the device tree; NUL-terminated; empty: none */
 	__u8 hid[32];
 	__u8 id[VMGENID_ID_SIZE];	/* that generation stands for */
+	__aligned_u64 cookie;	/* of this open file; never 0 */
 };
 
-#define VMGENID_INFO_SIZE_VER1	120
+#define VMGENID_INFO_SIZE_VER1	128
 
 #define VMGENID_IOC_TYPE	0xE5
 #define VMGENID_WAIT	_IOWR(VMGENID_IOC_TYPE, 0x01, struct vmgenid_wait)

@@ -172,6 +172,40 @@ static void test_info(void)
 	close(fd);
 }
 
+static __u64 cookie_of(int fd)
+{
+	struct vmgenid_info info = { .size = sizeof(info) };
+
+	return ioctl(fd, VMGENID_INFO, &info) ? 0 : info.cookie;
+}
+
+static int wait_as(int fd, __u64 cookie)
+{
+	struct vmgenid_wait wait = { .known = 0, .cookie = cookie };
+
+	return result(ioctl(fd, VMGENID_WAIT, &wait));
+}
+
+static void test_cookie(void)
+{
+	int first = must_open(O_RDONLY), second = must_open(O_RDWR), copy = dup(first);
+	__u64 a = cookie_of(first), b = cookie_of(second);
+
+	ok(a && b && a != b, "each open file has a cookie of its own");
+	ok(cookie_of(copy) == a && cookie_of(first) == a, "and keeps it, whatever the descriptor");
+	equal(wait_as(copy, a), 0, "WAIT with that of the file returns");
+	equal(wait_as(second, a), -ESTALE, "with that of another: ESTALE");
+	equal(wait_as(second, 0), 0, "with none it returns");
+	dup2(second, first);
+	equal(wait_as(first, a), -ESTALE, "a number that another file has got: ESTALE");
+	close(first);
+	close(second);
+	close(copy);
+	first = must_open(O_RDONLY);
+	ok(cookie_of(first) != a && cookie_of(first) != b, "no later file has it again");
+	close(first);
+}
+
 static void on_alarm(int signal)
 {
 	(void)signal;
@@ -241,6 +275,7 @@ int main(void)
 	test_map_wrong();
 	test_map_raw();
 	test_info();
+	test_cookie();
 	test_wait();
 	return tap_done();
 }
