@@ -128,7 +128,8 @@ ctl_obj    := $(patsubst %.c,%.o,$(filter-out daemon/ctl/main.c,$(wildcard daemo
 hook_programs := 10-connections 10-ipsec 10-ipsec-manual 10-macsec 10-macsec-manual 10-replica 10-samba-ad 10-wireguard 30-wireguard 50-ipsec 50-macsec
 unit       := $(patsubst %.c,%.t,$(wildcard tests/unit/t-*.c))
 # Of those, what tests the library alone.
-lib_unit   := $(addprefix tests/unit/,t-source.t t-generation.t t-guard.t t-device.t t-vmgenid.t t-threads.t t-faults.t)
+lib_unit   := $(addprefix tests/unit/,t-source.t t-generation.t t-guard.t t-holder.t t-device.t t-vmgenid.t \
+	      t-handle.t t-threads.t t-faults.t t-errors.t)
 # The OpenSSL provider is loaded by whatever program there is, so it brings its libvmgen along.
 ssl_obj    := $(patsubst %.c,%.o,$(wildcard libvmgen/openssl/*.c))
 ssl_unit   := tests/unit/t-openssl.t tests/unit/t-confined.t
@@ -147,8 +148,8 @@ provider   := $(if $(filter yes,$(PROVIDER)),$(O)/vmgen.so)
 bench      := $(patsubst %.c,%,$(filter-out tests/bench/guest/u32.c,$(wildcard tests/bench/guest/*.c)))
 man        := $(patsubst %.scd,%,$(wildcard kmod/*.scd libvmgen/*.scd $(if $(provider),libvmgen/openssl/*.scd) daemon/*.scd daemon/acpi/*.scd daemon/samba/*.scd))
 # Functions that share a page with the first of them.
-also_open    := close info
-also_changed := changed_now generation
+also_open    := close info reopen
+also_changed := changed_now generation settled
 also_wait    := event fd read
 man_links    := $(patsubst %,libvmgen/vmgen_%.3,$(also_open) $(also_changed) $(also_wait))
 soname     := libvmgen.so.$(SOVERSION)
@@ -224,7 +225,7 @@ $(ssl_unit:%=$(1)/%): %.t: %.o $(1)/provider.a $(1)/libvmgen.a
 $(1)/tests/unit/%.t: $(1)/tests/unit/%.o $(1)/ctl.a $(1)/daemon.a $(1)/libvmgen.a
 	$$(call link,$(2))
 # What tests/unit/calls.h stands in for.
-$(addprefix $(1)/tests/unit/,t-device.t t-vmgenid.t t-threads.t t-faults.t t-openssl.t t-confined.t): \
+$(addprefix $(1)/tests/unit/,t-device.t t-vmgenid.t t-threads.t t-faults.t t-handle.t t-errors.t t-openssl.t t-confined.t): \
 	private wraps := $(wraps_of_calls)
 $(1)/tests/unit/t-wireguard.t: private wraps := $(addprefix -Wl$(,)--wrap=mnl_socket_,sendto recvfrom get_fd)
 endef

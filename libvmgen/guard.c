@@ -3,17 +3,10 @@
  * Copyright (C) the vmgen authors
  *
  * vmgen_guard_run(): what a change makes stale is renewed once, by one thread.
- *
- * The lock is our own, because it has to survive what a mutex does not: a
- * fork() while another thread holds it, and a signal handler on the thread that
- * holds it. Its value is who holds it.
  */
 #include <errno.h>
-#include <limits.h>
-#include <linux/futex.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
+#include "lock.h"
 #include "vmgen.h"
 
 enum {
@@ -21,54 +14,15 @@ enum {
 	TRIES = 16,
 };
 
-static uint64_t this_thread(void)
-{
-	return (uint64_t)getpid() << 32 | (uint32_t)gettid();
-}
+_Static_assert(sizeof(struct vmgen_guard) == 64, "programs have it in structures of their own");
 
 static inline bool is_fresh(const struct vmgen *v, const struct vmgen_guard *g)
 {
-	/* Pairs with renew(): whoever sees the generation sees what was renewed for it. */
-	return v && source_generation(&v->source) ==
-			    __atomic_load_n(&g->generation, __ATOMIC_ACQUIRE) &&
+	/* Pairs with note(): whoever sees the generation sees what was renewed for it. */
+	return v && __atomic_load_n(&g->handle, __ATOMIC_ACQUIRE) == v->serial &&
+	       source_generation(&v->source) ==
+		       __atomic_load_n(&g->generation, __ATOMIC_ACQUIRE) &&
 	       !vmgen_raw_moved(v);
-}
-
-static void futex(uint32_t *word, int operation, uint32_t value)
-{
-	int saved = errno;
-
-	(void)syscall(SYS_futex, word, operation | FUTEX_PRIVATE_FLAG, value, NULL);
-	errno = saved;
-}
-
-/* Returns 0: this thread has the guard now; 1: another one had it; -EBUSY. */
-static int take(struct vmgen_guard *g, unsigned int flags)
-{
-	uint32_t turn = __atomic_load_n(&g->turn, __ATOMIC_ACQUIRE);
-	uint64_t self = this_thread();
-	uint64_t owner = 0;
-
-	if (__atomic_compare_exchange_n(&g->owner, &owner, self, false, __ATOMIC_ACQ_REL,
-					__ATOMIC_ACQUIRE))
-		return 0;
-	/* It was held when the process forked, by a thread that is not here. */
-	if (owner >> 32 != self >> 32)
-		return !__atomic_compare_exchange_n(&g->owner, &owner, self, false,
-						    __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
-	if (owner == self || (flags & VMGEN_GUARD_NOWAIT))
-		return -EBUSY;
-	/* Pairs with release(): a turn that is over is not waited for. */
-	futex(&g->turn, FUTEX_WAIT, turn);
-	return 1;
-}
-
-static void release(struct vmgen_guard *g)
-{
-	__atomic_store_n(&g->owner, 0, __ATOMIC_RELEASE);
-	/* Pairs with take(). */
-	__atomic_add_fetch(&g->turn, 1, __ATOMIC_RELEASE);
-	futex(&g->turn, FUTEX_WAKE, INT_MAX);
 }
 
 /* Where the device cannot be asked, nothing stays fresh. */
@@ -81,6 +35,20 @@ static uint64_t settled_generation(struct vmgen *v)
 	return source_generation(&v->source);
 }
 
+/* generation: 0 is never fresh. */
+static void note(const struct vmgen *v, struct vmgen_guard *g, uint64_t generation)
+{
+	uint64_t serial = v ? v->serial : 0;
+
+	if (g->handle != serial) {
+		/* Nobody may take the last one's generation for this one's. */
+		__atomic_store_n(&g->generation, 0, __ATOMIC_RELEASE);
+		__atomic_store_n(&g->handle, serial, __ATOMIC_RELEASE);
+	}
+	/* Pairs with is_fresh(). */
+	__atomic_store_n(&g->generation, generation, __ATOMIC_RELEASE);
+}
+
 static int renew(struct vmgen *v, struct vmgen_guard *g, int (*run)(void *arg), void *arg)
 {
 	uint64_t generation;
@@ -90,13 +58,12 @@ static int renew(struct vmgen *v, struct vmgen_guard *g, int (*run)(void *arg), 
 	for (tries = 0; tries < TRIES; tries++) {
 		generation = settled_generation(v);
 		/* The raw ID was lost, or a slower thread has noted the one before. */
-		if (generation && generation == g->generation)
+		if (generation && generation == g->generation && v->serial == g->handle)
 			return tries > 0;
 		r = run(arg);
 		if (r)
 			return r < 0 ? r : -EIO;
-		/* Pairs with is_fresh(). */
-		__atomic_store_n(&g->generation, generation, __ATOMIC_RELEASE);
+		note(v, g, generation);
 		if (!generation || is_fresh(v, g))
 			return 1;
 	}
@@ -108,15 +75,18 @@ __attribute__((noinline, cold)) static int make_fresh(struct vmgen *v, struct vm
 						      unsigned int flags, int (*run)(void *arg),
 						      void *arg)
 {
-	int r = take(g, flags);
+	const bool wait = !(flags & VMGEN_GUARD_NOWAIT);
+	/* It lies so, but its type does not say it. */
+	word64 *owner = (word64 *)&g->owner;
+	int r = lock_take(owner, &g->turn, wait);
 
 	while (r > 0 && !is_fresh(v, g))
-		r = take(g, flags);
+		r = lock_take(owner, &g->turn, wait);
 	/* Another thread has been faster, or this one must not wait for it. */
 	if (r)
 		return r > 0 ? 0 : r;
 	r = is_fresh(v, g) ? 0 : renew(v, g, run, arg);
-	release(g);
+	lock_release(owner, &g->turn);
 	return r;
 }
 

@@ -15,6 +15,9 @@
  * are nanoseconds. The library never logs, prints, starts threads, installs
  * signal handlers or exits.
  *
+ * Structures that a caller passes come with their size: one that is larger than the
+ * library's is filled up with zeros, one of an older release gets what it has.
+ *
  * Handles. Where one is asked for and NULL is passed, whoever asks whether
  * something changed gets "yes", and everybody else -EINVAL: a program that could
  * not open a device stays safe, and slow.
@@ -29,12 +32,15 @@
  * That the process was forked is not a change.
  *
  * Signal handlers. vmgen_changed(), vmgen_changed_now(), vmgen_generation(),
- * vmgen_getrandom() and vmgen_fd() take no locks, allocate nothing, leave errno
+ * vmgen_settled(), vmgen_getrandom() and vmgen_fd() take no locks, allocate nothing, leave errno
  * alone, and may be called there; vmgen_guard_run() where it says so.
  *
  * Descriptors. A process may close all of them, as daemons do: mappings stay,
  * vmgen_changed() goes on, and a handle reads, writes and closes no other file
- * that got the number of its descriptor.
+ * that got the number of its descriptor; vmgen_reopen() gets it a new one. With
+ * VMGEN_VMGENID the device tells its open files apart. VMGEN_VMCLOCK and
+ * VMGEN_SYSGENID do not, so there a handle takes the descriptor of another handle on
+ * the same device, if that got its number, for its own.
  *
  * A copy of the memory of the process that is made after a check and before
  * the use of its result cannot be seen by the check. No check can.
@@ -48,6 +54,15 @@
 
 #ifdef __cplusplus
 extern "C" {
+#endif
+
+/* Of functions that can fail, or that answer a question: (void) does not do. */
+#if defined(__GNUC__)
+#define VMGEN_MUST_CHECK	__attribute__((warn_unused_result))
+#define VMGEN_ALIGNED		__attribute__((aligned(8)))
+#else
+#define VMGEN_MUST_CHECK
+#define VMGEN_ALIGNED
 #endif
 
 /* Size of the generation ID, bytes (UAPI.14 VMGenID). */
@@ -67,12 +82,12 @@ struct vmgen;
 /* The latest change. */
 struct vmgen_event {
 	/* Starts at 1 with each load of the kernel module, only grows. */
-	uint64_t generation;
+	uint64_t generation VMGEN_ALIGNED;
 	/*
 	 * CLOCK_BOOTTIME of the caller's time name space when it was noticed; 0: no
 	 * change yet. Negative: before that clock's start.
 	 */
-	int64_t changed_boottime_ns;
+	int64_t changed_boottime_ns VMGEN_ALIGNED;
 	/* Who noticed: enum vmgenid_source of <vmgen/vmgenid.h>. */
 	uint32_t source;
 	/* VMGEN_RNG_STALE, VMGEN_NO_ID, VMGEN_RNG_OTHER */
@@ -134,14 +149,14 @@ struct vmgen_info {
 	/* Of the device interface; 0: it has none. */
 	uint32_t version;
 	uint32_t reserved;
-	uint64_t generation;
+	uint64_t generation VMGEN_ALIGNED;
 	/* Counted since the kernel module was loaded; VMGEN_VMGENID only. */
-	uint64_t changes;
-	uint64_t spurious_notifies;
-	uint64_t found_by_call;
-	uint64_t found_by_resume;
-	uint64_t found_by_timer;
-	uint64_t lost_ids;
+	uint64_t changes VMGEN_ALIGNED;
+	uint64_t spurious_notifies VMGEN_ALIGNED;
+	uint64_t found_by_call VMGEN_ALIGNED;
+	uint64_t found_by_resume VMGEN_ALIGNED;
+	uint64_t found_by_timer VMGEN_ALIGNED;
+	uint64_t lost_ids VMGEN_ALIGNED;
 	/* ACPI _HID, or compatible of a device tree; NUL-terminated; empty: none. */
 	char hid[32];
 };
@@ -166,13 +181,32 @@ struct vmgen_info {
  * generation counter, as QEMU's; -ETIMEDOUT: a VMClock that its host began to
  * write and left; -EOPNOTSUPP: not on big-endian machines; -EINVAL: unknown
  * flags, ret_v is NULL, or VMGEN_REGULAR_FILE without a path and one kind;
- * -ENOMEM, -EMFILE, -ENFILE. Of several failures, the one that says most.
+ * -ENOMEM, -EMFILE, -ENFILE; otherwise what stat(2), open(2), mmap(2) or ioctl(2)
+ * failed with. Of several failures, the one that says most.
  */
-int vmgen_open(const char *path, unsigned int flags, struct vmgen **ret_v);
+int vmgen_open(const char *path, unsigned int flags, struct vmgen **ret_v) VMGEN_MUST_CHECK;
+
+/*
+ * Gives a handle whose descriptor was closed behind the library's back a new one, by
+ * the path and the flags that it was opened with. Its pages stay mapped meanwhile, so
+ * nothing is freed that other threads may be using, and nothing else changes: guards stay
+ * fresh, a raw page stays. What the new descriptor may do beyond that is up to the
+ * privileges of now. Where the old one is still there, nothing happens.
+ *
+ * The descriptor may have another number, and is readable at first: call vmgen_read().
+ *
+ * Returns 0; -ESTALE: path is another device now; -EOPNOTSUPP: the descriptor is gone,
+ * and the device is not VMGEN_VMGENID, so nothing tells whether the one at that path is
+ * the one whose pages are mapped: open another handle; -EBUSY: in a signal handler that
+ * interrupted this function on this handle; -EINVAL: NULL; otherwise what stat(2),
+ * open(2) or ioctl(2) failed with.
+ */
+int vmgen_reopen(struct vmgen *v) VMGEN_MUST_CHECK;
 
 /*
  * Closes a handle and frees what belongs to it. No thread may use it any more.
- * NULL is allowed. Returns NULL.
+ * NULL is allowed. Returns NULL. A descriptor that is another file's by now is not
+ * closed, nor is one that cannot be asked (seccomp).
  */
 struct vmgen *vmgen_close(struct vmgen *v);
 
@@ -191,13 +225,13 @@ struct vmgen *vmgen_close(struct vmgen *v);
  * the device any more (closed descriptor, seccomp) gets true from every call after
  * a change.
  */
-bool vmgen_changed(struct vmgen *v);
+bool vmgen_changed(struct vmgen *v) VMGEN_MUST_CHECK;
 
 /*
  * As vmgen_changed(), without a window on every handle that is VMGEN_INFO_EXACT;
  * costs a system call, with VMGEN_VMCLOCK a few loads.
  */
-bool vmgen_changed_now(struct vmgen *v);
+bool vmgen_changed_now(struct vmgen *v) VMGEN_MUST_CHECK;
 
 /*
  * Returns the generation now: one load, no system call. Compare it with !=.
@@ -205,15 +239,31 @@ bool vmgen_changed_now(struct vmgen *v);
  * which may be 0, and 1.
  * 0: v is NULL.
  */
-uint64_t vmgen_generation(const struct vmgen *v);
+uint64_t vmgen_generation(const struct vmgen *v) VMGEN_MUST_CHECK;
 
 /*
- * Settles a change that is under way and tells of the latest one.
+ * Tells the generation without a window: a change that is under way is settled first.
+ * Takes nothing from vmgen_changed() or vmgen_read(). With VMGEN_VMGENID and
+ * VMGEN_INFO_RAW, and with VMGEN_VMCLOCK, it costs a few loads while nothing
+ * happened, otherwise a system call. For work that must not straddle a change: ask
+ * before and after; if the answers differ, or there is none, do it again. What counts
+ * is the moment at which the second one looks.
  *
- * Returns 0; -EINVAL: NULL; or what ioctl(2) failed with: -EINTR, -EBADF, -EPERM.
- * VMGEN_VMCLOCK: -ENODATA, -EPROTO, -ETIMEDOUT as vmgen_open().
+ * Returns 0; -EOPNOTSUPP: the handle is not VMGEN_INFO_EXACT; -EINVAL: NULL; otherwise
+ * as vmgen_event(), but a signal does not end it.
  */
-int vmgen_event(struct vmgen *v, struct vmgen_event *ret_event);
+int vmgen_settled(struct vmgen *v, uint64_t *ret_generation) VMGEN_MUST_CHECK;
+
+/*
+ * Settles a change that is under way and tells of the latest one. size:
+ * sizeof(struct vmgen_event) of the caller.
+ *
+ * Returns 0; -EINVAL: NULL, or size is smaller than the first release's structure;
+ * -EBADF: the descriptor was closed behind the library's back; or what ioctl(2) failed
+ * with: -EINTR, -EPERM (seccomp). VMGEN_VMCLOCK: -ENODATA, -EPROTO, -ETIMEDOUT as
+ * vmgen_open().
+ */
+int vmgen_event(struct vmgen *v, struct vmgen_event *ret_event, size_t size) VMGEN_MUST_CHECK;
 
 /*
  * Waits until the generation differs from known; at once where it already
@@ -224,22 +274,26 @@ int vmgen_event(struct vmgen *v, struct vmgen_event *ret_event);
  * Returns 0; -ETIMEDOUT; -EINTR; -EINVAL: NULL; otherwise as vmgen_event().
  */
 int vmgen_wait(struct vmgen *v, uint64_t known, int64_t timeout_ns,
-	       uint64_t *ret_generation);
+	       uint64_t *ret_generation) VMGEN_MUST_CHECK;
 
 /*
  * Returns a descriptor for poll(2) and event loops; it belongs to the handle.
  * POLLIN: call vmgen_read(). -EOPNOTSUPP: without VMGEN_INFO_EVENTS there is
  * none, so check now and then. -EINVAL: v is NULL.
  */
-int vmgen_fd(const struct vmgen *v);
+int vmgen_fd(const struct vmgen *v) VMGEN_MUST_CHECK;
 
 /*
- * Takes the change that made vmgen_fd() readable. Never waits.
+ * Takes the change that made vmgen_fd() readable. Waits for nothing but for a change
+ * that is under way to be settled. size: sizeof(struct vmgen_event) of the caller.
  *
  * Returns 0; -EAGAIN: nothing new; -EBADF: the descriptor was closed behind the
- * library's back; -EINVAL: NULL; otherwise what read(2) failed with.
+ * library's back; -EPERM: nobody may ask whether it was (seccomp); -EINVAL: NULL, or
+ * size is smaller than the first release's structure; -EPROTO: less than a record came;
+ * VMGEN_VMCLOCK: also -ENODATA, -ETIMEDOUT as vmgen_open(); otherwise what read(2)
+ * failed with.
  */
-int vmgen_read(struct vmgen *v, struct vmgen_event *ret_event);
+int vmgen_read(struct vmgen *v, struct vmgen_event *ret_event, size_t size) VMGEN_MUST_CHECK;
 
 /*
  * Reads the ID that the host provides now: VMGEN_ID_SIZE bytes in memory
@@ -248,18 +302,19 @@ int vmgen_read(struct vmgen *v, struct vmgen_event *ret_event);
  * Returns 0; -EPERM: the handle is not of the privileged tier, which takes
  * CAP_SYS_ADMIN in the initial user namespace; -ENODATA: the host provides no
  * ID (all zeros or all ones); -EOPNOTSUPP: the device is none that has one;
- * -EINVAL: NULL; otherwise what ioctl(2) failed with.
+ * -EBADF: the descriptor was closed behind the library's back; -EINVAL: NULL;
+ * otherwise what ioctl(2) failed with.
  */
-int vmgen_id(struct vmgen *v, uint8_t ret_id[VMGEN_ID_SIZE]);
+int vmgen_id(struct vmgen *v, uint8_t ret_id[VMGEN_ID_SIZE]) VMGEN_MUST_CHECK;
 
 /*
  * Describes the device and this handle. size: sizeof(struct vmgen_info) of the
  * caller; a larger one than the library's is filled up with zeros.
  *
  * Returns 0; -EINVAL: NULL, or size is smaller than the first release's
- * structure; otherwise as vmgen_event().
+ * structure; otherwise as vmgen_event(), but a signal does not end it.
  */
-int vmgen_info(struct vmgen *v, struct vmgen_info *ret_info, size_t size);
+int vmgen_info(struct vmgen *v, struct vmgen_info *ret_info, size_t size) VMGEN_MUST_CHECK;
 
 /*
  * Fills buf with size bytes from getrandom(2) that no clone made before the
@@ -272,25 +327,31 @@ int vmgen_info(struct vmgen *v, struct vmgen_info *ret_info, size_t size);
  * -ENODATA: the host provides no ID (VMGEN_NO_ID); -EAGAIN: the machine is
  * being cloned faster than it can draw; -EOPNOTSUPP: the handle is not
  * VMGEN_INFO_SETTLES, or getrandom(2) may not be what was reseeded
- * (VMGEN_RNG_OTHER), and getrandom(2) itself is all that is left; -EINVAL: NULL;
- * otherwise what getrandom(2) or ioctl(2) failed with. On failure buf holds zeros.
+ * (VMGEN_RNG_OTHER), and getrandom(2) itself is all that is left; -EBADF: the
+ * descriptor was closed behind the library's back; -EINVAL: NULL; otherwise what
+ * getrandom(2) or ioctl(2) failed with. On failure buf holds zeros.
  */
-int vmgen_getrandom(struct vmgen *v, void *buf, size_t size);
+int vmgen_getrandom(struct vmgen *v, void *buf, size_t size) VMGEN_MUST_CHECK;
 
 /*
  * What one guard guards has to be renewed after each change, and at first:
  * usually the state of a random number generator. Belongs to the caller, any
  * number to one handle; all zeros at first; its fields are the library's. Not
  * in memory that processes share. A child gets its own with fork(2).
+ *
+ * It is fresh for the handle that it was run with last, and for no other: whoever
+ * closes a handle and opens another one, after the kernel module was loaded anew
+ * for example, has run called again. So threads that share a guard share a handle.
  */
 struct vmgen_guard {
-	uint64_t generation;
-	uint64_t owner;
+	uint64_t generation VMGEN_ALIGNED;
+	uint64_t handle VMGEN_ALIGNED;
+	uint64_t owner VMGEN_ALIGNED;
 	uint32_t turn;
-	uint32_t reserved;
+	uint32_t reserved[9];
 };
 
-#define VMGEN_GUARD_INIT	{ 0, 0, 0, 0 }
+#define VMGEN_GUARD_INIT	{ 0, 0, 0, 0, { 0 } }
 
 /* vmgen_guard_run(): rather than wait for another thread, return -EBUSY. */
 #define VMGEN_GUARD_NOWAIT	(1U << 0)
@@ -316,7 +377,7 @@ struct vmgen_guard {
  * -EIO if that is positive.
  */
 int vmgen_guard_run(struct vmgen *v, struct vmgen_guard *g, unsigned int flags,
-		    int (*run)(void *arg), void *arg);
+		    int (*run)(void *arg), void *arg) VMGEN_MUST_CHECK;
 
 #ifdef __cplusplus
 }

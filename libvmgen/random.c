@@ -25,23 +25,15 @@ static int judge(uint32_t flags)
 	return flags & VMGEN_RNG_OTHER ? -EOPNOTSUPP : 0;
 }
 
-/* The settled generation of now; without a system call where the raw ID can be seen. */
 static int look(struct vmgen *v, uint64_t *ret_generation)
 {
 	struct vmgen_event event;
-	int r = 0;
+	int r = vmgen_look(v, &event);
 
-	if (v->source.raw && !vmgen_raw_moved(v)) {
-		event.generation = source_generation(&v->source);
-		event.flags = __atomic_load_n(v->source.flags, __ATOMIC_RELAXED);
-	} else {
-		r = vmgen_settle(v, &event);
-	}
-	if (r == 0)
-		r = judge(event.flags);
-	if (r == 0)
-		*ret_generation = event.generation;
-	return r;
+	if (r < 0)
+		return r;
+	*ret_generation = event.generation;
+	return judge(event.flags);
 }
 
 static int draw(void *buf, size_t size)
@@ -73,7 +65,7 @@ VMGEN_EXPORT int vmgen_getrandom(struct vmgen *v, void *buf, size_t size)
 		r = draw(buf, size);
 		if (r == 0)
 			r = look(v, &after);
-		if (r < 0)
+		if (r)
 			break;
 		if (after == before)
 			return 0;

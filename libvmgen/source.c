@@ -50,16 +50,33 @@ int source_map(const struct source *s, unsigned int index, void **ret_page)
 	return 0;
 }
 
-bool source_is_open(const struct source *s)
+/* A device may have several nodes. */
+static struct node node_of(const struct stat *st)
 {
+	if (S_ISCHR(st->st_mode))
+		return (struct node){ .rdev = st->st_rdev };
+	return (struct node){ .dev = st->st_dev, .ino = st->st_ino };
+}
+
+static bool is_same(struct node a, struct node b)
+{
+	return a.dev == b.dev && a.ino == b.ino && a.rdev == b.rdev;
+}
+
+int source_check(const struct source *s)
+{
+	struct vmgen_event event;
 	int saved = errno;
 	struct stat st;
 
 	if (fstat(s->fd, &st) < 0) {
 		errno = saved;
-		return false;
+		return -EBADF;
 	}
-	return st.st_dev == s->node_dev && st.st_ino == s->node_ino && st.st_rdev == s->node_rdev;
+	if (!is_same(node_of(&st), s->node))
+		return -EBADF;
+	/* Only the device tells its open files apart. */
+	return s->cookie ? s->ops->look(s, &event) : 0;
 }
 
 /* Before it is opened: to open some devices is to use them. */
@@ -78,7 +95,7 @@ static int open_node(struct source *s, const char *path, unsigned int flags)
 {
 	const int mode = O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
 	struct stat st;
-	int r;
+	int fd, r;
 
 	if (stat(path, &st) < 0)
 		return -errno;
@@ -86,23 +103,17 @@ static int open_node(struct source *s, const char *path, unsigned int flags)
 	if (r < 0)
 		return r;
 	s->writable = s->ops->wants_write && !(flags & VMGEN_UNPRIVILEGED);
-	s->fd = open(path, (s->writable ? O_RDWR : O_RDONLY) | mode);
-	if (s->fd < 0 && s->writable && (errno == EACCES || errno == EPERM || errno == EROFS)) {
+	fd = open(path, (s->writable ? O_RDWR : O_RDONLY) | mode);
+	if (fd < 0 && s->writable && (errno == EACCES || errno == EPERM || errno == EROFS)) {
 		s->writable = false;
-		s->fd = open(path, O_RDONLY | mode);
+		fd = open(path, O_RDONLY | mode);
 	}
-	if (s->fd < 0)
+	if (fd < 0)
 		return -errno;
-	if (fstat(s->fd, &st) < 0) {
-		r = -errno;
-		/* source_close() would not know it again. */
-		(void)close(s->fd);
-		s->fd = -1;
-		return r;
-	}
-	s->node_dev = st.st_dev;
-	s->node_ino = st.st_ino;
-	s->node_rdev = st.st_rdev;
+	s->fd = fd;
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	s->node = node_of(&st);
 	return check_type(&st, flags);
 }
 
@@ -116,7 +127,7 @@ static int open_device(const struct source_ops *ops, const char *path, unsigned 
 	if (r == 0)
 		r = ops->attach(&s);
 	if (r < 0) {
-		source_close(&s);
+		source_close(&s, true);
 		return r;
 	}
 	/* As with a device that keeps this itself, the first read tells of what is. */
@@ -156,16 +167,35 @@ int source_open(const char *path, unsigned int flags, struct source *ret_source)
 	return failure;
 }
 
-void source_close(struct source *s)
+void source_close(struct source *s, bool sure)
 {
 	if (s->raw_page)
 		(void)munmap(s->raw_page, source_page_size());
 	if (s->page)
 		(void)munmap(s->page, source_page_size());
 	/* Another file may have got the number since. */
-	if (s->fd >= 0 && source_is_open(s))
+	if (s->fd >= 0 && (sure || source_check(s) == 0))
 		(void)close(s->fd);
 	*s = (struct source){ .fd = -1 };
+}
+
+int source_rebind(struct source *s, const char *path, unsigned int flags)
+{
+	struct source fresh = { .ops = s->ops, .fd = -1 };
+	int saved = errno;
+	int r;
+
+	if (!s->ops->rebind)
+		return -EOPNOTSUPP;
+	r = open_node(&fresh, path ? path : s->ops->path, flags);
+	if (r == 0 && !is_same(fresh.node, s->node))
+		r = -ESTALE;
+	if (r == 0)
+		r = s->ops->rebind(s, fresh.fd);
+	if (r < 0)
+		source_close(&fresh, true);
+	errno = saved;
+	return r;
 }
 
 static int64_t now_ns(void)

@@ -16,6 +16,10 @@
 
 struct source;
 
+/* 8 bytes that lie so that they are one access, on 32-bit machines too. */
+typedef uint64_t word64 __attribute__((aligned(8)));
+typedef _Atomic uint64_t atomic_word64 __attribute__((aligned(8)));
+
 /* Those that may be called in a signal handler leave errno alone. */
 struct source_ops {
 	/* Of vmgen_open()'s flags. */
@@ -27,6 +31,11 @@ struct source_ops {
 	int (*attach)(struct source *s);
 	/* Has a change settled that is under way; tells of the latest. */
 	int (*look)(const struct source *s, struct vmgen_event *ret_event);
+	/*
+	 * NULL, or makes fd, a descriptor of the same device, that of s. Only where the device
+	 * stays what it is while its pages are mapped.
+	 */
+	int (*rebind)(struct source *s, int fd);
 	int (*wait)(const struct source *s, uint64_t known, int64_t timeout_ns,
 		    struct vmgen_event *ret_event);
 	/* -EAGAIN: nothing new since the last time. */
@@ -38,27 +47,32 @@ struct source_ops {
 
 struct source {
 	/* In page, and first, for every check needs them: (*counter & mask) + bias is the generation. */
-	const uint64_t *counter;
-	uint64_t mask;
-	uint64_t bias;
+	const word64 *counter;
+	word64 mask;
+	word64 bias;
 	const struct source_ops *ops;
-	int fd;
+	/* A process may close it behind our back; source_rebind() changes both. */
+	_Atomic int fd;
+	/* Of this open file alone, where the device has such a thing; 0: none. */
+	atomic_word64 cookie;
 	bool writable;
-	/* What fd was when it was opened: a process may close it behind our back. */
-	dev_t node_dev;
-	ino_t node_ino;
-	dev_t node_rdev;
+	/* What fd is: a device, of which many files may be open, or a file of its own. */
+	struct node {
+		dev_t dev;
+		ino_t ino;
+		dev_t rdev;
+	} node;
 	/* Mapped pages; NULL: none. */
 	void *page;
 	void *raw_page;
 	/* In page, as in an event, stored before the counter; NULL: none. */
 	const uint32_t *flags;
 	/* In raw_page, the ID as two words; NULL: not mapped. */
-	const uint64_t *raw;
+	const word64 *raw;
 	/* What vmgen_info.flags tells of what this one can do. */
 	uint32_t can;
 	/* The generation that read() told of last, where the device keeps none. */
-	_Atomic uint64_t told;
+	atomic_word64 told;
 };
 
 extern const struct source_ops vmgenid_ops;
@@ -66,10 +80,17 @@ extern const struct source_ops vmclock_ops;
 extern const struct source_ops sysgenid_ops;
 
 int source_open(const char *path, unsigned int flags, struct source *ret_source);
-void source_close(struct source *s);
+/* Closes fd if it is still what was opened; sure: nobody can have closed it. */
+void source_close(struct source *s, bool sure);
 
-/* Whether fd is still what was opened. */
-bool source_is_open(const struct source *s);
+/*
+ * Returns 0: fd is still what was opened, as far as the device can tell; -EBADF: it is
+ * not; otherwise what asking failed with.
+ */
+int source_check(const struct source *s);
+
+/* Opens the device once more, for its descriptor; flags and path as in source_open(). */
+int source_rebind(struct source *s, const char *path, unsigned int flags);
 
 /* Maps one page of fd for reading. */
 int source_map(const struct source *s, unsigned int index, void **ret_page);

@@ -88,8 +88,9 @@ static int read_change(struct source *s, struct vmgen_event *ret_event)
 	int r;
 
 	if (s->can & VMGEN_INFO_EVENTS) {
-		if (!source_is_open(s))
-			return -EBADF;
+		r = source_check(s);
+		if (r < 0)
+			return r;
 		r = confirm(s);
 		errno = saved;
 		if (r < 0)

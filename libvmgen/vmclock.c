@@ -125,9 +125,10 @@ static int read_change(struct source *s, struct vmgen_event *ret_event)
 {
 	struct vmclock_page copy;
 	int saved = errno;
+	int r = source_check(s);
 
-	if (!source_is_open(s))
-		return -EBADF;
+	if (r < 0)
+		return r;
 	if (pread(s->fd, &copy, sizeof(copy), 0) < 0)
 		return source_take_errno(saved);
 	return source_read(s, ret_event);

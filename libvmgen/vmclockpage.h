@@ -12,7 +12,7 @@
 
 #define VMCLOCK_MAGIC	0x4b4c4356
 
-/* Little-endian. */
+/* Little-endian; in pages, hence aligned, which 32-bit machines leave open. */
 struct vmclock_page {
 	uint32_t magic;
 	/* Bytes that the host keeps, from the beginning. */
@@ -38,6 +38,6 @@ struct vmclock_page {
 	uint64_t time_frac_sec;
 	uint64_t time_errors[2];
 	uint64_t vm_generation_counter;
-};
+} __attribute__((aligned(8)));
 
 #endif /* VMGEN_VMCLOCKPAGE_H */

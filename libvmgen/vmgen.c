@@ -7,12 +7,15 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
+#include "lock.h"
 #include "vmgen.h"
 
 enum {
-	/* Of the first release; the structure only grows. */
+	/* Of the first release; the structures only grow. */
 	INFO_SIZE_VER1 = 104,
+	EVENT_SIZE_VER1 = 24,
 	/* Of a device that has nothing to read after a change was settled. */
 	START_TRIES = 16,
 };
@@ -23,23 +26,52 @@ enum {
  */
 int vmgen_settle(struct vmgen *v, struct vmgen_event *ret_event)
 {
-	uint64_t half[2] = { 0 };
+	uint64_t half[2] = {
+		__atomic_load_n(&v->raw[0], __ATOMIC_ACQUIRE),
+		__atomic_load_n(&v->raw[1], __ATOMIC_ACQUIRE),
+	};
 	int r;
 
-	if (v->raw) {
-		half[0] = __atomic_load_n(&v->raw[0], __ATOMIC_ACQUIRE);
-		half[1] = __atomic_load_n(&v->raw[1], __ATOMIC_ACQUIRE);
-	}
 	r = v->source.ops->look(&v->source, ret_event);
-	if (r < 0)
+	if (r < 0 || !v->source.raw)
 		return r;
 	/* No ID: another device's may be used, of which this page tells nothing. So ask always. */
 	if (half[0] == half[1] && (!half[0] || !~half[0]))
 		half[0] = ~half[0];
 	/* Pairs with vmgen_raw_moved(). */
-	atomic_store_explicit(&v->settled[0], half[0], memory_order_release);
-	atomic_store_explicit(&v->settled[1], half[1], memory_order_release);
+	__atomic_store_n(&v->settled[0], half[0], __ATOMIC_RELEASE);
+	__atomic_store_n(&v->settled[1], half[1], __ATOMIC_RELEASE);
 	return 0;
+}
+
+int vmgen_look(struct vmgen *v, struct vmgen_event *ret_event)
+{
+	if (!v->source.raw || vmgen_raw_moved(v))
+		return vmgen_settle(v, ret_event);
+	*ret_event = (struct vmgen_event){
+		.generation = source_generation(&v->source),
+		.flags = __atomic_load_n(v->source.flags, __ATOMIC_RELAXED),
+	};
+	return 0;
+}
+
+/*
+ * The time, because a copy of the library that was unloaded counted as well: what it has
+ * opened before may be in a guard.
+ */
+static uint64_t next_serial(void)
+{
+	static atomic_word64 latest;
+	uint64_t before = atomic_load(&latest);
+	struct timespec now;
+	uint64_t serial;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	do {
+		serial = (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+		serial = serial > before ? serial : before + 1;
+	} while (!atomic_compare_exchange_weak(&latest, &before, serial));
+	return serial;
 }
 
 /* Takes the generation of now, so that only a change makes the descriptor readable. */
@@ -62,18 +94,23 @@ static int start(struct vmgen *v)
 
 VMGEN_EXPORT int vmgen_open(const char *path, unsigned int flags, struct vmgen **ret_v)
 {
+	static const word64 none[2];
+	size_t size = path ? strlen(path) + 1 : 1;
 	struct vmgen *v;
 	int r;
 
 	if (!ret_v)
 		return -EINVAL;
-	v = calloc(1, sizeof(*v));
+	v = calloc(1, sizeof(*v) + size);
 	if (!v)
 		return -ENOMEM;
 	r = source_open(path, flags, &v->source);
 	if (r < 0)
 		goto fail;
-	v->raw = v->source.raw;
+	v->raw = v->source.raw ? v->source.raw : none;
+	v->serial = next_serial();
+	v->flags = flags;
+	memcpy(v->path, path ? path : "", size);
 	r = start(v);
 	if (r < 0)
 		goto fail_source;
@@ -81,9 +118,27 @@ VMGEN_EXPORT int vmgen_open(const char *path, unsigned int flags, struct vmgen *
 	return 0;
 
 fail_source:
-	source_close(&v->source);
+	source_close(&v->source, true);
 fail:
 	free(v);
+	return r;
+}
+
+VMGEN_EXPORT int vmgen_reopen(struct vmgen *v)
+{
+	int r;
+
+	if (!v)
+		return -EINVAL;
+	do
+		r = lock_take(&v->owner, &v->turn, true);
+	while (r > 0);
+	if (r < 0)
+		return r;
+	r = source_check(&v->source);
+	if (r == -EBADF)
+		r = source_rebind(&v->source, v->path[0] ? v->path : NULL, v->flags);
+	lock_release(&v->owner, &v->turn);
 	return r;
 }
 
@@ -91,7 +146,7 @@ VMGEN_EXPORT struct vmgen *vmgen_close(struct vmgen *v)
 {
 	if (!v)
 		return NULL;
-	source_close(&v->source);
+	source_close(&v->source, false);
 	free(v);
 	return NULL;
 }
@@ -142,11 +197,40 @@ VMGEN_EXPORT uint64_t vmgen_generation(const struct vmgen *v)
 	return v ? source_generation(&v->source) : 0;
 }
 
-VMGEN_EXPORT int vmgen_event(struct vmgen *v, struct vmgen_event *ret_event)
+VMGEN_EXPORT int vmgen_settled(struct vmgen *v, uint64_t *ret_generation)
 {
-	if (!v || !ret_event)
+	struct vmgen_event event;
+	int r;
+
+	if (!v || !ret_generation)
 		return -EINVAL;
-	return v->source.ops->wait(&v->source, 0, 0, ret_event);
+	if (!(v->source.can & VMGEN_INFO_EXACT))
+		return -EOPNOTSUPP;
+	r = vmgen_look(v, &event);
+	if (r == 0)
+		*ret_generation = event.generation;
+	return r;
+}
+
+/* The caller's structure may be older or newer than ours. */
+static void hand_over(void *ret, size_t size, const void *own, size_t own_size)
+{
+	memset(ret, 0, size);
+	memcpy(ret, own, size < own_size ? size : own_size);
+}
+
+VMGEN_EXPORT int vmgen_event(struct vmgen *v, struct vmgen_event *ret_event, size_t size)
+{
+	struct vmgen_event event;
+	int r;
+
+	_Static_assert(sizeof(event) == EVENT_SIZE_VER1, "the first release's");
+	if (!v || !ret_event || size < EVENT_SIZE_VER1)
+		return -EINVAL;
+	r = v->source.ops->wait(&v->source, 0, 0, &event);
+	if (r == 0)
+		hand_over(ret_event, size, &event, sizeof(event));
+	return r;
 }
 
 VMGEN_EXPORT int vmgen_wait(struct vmgen *v, uint64_t known, int64_t timeout_ns,
@@ -171,11 +255,17 @@ VMGEN_EXPORT int vmgen_fd(const struct vmgen *v)
 	return v->source.can & VMGEN_INFO_EVENTS ? v->source.fd : -EOPNOTSUPP;
 }
 
-VMGEN_EXPORT int vmgen_read(struct vmgen *v, struct vmgen_event *ret_event)
+VMGEN_EXPORT int vmgen_read(struct vmgen *v, struct vmgen_event *ret_event, size_t size)
 {
-	if (!v || !ret_event)
+	struct vmgen_event event;
+	int r;
+
+	if (!v || !ret_event || size < EVENT_SIZE_VER1)
 		return -EINVAL;
-	return v->source.ops->read(&v->source, ret_event);
+	r = v->source.ops->read(&v->source, &event);
+	if (r == 0)
+		hand_over(ret_event, size, &event, sizeof(event));
+	return r;
 }
 
 VMGEN_EXPORT int vmgen_id(struct vmgen *v, uint8_t ret_id[VMGEN_ID_SIZE])
@@ -198,7 +288,6 @@ VMGEN_EXPORT int vmgen_info(struct vmgen *v, struct vmgen_info *ret_info, size_t
 		return r;
 	info.device = v->source.ops->device;
 	info.flags |= v->source.can;
-	memset(ret_info, 0, size);
-	memcpy(ret_info, &info, size < sizeof(info) ? size : sizeof(info));
+	hand_over(ret_info, size, &info, sizeof(info));
 	return 0;
 }

@@ -17,30 +17,44 @@
 
 /* A check needs what comes first, so it lies together: as far as source.mask. */
 struct vmgen {
-	/* The raw ID, two words; NULL: not seen by this handle. */
-	const uint64_t *raw;
+	/* The raw ID, two words; where this handle does not see it, two that never move. */
+	const word64 *raw;
 	/* The raw ID that has been settled. */
-	_Atomic uint64_t settled[2];
+	word64 settled[2];
 	/* What source_word() was when vmgen_changed() answered last. */
-	_Atomic uint64_t known;
+	atomic_word64 known;
+	/* Of this handle alone in the life of the process. */
+	word64 serial;
 	struct source source;
+	/* Of vmgen_reopen(), see lock.h. */
+	word64 owner;
+	uint32_t turn;
+	/* What vmgen_open() was given; an empty path: none. */
+	unsigned int flags;
+	char path[];
 };
 
 static inline bool vmgen_raw_moved(const struct vmgen *v)
 {
-	const uint64_t *raw = v->raw;
+	const word64 *raw = v->raw;
 
 	/*
 	 * Pairs with vmgen_settle(): whoever sees its ID sees the generation it stands for.
 	 * Branches that are never taken cost less than adding both halves up.
 	 */
-	return raw && (__atomic_load_n(&raw[0], __ATOMIC_ACQUIRE) !=
-			       atomic_load_explicit(&v->settled[0], memory_order_acquire) ||
-		       __atomic_load_n(&raw[1], __ATOMIC_ACQUIRE) !=
-			       atomic_load_explicit(&v->settled[1], memory_order_acquire));
+	return __atomic_load_n(&raw[0], __ATOMIC_ACQUIRE) !=
+		       __atomic_load_n(&v->settled[0], __ATOMIC_ACQUIRE) ||
+	       __atomic_load_n(&raw[1], __ATOMIC_ACQUIRE) !=
+		       __atomic_load_n(&v->settled[1], __ATOMIC_ACQUIRE);
 }
 
 /* Has a change settled that is under way, and tells of the latest. */
 int vmgen_settle(struct vmgen *v, struct vmgen_event *ret_event);
+
+/*
+ * The same, without a system call where the raw ID can be seen and has not moved; then
+ * the event has a generation and flags, and no more.
+ */
+int vmgen_look(struct vmgen *v, struct vmgen_event *ret_event);
 
 #endif /* VMGEN_VMGEN_H */

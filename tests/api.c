@@ -39,13 +39,15 @@ static void use_nothing(void)
 	check(vmgen_changed(NULL), "vmgen_changed");
 	check(vmgen_changed_now(NULL), "vmgen_changed_now");
 	check(vmgen_generation(NULL) == 0, "vmgen_generation");
-	check(vmgen_event(NULL, &event) == -EINVAL, "vmgen_event");
+	check(vmgen_event(NULL, &event, sizeof(event)) == -EINVAL, "vmgen_event");
 	check(vmgen_wait(NULL, 0, 0, &generation) == -EINVAL, "vmgen_wait");
 	check(vmgen_fd(NULL) == -EINVAL, "vmgen_fd");
-	check(vmgen_read(NULL, &event) == -EINVAL, "vmgen_read");
+	check(vmgen_read(NULL, &event, sizeof(event)) == -EINVAL, "vmgen_read");
 	check(vmgen_id(NULL, id) == -EINVAL, "vmgen_id");
 	check(vmgen_info(NULL, &info, sizeof(info)) == -EINVAL, "vmgen_info");
 	check(vmgen_getrandom(NULL, bytes, sizeof(bytes)) == -EINVAL, "vmgen_getrandom");
+	check(vmgen_settled(NULL, &generation) == -EINVAL, "vmgen_settled");
+	check(vmgen_reopen(NULL) == -EINVAL, "vmgen_reopen");
 	check(!vmgen_close(NULL), "vmgen_close");
 }
 

@@ -221,7 +221,7 @@ page_parameters() {
 }
 
 # Names in the pages of the library and of the module, which the headers have.
-constants() { grep -ohE '\bVMGEN_[A-Z][A-Z_]*[A-Z]\b' libvmgen/libvmgen.h | grep -vx VMGEN_EXPORT; }
+constants() { grep -ohE '\bVMGEN_[A-Z][A-Z_]*[A-Z]\b' libvmgen/libvmgen.h | grep -vxE 'VMGEN_(MUST_CHECK|ALIGNED)'; }
 page_constants() { grep -ohE '\bVMGEN_[A-Z][A-Z_]*[A-Z]\b' "$pages"/libvmgen/*.scd; }
 
 unknown_constants() {

@@ -99,7 +99,7 @@ static int check_handled(const struct ctl *ctl, struct wait *wait, uint64_t *ret
 {
 	struct vmgen_event event;
 	uint64_t handled;
-	int r = vmgen_event(wait->device, &event);
+	int r = vmgen_event(wait->device, &event, sizeof(event));
 
 	if (r)
 		return r;
@@ -171,7 +171,7 @@ static int wait_change(const struct wait *wait, uint64_t *ret_generation)
 
 	/* For settled alone, the present generation will do. */
 	if (!wait->has_known && !wait->settled) {
-		r = vmgen_event(wait->device, &event);
+		r = vmgen_event(wait->device, &event, sizeof(event));
 		if (r)
 			return r;
 		known = event.generation;

@@ -166,12 +166,15 @@ static void look_at_vmgend(struct watch *watch)
 static void look_at_device(struct watch *watch)
 {
 	struct vmgen_event event;
+	int r;
 
 	if (!watch->device)
 		return;
-	/* Takes what made the descriptor readable. */
-	(void)vmgen_read(watch->device, &event);
-	if (!vmgen_event(watch->device, &event) && event.generation != watch->generation)
+	/* Takes what made the descriptor readable; at first, and where it is none, nothing did. */
+	r = vmgen_read(watch->device, &event, sizeof(event));
+	if (r < 0)
+		r = vmgen_event(watch->device, &event, sizeof(event));
+	if (r == 0 && event.generation != watch->generation)
 		tell_generation(watch, &event);
 }
 

@@ -18,14 +18,14 @@ static int look_at_id(struct vmgen *device, struct sighting *sighting)
 	int i, r;
 
 	for (i = 0; i < LOOKS; i++) {
-		r = vmgen_event(device, &before);
+		r = vmgen_event(device, &before, sizeof(before));
 		if (r)
 			return r;
 		r = vmgen_id(device, sighting->id);
 		if (r && r != -ENODATA)
 			return r;
 		sighting->has_id = !r;
-		r = vmgen_event(device, &after);
+		r = vmgen_event(device, &after, sizeof(after));
 		if (r)
 			return r;
 		/* The ID may be that of the next change. */
@@ -66,7 +66,7 @@ static void make_id_up(struct sighting *sighting, uint64_t time)
 static int look_at_counter(struct vmgen *device, struct sighting *sighting)
 {
 	struct vmgen_event event;
-	int r = vmgen_event(device, &event);
+	int r = vmgen_event(device, &event, sizeof(event));
 
 	if (r)
 		return r;

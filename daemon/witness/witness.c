@@ -137,5 +137,5 @@ int witness_read(struct witness *witness)
 
 	if (!witness->device)
 		return kmsg_read(witness->kmsg_fd, &witness->line);
-	return vmgen_read(witness->device, &event);
+	return vmgen_read(witness->device, &event, sizeof(event));
 }

@@ -78,7 +78,7 @@ static int loop(void)
 		if (r < 0)
 			return -errno;
 		/* Only a read makes the descriptor quiet again. */
-		r = fds[0].revents ? vmgen_read(world, &event) : 0;
+		r = fds[0].revents ? vmgen_read(world, &event, sizeof(event)) : 0;
 		if (r < 0 && r != -EAGAIN)
 			return r;
 		r = check();

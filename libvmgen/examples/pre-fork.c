@@ -41,6 +41,31 @@ static int renew(void *arg)
 	return 0;
 }
 
+/* Returns 0 where nobody knows. */
+static uint64_t now(struct vmgen *world)
+{
+	uint64_t generation;
+
+	return vmgen_settled(world, &generation) < 0 ? 0 : generation;
+}
+
+/*
+ * A clone that is made between renew and count hands out the same as its
+ * siblings. So look before and after: what was made in between is of now.
+ */
+static int next(struct vmgen *world, struct identifiers *ids)
+{
+	uint64_t before;
+	int r;
+
+	do {
+		before = now(world);
+		r = vmgen_guard_run(world, &ids->guard, 0, renew, ids);
+		ids->count++;
+	} while (r >= 0 && now(world) != before);
+	return r;
+}
+
 static int serve(struct vmgen *world, int listener, struct identifiers *ids)
 {
 	int client, r;
@@ -52,12 +77,12 @@ static int serve(struct vmgen *world, int listener, struct identifiers *ids)
 		if (client < 0)
 			return -errno;
 		/* After accept(), where the process waits for days. */
-		r = vmgen_guard_run(world, &ids->guard, 0, renew, ids);
+		r = next(world, ids);
 		if (r < 0)
 			dprintf(client, "error: %s\n", strerror(-r));
 		else
 			dprintf(client, "%016" PRIx64 "-%u\n", ids->prefix,
-				++ids->count);
+				ids->count);
 		close(client);
 	}
 }
@@ -105,10 +130,10 @@ int main(int argc, char **argv)
 	if (listener < 0)
 		return fail(listener);
 	/* Its start is the first event that needs an identifier. */
-	r = vmgen_guard_run(world, &ids.guard, 0, renew, &ids);
+	r = next(world, &ids);
 	if (r < 0)
 		return fail(r);
-	printf("%016" PRIx64 "-%u\n", ids.prefix, ++ids.count);
+	printf("%016" PRIx64 "-%u\n", ids.prefix, ids.count);
 	fflush(stdout);
 	for (i = 0; i < CHILDREN; i++) {
 		pid = fork();

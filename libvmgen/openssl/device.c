@@ -88,7 +88,7 @@ static bool is_lost(const struct handle *handle)
 	int r;
 
 	do
-		r = vmgen_event(handle->v, &event);
+		r = vmgen_event(handle->v, &event, sizeof(event));
 	while (r == -EINTR);
 	return r < 0;
 }

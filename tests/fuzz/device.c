@@ -55,11 +55,12 @@ static int error_of(uint8_t which)
 	return error;
 }
 
-static int answer(unsigned long request, void *argument, bool writable)
+static int answer(int fd, unsigned long request, void *argument, bool writable)
 {
 	struct vmgenid_wait *wait = argument;
 	int r = error_of(request == VMGENID_INFO ? answers.info_error : answers.wait_error);
 
+	(void)fd;
 	(void)writable;
 	if (r < 0 || answers.sysgenid)
 		return r;
@@ -70,10 +71,11 @@ static int answer(unsigned long request, void *argument, bool writable)
 	return 0;
 }
 
-static ssize_t answer_read(void *buf, size_t size)
+static ssize_t answer_read(int fd, void *buf, size_t size)
 {
 	int r = error_of(answers.read_error);
 
+	(void)fd;
 	if (r < 0)
 		return r;
 	memcpy(buf, &answers.record, size < sizeof(answers.record) ? size : sizeof(answers.record));
@@ -117,20 +119,20 @@ static void use(struct vmgen *v)
 		demand(info.hid[31] == '\0' && !(info.flags & 0xffe0ff98));
 	raw = info.flags & VMGEN_INFO_RAW;
 	demand(!raw || answers.info.id_offset <= page_size() - VMGEN_ID_SIZE);
-	(void)vmgen_event(v, &event);
+	drop(vmgen_event(v, &event, sizeof(event)));
 	demand(!(event.flags & ~known));
-	(void)vmgen_read(v, &event);
+	drop(vmgen_read(v, &event, sizeof(event)));
 	demand(!(event.flags & ~known));
-	(void)vmgen_wait(v, event.generation, 0, &generation);
-	(void)vmgen_id(v, id);
-	(void)vmgen_changed(v);
+	drop(vmgen_wait(v, event.generation, 0, &generation));
+	drop(vmgen_id(v, id));
+	drop(vmgen_changed(v));
 	if (raw)
 		page_set64(kernel.node.bytes + page_size(), answers.info.id_offset, 4711);
-	(void)vmgen_changed(v);
-	(void)vmgen_changed_now(v);
+	drop(vmgen_changed(v));
+	drop(vmgen_changed_now(v));
 	if (vmgen_getrandom(v, bytes, sizeof(bytes)) < 0)
 		demand(!memcmp(bytes, "\0\0\0\0\0\0\0", sizeof(bytes)));
-	(void)vmgen_guard_run(v, &guard, 0, renew, NULL);
+	drop(vmgen_guard_run(v, &guard, 0, renew, NULL));
 	vmgen_close(v);
 }
 

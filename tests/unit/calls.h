@@ -72,10 +72,10 @@ struct node {
 	/* What open() for writing fails with: the right is a file's, or a capability. */
 	int unwritable;
 	/* Where an open file has a state of its own. */
-	void (*opened)(void);
+	void (*opened)(int fd);
 	/* These return a negative errno value where they fail. */
-	int (*ioctl)(unsigned long request, void *argument, bool writable);
-	ssize_t (*read)(void *buf, size_t size);
+	int (*ioctl)(int fd, unsigned long request, void *argument, bool writable);
+	ssize_t (*read)(int fd, void *buf, size_t size);
 	ssize_t (*write)(const void *buf, size_t size);
 };
 
@@ -85,9 +85,14 @@ static struct {
 	/* The call that fails, counted from 1; 0: none; and which of its errnos. */
 	unsigned int fail_at;
 	unsigned int variant;
+	/* Or all of a kind do, with this errno; 0: none. */
+	enum call fail_kind;
+	int fail_with;
 	/* Which one that was; CALLS: none so far. */
 	enum call failed;
 	unsigned int seen;
+	/* The device was replaced by so many others. */
+	unsigned int replaced;
 	_Atomic unsigned int made[CALLS];
 	/* Called after each getrandom(). */
 	void (*after_draw)(void *buf, size_t size);
@@ -96,6 +101,10 @@ static struct {
 static inline bool calls_fails(enum call call)
 {
 	atomic_fetch_add(&calls.made[call], 1);
+	if (calls.fail_with && call == calls.fail_kind) {
+		errno = calls.fail_with;
+		return true;
+	}
 	if (!calls.fail_at || ++calls.seen != calls.fail_at)
 		return false;
 	calls.failed = call;
@@ -140,7 +149,7 @@ static inline bool calls_is_node(int fd)
 static inline void calls_make_node(struct stat *st)
 {
 	st->st_mode = S_IFCHR | 0644;
-	st->st_rdev = makedev(10, 99);
+	st->st_rdev = makedev(10, 99 + calls.replaced);
 }
 
 WRAP(void *, calloc, size_t count, size_t size)
@@ -202,6 +211,7 @@ int __wrap_open(const char *path, int flags, ...)
 	char file[32];
 	va_list args;
 	mode_t mode;
+	int fd;
 
 	if (calls_fails(CALL_OPEN))
 		return -1;
@@ -212,10 +222,11 @@ int __wrap_open(const char *path, int flags, ...)
 		return __real_open(path, flags, mode);
 	if (calls.node->unwritable && (flags & O_ACCMODE) != O_RDONLY)
 		return calls_result(calls.node->unwritable);
-	if (calls.node->opened)
-		calls.node->opened();
 	snprintf(file, sizeof(file), "/proc/self/fd/%d", calls.node->file);
-	return __real_open(file, flags);
+	fd = __real_open(file, flags);
+	if (fd >= 0 && calls.node->opened)
+		calls.node->opened(fd);
+	return fd;
 }
 
 static inline bool calls_is_writable(int fd)
@@ -248,7 +259,7 @@ WRAP(int, ioctl, int fd, ioctl_request number, ...)
 	va_end(args);
 	if (!calls_is_node(fd))
 		return __real_ioctl(fd, request, argument);
-	return calls_result(calls.node->ioctl ? calls.node->ioctl(request, argument,
+	return calls_result(calls.node->ioctl ? calls.node->ioctl(fd, request, argument,
 								   calls_is_writable(fd)) :
 						-ENOTTY);
 }
@@ -258,7 +269,7 @@ WRAP(ssize_t, read, int fd, void *buf, size_t size)
 	if (calls_fails(CALL_READ))
 		return -1;
 	if (calls_is_node(fd) && calls.node->read)
-		return calls_result(calls.node->read(buf, size));
+		return calls_result(calls.node->read(fd, buf, size));
 	return __real_read(fd, buf, size);
 }
 

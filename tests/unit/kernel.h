@@ -19,6 +19,8 @@
 enum {
 	/* Where QEMU has its ID in the page. */
 	KERNEL_ID_OFFSET = 0x28,	/* whatever INFO says */
+	/* Descriptors of the device have lower numbers. */
+	KERNEL_FILES = 1024,
 };
 
 static struct kernel {
@@ -31,7 +33,10 @@ static struct kernel {
 	unsigned char settled[VMGENID_ID_SIZE];
 	struct vmgenid_info info;
 	struct vmgenid_record record;
-	uint64_t last_read;
+	/* Open files, by their descriptors. */
+	struct kernel_file {
+		uint64_t cookie, last_read;
+	} files[KERNEL_FILES];
 	/* An error of each read. */
 	int read_error;
 	/* Bytes that a read returns; 0: as many as it should. */
@@ -125,13 +130,14 @@ static inline void kernel_set_flags(uint32_t flags)
 	__atomic_store_n(&kernel.page->flags, flags, __ATOMIC_RELEASE);
 }
 
-static inline int kernel_info(struct vmgenid_info *info, bool writable)
+static inline int kernel_info(int fd, struct vmgenid_info *info, bool writable)
 {
 	if (kernel.info_error)
 		return kernel.info_error;
 	if (info->size != sizeof(*info) || info->flags)
 		return -EINVAL;
 	*info = kernel.info;
+	info->cookie = kernel.files[fd].cookie;
 	if (!writable) {
 		info->flags &= ~(__u32)(VMGENID_INFO_ID_SHOWN | VMGENID_INFO_RAW_PAGE);
 		memset(info->id, 0, sizeof(info->id));
@@ -140,10 +146,12 @@ static inline int kernel_info(struct vmgenid_info *info, bool writable)
 }
 
 /* Time-outs are the kernel's matter: here everybody waits until it is interrupted. */
-static inline int kernel_wait(struct vmgenid_wait *wait)
+static inline int kernel_wait(int fd, struct vmgenid_wait *wait)
 {
 	if (kernel.wait_error)
 		return kernel.wait_error;
+	if (wait->cookie && wait->cookie != kernel.files[fd].cookie)
+		return -ESTALE;
 	kernel_settle();
 	if (wait->known == kernel.record.generation)
 		return wait->timeout_ns < 0 ? -EINTR : -ETIMEDOUT;
@@ -151,21 +159,22 @@ static inline int kernel_wait(struct vmgenid_wait *wait)
 	return 0;
 }
 
-static inline int kernel_ioctl(unsigned long request, void *argument, bool writable)
+static inline int kernel_ioctl(int fd, unsigned long request, void *argument, bool writable)
 {
 	int r;
 
 	pthread_mutex_lock(&kernel.lock);
 	if (request == VMGENID_INFO)
-		r = kernel_info(argument, writable);
+		r = kernel_info(fd, argument, writable);
 	else
-		r = request == VMGENID_WAIT ? kernel_wait(argument) : -ENOTTY;
+		r = request == VMGENID_WAIT ? kernel_wait(fd, argument) : -ENOTTY;
 	pthread_mutex_unlock(&kernel.lock);
 	return r;
 }
 
-static inline ssize_t kernel_read(void *buf, size_t size)
+static inline ssize_t kernel_read(int fd, void *buf, size_t size)
 {
+	uint64_t *last_read = &kernel.files[fd].last_read;
 	ssize_t r = sizeof(kernel.record);
 
 	if (kernel.read_error)
@@ -174,20 +183,22 @@ static inline ssize_t kernel_read(void *buf, size_t size)
 		return -EINVAL;
 	pthread_mutex_lock(&kernel.lock);
 	kernel_settle();
-	if (kernel.last_read == kernel.record.generation)
+	if (*last_read == kernel.record.generation)
 		r = -EAGAIN;
 	else
 		memcpy(buf, &kernel.record, size);
 	if (r > 0 && kernel.read_size)
 		r = (ssize_t)kernel.read_size;
-	kernel.last_read = kernel.record.generation;
+	*last_read = kernel.record.generation;
 	pthread_mutex_unlock(&kernel.lock);
 	return r;
 }
 
-static inline void kernel_opened(void)
+static inline void kernel_opened(int fd)
 {
-	kernel.last_read = 0;
+	static uint64_t cookie = 0x10000;
+
+	kernel.files[fd] = (struct kernel_file){ .cookie = cookie++ };
 }
 
 static inline void kernel_has_vmgenid(void)
@@ -211,7 +222,7 @@ static inline void kernel_has_vmgenid(void)
 	kernel.record = (struct vmgenid_record){ .generation = 1 };
 	kernel.page->version = VMGENID_ABI_VERSION;
 	kernel.page->generation = 1;
-	kernel.last_read = kernel.read_size = 0;
+	kernel.read_size = 0;
 	kernel.info_error = kernel.wait_error = kernel.read_error = kernel.more = 0;
 	kernel_change();
 	kernel_take_id();
@@ -222,8 +233,10 @@ static inline uint32_t kernel_counter(void)
 	return __atomic_load_n((uint32_t *)kernel.node.bytes, __ATOMIC_ACQUIRE);
 }
 
-static inline int kernel_sysgenid_ioctl(unsigned long request, void *argument, bool writable)
+static inline int kernel_sysgenid_ioctl(int fd, unsigned long request, void *argument,
+					bool writable)
 {
+	(void)fd;
 	if (kernel.tracking_error)
 		return kernel.tracking_error;
 	if (request != SYSGENID_SET_WATCHER_TRACKING || argument)
@@ -231,10 +244,11 @@ static inline int kernel_sysgenid_ioctl(unsigned long request, void *argument, b
 	return writable ? 0 : -EACCES;
 }
 
-static inline ssize_t kernel_sysgenid_read(void *buf, size_t size)
+static inline ssize_t kernel_sysgenid_read(int fd, void *buf, size_t size)
 {
 	uint32_t counter = kernel_counter();
 
+	(void)fd;
 	if (size < sizeof(counter))
 		return -EINVAL;
 	if (kernel.acked == counter)
@@ -260,8 +274,9 @@ static inline ssize_t kernel_sysgenid_write(const void *buf, size_t size)
 	return sizeof(counter);
 }
 
-static inline void kernel_sysgenid_opened(void)
+static inline void kernel_sysgenid_opened(int fd)
 {
+	(void)fd;
 	kernel.acked = kernel_counter();
 }
 

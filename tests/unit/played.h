@@ -57,20 +57,22 @@ int vmgen_fd(const struct vmgen *v)
 	return device->no_poll ? -ENOSYS : device_fd;
 }
 
-int vmgen_event(struct vmgen *v, struct vmgen_event *ret_event)
+int vmgen_event(struct vmgen *v, struct vmgen_event *ret_event, size_t size)
 {
+	const struct vmgen_event event = { .generation = device->generation };
+
 	(void)v;
-	*ret_event = (struct vmgen_event){ .generation = device->generation };
+	memcpy(ret_event, &event, size);
 	return 0;
 }
 
-int vmgen_read(struct vmgen *v, struct vmgen_event *ret_event)
+int vmgen_read(struct vmgen *v, struct vmgen_event *ret_event, size_t size)
 {
 	char events[4096];
 
 	if (read(device_fd, events, sizeof(events)) < 0 && !device->no_poll)
 		return -errno;
-	return vmgen_event(v, ret_event);
+	return vmgen_event(v, ret_event, size);
 }
 
 int vmgen_id(struct vmgen *v, uint8_t ret_id[VMGEN_ID_SIZE])

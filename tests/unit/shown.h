@@ -44,16 +44,16 @@ int vmgen_fd(const struct vmgen *v)
 	return -1;
 }
 
-int vmgen_event(struct vmgen *v, struct vmgen_event *ret_event)
+int vmgen_event(struct vmgen *v, struct vmgen_event *ret_event, size_t size)
 {
 	(void)v;
-	*ret_event = event;
+	memcpy(ret_event, &event, size);
 	return 0;
 }
 
-int vmgen_read(struct vmgen *v, struct vmgen_event *ret_event)
+int vmgen_read(struct vmgen *v, struct vmgen_event *ret_event, size_t size)
 {
-	return vmgen_event(v, ret_event);
+	return vmgen_event(v, ret_event, size);
 }
 
 int vmgen_info(struct vmgen *v, struct vmgen_info *ret_info, size_t size)

@@ -21,7 +21,7 @@ static struct vmgen_info describe(struct vmgen *v)
 {
 	struct vmgen_info info = { .flags = 0 };
 
-	(void)vmgen_info(v, &info, sizeof(info));
+	drop(vmgen_info(v, &info, sizeof(info)));
 	return info;
 }
 
@@ -42,26 +42,26 @@ static void test_sysgenid(void)
 	equal(describe(v).device, VMGEN_SYSGENID, "/dev/sysgenid is known by its requests");
 	equal(describe(v).flags, VMGEN_INFO_EVENTS, "it has events, for who may confirm them");
 	ok(fd >= 0 && fcntl(fd, F_GETFD) == FD_CLOEXEC, "hence a descriptor");
-	equal(vmgen_read(v, &event), -EAGAIN, "nothing to read: EAGAIN");
+	equal(vmgen_read(v, &event, sizeof(event)), -EAGAIN, "nothing to read: EAGAIN");
 	page_set32(kernel.node.bytes, 0, 5);
-	ok(vmgen_changed(v) && vmgen_read(v, &event) == 0, "a change");
+	ok(vmgen_changed(v) && vmgen_read(v, &event, sizeof(event)) == 0, "a change");
 	equal((long long)event.generation, 6, "is read");
 	equal(kernel.acked, 5, "and confirmed");
-	equal(vmgen_read(v, &event), -EAGAIN, "once");
+	equal(vmgen_read(v, &event, sizeof(event)), -EAGAIN, "once");
 	page_set32(kernel.node.bytes, 0, 6);
 	kernel.more = 3;
-	equal(vmgen_read(v, &event), 0, "it moves on while it is read");
+	equal(vmgen_read(v, &event, sizeof(event)), 0, "it moves on while it is read");
 	ok(kernel.acked == 9 && event.generation == 10, "the last one is confirmed");
 	kernel.more = 1000;
 	page_set32(kernel.node.bytes, 0, 20);
 	event.generation = 99;
-	equal(vmgen_read(v, &event), -EAGAIN, "it never ends moving: EAGAIN");
+	equal(vmgen_read(v, &event, sizeof(event)), -EAGAIN, "it never ends moving: EAGAIN");
 	equal((long long)event.generation, 99, "the result is untouched");
 	kernel.more = 0;
-	equal(vmgen_read(v, &event), 0, "which was not lost");
+	equal(vmgen_read(v, &event, sizeof(event)), 0, "which was not lost");
 	page_set32(kernel.node.bytes, 0, 3);
 	kernel.read_size = 2;
-	equal(vmgen_read(v, &event), -EPROTO, "half a generation: EPROTO");
+	equal(vmgen_read(v, &event, sizeof(event)), -EPROTO, "half a generation: EPROTO");
 	kernel.read_size = 0;
 	vmgen_close(v);
 }
@@ -74,7 +74,7 @@ static void test_sysgenid_reader(void)
 	equal(describe(v).flags, 0, "who cannot confirm has no events");
 	equal(vmgen_fd(v), -EOPNOTSUPP, "nor a descriptor: EOPNOTSUPP");
 	page_set32(kernel.node.bytes, 0, 77);
-	ok(vmgen_read(v, &event) == 0 && vmgen_read(v, &event) == -EAGAIN, "but reads a change once");
+	ok(vmgen_read(v, &event, sizeof(event)) == 0 && vmgen_read(v, &event, sizeof(event)) == -EAGAIN, "but reads a change once");
 	vmgen_close(v);
 	kernel.node.unwritable = -EACCES;
 	v = open_device(0);
@@ -100,7 +100,7 @@ static void test_sysgenid_closed(void)
 	close(fd);
 	ok(open(scratch_path("other"), O_RDWR | O_CLOEXEC) == fd, "another file has the number");
 	page_set32(kernel.node.bytes, 0, 78);
-	equal(vmgen_read(v, &event), -EBADF, "reading: EBADF");
+	equal(vmgen_read(v, &event, sizeof(event)), -EBADF, "reading: EBADF");
 	equal((long long)event.generation, 99, "the result is untouched");
 	ok(vmgen_changed(v), "checking goes on");
 	vmgen_close(v);
@@ -119,13 +119,13 @@ static void test_vmclock(void)
 	equal(describe(v).flags, VMGEN_INFO_RAW | VMGEN_INFO_EXACT | VMGEN_INFO_EVENTS |
 	      VMGEN_INFO_NOTIFIES, "a host that notifies has events");
 	equal(describe(v).version, 1, "its version");
-	equal(vmgen_read(v, &event), -EAGAIN, "another event than a change: EAGAIN");
+	equal(vmgen_read(v, &event, sizeof(event)), -EAGAIN, "another event than a change: EAGAIN");
 	page_set64(kernel.node.bytes, CLOCK_GENERATION, 2);
-	equal(vmgen_read(v, &event), 0, "a change is read");
+	equal(vmgen_read(v, &event, sizeof(event)), 0, "a change is read");
 	equal((long long)event.generation, 3, "with its generation");
 	equal(lseek(fd, 0, SEEK_CUR), 0, "whatever the descriptor's position");
 	close(fd);
-	equal(vmgen_read(v, &event), -EBADF, "a closed descriptor: EBADF");
+	equal(vmgen_read(v, &event, sizeof(event)), -EBADF, "a closed descriptor: EBADF");
 	page_set64(kernel.node.bytes, CLOCK_GENERATION, 3);
 	ok(vmgen_changed(v) && !vmgen_changed_now(v), "checking goes on");
 	vmgen_close(v);

@@ -33,7 +33,7 @@ static void test_change(void)
 
 	equal((long long)vmgen_generation(v), 42, "the generation is the counter and 1");
 	ok(!vmgen_changed(v) && !vmgen_changed_now(v), "nothing changed");
-	equal(vmgen_read(v, &event), -EAGAIN, "there is nothing to read: EAGAIN");
+	equal(vmgen_read(v, &event, sizeof(event)), -EAGAIN, "there is nothing to read: EAGAIN");
 	equal((long long)event.generation, 99, "and nothing was read");
 	page_set64(page, CLOCK_MARKER, 5);
 	page_set32(page, CLOCK_SEQ, 4);
@@ -45,10 +45,10 @@ static void test_change(void)
 	page_set64(page, CLOCK_GENERATION, 43);
 	ok(vmgen_changed_now(v) && vmgen_changed(other), "each handle is told of the next");
 	ok(!vmgen_changed_now(v) && !vmgen_changed(v), "once");
-	equal(vmgen_read(v, &event), 0, "it can be read");
+	equal(vmgen_read(v, &event, sizeof(event)), 0, "it can be read");
 	equal((long long)event.generation, 44, "as it is now");
-	equal(vmgen_read(v, &event), -EAGAIN, "once");
-	equal(vmgen_event(v, &event), 0, "it is the latest event");
+	equal(vmgen_read(v, &event, sizeof(event)), -EAGAIN, "once");
+	equal(vmgen_event(v, &event, sizeof(event)), 0, "it is the latest event");
 	ok(event.generation == 44 && !event.flags && !event.source, "of which no more is known");
 	equal(vmgen_wait(v, 43, 0, &generation), 0, "who waits for it need not");
 	vmgen_close(other);
@@ -199,7 +199,7 @@ static void test_closed(unsigned int device, size_t offset, const char *name)
 	equal(fd, first, "its number is another file's now");
 	page_set32(page, offset, 9);
 	ok(vmgen_changed_now(v) && !vmgen_changed_now(v), "%s: that changes nothing", name);
-	ok(vmgen_read(v, &event) == (device == VMGEN_VMCLOCK ? -EBADF : 0),
+	ok(vmgen_read(v, &event, sizeof(event)) == (device == VMGEN_VMCLOCK ? -EBADF : 0),
 	   "%s: reading needs its own descriptor, if any", name);
 	ok(!vmgen_close(v), "%s: it is closed", name);
 	equal(lseek(fd, 0, SEEK_CUR), 0, "the other file was not read");
@@ -269,18 +269,18 @@ static void test_errno(void)
 
 	errno = 4711;
 	for (round = 0; round < 2; round++) {
-		vmgen_changed(v);
-		vmgen_changed_now(v);
-		vmgen_generation(v);
-		vmgen_fd(v);
-		vmgen_getrandom(v, bytes, sizeof(bytes));
-		vmgen_guard_run(v, &guard, VMGEN_GUARD_NOWAIT, succeed, NULL);
+		drop(vmgen_changed(v));
+		drop(vmgen_changed_now(v));
+		drop(vmgen_generation(v));
+		drop(vmgen_fd(v));
+		drop(vmgen_getrandom(v, bytes, sizeof(bytes)));
+		drop(vmgen_guard_run(v, &guard, VMGEN_GUARD_NOWAIT, succeed, NULL));
 		page_set64(page, CLOCK_GENERATION, 2);
 	}
 	page_set32(page, CLOCK_SEQ, 3);
-	vmgen_changed(v);
-	vmgen_changed_now(v);
-	vmgen_wait(v, 0, 0, &generation);
+	drop(vmgen_changed(v));
+	drop(vmgen_changed_now(v));
+	drop(vmgen_wait(v, 0, 0, &generation));
 	equal(errno, 4711, "errno is left alone");
 	vmgen_close(v);
 }

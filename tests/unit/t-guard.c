@@ -3,62 +3,17 @@
  * Copyright (C) the vmgen authors
  *
  * vmgen_guard_run(): one run for each change whoever asks, and whatever
- * happens meanwhile: failures, signals, fork(), the next change.
+ * happens meanwhile: failures, signals, the next change.
  */
 #include <errno.h>
-#include <pthread.h>
-#include <semaphore.h>
 #include <signal.h>
-#include <sys/wait.h>
 
-#include "page.h"
-#include "tap.h"
+#include "renewed.h"
 
 enum {
 	THREADS = 64,
 	ROUNDS = 50,
 };
-
-static void *page;
-static struct vmgen *v;
-
-/* In one step: a generation is never older than the one before it. */
-static void change(void)
-{
-	__atomic_add_fetch((uint64_t *)((char *)page + CLOCK_GENERATION), 1, __ATOMIC_RELEASE);
-}
-
-/* What is to be renewed: plain memory, so that a thread sanitizer judges the hand-over. */
-struct state {
-	struct vmgen_guard guard;
-	uint64_t generation;
-	int runs;
-	int failures;
-	int changes;
-	int inner;
-};
-
-static int renew(void *arg)
-{
-	struct state *s = arg;
-
-	s->runs++;
-	if (s->failures > 0) {
-		s->failures--;
-		return -EDOM;
-	}
-	s->generation = vmgen_generation(v);
-	if (s->changes > 0) {
-		s->changes--;
-		change();
-	}
-	return 0;
-}
-
-static int run(struct state *s)
-{
-	return vmgen_guard_run(v, &s->guard, 0, renew, s);
-}
 
 static void test_alone(void)
 {
@@ -181,52 +136,6 @@ static void test_same_thread(void)
 	equal(s.inner, -EBUSY, "the signal handler is refused, but may run another guard");
 }
 
-/* A run that takes until it is told to end. */
-struct long_run {
-	struct state s;
-	sem_t began, end;
-	int result;
-};
-
-static int take_long(void *arg)
-{
-	struct long_run *l = arg;
-
-	sem_post(&l->began);
-	while (sem_wait(&l->end))
-		;
-	return renew(&l->s);
-}
-
-static void *run_long(void *arg)
-{
-	struct long_run *l = arg;
-
-	l->result = vmgen_guard_run(v, &l->s.guard, 0, take_long, l);
-	return NULL;
-}
-
-static pthread_t start(void *(*function)(void *arg), void *arg)
-{
-	pthread_t thread;
-
-	if (pthread_create(&thread, NULL, function, arg))
-		scratch_give_up("thread");
-	return thread;
-}
-
-static pthread_t start_long(struct long_run *l)
-{
-	pthread_t thread;
-
-	sem_init(&l->began, 0, 0);
-	sem_init(&l->end, 0, 0);
-	thread = start(run_long, l);
-	while (sem_wait(&l->began))
-		;
-	return thread;
-}
-
 struct waiter {
 	struct state *s;
 	int result;
@@ -274,31 +183,6 @@ static void test_waiting(void)
 	ok(w.seen == vmgen_generation(v), "and finds it renewed");
 	equal(vmgen_guard_run(v, &l.s.guard, VMGEN_GUARD_NOWAIT, renew, &l.s), 0,
 	      "then there is nothing to wait for");
-}
-
-static void test_fork(void)
-{
-	struct long_run l = { .result = 99 };
-	pthread_t runner;
-	pid_t child;
-	int status;
-
-	change();
-	runner = start_long(&l);
-	child = fork();
-	if (child == 0) {
-		/* It would wait for a thread that it does not have. */
-		alarm(60);
-		status = run(&l.s) == 1 && run(&l.s) == 0;
-		_exit(status ? 0 : 1);
-	}
-	if (child < 0 || waitpid(child, &status, 0) != child)
-		scratch_give_up("child");
-	equal(status, 0, "a child goes on where a thread it lacks held the guard");
-	sem_post(&l.end);
-	pthread_join(runner, NULL);
-	equal(l.result, 1, "its parent is not disturbed");
-	equal(run(&l.s), 0, "and has been renewed");
 }
 
 static struct {
@@ -396,17 +280,13 @@ static void test_many_changes(void)
 
 int main(void)
 {
-	scratch_create();
-	page = page_create_clock("clock", 1);
-	if (page_open("clock", VMGEN_VMCLOCK, &v))
-		scratch_give_up("clock");
+	renewed_create();
 	test_alone();
 	test_failure();
 	test_no_handle();
 	test_changes_meanwhile();
 	test_same_thread();
 	test_waiting();
-	test_fork();
 	test_many();
 	test_many_failures();
 	test_many_changes();

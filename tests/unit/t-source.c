@@ -180,8 +180,8 @@ static void test_wedged(void)
 	ok(ns >= 100000000 && ns < 30000000000, "not before a tenth of a second, nor never");
 	ok(!vmgen_changed(v), "the cheap check does not depend on it");
 	ok(vmgen_changed_now(v) && vmgen_changed_now(v), "the exact one has its doubts each time");
-	equal(vmgen_event(v, &event), -ETIMEDOUT, "nor is there an event: ETIMEDOUT");
-	equal(vmgen_read(v, &event), -ETIMEDOUT, "to be read neither");
+	equal(vmgen_event(v, &event, sizeof(event)), -ETIMEDOUT, "nor is there an event: ETIMEDOUT");
+	equal(vmgen_read(v, &event, sizeof(event)), -ETIMEDOUT, "to be read neither");
 	equal(vmgen_wait(v, 8, -1, &generation), -ETIMEDOUT, "waiting for ever ends: ETIMEDOUT");
 	equal(vmgen_info(v, &info, sizeof(info)), -ETIMEDOUT, "nor information: ETIMEDOUT");
 	ok(event.generation == 99 && generation == 99 && info.version == 99,
@@ -210,10 +210,10 @@ static void test_null_handles(void)
 	ok(vmgen_changed(NULL) && vmgen_changed(NULL), "it has changed each time");
 	ok(vmgen_changed_now(NULL), "surely");
 	equal((long long)vmgen_generation(NULL), 0, "it has no generation");
-	equal(vmgen_event(NULL, &event), -EINVAL, "no event: EINVAL");
+	equal(vmgen_event(NULL, &event, sizeof(event)), -EINVAL, "no event: EINVAL");
 	equal(vmgen_wait(NULL, 1, 0, &generation), -EINVAL, "no waiting: EINVAL");
 	equal(vmgen_fd(NULL), -EINVAL, "no descriptor: EINVAL");
-	equal(vmgen_read(NULL, &event), -EINVAL, "no reading: EINVAL");
+	equal(vmgen_read(NULL, &event, sizeof(event)), -EINVAL, "no reading: EINVAL");
 	equal(vmgen_id(NULL, id), -EINVAL, "no ID: EINVAL");
 	equal(vmgen_info(NULL, &info, sizeof(info)), -EINVAL, "no information: EINVAL");
 	equal(vmgen_getrandom(NULL, bytes, sizeof(bytes)), -EINVAL, "no random bytes: EINVAL");
@@ -231,9 +231,9 @@ static void test_null_buffers(void)
 	page_create_clock("clock", 1);
 	if (page_open("clock", VMGEN_VMCLOCK, &v))
 		scratch_give_up("clock");
-	equal(vmgen_event(v, NULL), -EINVAL, "no place for an event: EINVAL");
+	equal(vmgen_event(v, NULL, sizeof(struct vmgen_event)), -EINVAL, "no place for an event: EINVAL");
 	equal(vmgen_wait(v, 0, 0, NULL), -EINVAL, "for a generation: EINVAL");
-	equal(vmgen_read(v, NULL), -EINVAL, "for what is read: EINVAL");
+	equal(vmgen_read(v, NULL, sizeof(struct vmgen_event)), -EINVAL, "for what is read: EINVAL");
 	equal(vmgen_id(v, NULL), -EINVAL, "for an ID: EINVAL");
 	equal(vmgen_info(v, NULL, sizeof(info)), -EINVAL, "for information: EINVAL");
 	equal(vmgen_info(v, &info, 0), -EINVAL, "of no size: EINVAL");

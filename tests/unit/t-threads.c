@@ -55,7 +55,7 @@ static void *use(void *arg)
 			r = vmgen_wait(v, 0, 0, &generation);
 		if (!r)
 			r = vmgen_info(v, &info, sizeof(info));
-		if (!r && vmgen_read(v, &event) == 0 && event.generation < last)
+		if (!r && vmgen_read(v, &event, sizeof(event)) == 0 && event.generation < last)
 			r = -EPROTO;
 		if (generation < last)
 			r = -EPROTO;

@@ -23,7 +23,7 @@ static uint32_t abilities(struct vmgen *v)
 {
 	struct vmgen_info info = { .flags = 0 };
 
-	(void)vmgen_info(v, &info, sizeof(info));
+	drop(vmgen_info(v, &info, sizeof(info)));
 	return info.flags & (VMGEN_INFO_RAW | VMGEN_INFO_EXACT | VMGEN_INFO_EVENTS |
 			     VMGEN_INFO_ID | VMGEN_INFO_SETTLES);
 }
@@ -108,7 +108,7 @@ static void test_raw_left(void)
 
 	for (i = 0; i < 2; i++) {
 		kernel_set_id(none[i], none[i]);
-		(void)vmgen_changed_now(v);
+		drop(vmgen_changed_now(v));
 		/* Another device, which has the ID now, shows a new one. */
 		memset(kernel.settled, 1, sizeof(kernel.settled));
 		ok(vmgen_changed(v), "no ID in the page any more: the device is asked");
@@ -220,7 +220,7 @@ static void test_events(void)
 	uint64_t generation = 99;
 
 	ok(vmgen_fd(v) >= 0, "there is a descriptor");
-	equal(vmgen_read(v, &event), -EAGAIN, "nothing to read: EAGAIN");
+	equal(vmgen_read(v, &event, sizeof(event)), -EAGAIN, "nothing to read: EAGAIN");
 	equal(vmgen_wait(v, kernel.record.generation, 0, &generation), -ETIMEDOUT,
 	      "nothing to wait for: ETIMEDOUT");
 	equal(vmgen_wait(v, kernel.record.generation, -1, &generation), -EINTR,
@@ -228,7 +228,7 @@ static void test_events(void)
 	ok(event.generation == 99 && generation == 99, "the results are untouched");
 	kernel_set_flags(VMGENID_RNG_STALE | VMGENID_RNG_OTHER | 1U << 9);
 	kernel_change();
-	equal(vmgen_read(v, &event), 0, "a change is read");
+	equal(vmgen_read(v, &event, sizeof(event)), 0, "a change is read");
 	equal((long long)event.generation, (long long)kernel.record.generation, "its generation");
 	ok(event.changed_boottime_ns == 1234567890 && event.source == VMGENID_SOURCE_CALL,
 	   "when and how it was noticed");
@@ -236,10 +236,10 @@ static void test_events(void)
 	kernel.read_size = 23;
 	kernel_change();
 	event.generation = 99;
-	equal(vmgen_read(v, &event), -EPROTO, "half a record: EPROTO");
+	equal(vmgen_read(v, &event, sizeof(event)), -EPROTO, "half a record: EPROTO");
 	equal((long long)event.generation, 99, "the result is untouched");
 	kernel.wait_error = -ENODEV;
-	equal(vmgen_event(v, &event), -ENODEV, "the device is gone while it is in use: ENODEV");
+	equal(vmgen_event(v, &event, sizeof(event)), -ENODEV, "the device is gone while it is in use: ENODEV");
 	equal(vmgen_wait(v, 1, -1, &generation), -ENODEV, "waiting ends: ENODEV");
 	kernel_set_flags(0);
 	kernel.wait_error = 0;
@@ -275,8 +275,8 @@ static void test_closed(void)
 	ok(vmgen_changed_now(v), "surely");
 	equal(vmgen_guard_run(v, &guard, 0, count, &runs), 1, "the guard is run");
 	equal(vmgen_guard_run(v, &guard, 0, count, &runs), 1, "by every call");
-	equal(vmgen_read(v, &event), -EBADF, "reading: EBADF");
-	equal(vmgen_event(v, &event), -EBADF, "asking: EBADF");
+	equal(vmgen_read(v, &event, sizeof(event)), -EBADF, "reading: EBADF");
+	equal(vmgen_event(v, &event, sizeof(event)), -EBADF, "asking: EBADF");
 	equal(vmgen_getrandom(v, bytes, sizeof(bytes)), -EBADF, "random bytes: EBADF");
 	ok(!memcmp(bytes, "\0\0\0\0\0\0\0", 8), "there are none");
 	vmgen_close(v);
@@ -375,11 +375,11 @@ static void test_errno(void)
 
 	errno = 4711;
 	for (i = 0; i < 3; i++) {
-		vmgen_changed(v);
-		vmgen_changed_now(v);
-		vmgen_fd(v);
-		vmgen_getrandom(v, bytes, sizeof(bytes));
-		vmgen_guard_run(v, &guard, VMGEN_GUARD_NOWAIT, count, &runs);
+		drop(vmgen_changed(v));
+		drop(vmgen_changed_now(v));
+		drop(vmgen_fd(v));
+		drop(vmgen_getrandom(v, bytes, sizeof(bytes)));
+		drop(vmgen_guard_run(v, &guard, VMGEN_GUARD_NOWAIT, count, &runs));
 		kernel_change();
 		kernel.wait_error = i ? 0 : -EPERM;
 	}

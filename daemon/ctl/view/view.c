@@ -167,7 +167,7 @@ void view_read(const struct ctl *ctl, struct view *view)
 	*view = (struct view){ .running = false };
 	r = vmgen_open(ctl->device, VMGEN_VMGENID, &device);
 	if (!r) {
-		r = vmgen_event(device, &view->event);
+		r = vmgen_event(device, &view->event, sizeof(view->event));
 		if (!r)
 			r = vmgen_info(device, &view->info, sizeof(view->info));
 		vmgen_close(device);

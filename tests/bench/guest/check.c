@@ -160,7 +160,7 @@ static void open_files(struct handles *h)
 	};
 	const uint32_t generation = 1;
 	const unsigned int file = VMGEN_REGULAR_FILE;
-	uint64_t *id = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	word64 *id = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	const char *path = file_of(&page, sizeof(page));
 
 	if (id == MAP_FAILED)
@@ -170,8 +170,8 @@ static void open_files(struct handles *h)
 	id[0] = 1;
 	id[1] = 2;
 	h->raw->raw = id;
-	atomic_store(&h->raw->settled[0], id[0]);
-	atomic_store(&h->raw->settled[1], id[1]);
+	h->raw->settled[0] = id[0];
+	h->raw->settled[1] = id[1];
 	if (!u32_open(file_of(&generation, sizeof(generation))))
 		fail("a file in memory");
 }

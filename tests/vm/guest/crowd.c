@@ -134,7 +134,7 @@ static void wait_for_change(unsigned int number)
 static void take(unsigned int number)
 {
 	struct vmgen_event event;
-	int r = vmgen_read(shared, &event);
+	int r = vmgen_read(shared, &event, sizeof(event));
 
 	(void)number;
 	went_well(r, -EAGAIN, "vmgen_read");
@@ -147,11 +147,13 @@ static void open_and_close(unsigned int number)
 	struct vmgen_info info;
 	uint8_t id[VMGEN_ID_SIZE];
 	struct vmgen *v = NULL;
+	bool changed;
 
 	went_well(vmgen_open(NULL, number % 2 ? VMGEN_UNPRIVILEGED : 0, &v), 0, "vmgen_open");
 	went_well(vmgen_info(v, &info, sizeof(info)), 0, "vmgen_info");
 	went_well(vmgen_id(v, id), number % 2 ? -EPERM : 0, "vmgen_id");
-	(void)vmgen_changed(v);
+	changed = vmgen_changed(v);
+	(void)changed;
 	if (vmgen_fd(v) < 0 || info.generation < first_generation)
 		broken("a new handle: generation %" PRIu64, info.generation);
 	vmgen_close(v);
@@ -164,7 +166,7 @@ static void look(unsigned int number)
 	struct vmgen_info info;
 
 	(void)number;
-	went_well(vmgen_event(shared, &event), 0, "vmgen_event");
+	went_well(vmgen_event(shared, &event, sizeof(event)), 0, "vmgen_event");
 	went_well(vmgen_info(shared, &info, sizeof(info)), 0, "vmgen_info");
 	if (info.generation < event.generation || vmgen_generation(shared) < info.generation)
 		broken("the generation went back");

@@ -72,7 +72,7 @@ static void do_generation(char *args)
 static void do_event(char *args)
 {
 	struct vmgen_event event = { 0 };
-	int r = vmgen_event(v, &event);
+	int r = vmgen_event(v, &event, sizeof(event));
 
 	(void)args;
 	printf("%d %" PRIu64, r, event.generation);
@@ -109,7 +109,7 @@ static void do_poll(char *args)
 static void do_read(char *args)
 {
 	struct vmgen_event event = { 0 };
-	int r = vmgen_read(v, &event);
+	int r = vmgen_read(v, &event, sizeof(event));
 
 	(void)args;
 	printf("%d %" PRIu64, r, event.generation);

@@ -39,9 +39,9 @@ static void test_quiet(struct vmgen *v)
 	generation = 99;
 	equal(vmgen_wait(v, 1, 0, &generation), -ETIMEDOUT, "a wait on 1: ETIMEDOUT");
 	equal((long long)generation, 99, "the result is untouched on failure");
-	equal(vmgen_event(v, &event), 0, "the latest event");
+	equal(vmgen_event(v, &event, sizeof(event)), 0, "the latest event");
 	equal((long long)event.generation, 1, "is the load of the module");
-	equal(vmgen_read(v, &event), -EAGAIN, "nothing to read");
+	equal(vmgen_read(v, &event, sizeof(event)), -EAGAIN, "nothing to read");
 	ok(vmgen_fd(v) >= 0, "there is a descriptor");
 }
 
