@@ -4,7 +4,7 @@
 #
 # libvmgen as others get it: what is declared is exported and the reverse, the
 # ABI is the recorded one, the header suits C and C++, pkg-config finds both
-# libraries, and uninstall leaves nothing.
+# libraries, programs may embed it, of 32 bits too, and uninstall leaves nothing.
 #
 # functions are called through ok and empty
 # shellcheck disable=SC2317
@@ -105,6 +105,44 @@ own_names() {
 		gcc -Ilibvmgen "$root/names.c" "$O/libvmgen.a" -o "$root/names" && "$root/names"
 }
 
+# dropped COMPILER LANGUAGE: what can fail, or answers, is not to be dropped.
+dropped() {
+	for call in vmgen_changed vmgen_fd vmgen_generation; do
+		printf '#include <libvmgen.h>\nint main(void) { %s(0); }\n' "$call" >"$root/dropped.c"
+		! "$1" -S -Werror -Ilibvmgen -o /dev/null -x "$2" "$root/dropped.c" 2>"$root/dropped" &&
+			grep -q 'unused-result' "$root/dropped" || return 1
+	done
+}
+
+# embedded ARCHIVE COMPILER...
+embedded() {
+	archive=$1
+	shift
+	"$@" -std=gnu11 -Wall -Wextra -Werror -D_GNU_SOURCE -Ilibvmgen tests/embedded.c "$archive" \
+		-o "$root/embedded" -ldl
+}
+
+loads() {
+	embedded "$O/libvmgen.a" gcc && "$root/embedded" "$PWD/$O/$(basename "$(echo "$O"/libvmgen.so.*)")"
+}
+
+# For 32 bits, with large files and times, as distributions are built by now.
+tests_32='source generation guard holder'
+in_32() {
+	o=$root/32-$1
+	# shellcheck disable=SC2046 # words
+	env -u MAKEFLAGS -u MAKELEVEL make -s CC="$1" O="$o" LIBS=-pthread WERROR=1 \
+		CFLAGS='-m32 -O2 -D_FILE_OFFSET_BITS=64 -D_TIME_BITS=64' \
+		"$o/libvmgen.a" $(for t in $tests_32; do echo "$o/tests/unit/t-$t.t"; done) &&
+		embedded "$o/libvmgen.a" "$1" -m32 && "$root/embedded"
+}
+
+passes_32() {
+	for t in $tests_32; do
+		"$root/32-$1/tests/unit/t-$t.t" >"$root/tap" || { cat "$root/tap"; return 1; }
+	done
+}
+
 # Hidden functions would be missing here.
 ctl_links() {
 	# shellcheck disable=SC2046 # several words
@@ -133,13 +171,22 @@ ok 'in C with the static library' program 'gcc -static' c --static
 ok 'in C++' program 'g++ -static' c++ --static
 ok 'the static one has no other name than the map' same listed in_archive
 ok 'so a program may use all others, and is not called instead' own_names
+ok 'gcc warns where an answer is dropped' dropped gcc c
+ok 'clang does' dropped clang c
+ok 'in C++ too' dropped g++ c++
+ok 'the shared one leaves nothing behind where it is unloaded' loads
+for compiler in gcc clang; do
+	ok "$compiler builds it for 32 bits without a warning" in_32 "$compiler"
+	ok 'and its tests pass there' passes_32 "$compiler"
+done
 ok 'vmgenctl needs nothing that is not exported' ctl_links
 empty 'nor do it and the daemon use internal headers' internal_headers_used
 ok 'the ABI is told' make -s "$O/libvmgen.abi"
 ok 'it is the recorded one' same_abi "$O/libvmgen.abi"
 ok 'one without a function is not' mutant libvmgen/libvmgen.map '/vmgen_id;/d'
-ok 'one with a larger member is not' mutant libvmgen/libvmgen.h 's/uint32_t source;/uint64_t source;/'
-rm -rf "$root/program" "$root/vmgenctl" "$root/mutant" "$root/exported" "$root/names" "$root/names.c"
+ok 'one with another member is not' mutant libvmgen/libvmgen.h 's/uint32_t source;/int32_t source;/'
+rm -rf "$root/program" "$root/vmgenctl" "$root/mutant" "$root/exported" "$root/names" "$root/names.c" \
+	"$root/dropped" "$root/dropped.c" "$root/embedded" "$root/32-gcc" "$root/32-clang" "$root/tap"
 ok 'make uninstall' make -s uninstall DESTDIR="$root"
 empty 'which leaves no file' find "$root" ! -type d
 tap_done

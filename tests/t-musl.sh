@@ -19,7 +19,7 @@ O=$(realpath -m "${O:-build}")/musl
 machine=$(gcc -print-multiarch) || exit 1
 lib=/usr/lib/$machine
 headers=$O/headers
-some='source generation guard device vmgenid faults openssl confined fence keys notify standby tree'
+some='source generation guard holder device vmgenid handle faults errors openssl confined fence keys notify standby tree'
 
 # Those of Linux and of the libraries, but none of glibc.
 find_headers() {
