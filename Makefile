@@ -132,7 +132,7 @@ lib_unit   := $(addprefix tests/unit/,t-source.t t-generation.t t-guard.t t-hold
 	      t-handle.t t-threads.t t-faults.t t-errors.t)
 # The OpenSSL provider is loaded by whatever program there is, so it brings its libvmgen along.
 ssl_obj    := $(patsubst %.c,%.o,$(wildcard libvmgen/openssl/*.c))
-ssl_unit   := tests/unit/t-openssl.t tests/unit/t-confined.t
+ssl_unit   := tests/unit/t-openssl.t tests/unit/t-stream.t tests/unit/t-confined.t
 ifeq ($(PROVIDER),no)
 unit       := $(filter-out $(ssl_unit),$(unit))
 ssl_unit   :=
@@ -220,12 +220,13 @@ $(lib_unit:%=$(1)/%): %.t: %.o $(1)/libvmgen.a
 # Before glibc 2.34 they are libraries of their own.
 $(unit:%=$(1)/%): private LIBS += -pthread -lutil -ldl
 $(ssl_unit:%=$(1)/%): private LIBS := -lcrypto
-$(ssl_unit:%=$(1)/%): %.t: %.o $(1)/provider.a $(1)/libvmgen.a
+$(ssl_unit:%=$(1)/%): %.t: %.o $(1)/provider.a $(lib_obj:%=$(1)/%)
 	$$(call link,$(2))
 $(1)/tests/unit/%.t: $(1)/tests/unit/%.o $(1)/ctl.a $(1)/daemon.a $(1)/libvmgen.a
 	$$(call link,$(2))
 # What tests/unit/calls.h stands in for.
-$(addprefix $(1)/tests/unit/,t-device.t t-vmgenid.t t-threads.t t-faults.t t-handle.t t-errors.t t-openssl.t t-confined.t): \
+$(addprefix $(1)/tests/unit/,t-device.t t-vmgenid.t t-threads.t t-faults.t t-handle.t t-errors.t t-openssl.t t-stream.t \
+	t-confined.t): \
 	private wraps := $(wraps_of_calls)
 $(1)/tests/unit/t-wireguard.t: private wraps := $(addprefix -Wl$(,)--wrap=mnl_socket_,sendto recvfrom get_fd)
 endef
@@ -246,7 +247,7 @@ $(O)/$(so): $(lib_obj:%=$(O)/%) libvmgen/libvmgen.map
 $(O)/vmgen.so: $(ssl_obj:%=$(O)/%) $(lib_obj:%=$(O)/%) libvmgen/openssl/vmgen.map
 	$(call say,LD)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -shared $(defs) -Wl,-z,nodelete \
-		-Wl,--version-script=libvmgen/openssl/vmgen.map -o $@ $(filter %.o,$^)
+		-Wl,--version-script=libvmgen/openssl/vmgen.map -o $@ $(filter %.o,$^) -lcrypto
 
 # What programs can see of the library: from a directory with just its header,
 # because the types of all others are its own.

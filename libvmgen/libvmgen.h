@@ -329,7 +329,8 @@ int vmgen_info(struct vmgen *v, struct vmgen_info *ret_info, size_t size) VMGEN_
  * VMGEN_INFO_SETTLES, or getrandom(2) may not be what was reseeded
  * (VMGEN_RNG_OTHER), and getrandom(2) itself is all that is left; -EBADF: the
  * descriptor was closed behind the library's back; -EINVAL: NULL; otherwise what
- * getrandom(2) or ioctl(2) failed with. On failure buf holds zeros.
+ * getrandom(2) or ioctl(2) failed with. On failure buf holds other bytes of
+ * getrandom(2), which a clone may have as well; zeros if that failed too.
  */
 int vmgen_getrandom(struct vmgen *v, void *buf, size_t size) VMGEN_MUST_CHECK;
 

@@ -26,6 +26,8 @@ struct vmgen {
 	/* Of this handle alone in the life of the process. */
 	word64 serial;
 	struct source source;
+	/* The latest generation that random bytes were vouched for in; 0: none. */
+	atomic_word64 vouched;
 	/* Of vmgen_reopen(), see lock.h. */
 	word64 owner;
 	uint32_t turn;
@@ -56,5 +58,16 @@ int vmgen_settle(struct vmgen *v, struct vmgen_event *ret_event);
  * the event has a generation and flags, and no more.
  */
 int vmgen_look(struct vmgen *v, struct vmgen_event *ret_event);
+
+/* Fills buf with random bytes that are of now. Returns 0 or -errno. */
+typedef int vmgen_draw_fn(void *context, void *buf, size_t size);
+vmgen_draw_fn vmgen_draw_kernel;
+
+/*
+ * vmgen_getrandom() with bytes of any origin, if only they are none that were made
+ * before draw() was called: it is called between two looks until these agree. On
+ * failure it has been called once more; buf holds zeros only if that failed too.
+ */
+int vmgen_draw(struct vmgen *v, vmgen_draw_fn *draw, void *context, void *buf, size_t size);
 
 #endif /* VMGEN_VMGEN_H */

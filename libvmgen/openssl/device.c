@@ -8,12 +8,10 @@
 #include "device.h"
 
 #include <errno.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 
-#include "libvmgen.h"
+#include "vmgen.h"
 
 /*
  * Other threads may be using a handle while it is replaced, and nothing tells when
@@ -25,15 +23,17 @@ struct handle {
 };
 
 /* Only this kind says when the kernel has reseeded; the others would add nothing. */
-static struct handle *handle_open(void)
+static int handle_open(struct handle **ret_handle)
 {
 	struct handle *handle = calloc(1, sizeof(*handle));
+	int r = handle ? vmgen_open(NULL, VMGEN_VMGENID, &handle->v) : -ENOMEM;
 
-	if (handle && vmgen_open(NULL, VMGEN_VMGENID, &handle->v) < 0) {
+	if (r < 0) {
 		free(handle);
-		return NULL;
+		return r;
 	}
-	return handle;
+	*ret_handle = handle;
+	return 0;
 }
 
 static void handle_close(struct handle *handle)
@@ -42,11 +42,22 @@ static void handle_close(struct handle *handle)
 	free(handle);
 }
 
-void device_open(struct device *device)
+/* All else that opening fails with says that there is one, and that it cannot be asked. */
+static bool is_none(int r)
 {
+	return r == -ENOENT || r == -ENOTDIR || r == -ENXIO || r == -ENODEV ||
+	       /* Another one, of the same name. */
+	       r == -ENOTTY;
+}
+
+void device_open(struct device *device, const OSSL_CORE_HANDLE *core_handle, const OSSL_DISPATCH *core)
+{
+	struct handle *handle = NULL;
 	int saved = errno;
 
-	atomic_store(&device->handle, handle_open());
+	atomic_store(&device->missing, is_none(handle_open(&handle)));
+	atomic_store(&device->handle, handle);
+	cipher_open(&device->cipher, core_handle, core);
 	errno = saved;
 }
 
@@ -59,56 +70,38 @@ void device_close(struct device *device)
 		next = handle->replaced;
 		handle_close(handle);
 	}
+	cipher_close(&device->cipher);
 }
 
 /*
  * Without a lock, which a child would inherit from a thread that it does not have.
- * Returns NULL if the device cannot be opened either.
+ * Returns 0, or what opening the device anew failed with.
  */
-static struct handle *replace(struct device *device, struct handle *old)
+static int replace(struct device *device, struct handle **handle)
 {
-	struct handle *new = atomic_load(&device->handle);
+	struct handle *old = *handle, *new = atomic_load(&device->handle);
+	int r;
 
-	if (new != old)
-		return new;
-	new = handle_open();
-	if (!new)
-		return NULL;
-	new->replaced = old;
-	if (atomic_compare_exchange_strong(&device->handle, &old, new))
-		return new;
-	handle_close(new);
-	return old;
+	if (new == old) {
+		r = handle_open(&new);
+		if (r < 0)
+			return r;
+		new->replaced = old;
+		if (!atomic_compare_exchange_strong(&device->handle, &old, new)) {
+			handle_close(new);
+			new = old;
+		}
+	}
+	*handle = new;
+	return 0;
 }
 
 /* The program closed the descriptor, or it is now another file's. */
 static bool is_lost(const struct handle *handle)
 {
 	struct vmgen_event event;
-	int r;
 
-	do
-		r = vmgen_event(handle->v, &event, sizeof(event));
-	while (r == -EINTR);
-	return r < 0;
-}
-
-static int draw_unchecked(void *buf, size_t size)
-{
-	size_t done = 0;
-	ssize_t n;
-	int r;
-
-	while (done < size) {
-		n = getrandom((char *)buf + done, size - done, 0);
-		if (n < 0 && errno != EINTR) {
-			r = -errno;
-			explicit_bzero(buf, size);
-			return r;
-		}
-		done += n < 0 ? 0 : (size_t)n;
-	}
-	return 0;
+	return vmgen_settle(handle->v, &event) < 0;
 }
 
 /* No device, one without an ID, or FIPS mode: the kernel is all there is. */
@@ -117,29 +110,53 @@ static bool is_unvouched(int r)
 	return r == -ENODATA || r == -EOPNOTSUPP;
 }
 
-static int draw_checked(struct device *device, void *buf, size_t size)
+/* What could not be opened when the provider was loaded is tried again. */
+static int find(struct device *device, struct handle **ret_handle)
 {
-	struct handle *handle = atomic_load(&device->handle);
-	int r;
+	int r = 0;
 
-	if (!handle)
-		return -ENODATA;
-	r = vmgen_getrandom(handle->v, buf, size);
-	if (!r || is_unvouched(r) || r == -EIO || r == -EAGAIN || !is_lost(handle))
-		return r;
-	handle = replace(device, handle);
-	return handle ? vmgen_getrandom(handle->v, buf, size) : r;
+	*ret_handle = atomic_load(&device->handle);
+	if (*ret_handle)
+		return 0;
+	if (!atomic_load(&device->missing))
+		r = replace(device, ret_handle);
+	if (is_none(r))
+		atomic_store(&device->missing, true);
+	return atomic_load(&device->missing) ? -ENODATA : r;
 }
 
-int device_draw(struct device *device, void *buf, size_t size)
+/* r: why nobody can vouch for them. */
+static int draw_unchecked(struct stream *stream, int r, void *buf, size_t size)
+{
+	int failure = size ? stream_draw(stream, buf, size) : 0;
+
+	if (failure < 0)
+		explicit_bzero(buf, size);
+	return failure < 0 ? failure : r;
+}
+
+static int draw_checked(struct device *device, struct stream *stream, void *buf, size_t size)
+{
+	struct handle *handle;
+	int r = find(device, &handle);
+
+	if (r < 0)
+		return draw_unchecked(stream, r, buf, size);
+	r = vmgen_draw(handle->v, stream_draw, stream, buf, size);
+	if (!r || is_unvouched(r) || r == -EIO || r == -EAGAIN || !is_lost(handle))
+		return r;
+	if (replace(device, &handle) < 0)
+		return r;
+	return vmgen_draw(handle->v, stream_draw, stream, buf, size);
+}
+
+int device_draw(struct device *device, struct stream *stream, void *buf, size_t size)
 {
 	int saved = errno;
-	int r = draw_checked(device, buf, size);
+	int r = draw_checked(device, stream, buf, size);
 
-	if (is_unvouched(r))
-		r = draw_unchecked(buf, size);
 	errno = saved;
-	return r;
+	return is_unvouched(r) ? 0 : r;
 }
 
 uint64_t device_generation(struct device *device)
@@ -149,7 +166,7 @@ uint64_t device_generation(struct device *device)
 	int r;
 
 	/* Has a change settled that is under way. */
-	r = draw_checked(device, NULL, 0);
+	r = draw_checked(device, NULL, NULL, 0);
 	errno = saved;
 	if (r < 0 && !is_unvouched(r))
 		return 0;

@@ -44,9 +44,9 @@ static const OSSL_PARAM *gettable_params(void *context)
 static OSSL_FUNC_provider_get_params_fn get_params;
 static int get_params(void *context, OSSL_PARAM params[])
 {
+	struct provider *provider = context;
 	int r = 1;
 
-	(void)context;
 	for (; r && params && params->key; params++) {
 		if (!strcmp(params->key, OSSL_PROV_PARAM_NAME))
 			r = param_set_text(params, "vmgen");
@@ -54,7 +54,7 @@ static int get_params(void *context, OSSL_PARAM params[])
 			 !strcmp(params->key, OSSL_PROV_PARAM_BUILDINFO))
 			r = param_set_text(params, VERSION);
 		else if (!strcmp(params->key, OSSL_PROV_PARAM_STATUS))
-			r = param_set_number(params, 1);
+			r = param_set_number(params, device_generation(&provider->device) != 0);
 	}
 	return r;
 }
@@ -72,10 +72,12 @@ static OSSL_FUNC_provider_self_test_fn self_test;
 static int self_test(void *context)
 {
 	struct provider *provider = context;
-	unsigned char bytes[2][32];
+	struct stream stream = { .cipher = &provider->device.cipher };
+	unsigned char bytes[2][256];
 	int r;
 
-	r = device_draw(&provider->device, bytes, sizeof(bytes));
+	r = device_draw(&provider->device, &stream, bytes, sizeof(bytes));
+	stream_close(&stream);
 	if (r < 0)
 		return raise_error(provider, error_of_draw(r), r);
 	r = memcmp(bytes[0], bytes[1], sizeof(bytes[0]));
@@ -136,7 +138,7 @@ int OSSL_provider_init(const OSSL_CORE_HANDLE *handle, const OSSL_DISPATCH *in,
 		free(provider);
 		return 0;
 	}
-	device_open(&provider->device);
+	device_open(&provider->device, handle, in);
 	*out = functions;
 	*provider_context = provider;
 	return 1;

@@ -3,13 +3,15 @@
  * Copyright (C) the vmgen authors
  *
  * The generator, see provider-rand(7). Every request is answered by the kernel,
- * so there is nothing in the process that a clone could inherit: a context holds
- * no secret, and contexts do not depend on each other.
+ * or expanded from what the kernel gave for it, so there is nothing in the process that
+ * a clone could inherit: a context holds no secret, and contexts do not depend on each
+ * other.
  */
 #include <openssl/core_names.h>
 #include <openssl/evp.h>
 #include <openssl/params.h>
 #include <stdatomic.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,12 +20,17 @@
 enum {
 	/* Bits; what ChaCha20 in the kernel has. */
 	STRENGTH = 256,
-	/* That of OpenSSL's own, which splits up what is larger. */
-	MAX_REQUEST = 1 << 16,
 };
+
+/*
+ * OpenSSL splits up what is larger, and a clone between two parts would have the first;
+ * so it is what no object exceeds.
+ */
+static const size_t max_request = PTRDIFF_MAX;
 
 struct rand {
 	struct provider *provider;
+	struct stream stream;
 	/* EVP_RAND_STATE_* */
 	_Atomic int state;
 };
@@ -41,13 +48,18 @@ static void *rand_new(void *provider, void *parent, const OSSL_DISPATCH *parent_
 		return NULL;
 	}
 	rand->provider = provider;
+	rand->stream.cipher = &rand->provider->device.cipher;
 	atomic_store(&rand->state, EVP_RAND_STATE_UNINITIALISED);
 	return rand;
 }
 
 static OSSL_FUNC_rand_freectx_fn rand_free;
-static void rand_free(void *rand)
+static void rand_free(void *context)
 {
+	struct rand *rand = context;
+
+	if (rand)
+		stream_close(&rand->stream);
 	free(rand);
 }
 
@@ -87,7 +99,7 @@ static int draw(struct rand *rand, void *out, size_t size, unsigned int strength
 		return raise_error(rand->provider, REASON_NOT_INSTANTIATED, 0);
 	if (strength > STRENGTH)
 		return raise_error(rand->provider, REASON_STRENGTH, 0);
-	r = device_draw(&rand->provider->device, out, size);
+	r = device_draw(&rand->provider->device, &rand->stream, out, size);
 	return r < 0 ? raise_error(rand->provider, error_of_draw(r), r) : 1;
 }
 
@@ -102,7 +114,7 @@ static int rand_generate(void *context, unsigned char *out, size_t size, unsigne
 	(void)prediction_resistance;
 	(void)additional;
 	(void)additional_size;
-	if (size > MAX_REQUEST)
+	if (size > max_request)
 		return raise_error(rand->provider, REASON_REQUEST_TOO_LARGE, 0);
 	return draw(rand, out, size, strength);
 }
@@ -220,7 +232,7 @@ static int set_strength(const struct rand *rand, OSSL_PARAM *param)
 static int set_max_request(const struct rand *rand, OSSL_PARAM *param)
 {
 	(void)rand;
-	return param_set_number(param, MAX_REQUEST);
+	return param_set_number(param, max_request);
 }
 
 /* The first is what OpenSSL asks for before every request. */

@@ -69,8 +69,8 @@ struct node {
 	int file;
 	unsigned char *bytes;
 	size_t size;
-	/* What open() for writing fails with: the right is a file's, or a capability. */
-	int unwritable;
+	/* What open() fails with, and for writing: the right is a file's, or a capability. */
+	int unopenable, unwritable;
 	/* Where an open file has a state of its own. */
 	void (*opened)(int fd);
 	/* These return a negative errno value where they fail. */
@@ -220,6 +220,8 @@ int __wrap_open(const char *path, int flags, ...)
 	va_end(args);
 	if (!calls.node || strcmp(path, calls.node->path))
 		return __real_open(path, flags, mode);
+	if (calls.node->unopenable)
+		return calls_result(calls.node->unopenable);
 	if (calls.node->unwritable && (flags & O_ACCMODE) != O_RDONLY)
 		return calls_result(calls.node->unwritable);
 	snprintf(file, sizeof(file), "/proc/self/fd/%d", calls.node->file);

@@ -48,6 +48,15 @@ static inline void unload(struct loaded *loaded)
 	OSSL_LIB_CTX_free(loaded->context);
 }
 
+/* Returns how many draws from the kernel a request took; UINT_MAX: it failed. */
+static inline unsigned int drawn_by(OSSL_LIB_CTX *context, void *buf, size_t size)
+{
+	unsigned int before = calls.made[CALL_GETRANDOM];
+
+	return RAND_bytes_ex(context, buf, size, 0) == 1 ?
+		calls.made[CALL_GETRANDOM] - before : UINT_MAX;
+}
+
 /* Returns the last error's reason, if it is one of ours, and empties the queue. */
 static inline int last_reason(void)
 {

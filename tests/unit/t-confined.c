@@ -4,7 +4,8 @@
  *
  * The OpenSSL provider in programs that lock themselves up once it is loaded: they
  * close what they have not opened, leave the file system, their user or most system
- * calls behind. Bytes go on to come; where a change can no longer be asked for, none.
+ * calls behind. Bytes go on to come; where a change can no longer be asked for, with
+ * an error, and none of them from before.
  */
 #include <grp.h>
 #include <linux/audit.h>
@@ -21,14 +22,17 @@
 enum { DRAWN, REFUSED, OLD_BYTES };
 
 static struct loaded l;
-static unsigned char bytes[64], zeros[64];
+static unsigned char bytes[64];
 
 static int draw(void)
 {
-	memset(bytes, 1, sizeof(bytes));
+	unsigned char before[sizeof(bytes)], zeros[sizeof(bytes)] = { 0 };
+
+	memcpy(before, bytes, sizeof(bytes));
 	if (RAND_bytes_ex(l.context, bytes, sizeof(bytes), 0) == 1)
 		return DRAWN;
-	return memcmp(bytes, zeros, sizeof(bytes)) ? OLD_BYTES : REFUSED;
+	return memcmp(bytes, zeros, sizeof(bytes)) && memcmp(bytes, before, sizeof(bytes)) ?
+		REFUSED : OLD_BYTES;
 }
 
 /* Runs a program that has the provider loaded. Returns what it reports, or its signal. */

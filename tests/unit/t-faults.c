@@ -99,9 +99,9 @@ static void use_random(struct vmgen *v)
 
 	memset(bytes, 0, sizeof(bytes));
 	r = vmgen_getrandom(v, bytes, sizeof(bytes));
-	judge("vmgen_getrandom", r, memcmp(bytes, none, sizeof(bytes)) != 0);
-	if (r == 0 && !memcmp(bytes, none, sizeof(bytes)))
-		complain("vmgen_getrandom returned no bytes");
+	judge("vmgen_getrandom", r, false);
+	if (!memcmp(bytes, none, sizeof(bytes)) && calls.failed != CALL_GETRANDOM)
+		complain("vmgen_getrandom left zeros");
 }
 
 static void use_results(struct vmgen *v)

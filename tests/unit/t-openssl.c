@@ -11,27 +11,20 @@
 #include "loaded.h"
 
 enum {
-	MAX_REQUEST = 65536,
+	/* From here on bytes are expanded. */
+	LARGE = 256,
 	THREADS = 2000,
 	/* Of one thread. */
 	DRAWS = 8,
 };
 
-static unsigned char drawn[2][16], large[MAX_REQUEST + 1];
+static unsigned char drawn[2][16], large[1000];
 
 static bool is_ours(EVP_RAND_CTX *rand)
 {
 	const OSSL_PROVIDER *provider = EVP_RAND_get0_provider(EVP_RAND_CTX_get0_rand(rand));
 
 	return !strcmp(OSSL_PROVIDER_get0_name(provider), "vmgen");
-}
-
-static unsigned int drawn_by(OSSL_LIB_CTX *context, size_t size)
-{
-	unsigned int before = calls.made[CALL_GETRANDOM];
-
-	return RAND_bytes_ex(context, large, size, 0) == 1 ?
-		calls.made[CALL_GETRANDOM] - before : UINT_MAX;
 }
 
 static void test_chosen(void)
@@ -51,7 +44,7 @@ static void test_chosen(void)
 	ok(is_ours(RAND_get0_primary(l.context)), "the primary generator is the provider's");
 	ok(is_ours(RAND_get0_public(l.context)), "so is the public one");
 	ok(is_ours(RAND_get0_private(l.context)), "and the private one");
-	equal(drawn_by(l.context, 16), 1, "16 bytes are one draw from the kernel");
+	equal(drawn_by(l.context, large, 16), 1, "16 bytes are one draw from the kernel");
 	equal(RAND_priv_bytes_ex(l.context, large, 16, 256), 1, "secrets of full strength");
 	ok(OSSL_PROVIDER_get_params(l.vmgen, params) && name && !strcmp(name, "vmgen") &&
 	   !strcmp(text, VERSION) && status == 1, "it has a name, a version and a status");
@@ -62,26 +55,6 @@ static void test_chosen(void)
 	ok(usual && !strcmp(OSSL_PROVIDER_get0_name(EVP_RAND_get0_provider(usual)), "default"),
 	   "who asks for OpenSSL's generator by name gets that");
 	EVP_RAND_free(usual);
-	unload(&l);
-}
-
-static void test_sizes(void)
-{
-	static const struct {
-		size_t size;
-		unsigned int draws;
-	} sizes[] = { { 0, 0 }, { 1, 1 }, { MAX_REQUEST, 1 }, { MAX_REQUEST + 1, 2 } };
-	struct loaded l = load();
-	size_t i, n = 0;
-
-	for (i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
-		memset(large, 0, sizeof(large));
-		ok(drawn_by(l.context, sizes[i].size) == sizes[i].draws, "%zu bytes: %u draws",
-		   sizes[i].size, sizes[i].draws);
-	}
-	for (i = 0; i < sizeof(large); i++)
-		n += !large[i];
-	ok(n < sizeof(large) / 64, "all are random: %zu are 0", n);
 	unload(&l);
 }
 
@@ -117,7 +90,7 @@ static void test_contract(void)
 	unload(&l);
 }
 
-/* OpenSSL splits such requests up; others may not. */
+/* Nobody has an object of that size. */
 static void test_too_large(void)
 {
 	OSSL_FUNC_rand_generate_fn *generate = NULL;
@@ -140,8 +113,8 @@ static void test_too_large(void)
 			get_seed = OSSL_FUNC_rand_get_seed(d);
 	}
 	rand = new(OSSL_PROVIDER_get0_provider_ctx(l.vmgen), NULL, NULL);
-	ok(!generate(rand, large, sizeof(large), 0, 0, NULL, 0), "65,537 bytes in one request");
-	equal(last_reason(), REASON_REQUEST_TOO_LARGE, "are refused for a reason");
+	ok(!generate(rand, large, (size_t)PTRDIFF_MAX + 1, 0, 0, NULL, 0), "more than an object has");
+	equal(last_reason(), REASON_REQUEST_TOO_LARGE, "is refused for a reason");
 	ok(!get_seed(rand, &seed, 256, 0, 31, 0, NULL, 0) && !seed, "nor has 31 bytes 256 bits");
 	equal(last_reason(), REASON_REQUEST_TOO_LARGE, "for a reason");
 	ok(!get_seed(rand, &seed, 256, 0, 32, 0, NULL, 0) && !seed, "a seed takes a state");
@@ -181,8 +154,8 @@ static void clone_after_draw(void *buf, size_t size)
 
 static void clone_after_each_draw(void *buf, size_t size)
 {
-	(void)buf;
 	(void)size;
+	(void)buf;
 	kernel_change();
 }
 
@@ -192,29 +165,75 @@ static void test_change(void)
 
 	kernel_has_vmgenid();
 	l = load();
-	equal(drawn_by(l.context, 16), 1, "with a device it is one draw as well");
+	equal(drawn_by(l.context, large, 16), 1, "with a device it is one draw as well");
 	calls.after_draw = clone_after_draw;
-	equal(drawn_by(l.context, 16), 2, "a clone in the middle of it: drawn again");
+	equal(drawn_by(l.context, large, 16), 2, "a clone in the middle of it: drawn again");
 	ok(memcmp(drawn[0], large, 16), "what was drawn before is not handed out");
 	kernel_change();
-	equal(drawn_by(l.context, 16), 1, "a clone before it");
+	equal(drawn_by(l.context, large, 16), 1, "a clone before it");
 	calls.after_draw = clone_after_each_draw;
 	memset(large, 1, 16);
 	equal(RAND_bytes_ex(l.context, large, 16, 0), 0, "cloned without an end: an error");
 	equal(last_reason(), REASON_CLONED_TOO_OFTEN, "for a reason");
-	ok(!memcmp(large, "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 16), "and no bytes");
+	ok(memcmp(large, drawn[1], 16) && memcmp(large, "\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1", 16),
+	   "and bytes that are fresh");
 	calls.after_draw = NULL;
 	kernel_change();
-	equal(drawn_by(l.context, 16), 1, "it goes on when that is over");
+	equal(drawn_by(l.context, large, 16), 1, "it goes on when that is over");
 	kernel_set_flags(VMGENID_RNG_STALE);
 	equal(RAND_bytes_ex(l.context, large, 16, 0), 0, "the kernel did not reseed: an error");
 	equal(last_reason(), REASON_NOT_RESEEDED, "for a reason");
 	kernel_set_flags(VMGENID_RNG_OTHER);
-	equal(drawn_by(l.context, 16), 1, "FIPS mode: as without a device");
+	equal(drawn_by(l.context, large, 16), 1, "FIPS mode: as without a device");
 	kernel_set_flags(VMGENID_NO_ID);
-	equal(drawn_by(l.context, 16), 1, "a host without an ID: as without a device");
+	equal(drawn_by(l.context, large, 16), 1, "a host without an ID: as without a device");
 	kernel_set_flags(0);
 	unload(&l);
+}
+
+static int status_of(const struct loaded *l)
+{
+	int status = -1;
+	OSSL_PARAM params[] = { OSSL_PARAM_int(OSSL_PROV_PARAM_STATUS, &status), OSSL_PARAM_END };
+
+	return OSSL_PROVIDER_get_params(l->vmgen, params) ? status : -1;
+}
+
+/* There is a device when the provider is loaded, but it cannot be opened. */
+static void test_unopenable(void)
+{
+	static const unsigned char zeros[sizeof(large)];
+	static const struct {
+		int error;
+		bool is_there;
+	} errors[] = {
+		{ ENOENT, false }, { ENXIO, false }, { ENODEV, false }, { EPERM, true }, { EACCES, true },
+		{ EMFILE, true }, { ENFILE, true }, { ENOMEM, true },
+	};
+	struct loaded l;
+	size_t i, k;
+
+	for (i = 0; i < sizeof(errors) / sizeof(errors[0]); i++) {
+		kernel_has_vmgenid();
+		kernel.node.unopenable = -errors[i].error;
+		l = load();
+		for (k = 1; k <= 1000; k += 999) {
+			memset(large, 0, k);
+			equal(RAND_bytes_ex(l.context, large, k, 0), !errors[i].is_there,
+			      strerror(errors[i].error));
+			equal(last_reason(), errors[i].is_there ? REASON_NO_ANSWER : 0, "its reason");
+			ok(k == 1 || memcmp(large, zeros, k), "fresh bytes all the same");
+			equal(status_of(&l), !errors[i].is_there, "status tells it");
+		}
+		kernel.node.unopenable = 0;
+		equal(drawn_by(l.context, large, 16), 1, "that is over: they are drawn");
+		equal(status_of(&l), 1, "status tells that too");
+		calls.after_draw = clone_after_draw;
+		equal(drawn_by(l.context, large, 16), errors[i].is_there ? 2 : 1,
+		      "what was there from the start is asked from then on");
+		calls.after_draw = NULL;
+		unload(&l);
+	}
 }
 
 /* Of how many seeds a generator has taken: changes when it takes one. */
@@ -290,12 +309,14 @@ static unsigned char values[THREADS * DRAWS][16];
 
 static void *draw_many(void *arg)
 {
-	unsigned char (*mine)[16] = arg;
+	unsigned char (*mine)[16] = arg, more[LARGE];
 	int i;
 
-	for (i = 0; i < DRAWS; i++)
-		if (!(i % 2 ? RAND_bytes_ex : RAND_priv_bytes_ex)(shared, mine[i], 16, 0))
-			memset(mine[i], 0, 16);
+	for (i = 0; i < DRAWS; i++) {
+		if (!(i % 2 ? RAND_bytes_ex : RAND_priv_bytes_ex)(shared, more, i % 4 ? 16 : LARGE, 0))
+			memset(more, 0, 16);
+		memcpy(mine[i], more, 16);
+	}
 	return NULL;
 }
 
@@ -336,11 +357,11 @@ static void test_threads(void)
 int main(void)
 {
 	test_chosen();
-	test_sizes();
 	test_contract();
 	test_too_large();
 	test_params();
 	test_change();
+	test_unopenable();
 	test_child(0, "with an ID");
 	test_child(VMGENID_RNG_OTHER, "in FIPS mode");
 	test_contexts();

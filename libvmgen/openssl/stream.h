@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Copyright (C) the vmgen authors
+ *
+ * Many bytes from few of the kernel: a cipher's, by a key that is drawn for this one
+ * request, and is gone with it.
+ */
+#ifndef STREAM_H
+#define STREAM_H
+
+#include <openssl/core.h>
+#include <openssl/core_dispatch.h>
+#include <openssl/types.h>
+#include <stdatomic.h>
+#include <stddef.h>
+
+/* A provider's, for all its generators. */
+struct cipher {
+	/* Has what the program's own has. NULL: there is none, so all is the kernel's. */
+	OSSL_LIB_CTX *library;
+	/* NULL: not fetched yet. */
+	_Atomic(EVP_CIPHER *) fetched;
+};
+
+void cipher_open(struct cipher *cipher, const OSSL_CORE_HANDLE *handle, const OSSL_DISPATCH *core);
+void cipher_close(struct cipher *cipher);
+
+/* A generator's; all zeros but for the cipher at first. */
+struct stream {
+	struct cipher *cipher;
+	/* Wiped. NULL: it is in use, or there is none yet. */
+	_Atomic(EVP_CIPHER_CTX *) spare;
+};
+
+void stream_close(struct stream *stream);
+
+/*
+ * Fills buf: what is small by the kernel, what is large by the cipher, and by the
+ * kernel as well where there is no cipher or no memory. A vmgen_draw_fn, which any
+ * number of threads may call at once.
+ */
+int stream_draw(void *stream, void *buf, size_t size);
+
+#endif /* STREAM_H */
