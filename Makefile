@@ -132,7 +132,7 @@ lib_unit   := $(addprefix tests/unit/,t-source.t t-generation.t t-guard.t t-hold
 	      t-handle.t t-threads.t t-faults.t t-errors.t)
 # The OpenSSL provider is loaded by whatever program there is, so it brings its libvmgen along.
 ssl_obj    := $(patsubst %.c,%.o,$(wildcard libvmgen/openssl/*.c))
-ssl_unit   := tests/unit/t-openssl.t tests/unit/t-stream.t tests/unit/t-confined.t
+ssl_unit   := $(patsubst %,tests/unit/t-%.t,openssl stream fetch confined)
 ifeq ($(PROVIDER),no)
 unit       := $(filter-out $(ssl_unit),$(unit))
 ssl_unit   :=
@@ -225,8 +225,7 @@ $(ssl_unit:%=$(1)/%): %.t: %.o $(1)/provider.a $(lib_obj:%=$(1)/%)
 $(1)/tests/unit/%.t: $(1)/tests/unit/%.o $(1)/ctl.a $(1)/daemon.a $(1)/libvmgen.a
 	$$(call link,$(2))
 # What tests/unit/calls.h stands in for.
-$(addprefix $(1)/tests/unit/,t-device.t t-vmgenid.t t-threads.t t-faults.t t-handle.t t-errors.t t-openssl.t t-stream.t \
-	t-confined.t): \
+$(addprefix $(1)/tests/unit/,t-device.t t-vmgenid.t t-threads.t t-faults.t t-handle.t t-errors.t) $(ssl_unit:%=$(1)/%): \
 	private wraps := $(wraps_of_calls)
 $(1)/tests/unit/t-wireguard.t: private wraps := $(addprefix -Wl$(,)--wrap=mnl_socket_,sendto recvfrom get_fd)
 endef

@@ -59,12 +59,23 @@ static int get_params(void *context, OSSL_PARAM params[])
 	return r;
 }
 
+/*
+ * Of several generators of one name OpenSSL gives the one of which it was told first to
+ * whoever asks by name alone, and he wants OpenSSL's. So at first we tell it of the one
+ * that has a name of its own, and have it forget that; when it asks again, it has been
+ * told of all others. It asks twice before it makes its own generators, for they take a
+ * source of seeds first.
+ */
 static OSSL_FUNC_provider_query_operation_fn query_operation;
 static const OSSL_ALGORITHM *query_operation(void *context, int operation, int *ret_no_cache)
 {
-	(void)context;
+	struct provider *provider = context;
+
 	*ret_no_cache = 0;
-	return operation == OSSL_OP_RAND ? rand_algorithms : NULL;
+	if (operation != OSSL_OP_RAND)
+		return NULL;
+	*ret_no_cache = !atomic_exchange(&provider->asked, true);
+	return rand_algorithms + *ret_no_cache;
 }
 
 /* Two draws; that they are the same by chance takes longer than the universe. */

@@ -304,9 +304,11 @@ static const OSSL_DISPATCH rand_functions[] = {
 
 /*
  * By the name of OpenSSL's default, so that "properties = ?provider=vmgen" prefers
- * it where it is there, and a program that cannot load it goes on as before.
+ * it where it is there, and a program that cannot load it goes on as before: where
+ * "random =" names one that is not there, all requests fail.
  */
 const OSSL_ALGORITHM rand_algorithms[] = {
 	{ "CTR-DRBG", "provider=vmgen", rand_functions, "the kernel's, unlike every clone's" },
+	{ "VMGEN", "provider=vmgen", rand_functions, "the kernel's, unlike every clone's" },
 	{ NULL, NULL, NULL, NULL },
 };

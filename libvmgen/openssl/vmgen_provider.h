@@ -42,9 +42,11 @@ struct core {
 struct provider {
 	struct core core;
 	struct device device;
+	/* For generators. */
+	_Atomic bool asked;
 };
 
-/* rand.c: the generator. */
+/* rand.c: the generator, by OpenSSL's name and, after that, by its own. */
 extern const OSSL_ALGORITHM rand_algorithms[];
 
 /* error.c */
