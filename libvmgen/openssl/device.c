@@ -8,39 +8,9 @@
 #include "device.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "vmgen.h"
-
-/*
- * Other threads may be using a handle while it is replaced, and nothing tells when
- * the last of them is done, so it stays: two pages, whose descriptor is gone.
- */
-struct handle {
-	struct vmgen *v;
-	struct handle *replaced;
-};
-
-/* Only this kind says when the kernel has reseeded; the others would add nothing. */
-static int handle_open(struct handle **ret_handle)
-{
-	struct handle *handle = calloc(1, sizeof(*handle));
-	int r = handle ? vmgen_open(NULL, VMGEN_VMGENID, &handle->v) : -ENOMEM;
-
-	if (r < 0) {
-		free(handle);
-		return r;
-	}
-	*ret_handle = handle;
-	return 0;
-}
-
-static void handle_close(struct handle *handle)
-{
-	vmgen_close(handle->v);
-	free(handle);
-}
 
 /* All else that opening fails with says that there is one, and that it cannot be asked. */
 static bool is_none(int r)
@@ -50,58 +20,27 @@ static bool is_none(int r)
 	       r == -ENOTTY;
 }
 
+/* Only this kind says when the kernel has reseeded; the others would add nothing. */
+static int open_kind(struct vmgen **ret_v)
+{
+	return vmgen_open(NULL, VMGEN_VMGENID, ret_v);
+}
+
 void device_open(struct device *device, const OSSL_CORE_HANDLE *core_handle, const OSSL_DISPATCH *core)
 {
-	struct handle *handle = NULL;
+	struct vmgen *v = NULL;
 	int saved = errno;
 
-	atomic_store(&device->missing, is_none(handle_open(&handle)));
-	atomic_store(&device->handle, handle);
+	atomic_store(&device->missing, is_none(open_kind(&v)));
+	atomic_store(&device->v, v);
 	cipher_open(&device->cipher, core_handle, core);
 	errno = saved;
 }
 
 void device_close(struct device *device)
 {
-	struct handle *handle = atomic_exchange(&device->handle, NULL);
-	struct handle *next;
-
-	for (; handle; handle = next) {
-		next = handle->replaced;
-		handle_close(handle);
-	}
+	vmgen_close(atomic_exchange(&device->v, NULL));
 	cipher_close(&device->cipher);
-}
-
-/*
- * Without a lock, which a child would inherit from a thread that it does not have.
- * Returns 0, or what opening the device anew failed with.
- */
-static int replace(struct device *device, struct handle **handle)
-{
-	struct handle *old = *handle, *new = atomic_load(&device->handle);
-	int r;
-
-	if (new == old) {
-		r = handle_open(&new);
-		if (r < 0)
-			return r;
-		new->replaced = old;
-		if (!atomic_compare_exchange_strong(&device->handle, &old, new)) {
-			handle_close(new);
-			new = old;
-		}
-	}
-	*handle = new;
-	return 0;
-}
-
-/* The program closed the descriptor, or it is now another file's. */
-static bool is_lost(const struct handle *handle)
-{
-	struct vmgen_event event;
-
-	return vmgen_settle(handle->v, &event) < 0;
 }
 
 /* No device, one without an ID, or FIPS mode: the kernel is all there is. */
@@ -110,19 +49,30 @@ static bool is_unvouched(int r)
 	return r == -ENODATA || r == -EOPNOTSUPP;
 }
 
-/* What could not be opened when the provider was loaded is tried again. */
-static int find(struct device *device, struct handle **ret_handle)
+/*
+ * What could not be opened when the provider was loaded is tried again; without a lock,
+ * which a child would inherit from a thread that it does not have.
+ */
+static int find(struct device *device, struct vmgen **ret_v)
 {
-	int r = 0;
+	struct vmgen *other = NULL;
+	int r;
 
-	*ret_handle = atomic_load(&device->handle);
-	if (*ret_handle)
+	*ret_v = atomic_load(&device->v);
+	if (*ret_v)
 		return 0;
-	if (!atomic_load(&device->missing))
-		r = replace(device, ret_handle);
+	if (atomic_load(&device->missing))
+		return -ENODATA;
+	r = open_kind(ret_v);
 	if (is_none(r))
 		atomic_store(&device->missing, true);
-	return atomic_load(&device->missing) ? -ENODATA : r;
+	if (r < 0)
+		return is_none(r) ? -ENODATA : r;
+	if (!atomic_compare_exchange_strong(&device->v, &other, *ret_v)) {
+		vmgen_close(*ret_v);
+		*ret_v = other;
+	}
+	return 0;
 }
 
 /* r: why nobody can vouch for them. */
@@ -137,17 +87,16 @@ static int draw_unchecked(struct stream *stream, int r, void *buf, size_t size)
 
 static int draw_checked(struct device *device, struct stream *stream, void *buf, size_t size)
 {
-	struct handle *handle;
-	int r = find(device, &handle);
+	struct vmgen *v;
+	int r = find(device, &v);
 
 	if (r < 0)
 		return draw_unchecked(stream, r, buf, size);
-	r = vmgen_draw(handle->v, stream_draw, stream, buf, size);
-	if (!r || is_unvouched(r) || r == -EIO || r == -EAGAIN || !is_lost(handle))
-		return r;
-	if (replace(device, &handle) < 0)
-		return r;
-	return vmgen_draw(handle->v, stream_draw, stream, buf, size);
+	r = vmgen_draw(v, stream_draw, stream, buf, size);
+	/* The program closed the descriptor, or it is now another file's. */
+	if (r == -EBADF && vmgen_reopen(v) == 0)
+		r = vmgen_draw(v, stream_draw, stream, buf, size);
+	return r;
 }
 
 int device_draw(struct device *device, struct stream *stream, void *buf, size_t size)
@@ -161,7 +110,7 @@ int device_draw(struct device *device, struct stream *stream, void *buf, size_t 
 
 uint64_t device_generation(struct device *device)
 {
-	struct handle *handle;
+	struct vmgen *v;
 	int saved = errno;
 	int r;
 
@@ -171,6 +120,6 @@ uint64_t device_generation(struct device *device)
 	if (r < 0 && !is_unvouched(r))
 		return 0;
 	/* Changes are told also where nobody vouches for the bytes: a new seed beats an old one. */
-	handle = atomic_load(&device->handle);
-	return handle ? vmgen_generation(handle->v) : 1;
+	v = atomic_load(&device->v);
+	return v ? vmgen_generation(v) : 1;
 }

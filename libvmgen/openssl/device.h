@@ -13,13 +13,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "libvmgen.h"
 #include "stream.h"
-
-struct handle;
 
 struct device {
 	/* The latest one; NULL: it could not be opened yet. */
-	_Atomic(struct handle *) handle;
+	_Atomic(struct vmgen *) v;
 	/* There was no device when that could be told for the first time. */
 	_Atomic bool missing;
 	struct cipher cipher;

@@ -49,22 +49,6 @@ static int descriptors(void)
 	return n;
 }
 
-/* Bytes of the tests' files that are mapped; neighbours share a line. */
-static unsigned long mapped(void)
-{
-	FILE *f = fopen("/proc/self/maps", "re");
-	unsigned long sum = 0, from, to;
-	char line[512];
-
-	if (!f)
-		scratch_give_up("/proc/self/maps");
-	while (fgets(line, sizeof(line), f))
-		if (strstr(line, "vmgen-test") && sscanf(line, "%lx-%lx", &from, &to) == 2)
-			sum += to - from;
-	fclose(f);
-	return sum;
-}
-
 /* Kinds of calls that have failed, as bits. */
 static unsigned int kinds;
 
@@ -188,8 +172,8 @@ static void find_leftovers(unsigned int at, int descriptors_before, unsigned lon
 
 	if (left < 0 || left > unknown)
 		complain("%d descriptors are left", left);
-	if (mapped() != mapped_before)
-		complain("%ld bytes stay mapped", (long)(mapped() - mapped_before));
+	if (kernel_mapped() != mapped_before)
+		complain("%ld bytes stay mapped", (long)(kernel_mapped() - mapped_before));
 	if (unknown)
 		close(3);
 }
@@ -202,7 +186,7 @@ static bool fail_once(const struct device *d, unsigned int at, unsigned int vari
 
 	d->plug();
 	descriptors_before = descriptors();
-	mapped_before = mapped();
+	mapped_before = kernel_mapped();
 	complaint[0] = '\0';
 	calls.failed = CALLS;
 	calls.seen = 0;
