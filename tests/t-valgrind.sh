@@ -12,7 +12,7 @@ cd "$(dirname "$0")/.." || exit 1
 O=${O:-build}
 
 # It runs one thread at a time; fairly, or those that wait would keep the others waiting.
-for test in source generation guard device vmgenid threads faults; do
+for test in source generation guard holder device vmgenid handle threads faults errors; do
 	ok "memcheck: t-$test" valgrind --quiet --error-exitcode=99 --leak-check=full \
 		--errors-for-leak-kinds=definite,indirect,possible --fair-sched=yes \
 		"$O/tests/unit/t-$test.t"
