@@ -42,8 +42,20 @@ def unload_table(g, t):
     g.run("rmmod overlay")
 
 
+def cookie(g):
+    """Of a file that was just opened."""
+    facts = dict(line.split(" ", 1) for line in g.run("info").splitlines())
+    return int(facts["cookie"])
+
+
+def apart(cookies):
+    """No load of the module counts on where another may have counted to."""
+    cookies = sorted(cookies)
+    return all(b - a > 1 << 32 for a, b in zip(cookies, cookies[1:]))
+
+
 def scenario(kernel, t):
-    with boot(kernel, ["notice"], guid=new_guid(), cpus=2, cmdline=RESERVED,
+    with boot(kernel, ["notice", "info"], guid=new_guid(), cpus=2, cmdline=RESERVED,
               files=test_module(kernel, "overlay")) as g:
         status, output = g.execute("insmod /vmgenc.ko")
         t.ok(status and "File exists" in output, "a second insmod is refused")
@@ -60,11 +72,14 @@ def scenario(kernel, t):
 
         for _ in range(3):
             g.spawn(LOAD)
+        cookies = []
         for _ in range(ROUNDS):
             g.run("insmod /vmgenc.ko")
+            cookies.append(cookie(g))
             unload(g)
         g.run("insmod /vmgenc.ko")
         t.equal(generation(g), 1, f"{ROUNDS} times loaded and unloaded under load")
+        t.ok(apart(cookies), f"each with cookies of its own: {cookies}")
         snapshot = g.snapshot()
     with snapshot.clone(guid=new_guid()) as c:
         c.wait_for("dmesg | grep -q 'generation 2'")

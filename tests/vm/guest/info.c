@@ -47,6 +47,7 @@ int main(void)
 	printf("found_by_timer %" PRIu64 "\n", (uint64_t)info.found_by_timer);
 	printf("lost_ids %" PRIu64 "\n", (uint64_t)info.lost_ids);
 	printf("hid %s\n", info.hid);
+	printf("cookie %" PRIu64 "\n", (uint64_t)info.cookie);
 	printf("getrandom %d\n", try_getrandom());
 	return 0;
 }
