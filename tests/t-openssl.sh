@@ -258,6 +258,50 @@ promises_nothing() {
 		! grep -F 'no clone has' "$scratch/enabled" && ctl disable
 }
 
+# Node.js has OpenSSL begin elsewhere.
+node_has() {
+	printf '.include %s\n[default]\nopenssl_conf = $nodejs_conf\n' "$conf" >"$scratch/node.cnf"
+	[ "$(OPENSSL_CONF=$scratch/node.cnf generators)" = "$1 $1 $1" ]
+}
+
+node() {
+	ctl enable >"$scratch/said" && node_has vmgen && ! grep Node "$scratch/said" && ctl disable &&
+		! grep -q nodejs_conf "$conf"
+}
+
+# Looks at a process that is named so, and has OpenSSL.
+check_names_node() {
+	mkfifo "$scratch/end" || return
+	OPENSSL_CONF=/dev/null /usr/bin/python3 -c 'import ssl, sys
+open("/proc/self/comm", "w").write("node")
+sys.stdin.read()' <"$scratch/end" &
+	exec 3>"$scratch/end"
+	until grep -q '^node$' "/proc/$!/comm" || [ ! -e "/proc/$!" ]; do sleep 0.1; done
+	"$O/vmgenctl" check >"$scratch/checked"
+	exec 3>&-
+	wait $!
+	rm "$scratch/end"
+	grep -F "node ($!)" "$scratch/checked" || return
+	if "$@"; then grep 'nodejs_conf in openssl.cnf' "$scratch/checked"; else ! grep nodejs_conf "$scratch/checked"; fi
+}
+
+# It is left alone, and everybody is told.
+node_elsewhere() {
+	ctl enable >"$scratch/said" && ours && node_has default && grep 'Node.js goes on .* nodejs_conf' "$scratch/said" &&
+		check_names_node true
+}
+
+node_included() {
+	printf 'nodejs_conf = other\n[other]\n' >/etc/hostname.cnf && ctl enable >"$scratch/said" && ours && node_has default &&
+		grep Node.js "$scratch/said" && ctl disable
+}
+
+# What that says to do.
+node_joins() {
+	sed -i 's/^nodejs_conf = .*/nodejs_conf = start/' "$conf" && ctl enable >"$scratch/said" && ours && node_has vmgen &&
+		! grep Node "$scratch/said" && check_names_node false && ctl disable
+}
+
 for_root() {
 	setpriv --reuid=65534 --clear-groups "$O/vmgenctl" openssl enable
 	[ $? = 4 ]
@@ -319,6 +363,36 @@ printf '[req]\ndefault_bits = 2048' | configure
 ok 'a file without a start or a last newline' switches 'default vmgen'
 : >"$conf"
 ok 'an empty one' switches 'default vmgen'
+ok 'Node.js, which does not read openssl_conf, has it too' node
+configure <<'END'
+openssl_conf = start
+nodejs_conf = elsewhere
+[start]
+[elsewhere]
+providers = list
+[list]
+default = on
+[on]
+activate = 1
+END
+ok 'where it begins elsewhere it is left alone, and named' node_elsewhere
+ok 'until it begins where all others do' node_joins
+echo '.include /etc/hostname.cnf' >"$conf"
+ok 'where another file may say where, too' node_included
+configure <<END
+openssl_conf = start
+[start]
+providers = list
+[list]
+default = on
+fips = fips
+[on]
+activate = 1
+[fips]
+module = $modules/legacy.so
+activate = 1
+END
+ok 'a FIPS provider has to have its own' refuses 'the FIPS provider makes random numbers of its own'
 configure <<'END'
 openssl_conf = start
 [start]

@@ -74,10 +74,12 @@ static enum ctl_exit enable_system(const struct ctl *ctl)
 	r = with ? sslchange_put(path, with, st.st_mode & 07777) : -ENOMEM;
 	code = r ? sslchange_refuse("cannot write %s: %s", path, file_strerror(r)) :
 		   sslchange_try(SSLCONF_SYSTEM, NULL, &conf, NULL, &before);
-	if (!code)
+	if (!code) {
 		(void)tell_taken(ctl, "programs that start from now on");
-	else if (!r && !lines)
+		sslchange_tell_node(&conf);
+	} else if (!r && !lines) {
 		(void)sslchange_put(path, text, st.st_mode & 07777);
+	}
 out:
 	free(with);
 	free(text);

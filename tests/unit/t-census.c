@@ -97,12 +97,15 @@ static void test_kinds(void)
 		MAP "/lib/libcrypto.so.3/x\n");
 	process(9000106, "kthread\n", "");
 	process(9000107, "fake\n", MAP "/usr/lib/ossl-modules/vmgen.so\n" MAP "/home/x /dev/vmgenid\n");
+	process(9000108, "strict\n", MAP "/usr/lib/ossl-modules/vmgen.so\n" MAP "/dev/vmgenid\n"
+		MAP "/usr/lib/ossl-modules/fips.so\n");
 	take(&patient);
 	shows(CENSUS_UNPROTECTED, "nginx (9000101), old (9000102)");
+	shows(CENSUS_FIPS, "strict (9000108)");
 	shows(CENSUS_PROTECTED, "new (9000103)");
 	shows(CENSUS_WITHOUT_DEVICE, "early (9000104), fake (9000107)");
 	equal(census.kinds[CENSUS_WITHOUT].count, 2, "a name in a directory or in brackets is none");
-	equal(sum(), 7, "each is counted once");
+	equal(sum(), 8, "each is counted once");
 }
 
 static void test_names(void)

@@ -118,7 +118,7 @@ static bool ends_with(const char *path, const char *end)
 /* Finds the kind by what is mapped; CENSUS_WITHOUT: no library is. */
 static enum census_kind read_maps(const struct look *look, FILE *file, bool *ret_any)
 {
-	bool library = false, provider = false, device = false;
+	bool library = false, provider = false, device = false, fips = false;
 	size_t limit = MAPS_LIMIT, length;
 	char line[LINE_SIZE];
 	const char *path, *name;
@@ -135,11 +135,14 @@ static enum census_kind read_maps(const struct look *look, FILE *file, bool *ret
 		name = strrchr(path, '/');
 		library |= name && !strncmp(name, "/libcrypto.so", 13);
 		provider |= ends_with(path, "/ossl-modules/vmgen.so");
+		fips |= ends_with(path, "/ossl-modules/fips.so");
 		device |= !strcmp(path, PATH_DEVICE);
 	}
 	if (ferror(file))
 		/* It may have ended meanwhile. */
 		return errno == ESRCH ? CENSUS_WITHOUT : CENSUS_UNKNOWN;
+	if (fips)
+		return CENSUS_FIPS;
 	if (provider)
 		return device || !look->has_device ? CENSUS_PROTECTED : CENSUS_WITHOUT_DEVICE;
 	return library ? CENSUS_UNPROTECTED : CENSUS_WITHOUT;

@@ -18,6 +18,8 @@ enum census_kind {
 	/* An OpenSSL in the program itself. */
 	CENSUS_STATIC,
 	CENSUS_WITHOUT_DEVICE,
+	/* A generator that no configuration can replace, whatever else is there. */
+	CENSUS_FIPS,
 	CENSUS_PROTECTED,
 	/* The program's file may have to be waited for. */
 	CENSUS_STRANGE,

@@ -6,14 +6,19 @@
  * random numbers from vmgen's provider, and which were started too early for that,
  * do not read its configuration, or have an OpenSSL that nobody else can configure.
  */
+#include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/paths.h"
 #include "census.h"
 #include "ctl/openssl/sslconf.h"
 #include "ctl/view/doubt.h"
 #include "finding.h"
+
+enum { LIMIT = 1 << 16 };
 
 #define RESTART_UNITS	"list their units in /etc/vmgen/restart-units"
 
@@ -28,7 +33,10 @@ static const struct {
 	{ CENSUS_STATIC, FINDING_NOTE,
 	  "processes with an OpenSSL of their own, which no configuration reaches", RESTART_UNITS },
 	{ CENSUS_WITHOUT_DEVICE, FINDING_WARNING,
-	  "processes that had no " PATH_DEVICE " when they loaded the provider", restart },
+	  "processes that had no " PATH_DEVICE " when they loaded the provider, or may not open it", restart },
+	{ CENSUS_FIPS, FINDING_WARNING,
+	  "processes with OpenSSL's FIPS provider, whose own random numbers every clone has as well",
+	  RESTART_UNITS },
 	{ CENSUS_STRANGE, FINDING_NOTE,
 	  "processes that could not be examined, as reading their program's file may never end",
 	  RESTART_UNITS " if they use OpenSSL" },
@@ -36,6 +44,21 @@ static const struct {
 	  "processes that could not be examined in time",
 	  "run this again; ls -ld /proc/PID tells whose a process is" },
 };
+
+/* Of those that were not reached although it is enabled. */
+static void tell_node(const char *names, struct findings *findings)
+{
+	char *text = NULL;
+
+	/* As it calls itself since version 24. */
+	if (!strstr(names, "node (") && !strstr(names, "MainThread ("))
+		return;
+	if (file_read(AT_FDCWD, SSLCONF_SYSTEM, LIMIT, &text, NULL) == 0 && !strstr(text, SSLCONF_NODE))
+		finding_add(findings, "openssl", FINDING_WARNING,
+			    "have " SSLCONF_NODE " in openssl.cnf name what openssl_conf names, then vmgenctl openssl enable",
+			    "Node.js has a section of its own in OpenSSL's configuration, where the provider is not");
+	free(text);
+}
 
 static void tell_provided(const struct view *view, unsigned int count, struct findings *findings)
 {
@@ -62,6 +85,8 @@ static void tell(const struct view *view, const struct census *census, bool enab
 			    enabled ? restart : "vmgenctl openssl enable, then restart them",
 			    "processes with OpenSSL whose random numbers every clone has as well: %u: %s",
 			    count, census->kinds[CENSUS_UNPROTECTED].names);
+	if (count && enabled)
+		tell_node(census->kinds[CENSUS_UNPROTECTED].names, findings);
 	for (i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
 		count = census->kinds[words[i].kind].count;
 		if (count)

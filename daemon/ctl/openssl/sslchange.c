@@ -112,6 +112,13 @@ enum ctl_exit sslchange_parse(const char *path, const char *text, struct sslconf
 	return CTL_OK;
 }
 
+void sslchange_tell_node(const struct sslconf *conf)
+{
+	if (!sslconf_reaches_node(conf))
+		text_print(stdout, "Node.js goes on with OpenSSL's own: have " SSLCONF_NODE
+			   " in the same file name what openssl_conf names and enable again, or start it with --openssl-shared-config\n");
+}
+
 /*
  * Writes vmgen's own file and looks whether OpenSSL does what it says, without what it
  * did before being lost: a provider that nobody named is there only until one is named.

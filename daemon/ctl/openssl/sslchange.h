@@ -47,4 +47,7 @@ enum ctl_exit sslchange_parse(const char *path, const char *text, struct sslconf
 enum ctl_exit sslchange_try(const char *own, const char *base, const struct sslconf *conf,
 			    const char *configuration, const struct sslsystem *before);
 
+/* What is not reached although all went well. */
+void sslchange_tell_node(const struct sslconf *conf);
+
 #endif /* SSLCHANGE_H */

@@ -13,10 +13,15 @@
 #include "sslconf.h"
 
 #define BLANKS	" \t\r"
+#define OUR_INCLUDE	".include " SSLCONF_SYSTEM "\n"
+/* Node.js takes nothing of openssl_conf, so this has the provider that is usual. */
+#define NODE \
+	"[vmgen_node]\nproviders = vmgen_node_providers\nrandom = vmgen_random\n" \
+	"[vmgen_node_providers]\ndefault = vmgen_usual\nvmgen = vmgen_provider\n"
 #define LINES \
 	"\n# Random numbers that no clone of this machine has drawn as well, see\n" \
 	"# vmgen-provider(7). \"vmgenctl openssl disable\" takes these lines away.\n" \
-	".include " SSLCONF_SYSTEM "\n"
+	OUR_INCLUDE
 #define HEADER \
 	"# Written by \"vmgenctl openssl enable\"; \"vmgenctl openssl disable\" removes it.\n"
 
@@ -85,6 +90,23 @@ static int look_up(const char *text, const char *wanted, const char *key,
 	return r;
 }
 
+/* Does it name another file than ours? */
+static bool includes_others(const char *text)
+{
+	const char *line, *word = ".include";
+
+	for (line = text; (line = strstr(line, word)); line++) {
+		const char *start = line;
+
+		while (start > text && strchr(BLANKS, start[-1]))
+			start--;
+		if ((start == text || start[-1] == '\n') &&
+		    strncmp(line, OUR_INCLUDE, strlen(OUR_INCLUDE)))
+			return true;
+	}
+	return false;
+}
+
 int sslconf_parse(const char *text, struct sslconf *ret_conf)
 {
 	struct sslconf conf = { .start = "" };
@@ -95,9 +117,18 @@ int sslconf_parse(const char *text, struct sslconf *ret_conf)
 		r = look_up(text, conf.start, "providers", conf.providers);
 	if (!r && *conf.start)
 		r = look_up(text, conf.start, "random", conf.random);
+	if (!r && look_up(text, "default", SSLCONF_NODE, conf.node))
+		strcpy(conf.node, "?");
+	if (!r && !*conf.node && includes_others(text))
+		strcpy(conf.node, "?");
 	if (!r)
 		*ret_conf = conf;
 	return r;
+}
+
+bool sslconf_reaches_node(const struct sslconf *conf)
+{
+	return !*conf->node || !strcmp(conf->node, conf->start);
 }
 
 int sslconf_find(const char *text, const char **ret_lines)
@@ -133,6 +164,7 @@ char *sslconf_compose(const struct sslconf *conf, const char *base, bool usual)
 	const char *start = *conf->start ? conf->start : "vmgen_start";
 	const char *providers = *conf->providers ? conf->providers : "vmgen_providers";
 	bool own_start = !*conf->start, own_providers = !*conf->providers;
+	bool reached = sslconf_reaches_node(conf);
 	char *text;
 	int n;
 
@@ -140,12 +172,14 @@ char *sslconf_compose(const struct sslconf *conf, const char *base, bool usual)
 		     "[%s]\n%s" "vmgen = vmgen_provider\n"
 		     "[vmgen_usual]\nactivate = 1\n"
 		     "[vmgen_provider]\nactivate = 1\n"
-		     "[vmgen_random]\nproperties = ?provider=vmgen\n",
+		     "[vmgen_random]\nproperties = ?provider=vmgen\n%s%s%s%s",
 		     base ? ".include " : "", base ? base : "", base ? "\n" : "",
 		     own_start ? "[default]\nopenssl_conf = " : "", own_start ? start : "",
 		     own_start ? "\n" : "", start,
 		     own_providers ? "providers = vmgen_providers\n" : "",
-		     providers, usual ? "default = vmgen_usual\n" : "");
+		     providers, usual ? "default = vmgen_usual\n" : "", *conf->node ? "" : NODE,
+		     reached ? "[default]\n" SSLCONF_NODE " = " : "",
+		     !reached ? "" : *conf->node ? conf->node : "vmgen_node", reached ? "\n" : "");
 	return n < 0 ? NULL : text;
 }
 

@@ -14,6 +14,9 @@
 #define SSLCONF_SYSTEM	"/etc/vmgen/openssl.cnf"
 #define SSLCONF_SERVICE	"/etc/vmgen/openssl-service.cnf"
 
+/* What Node.js starts with instead of openssl_conf. In our own file if that reaches it. */
+#define SSLCONF_NODE	"nodejs_conf"
+
 enum { SSLCONF_NAME_SIZE = 64 };
 
 /* Names of sections; empty: the file names none. */
@@ -21,6 +24,8 @@ struct sslconf {
 	char start[SSLCONF_NAME_SIZE];
 	char providers[SSLCONF_NAME_SIZE];
 	char random[SSLCONF_NAME_SIZE];
+	/* Where Node.js starts, which reads no other; "?": another file may say so. */
+	char node[SSLCONF_NAME_SIZE];
 };
 
 /*
@@ -38,6 +43,9 @@ int sslconf_find(const char *text, const char **ret_lines);
 /* With these lines, or without: byte for byte the other way round. NULL: no memory. */
 char *sslconf_add(const char *text);
 char *sslconf_remove(const char *text, const char *lines);
+
+/* Does Node.js, which looks for nodejs_conf, do what our own file says? */
+bool sslconf_reaches_node(const struct sslconf *conf);
 
 /*
  * What stands in vmgen's own file. base: to be included; NULL: nothing. usual: name

@@ -156,6 +156,7 @@ enum ctl_exit sslservice_enable(const char *unit)
 		code = sslchange_try(SSLCONF_SERVICE, path, &conf, SSLCONF_SERVICE, &before);
 	if (code)
 		return code;
+	sslchange_tell_node(&conf);
 	drop_in(unit, path);
 	r = sslchange_put(path, DROP_IN_TEXT, 0644);
 	return r ? sslchange_refuse("cannot write %s: %s", path, file_strerror(r)) : reload(unit, true);
