@@ -41,3 +41,48 @@ int unitname_complete(const char *name, char ret_unit[NAME_MAX + 1])
 	snprintf(ret_unit, NAME_MAX + 1, "%s%s", name, suffix);
 	return 0;
 }
+
+/* Of version 1, or where the service manager has its own beside version 1; else of version 2. */
+static const char *find_path(const char *cgroups, size_t *ret_length)
+{
+	static const char manager[] = ":name=systemd:", unified[] = "0::";
+	const char *line, *end, *path, *found = NULL;
+
+	for (line = cgroups; *line; line = *end ? end + 1 : end) {
+		end = line + strcspn(line, "\n");
+		/* After its number alone: a path may have any word in it. */
+		path = line + strspn(line, "0123456789");
+		if (!strncmp(path, manager, strlen(manager)))
+			path += strlen(manager);
+		else if (!found && !strncmp(line, unified, strlen(unified)))
+			path = line + strlen(unified);
+		else
+			continue;
+		found = path;
+		*ret_length = end - path;
+	}
+	return found;
+}
+
+int unitname_of_cgroups(const char *cgroups, char ret_unit[NAME_MAX + 1])
+{
+	char path[4096], name[NAME_MAX + 1], *rest = path, *part;
+	size_t length;
+	const char *found = find_path(cgroups, &length);
+
+	if (!found || *found != '/' || length >= sizeof(path))
+		return -ENOENT;
+	snprintf(path, sizeof(path), "%.*s", (int)length, found + 1);
+	path[length - 1] = '\0';
+	while ((part = strsep(&rest, "/"))) {
+		/* What would look like a file of the kernel's has a '_' before it. */
+		part += *part == '_';
+		if (strlen(part) > NAME_MAX || !has_suffix(part) || unitname_complete(part, name))
+			return -ENOENT;
+		if (strcmp(strrchr(name, '.'), ".slice")) {
+			strcpy(ret_unit, name);
+			return 0;
+		}
+	}
+	return -ENOENT;
+}

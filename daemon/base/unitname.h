@@ -2,7 +2,7 @@
 /*
  * Copyright (C) the vmgen authors
  *
- * Names of units, as systemctl(1) takes them.
+ * Names of units, as systemctl(1) takes them, and as the kernel has them of a process.
  */
 #ifndef UNITNAME_H
 #define UNITNAME_H
@@ -14,5 +14,13 @@
  * service. Returns 0; -EINVAL: no unit has such a name.
  */
 int unitname_complete(const char *name, char ret_unit[NAME_MAX + 1]);
+
+/*
+ * Finds the unit of the system's service manager that a process belongs to, which it has no say
+ * in. cgroups: what the kernel has in /proc/PID/cgroup. Of a user's units it is the service or
+ * the session in which they all are; in a container the one of the container, if it has any.
+ * Returns 0; -ENOENT: it belongs to none.
+ */
+int unitname_of_cgroups(const char *cgroups, char ret_unit[NAME_MAX + 1]);
 
 #endif /* UNITNAME_H */

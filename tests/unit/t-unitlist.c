@@ -32,6 +32,54 @@ static void test_names(void)
 	equal(unitname_complete(name, unit), -EINVAL, "refused: a name that no file can have");
 }
 
+/* As the kernel prints it; what users make below their own units is theirs. */
+static const struct {
+	const char *cgroups, *unit;
+} groups[] = {
+	{ "0::/system.slice/nginx.service\n", "nginx.service" },
+	{ "0::/system.slice/system-postgresql.slice/postgresql@15-main.service", "postgresql@15-main.service" },
+	{ "0::/init.scope\n", "init.scope" },
+	{ "0::/system.slice/_cpu.stat.service\n", "cpu.stat.service" },
+	{ "12:pids:/x.service\n1:name=systemd:/system.slice/ssh.service\n0::/system.slice/no.service\n", "ssh.service" },
+	{ "0::/user.slice/user-1000.slice/user@1000.service/app.slice/nginx.service\n", "user@1000.service" },
+	{ "0::/user.slice/user-1000.slice/session-3.scope\n", "session-3.scope" },
+	{ "0::/system.slice/a.service/system.slice/b.service\n", "a.service" },
+	{ "0::/system.slice/docker-0123.scope/system.slice/b.service\n", "docker-0123.scope" },
+	{ "0::/user.slice/user-1000.slice/user@1000.service/1:name=systemd:/system.slice/b.service\n",
+	  "user@1000.service" },
+	{ "0::/a:name=systemd:/system.slice/b.service\n", NULL },
+	{ "0::/lxc.payload/system.slice/nginx.service\n", NULL },
+	{ "0::/../system.slice/nginx.service\n", NULL },
+	{ "0::/system.slice/nginx.service (deleted)\n", NULL },
+	{ "0::/system.slice/$(reboot).service\n", NULL },
+	{ "0::/system.slice/nginx\n", NULL },
+	{ "0::/system.slice\n", NULL },
+	{ "0::/\n", NULL },
+	{ "0::\n", NULL },
+	{ "4:cpu:/system.slice/nginx.service\n", NULL },
+	{ "", NULL },
+};
+
+static void test_cgroups(void)
+{
+	char text[8192], unit[NAME_MAX + 1];
+	size_t i;
+	int r;
+
+	for (i = 0; i < sizeof(groups) / sizeof(groups[0]); i++) {
+		strcpy(unit, "-");
+		r = unitname_of_cgroups(groups[i].cgroups, unit);
+		ok(groups[i].unit ? !r && !strcmp(unit, groups[i].unit) : r == -ENOENT && !strcmp(unit, "-"),
+		   "%s of cgroup %zu", groups[i].unit ?: "no unit", i);
+	}
+	memset(text, 'a', sizeof(text) - 1);
+	text[sizeof(text) - 1] = '\0';
+	memcpy(text, "0::/", 4);
+	equal(unitname_of_cgroups(text, unit), -ENOENT, "no unit of one that is too long");
+	strcpy(text + 300, ".service\n");
+	equal(unitname_of_cgroups(text, unit), -ENOENT, "nor of a name that is");
+}
+
 static void read_text(const char *text, mode_t mode)
 {
 	scratch_write("list", text, mode);
@@ -131,6 +179,7 @@ int main(void)
 {
 	scratch_create();
 	test_names();
+	test_cgroups();
 	test_lines();
 	test_mistakes();
 	test_zero();
