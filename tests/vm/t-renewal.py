@@ -29,9 +29,11 @@ SERVER = f"""ip netns exec server dnsmasq --conf-file=/dev/null --port=0 --user=
 --bind-dynamic --dhcp-authoritative --log-dhcp --log-facility={LOG} --dhcp-option=3 \
 --dhcp-leasefile=/run/server.leases --pid-file=/run/server.pid \
 --dhcp-range=10.7.1.10,10.7.1.99,12h --dhcp-range=10.7.2.10,10.7.2.99,12h \
+--dhcp-range=10.7.3.10,10.7.3.99,12h \
 --dhcp-range=fd07::10,fd07::ff,64,12h"""
 # Its client, and an address of the server.
-LINKS = {"dh": "fd07::1/64", "dc": "10.7.1.1/24", "udc": "10.7.2.1/24"}
+LINKS = {"dh": "fd07::1/64", "dc": "10.7.1.1/24", "udc": "10.7.2.1/24",
+         "idc": "10.7.3.1/24"}
 # Interfaces with a server behind them; the link-local address of one takes its time.
 CONNECT_LINKS = "set -e; ip netns add server\n" + "".join(
     f"ip link add {name} type veth peer name s-{name} netns server\n"
@@ -43,7 +45,9 @@ until ip -6 -o addr show dh scope link -tentative | grep -q fe80; do sleep 0.1; 
 FILES = {
     "etc/hostname": "web\n",
     "etc/hosts": "127.0.0.1 localhost\n127.0.1.1 web.example web\n192.0.2.7 web.example web\n",
-    "etc/network/interfaces.d/veth": "auto dh dc\niface dh inet6 dhcp\niface dc inet dhcp\n",
+    # ifupdown takes dhclient where that is there, and dhcpcd by itself only without it.
+    "etc/network/interfaces.d/veth": "auto dh dc idc\niface dh inet6 dhcp\niface dc inet dhcp\n"
+                                     "iface idc inet manual\n\tup dhcpcd -4 idc\n",
     # As Debian 13 has it: by the DUID over IPv4, too.
     "etc/dhcpcd.conf": "duid\npersistent\nnoipv6\n",
     "etc/snmp/snmpd.conf": "rocommunity public 127.0.0.1\nagentaddress udp:127.0.0.1:161\n",
@@ -105,7 +109,7 @@ def prepare(kernel):
 
 
 def get_leases(g):
-    g.run("systemctl start links; ifup dh; ifup dc; systemctl start udc", timeout=300)
+    g.run("systemctl start links; ifup dh dc idc; systemctl start udc", timeout=300)
     for name in LINKS:
         g.wait_for(f"ip -o addr show {name} scope global | grep -q inet", 300)
 
@@ -330,7 +334,10 @@ def check_started_by_hand(c, t):
 
 def scenario(kernel, t):
     kernel = kernels.load(kernel)
-    debian = Prebuilt(kernel.name, PACKAGES, prepare=prepare(kernel))
+    packages = PACKAGES
+    if kernels.row(kernel.name).suites[0] != "bookworm":
+        packages += ("docker-cli",)     # was a part of docker.io
+    debian = Prebuilt(kernel.name, packages, prepare=prepare(kernel))
     guid = new_guid()
     with debian.boot(guid, memory=1024, fw_cfg=hostword.PLACE) as g:
         get_leases(g)
