@@ -213,7 +213,8 @@ static enum ctl_exit set_open(struct command *command)
 		code = put(command, unit);
 	if (code && code != CTL_DEGRADED)
 		return code;
-	if (early && strcmp(unit, command->unit))
+	/* Also that of a hook which had no answer. */
+	if (strcmp(unit, command->unit))
 		take_back(command);
 	held = hold(command, unit);
 	return held ? held : code;

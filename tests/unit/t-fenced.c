@@ -212,8 +212,10 @@ static void test_aliases(void)
 	PUT("deaf", "");
 	expect(RUN("check", "real"), CTL_FAILED, "other units are fenced, and systemd gives no answer");
 	DROP("deaf");
+	expect(RUN("set", "alias-real", "why"), CTL_OK, "");
+	ok(FENCED("real.service") && !FENCED("alias-real.service"), "an administrator's replaces it");
 	expect(RUN("lift", "real"), CTL_OK, "");
-	ok(!FENCED("alias-real.service"), "it is lifted by the real one");
+	ok(!FENCED("real.service"), "it is lifted by the real one");
 }
 
 static void test_asks(void)
