@@ -9,6 +9,7 @@
 #ifndef KERNEL_H
 #define KERNEL_H
 
+#include <dirent.h>
 #include <pthread.h>
 #include <vmgen/sysgenid.h>
 #include <vmgen/vmgenid.h>
@@ -296,6 +297,20 @@ static inline void kernel_has_vmclock(void)
 	kernel_make("/dev/vmclock0", 1);
 	page_set_clock(kernel.node.bytes, 1);
 	page_set64(kernel.node.bytes, CLOCK_FLAGS, CLOCK_COUNTS | CLOCK_NOTIFIES);
+}
+
+/* Of this process, all of them. */
+static inline int kernel_descriptors(void)
+{
+	DIR *d = opendir("/proc/self/fd");
+	int n = 0;
+
+	if (!d)
+		scratch_give_up("/proc/self/fd");
+	while (readdir(d))
+		n++;
+	closedir(d);
+	return n;
 }
 
 /* Bytes of the devices that are mapped; neighbours share a line. */

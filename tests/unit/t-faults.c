@@ -6,8 +6,6 @@
  * calls.h: nothing is left behind, no result is touched, nothing is worse
  * afterwards than an answer of "changed".
  */
-#include <dirent.h>
-
 #include "base/compat.h"
 #include "kernel.h"
 #include "tap.h"
@@ -34,19 +32,6 @@ static void __attribute__((format(printf, 1, 2))) complain(const char *format, .
 	va_start(args, format);
 	vsnprintf(complaint, sizeof(complaint), format, args);
 	va_end(args);
-}
-
-static int descriptors(void)
-{
-	DIR *d = opendir("/proc/self/fd");
-	int n = 0;
-
-	if (!d)
-		scratch_give_up("/proc/self/fd");
-	while (readdir(d))
-		n++;
-	closedir(d);
-	return n;
 }
 
 /* Kinds of calls that have failed, as bits. */
@@ -166,7 +151,7 @@ static void use(const struct device *d)
 
 static void find_leftovers(unsigned int at, int descriptors_before, unsigned long mapped_before)
 {
-	int left = descriptors() - descriptors_before;
+	int left = kernel_descriptors() - descriptors_before;
 	/* A descriptor that cannot be looked at may be anybody's, and is left alone, if it is there. */
 	bool unknown = (calls.failed == CALL_FSTAT || calls.failed == CALL_IOCTL) && calls.seen == at;
 
@@ -185,7 +170,7 @@ static bool fail_once(const struct device *d, unsigned int at, unsigned int vari
 	int descriptors_before;
 
 	d->plug();
-	descriptors_before = descriptors();
+	descriptors_before = kernel_descriptors();
 	mapped_before = kernel_mapped();
 	complaint[0] = '\0';
 	calls.failed = CALLS;
