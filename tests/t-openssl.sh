@@ -260,7 +260,11 @@ promises_nothing() {
 
 # Node.js has OpenSSL begin elsewhere.
 node_has() {
-	printf '.include %s\n[default]\nopenssl_conf = $nodejs_conf\n' "$conf" >"$scratch/node.cnf"
+	cat >"$scratch/node.cnf" <<END
+.include $conf
+[default]
+openssl_conf = \$nodejs_conf
+END
 	[ "$(OPENSSL_CONF=$scratch/node.cnf generators)" = "$1 $1 $1" ]
 }
 
