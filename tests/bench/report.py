@@ -28,6 +28,8 @@ PARTS = {
     "guest": ("What a check costs in an emulated guest, with the kernel's instructions",
               check.measure_in_guest, check.COLUMNS),
     "openssl": ("What the OpenSSL provider costs on this machine", tls.measure, tls.COLUMNS),
+    "openssl-guest": ("What the OpenSSL provider costs in an emulated guest, which has the device",
+                      tls.measure_in_guest, tls.GUEST_COLUMNS),
     "stale": ("Rounds of a loop that do not see a clone's new ID or generation",
               stale.measure, stale.COLUMNS),
     "waiters": ("Instructions from a change being noticed to the return of poll, 1 CPU",

@@ -2,14 +2,15 @@
 /*
  * Copyright (C) the vmgen authors
  *
- * tls DIRECTORY SAMPLES MILLISECONDS: what the OpenSSL provider in that directory
- * costs: random bytes, and TLS 1.3 handshakes of a client with a server whose key is
- * on P-256, both in this process.
+ * tls DIRECTORY SAMPLES MILLISECONDS [nobody]: what the OpenSSL provider in that
+ * directory costs, also for a user without privileges: random bytes, and TLS 1.3
+ * handshakes of a client with a server whose key is on P-256, both in this process.
  *
  * OpenSSL as it is and with the provider take turns, so that what else the machine
  * does meets both. Prints a line for each: what was done, "without" or "with" and,
  * of each sample, how often in a second.
  */
+#include <grp.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/provider.h>
@@ -20,11 +21,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 enum {
 	MAX_SAMPLES = 1000,
 	/* Of small requests, between two looks at the clock. */
 	AT_ONCE = 64,
+	NOBODY = 65534,
 };
 
 struct side {
@@ -96,7 +99,7 @@ static void shake_hands(const struct side *side)
 	SSL_free(server);
 }
 
-static unsigned char bytes[8192];
+static unsigned char bytes[65536];
 
 static void draw(const struct side *side, size_t size)
 {
@@ -114,7 +117,12 @@ static void draw_16(const struct side *side)
 
 static void draw_8192(const struct side *side)
 {
-	draw(side, sizeof(bytes));
+	draw(side, 8192);
+}
+
+static void draw_65536(const struct side *side)
+{
+	draw(side, 65536);
 }
 
 static const struct {
@@ -124,6 +132,7 @@ static const struct {
 } works[] = {
 	{ "16", draw_16, AT_ONCE },
 	{ "8192", draw_8192, 1 },
+	{ "65536", draw_65536, 1 },
 	{ "handshake", shake_hands, 1 },
 };
 
@@ -155,15 +164,18 @@ int main(int argc, char **argv)
 {
 	static double found[N_WORKS][2][MAX_SAMPLES];
 	struct side sides[] = { { .name = "without" }, { .name = "with" } };
-	int samples = argc == 4 ? atoi(argv[2]) : 0;
-	double seconds = argc == 4 ? atof(argv[3]) / 1000 : 0;
+	int samples = argc > 3 ? atoi(argv[2]) : 0;
+	double seconds = argc > 3 ? atof(argv[3]) / 1000 : 0;
 	size_t work, side;
 	int i;
 
-	if (samples < 1 || samples > MAX_SAMPLES || seconds <= 0) {
-		fprintf(stderr, "usage: tls DIRECTORY SAMPLES MILLISECONDS\n");
+	if (samples < 1 || samples > MAX_SAMPLES || seconds <= 0 || argc > 5 ||
+	    (argc == 5 && strcmp(argv[4], "nobody"))) {
+		fprintf(stderr, "usage: tls DIRECTORY SAMPLES MILLISECONDS [nobody]\n");
 		return 2;
 	}
+	if (argc == 5 && (setgroups(0, NULL) || setgid(NOBODY) || setuid(NOBODY)))
+		fail("nobody");
 	make_side(&sides[0], NULL);
 	make_side(&sides[1], argv[1]);
 	for (i = -1; i < samples; i++)		/* the first time warms up */
