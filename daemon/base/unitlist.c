@@ -34,17 +34,28 @@ add_fault(struct unitlist *list, const char *format, ...)
 		snprintf(list->faults + used, sizeof(list->faults) - used, "%s\n", safe);
 }
 
-static bool has(const struct unitlist *list, const char *unit)
+const struct unitlist_entry *unitlist_find(const struct unitlist *list, const char *unit)
 {
 	size_t i;
 
 	for (i = 0; i < list->n; i++)
 		if (!strcmp(list->entries[i].unit, unit))
-			return true;
-	return false;
+			return &list->entries[i];
+	return NULL;
 }
 
-static void take_line(struct unitlist *list, const char *path, unsigned int number, char *line)
+/* One that is listed by its name and excepted is a mistake: nobody can tell what is meant. */
+static void take_again(struct unitlist *list, const char *path, const struct unitlist_entry *entry)
+{
+	const struct unitlist_entry *first = unitlist_find(list, entry->unit);
+
+	if (first->excepted != entry->excepted)
+		add_fault(list, "%s, line %u: line %u says the opposite of %s: take one out", path,
+			  entry->line, first->line, entry->unit);
+}
+
+static void take_line(struct unitlist *list, const char *path, enum unitlist_kind kind,
+		      unsigned int number, char *line)
 {
 	char *rest, *word = strtok_r(line, BLANKS, &rest), *next;
 	struct unitlist_entry entry = { .line = number };
@@ -52,14 +63,20 @@ static void take_line(struct unitlist *list, const char *path, unsigned int numb
 	if (!word || *word == '#')
 		return;
 	next = strtok_r(NULL, BLANKS, &rest);
+	if (kind == UNITLIST_AUTO && *word == '!') {
+		entry.excepted = true;
+		word++;
+	}
 	if (next && *next != '#')
 		add_fault(list, "%s, line %u: has more than one unit: write each in a line of its own",
 			  path, number);
+	else if (kind == UNITLIST_AUTO && !entry.excepted && !strcmp(word, "auto"))
+		list->automatic = list->automatic ?: number;
 	else if (unitname_complete(word, entry.unit))
 		add_fault(list, "%s, line %u: \"%.300s\" is not the name of a unit", path, number,
 			  word);
-	else if (has(list, entry.unit))
-		return;
+	else if (unitlist_find(list, entry.unit))
+		take_again(list, path, &entry);
 	else if (list->n == UNITLIST_MAX)
 		add_fault(list, "%s, line %u: is one more than the %d units that are possible",
 			  path, number, UNITLIST_MAX);
@@ -67,7 +84,7 @@ static void take_line(struct unitlist *list, const char *path, unsigned int numb
 		list->entries[list->n++] = entry;
 }
 
-static void read_lines(struct unitlist *list, const char *path, FILE *file)
+static void read_lines(struct unitlist *list, const char *path, enum unitlist_kind kind, FILE *file)
 {
 	unsigned int number = 0;
 	char *line = NULL;
@@ -82,22 +99,24 @@ static void read_lines(struct unitlist *list, const char *path, FILE *file)
 			add_fault(list, "%s, line %u: holds a zero byte: save the file as UTF-8", path,
 				  number);
 		else
-			take_line(list, path, number, line);
+			take_line(list, path, kind, number, line);
 	}
 	free(line);
 	if (!feof(file)) {
 		list->n = 0;
+		list->automatic = 0;
 		add_fault(list, "%s: cannot read on: %s", path, strerror(errno));
 	}
 }
 
-void unitlist_read(const char *path, struct unitlist *ret_list)
+void unitlist_read(const char *path, enum unitlist_kind kind, struct unitlist *ret_list)
 {
 	char reason[512];
 	FILE *file;
 	int fd, r;
 
 	ret_list->n = 0;
+	ret_list->automatic = 0;
 	ret_list->faults[0] = '\0';
 	r = trust_open(path, O_RDONLY, &fd, reason, sizeof(reason));
 	if (r) {
@@ -111,6 +130,6 @@ void unitlist_read(const char *path, struct unitlist *ret_list)
 		close(fd);
 		return;
 	}
-	read_lines(ret_list, path, file);
+	read_lines(ret_list, path, kind, file);
 	fclose(file);
 }

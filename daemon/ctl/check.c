@@ -5,6 +5,8 @@
  * vmgenctl check: all that protects this machine or fails to, in words, each
  * with its remedy.
  */
+#include <errno.h>
+#include <getopt.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -82,15 +84,39 @@ static struct json_object *to_json(const struct findings *findings, enum ctl_exi
 	return NULL;
 }
 
+static int take_options(int argc, char **argv, bool *ret_json, bool *ret_units)
+{
+	static const struct option table[] = {
+		ARGUMENTS_JSON,
+		{ "units", no_argument, NULL, 'u' },
+		{ .name = NULL },
+	};
+	int option;
+
+	*ret_json = *ret_units = false;
+	while ((option = getopt_long(argc, argv, "", table, NULL)) != -1) {
+		if (option == '?')
+			return -EINVAL;
+		*(option == 'j' ? ret_json : ret_units) = true;
+	}
+	if (*ret_json && *ret_units) {
+		text_print(stderr, "vmgenctl: check: --units is without --json\n");
+		return -EINVAL;
+	}
+	return arguments_end(argc, argv, "this command") ? 0 : -EINVAL;
+}
+
 enum ctl_exit ctl_check(const struct ctl *ctl, int argc, char **argv)
 {
 	struct findings findings = { .list = NULL };
 	enum ctl_exit verdict;
 	struct view view;
-	bool json;
+	bool json, units;
 
-	if (arguments_only_json(argc, argv, &json))
+	if (take_options(argc, argv, &json, &units))
 		return CTL_USAGE;
+	if (units)
+		return check_units(ctl);
 	findings.list = json_object_new_array();
 	if (!findings.list)
 		return CTL_FAILED;

@@ -36,8 +36,10 @@ static const struct command {
 		ctl_status, JSON_OPTION,
 	},
 	{
-		"check", "[--json]", "what protects this machine, what does not, and the remedy",
-		ctl_check, JSON_OPTION,
+		"check", "[--json|--units]", "what protects this machine, what does not, and the remedy",
+		ctl_check,
+		"      --units            only the services that \"auto\" has 80-restart-units restart\n"
+		JSON_OPTION,
 	},
 	{
 		"wait", "[--settled] [--timeout=SECONDS] [KNOWN]",

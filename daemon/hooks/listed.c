@@ -24,7 +24,7 @@ int main(int argc, char **argv)
 		fprintf(stderr, "Usage: listed FILE\n");
 		return USAGE;
 	}
-	unitlist_read(argv[1], &list);
+	unitlist_read(argv[1], UNITLIST_PLAIN, &list);
 	for (i = 0; i < list.n; i++)
 		printf("%u %s\n", list.entries[i].line, list.entries[i].unit);
 	fputs(list.faults, stderr);

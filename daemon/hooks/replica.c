@@ -58,7 +58,7 @@ static void read_list(void)
 {
 	/* Before it is read: what is changed meanwhile is read again. */
 	file_look(UNITLIST_REPLICA, &ready.file);
-	unitlist_read(UNITLIST_REPLICA, &ready.list);
+	unitlist_read(UNITLIST_REPLICA, UNITLIST_PLAIN, &ready.list);
 }
 
 static void read_list_if_changed(void)

@@ -13,10 +13,12 @@
 #include <time.h>
 
 #include "ctl/check/census.h"
+#include "ctl/check/roll.h"
 #include "scratch.h"
 #include "tap.h"
 
 #define TRACE	"crypto/rand/" "rand_lib.c"
+#define BORING	"error:%08x:%s:OPENSSL_" "internal:%s"
 #define MAP	"7f2a1c000000-7f2a1c022000 r-xp 00000000 fe:00 247134   "
 
 enum { CROWD = 5000, STACK_SIZE = 4096 };
@@ -38,6 +40,16 @@ static void process(int pid, const char *comm, const char *maps)
 	scratch_write(name, comm, 0644);
 	snprintf(name, sizeof(name), "proc/%d/maps", pid);
 	scratch_write(name, maps, 0644);
+}
+
+/* path: of its cgroup, as the kernel has it. */
+static void belongs(int pid, const char *path)
+{
+	char name[64], text[256];
+
+	snprintf(name, sizeof(name), "proc/%d/cgroup", pid);
+	snprintf(text, sizeof(text), "0::%s\n", path);
+	scratch_write(name, text, 0644);
 }
 
 /* A file with a hole of so many bytes, and then text. */
@@ -72,8 +84,11 @@ static void take(const struct census_limits *limits)
 
 static void shows(enum census_kind kind, const char *names)
 {
-	if (!ok(!strcmp(census.kinds[kind].names, names), "kind %d: %s", kind, names))
-		printf("# %s\n", census.kinds[kind].names);
+	char found[CENSUS_NAMES_SIZE];
+
+	(void)roll_names(&census, kind, true, found);
+	if (!ok(!strcmp(found, names), "kind %d: %s", kind, names))
+		printf("# %s\n", found);
 }
 
 static unsigned int sum(void)
@@ -106,6 +121,96 @@ static void test_kinds(void)
 	shows(CENSUS_WITHOUT_DEVICE, "early (9000104), fake (9000107)");
 	equal(census.kinds[CENSUS_WITHOUT].count, 2, "a name in a directory or in brackets is none");
 	equal(sum(), 8, "each is counted once");
+}
+
+/* Each library by the file that the kernel has mapped to be executed. */
+static const struct {
+	const char *maps;
+	enum census_kind kind;
+} libraries[] = {
+	{ MAP "/usr/lib/x86_64-linux-gnu/libgnutls.so.30.34.3\n", CENSUS_GNUTLS },
+	{ MAP "/usr/lib64/libgnutls.so.30.40.1 (deleted)\n", CENSUS_GNUTLS },
+	{ MAP "/usr/lib/x86_64-linux-gnu/nss/libfreeblpriv3.so\n", CENSUS_NSS },
+	{ MAP "/usr/lib64/libfreebl3.so\n", CENSUS_NSS },
+	{ MAP "/usr/lib/x86_64-linux-gnu/libgcrypt.so.20.4.1\n", CENSUS_GCRYPT },
+	{ MAP "/usr/lib/jvm/java-17-openjdk-amd64/lib/server/libjvm.so\n", CENSUS_JAVA },
+	{ MAP "/usr/lib/x86_64-linux-gnu/android/libcrypto.so.0\n", CENSUS_BORINGSSL },
+	{ MAP "/opt/app/lib/libcrypto.so.1.1.1k\n", CENSUS_UNPROTECTED },
+	{ MAP "/home/me/libcrypto.so.3\n", CENSUS_STATIC },
+	{ MAP "/usr/lib/libcrypto.so.3\n" MAP "/usr/lib/x86_64-linux-gnu/systemd/libsystemd-shared-252.so\n"
+	  MAP "/usr/lib/libssl.so.3\n", CENSUS_UNPROTECTED },
+	{ MAP "/usr/lib/libgcrypt.so.20\n" MAP "/lib/libsystemd.so.0.35.0\n"
+	  MAP "/usr/lib/libssh-gcrypt.so.4.9.0\n", CENSUS_GCRYPT },
+	/* What draws nothing from the library that it brings along. */
+	{ MAP "/usr/lib/libcrypto.so.3\n" MAP "/usr/lib/x86_64-linux-gnu/systemd/libsystemd-shared-252.so\n",
+	  CENSUS_WITHOUT },
+	{ MAP "/usr/lib/libcrypto.so.3\n" MAP "/usr/lib/python3.11/lib-dynload/_hashlib.cpython-311-x86_64-linux-gnu.so\n",
+	  CENSUS_WITHOUT },
+	{ MAP "/usr/lib/libcrypto.so.3\n" MAP "/usr/lib/x86_64-linux-gnu/libkmod.so.2.4.0\n", CENSUS_WITHOUT },
+	{ MAP "/usr/lib/libgcrypt.so.20\n" MAP "/usr/lib/x86_64-linux-gnu/libsystemd.so.0.35.0\n", CENSUS_WITHOUT },
+	/* Names that anybody can give a file. */
+	{ MAP "/home/me/libgnutls.so.30\n", CENSUS_WITHOUT },
+	{ MAP "/tmp/usr/lib/libgnutls.so.30\n", CENSUS_WITHOUT },
+	{ MAP "/memfd:/usr/lib/libgnutls.so.30 (deleted)\n", CENSUS_WITHOUT },
+	{ MAP "/usr/lib/libgnutls.so.30/x\n", CENSUS_WITHOUT },
+	{ MAP "/usr/lib/libgnutls.so.30\\012\n", CENSUS_WITHOUT },
+	{ MAP "/usr/lib/libgnutls.so.30 $(reboot)\n", CENSUS_WITHOUT },
+	{ MAP "/usr/lib/libgnutlsxx.so.30\n", CENSUS_WITHOUT },
+	{ "7f2a1c000000-7f2a1c022000 r--p 00000000 fe:00 247134   /usr/lib/libgnutls.so.30\n", CENSUS_WITHOUT },
+	{ "7f2a1c000000-7f2a1c022000 rw-p 00000000 00:00 0   [anon:x r-xp /usr/lib/libgnutls.so.30]\n",
+	  CENSUS_WITHOUT },
+	{ MAP "/usr/lib/libcrypto.so.3.bak-of-mine/x\n", CENSUS_WITHOUT },
+};
+
+static void test_libraries(void)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(libraries) / sizeof(libraries[0]); i++) {
+		clean();
+		process(9000101, "program\n", libraries[i].maps);
+		memset(&census, 0, sizeof(census));
+		ok(!census_take(scratch_path("proc"), true, &patient, &census) &&
+		   census.kinds[libraries[i].kind].count == 1 && sum() == 1, "library %zu: kind %d", i,
+		   libraries[i].kind);
+	}
+	clean();
+	process(9000101, "both\n", MAP "/usr/lib/libgnutls.so.30\n" MAP "/usr/lib/libcrypto.so.3\n");
+	take(&patient);
+	ok(census.kinds[CENSUS_GNUTLS].count == 1 && census.kinds[CENSUS_UNPROTECTED].count == 1,
+	   "one that has two counts for both");
+	clean();
+	process(9000101, "awslc\n", MAP "/usr/lib/x86_64-linux-gnu/android/libcrypto.so.0\n" MAP "/dev/sysgenid\n");
+	take(&patient);
+	equal(census.kinds[CENSUS_WITHOUT].count, 1, "what asks /dev/sysgenid needs nothing");
+}
+
+/* A service is named by the kernel's cgroup, whatever its processes call themselves. */
+static void test_units(void)
+{
+	struct census_limits services = patient;
+
+	services.services_only = true;
+	clean();
+	process(9000101, "mail\n", MAP "/usr/lib/libgnutls.so.30\n");
+	belongs(9000101, "/system.slice/exim4.service");
+	process(9000102, "mail\n", MAP "/usr/lib/libgnutls.so.30\n" MAP "/usr/lib/libcrypto.so.3\n");
+	belongs(9000102, "/system.slice/exim4.service/worker");
+	process(9000103, "exim4.service\n", MAP "/usr/lib/libgnutls.so.30\n");
+	belongs(9000103, "/user.slice/user-1000.slice/user@1000.service/app.slice/exim4.service");
+	process(9000104, "sh\n", MAP "/usr/lib/libgnutls.so.30\n");
+	belongs(9000104, "/user.slice/user-1000.slice/session-3.scope");
+	process(9000105, "hook\n", MAP "/usr/lib/libgnutls.so.30\n" MAP "/usr/lib/libcrypto.so.3\n");
+	belongs(9000105, "/system.slice/vmgend.service/hook-80-mine");
+	take(&patient);
+	shows(CENSUS_GNUTLS, "exim4.service, exim4.service (9000103), sh (9000104)");
+	shows(CENSUS_UNPROTECTED, "exim4.service");
+	equal(census.kinds[CENSUS_WITHOUT].count, 1, "what vmgend has begun ends by itself");
+	ok(census.n_units == 1 && census.n_members == 2 && census.members[0].pid == 9000101 &&
+	   census.members[1].kinds == (1U << CENSUS_UNPROTECTED | 1U << CENSUS_GNUTLS), "with its processes");
+	take(&services);
+	shows(CENSUS_GNUTLS, "exim4.service");
+	equal(census.kinds[CENSUS_WITHOUT].count, 3, "of others nothing is asked for a restart");
 }
 
 static void test_names(void)
@@ -145,6 +250,8 @@ static void test_programs(void)
 	program(9000102, "own", (1 << 18) - 7, TRACE);
 	process(9000103, "sparse\n", longer);
 	program(9000103, "sparse", INT64_C(1) << 40, TRACE);
+	process(9000107, "boring\n", longer);
+	program(9000107, "boring", 1 << 18, BORING);
 	process(9000104, "empty\n", longer);
 	program(9000104, "empty", INT64_C(1) << 40, "x");
 	process(9000105, "fifo\n", longer);
@@ -155,6 +262,7 @@ static void test_programs(void)
 		scratch_give_up("symlink");
 	take(&patient);
 	shows(CENSUS_STATIC, "own (9000102), sparse (9000103)");
+	shows(CENSUS_BORINGSSL, "boring (9000107)");
 	ok(census.bytes < 4 << 20, "of files with a hole of 1 TiB no more is read than they have: %llu bytes",
 	   (unsigned long long)census.bytes);
 	equal(census.kinds[CENSUS_WITHOUT].count, 2, "those without one are known to be");
@@ -162,8 +270,8 @@ static void test_programs(void)
 	shows(CENSUS_STRANGE, "node (9000106)");
 	hasty.programs_ms = 0;
 	take(&hasty);
-	equal(census.kinds[CENSUS_UNKNOWN].count, 5, "without time none counts as well");
-	equal(sum(), 6, "and each is counted once");
+	equal(census.kinds[CENSUS_UNKNOWN].count, 6, "without time none counts as well");
+	equal(sum(), 7, "and each is counted once");
 }
 
 /* What blocks or has no end. The kernel's own files may: of a process that hangs. */
@@ -269,6 +377,8 @@ int main(int argc, char **argv)
 	}
 	scratch_create();
 	test_kinds();
+	test_libraries();
+	test_units();
 	test_names();
 	test_programs();
 	test_bounds();

@@ -14,6 +14,7 @@
 #include "tap.h"
 
 static struct unitlist list;
+static enum unitlist_kind kind;
 
 static void test_names(void)
 {
@@ -83,7 +84,7 @@ static void test_cgroups(void)
 static void read_text(const char *text, mode_t mode)
 {
 	scratch_write("list", text, mode);
-	unitlist_read(scratch_path("list"), &list);
+	unitlist_read(scratch_path("list"), kind, &list);
 }
 
 static bool lists(const char *expected)
@@ -110,8 +111,37 @@ static void test_lines(void)
 	ok(lists("1 etcd.service, 2 a.socket, 4 a.service") && !*list.faults, "one that is listed twice is one");
 	read_text("", 0644);
 	ok(lists("") && !*list.faults, "an empty file");
-	unitlist_read(scratch_path("none"), &list);
+	unitlist_read(scratch_path("none"), kind, &list);
 	ok(lists("") && !*list.faults, "no file");
+}
+
+/* What 80-restart-units takes beside names. */
+static void test_auto(void)
+{
+	const char *text = "a\n\nauto # all\n!exim4 # but this\nauto\n!a.socket\n";
+	const struct unitlist_entry *entry;
+
+	read_text("auto\n", 0644);
+	ok(lists("1 auto.service") && !list.automatic, "where nobody finds units, auto is the name of one");
+	read_text(text, 0644);
+	ok(lists("1 a.service, 3 auto.service") && strstr(list.faults, "\"!exim4\" is not the name of a unit"),
+	   "and an exception is none");
+	kind = UNITLIST_AUTO;
+	read_text(text, 0644);
+	equal(list.automatic, 3, "else it is a line of its own, the first counts");
+	ok(lists("1 a.service, 4 exim4.service, 6 a.socket") && !*list.faults, "beside names");
+	entry = unitlist_find(&list, "exim4.service");
+	ok(entry && entry->excepted && !unitlist_find(&list, "a.service")->excepted, "and exceptions");
+	ok(!unitlist_find(&list, "exim4"), "a unit is found by its full name");
+	read_text("auto.service\n!auto", 0644);
+	ok(!list.automatic && lists("1 auto.service"), "one of that name is written in full");
+	ok(strstr(list.faults, "line 2: line 1 says the opposite of auto.service: take one out\n"),
+	   "one that is listed and excepted is a mistake");
+	read_text("auto.service\n", 0644);
+	ok(lists("1 auto.service") && !*list.faults, "which is fixed by taking one out");
+	read_text("!\n!a!\n!! a\nauto x\n! a\n", 0644);
+	ok(lists("") && !list.automatic, "what is not the name of a unit is none with a mark, either");
+	kind = UNITLIST_PLAIN;
 }
 
 static const struct {
@@ -143,7 +173,7 @@ static void test_zero(void)
 
 	fwrite("a\0b\nc\n", 6, 1, file);
 	fclose(file);
-	unitlist_read(scratch_path("list"), &list);
+	unitlist_read(scratch_path("list"), kind, &list);
 	ok(lists("2 c.service") && strstr(list.faults, "line 1: holds a zero byte"), "a zero byte hides nothing");
 }
 
@@ -155,7 +185,7 @@ static void test_many(void)
 	for (i = 0; i < UNITLIST_MAX + 100; i++)
 		fprintf(file, "a@%d\n", i);
 	fclose(file);
-	unitlist_read(scratch_path("list"), &list);
+	unitlist_read(scratch_path("list"), kind, &list);
 	equal(list.n, UNITLIST_MAX, "no more than there is room for");
 	ok(strstr(list.faults, "line 257: is one more than the 256 units"), "which is told");
 	ok(list.faults[strlen(list.faults) - 1] == '\n', "in whole lines");
@@ -169,9 +199,9 @@ static void test_trust(void)
 	read_text("a\n", 0644);
 	if (symlink(scratch_path("list"), scratch_path("link")))
 		scratch_give_up("symlink");
-	unitlist_read(scratch_path("link"), &list);
+	unitlist_read(scratch_path("link"), kind, &list);
 	ok(lists("") && strstr(list.faults, "is a symbolic link"), "nor a link");
-	unitlist_read(scratch_path("."), &list);
+	unitlist_read(scratch_path("."), kind, &list);
 	ok(lists("") && *list.faults, "nor a directory");
 }
 
@@ -181,6 +211,7 @@ int main(void)
 	test_names();
 	test_cgroups();
 	test_lines();
+	test_auto();
 	test_mistakes();
 	test_zero();
 	test_many();

@@ -2,7 +2,7 @@
 /*
  * Copyright (C) the vmgen authors
  *
- * Which processes have OpenSSL in them. A worker looks, in memory that it shares with
+ * Which processes have generators in them. A worker looks, in memory that it shares with
  * this process, which ends it when it hangs and lets the next one go on behind that.
  */
 #include <ctype.h>
@@ -21,12 +21,11 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "base/comm.h"
 #include "base/compat.h"
-#include "base/paths.h"
-#include "base/text.h"
 #include "census.h"
+#include "mapped.h"
 #include "program.h"
+#include "roll.h"
 
 enum {
 	/* Of maps: a path and some more. */
@@ -42,7 +41,10 @@ enum {
 };
 
 const struct census_limits census_limits = {
-	.total_ms = 1500, .programs_ms = 1000, .stall_ms = 250,
+	.total_ms = 1500, .programs_ms = 1000, .stall_ms = 250, .services_only = false,
+};
+const struct census_limits census_patient_limits = {
+	.total_ms = 20000, .programs_ms = 15000, .stall_ms = 2000, .services_only = true,
 };
 
 /* What a worker has done stays when it is ended. */
@@ -59,7 +61,7 @@ struct shared {
 
 struct look {
 	const char *proc;
-	bool has_device;
+	bool has_device, services_only;
 	pid_t caller;
 	int64_t deadline_ns, programs_deadline_ns;
 	struct mounts mounts;
@@ -74,106 +76,57 @@ static int64_t now_ns(void)
 	return now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
 }
 
-static void count(struct shared *shared, enum census_kind kind, int pid, int proc_fd)
+/* Returns bits of kinds by what is mapped. ret_any: anything is; ret_openssl: OpenSSL is. */
+static unsigned int read_maps(const struct look *look, FILE *file, bool *ret_any, bool *ret_openssl)
 {
-	char name[COMM_SIZE], *names = shared->census.kinds[kind].names;
-	size_t used = strlen(names);
-
-	shared->census.kinds[kind].count++;
-	if (kind == CENSUS_WITHOUT || kind == CENSUS_FORBIDDEN ||
-	    (used && names[used - 1] == '.'))
-		return;
-	comm_read(proc_fd, name);
-	if (used + strlen(name) + 32 < CENSUS_NAMES_SIZE)
-		sprintf(names + used, "%s%s (%d)", used ? ", " : "", name, pid);
-	else
-		strcpy(names + used, used ? ", ..." : "...");
-}
-
-/* Returns the path in a whole line of maps; "": none. It is ended with NUL there. */
-static const char *path_of(char *line)
-{
-	static const char deleted[] = " (deleted)";
-	size_t length;
-	int i;
-
-	for (i = 0; i < 5; i++) {
-		line += strcspn(line, " ");
-		line += strspn(line, " ");
-	}
-	length = strcspn(line, "\n");
-	line[length] = '\0';
-	if (length >= sizeof(deleted) && !strcmp(line + length - sizeof(deleted) + 1, deleted))
-		line[length - sizeof(deleted) + 1] = '\0';
-	return *line == '/' ? line : "";
-}
-
-static bool ends_with(const char *path, const char *end)
-{
-	size_t length = strlen(path), end_length = strlen(end);
-
-	return length >= end_length && !strcmp(path + length - end_length, end);
-}
-
-/* Finds the kind by what is mapped; CENSUS_WITHOUT: no library is. */
-static enum census_kind read_maps(const struct look *look, FILE *file, bool *ret_any)
-{
-	bool library = false, provider = false, device = false, fips = false;
 	size_t limit = MAPS_LIMIT, length;
+	unsigned int mapped = 0;
 	char line[LINE_SIZE];
-	const char *path, *name;
 
 	while (fgets(line, sizeof(line), file)) {
 		look->shared->programs.steps++;
 		length = strlen(line);
 		/* No name that a program needs is that long. */
 		if (length > limit || !length || line[length - 1] != '\n')
-			return CENSUS_UNKNOWN;
+			return 1U << CENSUS_UNKNOWN;
 		limit -= length;
 		*ret_any = true;
-		path = path_of(line);
-		name = strrchr(path, '/');
-		library |= name && !strncmp(name, "/libcrypto.so", 13);
-		provider |= ends_with(path, "/ossl-modules/vmgen.so");
-		fips |= ends_with(path, "/ossl-modules/fips.so");
-		device |= !strcmp(path, PATH_DEVICE);
+		mapped |= mapped_take(line);
 	}
 	if (ferror(file))
 		/* It may have ended meanwhile. */
-		return errno == ESRCH ? CENSUS_WITHOUT : CENSUS_UNKNOWN;
-	if (fips)
-		return CENSUS_FIPS;
-	if (provider)
-		return device || !look->has_device ? CENSUS_PROTECTED : CENSUS_WITHOUT_DEVICE;
-	return library ? CENSUS_UNPROTECTED : CENSUS_WITHOUT;
+		return errno == ESRCH ? 0 : 1U << CENSUS_UNKNOWN;
+	*ret_openssl = mapped_openssl(mapped);
+	return mapped_kinds(mapped, look->has_device);
 }
 
-static enum census_kind look_at(const struct look *look, int proc_fd)
+static unsigned int look_at(const struct look *look, int proc_fd)
 {
-	static const enum census_kind kinds[] = {
-		[PROGRAM_WITHOUT] = CENSUS_WITHOUT,
-		[PROGRAM_WITH] = CENSUS_STATIC,
-		[PROGRAM_STRANGE] = CENSUS_STRANGE,
-		[PROGRAM_UNKNOWN] = CENSUS_UNKNOWN,
+	static const unsigned int kinds_of_programs[] = {
+		[PROGRAM_WITHOUT] = 0,
+		[PROGRAM_OPENSSL] = 1U << CENSUS_STATIC,
+		[PROGRAM_BORINGSSL] = 1U << CENSUS_BORINGSSL,
+		[PROGRAM_STRANGE] = 1U << CENSUS_STRANGE,
+		[PROGRAM_UNKNOWN] = 1U << CENSUS_UNKNOWN,
 	};
 	int fd = openat(proc_fd, "maps", O_RDONLY | O_CLOEXEC);
 	FILE *file = fd < 0 ? NULL : fdopen(fd, "r");
-	enum census_kind kind;
-	bool any = false;
+	bool any = false, openssl = false;
+	unsigned int kinds;
 
 	if (!file) {
-		kind = errno == EACCES || errno == EPERM ? CENSUS_FORBIDDEN :
-		       errno == ENOENT || errno == ESRCH ? CENSUS_WITHOUT : CENSUS_UNKNOWN;
+		kinds = errno == EACCES || errno == EPERM ? 1U << CENSUS_FORBIDDEN :
+			errno == ENOENT || errno == ESRCH ? 0 : 1U << CENSUS_UNKNOWN;
 		if (fd >= 0)
 			close(fd);
-		return kind;
+		return kinds;
 	}
-	kind = read_maps(look, file, &any);
+	kinds = read_maps(look, file, &any, &openssl);
 	fclose(file);
-	if (kind != CENSUS_WITHOUT || !any)
-		return kind;
-	return kinds[program_look(&look->shared->programs, &look->mounts, proc_fd,
-				  look->programs_deadline_ns)];
+	if (openssl || !any || kinds & 1U << CENSUS_UNKNOWN)
+		return kinds;
+	return kinds | kinds_of_programs[program_look(&look->shared->programs, &look->mounts,
+						      proc_fd, look->programs_deadline_ns)];
 }
 
 static int compare(const void *a, const void *b)
@@ -204,25 +157,37 @@ static int list(struct shared *shared, const char *proc, pid_t caller)
 	return 0;
 }
 
+static bool is_asked(const struct look *look, const char *service)
+{
+	return *service ? strcmp(service, "vmgend.service") : !look->services_only;
+}
+
 static void look_at_next(const struct look *look, int dir_fd)
 {
 	struct shared *shared = look->shared;
 	size_t i = shared->next;
-	enum census_kind kind;
-	char name[16];
+	char name[16], service[NAME_MAX + 1];
+	unsigned int kinds = 0;
 	int proc_fd;
 
 	snprintf(name, sizeof(name), "%d", shared->pids[i]);
 	/* It stays this process's, whoever gets its number. */
 	proc_fd = openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	roll_service(proc_fd, service);
+	if (!is_asked(look, service)) {
+		shared->census.kinds[CENSUS_WITHOUT].count++;
+		shared->next = i + 1;
+		close(proc_fd);
+		return;
+	}
 	/* The worker before this one hung there. */
 	if (shared->begun == i + 1 || now_ns() >= look->deadline_ns) {
-		kind = CENSUS_UNKNOWN;
-	} else {
+		kinds = 1U << CENSUS_UNKNOWN;
+	} else if (proc_fd >= 0) {
 		shared->begun = i + 1;
-		kind = proc_fd < 0 ? CENSUS_WITHOUT : look_at(look, proc_fd);
+		kinds = look_at(look, proc_fd);
 	}
-	count(shared, kind, shared->pids[i], proc_fd);
+	roll_count(&shared->census, kinds, service, shared->pids[i], proc_fd);
 	shared->next = i + 1;
 	if (proc_fd >= 0)
 		close(proc_fd);
@@ -331,7 +296,8 @@ int census_take(const char *proc, bool has_device, const struct census_limits *l
 				     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	int64_t now = now_ns();
 	struct look look = {
-		.proc = proc, .has_device = has_device, .caller = getpid(), .shared = shared,
+		.proc = proc, .has_device = has_device, .services_only = limits->services_only,
+		.caller = getpid(), .shared = shared,
 		.deadline_ns = now + limits->total_ms * INT64_C(1000000),
 		.programs_deadline_ns = now + limits->programs_ms * INT64_C(1000000),
 	};

@@ -56,8 +56,14 @@ void check_notices(const struct ctl *ctl, struct findings *findings);
 /* identities.c: what a clone would have too. */
 void check_identities(const struct ctl *ctl, struct findings *findings);
 
-/* libcrypto.c: processes with OpenSSL in them. */
+/* libcrypto.c: processes with OpenSSL in them, or with other generators of their own. */
 void check_openssl(const struct ctl *ctl, const struct view *view, struct findings *findings);
+
+/*
+ * restarts.c: prints the services that "auto" stands for in the list of 80-restart-units, a line
+ * each. Returns CTL_FAILED, after it has told why, if there may be others.
+ */
+enum ctl_exit check_units(const struct ctl *ctl);
 
 /* keys.c: session keys with counters, to be called last. */
 void check_keys(const struct ctl *ctl, struct findings *findings);

@@ -2,7 +2,7 @@
 /*
  * Copyright (C) the vmgen authors
  *
- * Whether a process's program has an OpenSSL of its own in it.
+ * Whether a process's program has an OpenSSL or a BoringSSL of its own in it.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -23,12 +23,31 @@ enum {
 static const uint64_t max_bytes = UINT64_C(1) << 30;
 
 /*
- * A name of a source file that OpenSSL 1.1 and 3 put into their messages. It is put
- * together here, or this program would have it as well.
+ * A name of a source file that OpenSSL 1.1 and 3 put into their messages, and what BoringSSL
+ * calls every function in its. They are put together here, or this program would have them as
+ * well.
  */
-static size_t make_trace(char ret_trace[TRACE_SIZE])
+static const struct trace {
+	enum program found;
+	const char *begin, *end;
+} traces[] = {
+	{ PROGRAM_OPENSSL, "crypto/rand", "/rand_lib.c" },
+	{ PROGRAM_BORINGSSL, ":OPENSSL_", "internal:" },
+};
+
+enum { N_TRACES = sizeof(traces) / sizeof(traces[0]) };
+
+static enum program search_chunk(const char *data, size_t size)
 {
-	return snprintf(ret_trace, TRACE_SIZE, "%s/%s_lib.c", "crypto/rand", "rand");
+	char text[TRACE_SIZE];
+	size_t i;
+
+	for (i = 0; i < N_TRACES; i++) {
+		snprintf(text, sizeof(text), "%s%s", traces[i].begin, traces[i].end);
+		if (memmem(data, size, text, strlen(text)))
+			return traces[i].found;
+	}
+	return PROGRAM_WITHOUT;
 }
 
 static bool is_over(int64_t deadline_ns)
@@ -44,8 +63,8 @@ static enum program search_extent(struct programs *programs, int fd, off_t *offs
 				  int64_t deadline_ns)
 {
 	static char data[TRACE_SIZE + CHUNK_SIZE];
-	char trace[TRACE_SIZE];
-	size_t length = make_trace(trace), kept = 0;
+	enum program found;
+	size_t kept = 0;
 	ssize_t n;
 
 	while (*offset < end) {
@@ -60,11 +79,12 @@ static enum program search_extent(struct programs *programs, int fd, off_t *offs
 		programs->steps++;
 		programs->bytes += n;
 		*offset += n;
-		if (memmem(data, kept + n, trace, length))
-			return PROGRAM_WITH;
+		found = search_chunk(data, kept + n);
+		if (found != PROGRAM_WITHOUT)
+			return found;
 		/* It may lie across two chunks. */
 		n += kept;
-		kept = (size_t)n < length - 1 ? (size_t)n : length - 1;
+		kept = n < TRACE_SIZE - 1 ? n : TRACE_SIZE - 1;
 		memmove(data, data + n - kept, kept);
 	}
 	return PROGRAM_WITHOUT;

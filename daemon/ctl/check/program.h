@@ -2,7 +2,7 @@
 /*
  * Copyright (C) the vmgen authors
  *
- * Whether a process's program has an OpenSSL of its own in it, found by looking into
+ * Whether a process's program has an OpenSSL or a BoringSSL of its own in it, found by looking into
  * the file, which may be a stranger's: bounded, never mapped, and only where nobody
  * has to be waited for.
  */
@@ -16,7 +16,9 @@
 
 enum program {
 	PROGRAM_WITHOUT,
-	PROGRAM_WITH,
+	PROGRAM_OPENSSL,
+	/* Or AWS-LC. */
+	PROGRAM_BORINGSSL,
 	/* Its file system may have to be waited for. */
 	PROGRAM_STRANGE,
 	/* There was too much of it, or it could not be read. */

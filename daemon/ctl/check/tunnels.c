@@ -52,7 +52,7 @@ static bool ends_with(const char *name, const char *end)
 	return length > end_length && !strcmp(name + length - end_length, end);
 }
 
-static bool is_tunnel(const char *unit)
+bool tunnels_has(const char *unit)
 {
 	size_t i, length;
 
@@ -67,7 +67,7 @@ static bool is_tunnel(const char *unit)
 
 static void take_tunnel(const char *unit, struct tunnels *tunnels)
 {
-	if (!is_tunnel(unit))
+	if (!tunnels_has(unit))
 		return;
 	if (tunnels->n < TUNNELS_MAX)
 		snprintf(tunnels->units[tunnels->n++].unit, NAME_MAX + 1, "%s", unit);
@@ -148,35 +148,32 @@ static void walk_services(struct walk *walk)
 static size_t read_list(struct tunnels *tunnels)
 {
 	static struct unitlist list;
-	size_t i, j, n = 0;
+	const struct unitlist_entry *entry;
+	size_t i, n = 0;
 
 	/* What the hook does not use says it. */
-	unitlist_read(tunnels_list, &list);
+	unitlist_read(tunnels_list, UNITLIST_AUTO, &list);
 	for (i = 0; i < tunnels->n; i++) {
-		for (j = 0; j < list.n; j++)
-			tunnels->units[i].listed |= !strcmp(tunnels->units[i].unit, list.entries[j].unit);
+		entry = unitlist_find(&list, tunnels->units[i].unit);
+		/* "auto" is never for them. */
+		tunnels->units[i].listed = entry && !entry->excepted;
 		n += tunnels->units[i].listed;
 	}
 	return n;
 }
 
-/* Blocks of "Id=U" and "RestartKillSignal=9", with empty lines between them. */
+/* Blocks of "Id=U" and "RestartKillSignal=9". */
 static void take_signals(struct tunnels *tunnels, const char *output)
 {
-	const char *block = output, *next, *id;
-	char name[NAME_MAX + 8], text[1024];
+	char unit[NAME_MAX + 1], block[1024];
 	size_t i;
 
-	for (; block && *block; block = next ? next + 2 : NULL) {
-		next = strstr(block, "\n\n");
-		snprintf(text, sizeof(text), "\n%.*s\n",
-			 (int)(next ? (size_t)(next - block) : strlen(block)), block);
-		for (i = 0; i < tunnels->n; i++) {
-			snprintf(name, sizeof(name), "\nId=%s\n", tunnels->units[i].unit);
-			id = strstr(text, name);
-			if (id && strstr(text, "\nRestartKillSignal=9\n"))
+	while (manager_block(&output, block, sizeof(block))) {
+		manager_value(block, "Id", unit, sizeof(unit));
+		for (i = 0; i < tunnels->n; i++)
+			if (!strcmp(unit, tunnels->units[i].unit) &&
+			    manager_is(block, "RestartKillSignal", "9"))
 				tunnels->units[i].killed = true;
-		}
 	}
 }
 

@@ -35,6 +35,9 @@ struct tunnels {
 /* Variables for tests: where the cgroups of units are, and the list. */
 extern const char *tunnels_cgroups, *tunnels_list;
 
+/* Is it one that keeps such keys? Said of a full name. */
+bool tunnels_has(const char *unit);
+
 void tunnels_look(struct tunnels *ret_tunnels);
 
 #endif /* TUNNELS_H */

@@ -158,12 +158,32 @@ static const char *property(const char *output, const char *name)
 	return "";
 }
 
-static bool property_is(const char *output, const char *name, const char *value)
+bool manager_is(const char *output, const char *name, const char *value)
 {
 	const char *found = property(output, name);
 	size_t n = strlen(value);
 
 	return !strncmp(found, value, n) && (!found[n] || found[n] == '\n');
+}
+
+bool manager_block(const char **rest, char *ret_block, size_t size)
+{
+	const char *end = *rest ? strstr(*rest, "\n\n") : NULL;
+	bool found = *rest && **rest;
+
+	if (found)
+		snprintf(ret_block, size, "%.*s", (int)(end ? end - *rest : (ptrdiff_t)strlen(*rest)),
+			 *rest);
+	*rest = end ? end + 2 : NULL;
+	return found;
+}
+
+void manager_value(const char *output, const char *name, char *ret_value, size_t size)
+{
+	const char *value = property(output, name);
+	size_t length = strcspn(value, "\n");
+
+	snprintf(ret_value, size, "%.*s", length < size ? (int)length : 0, value);
 }
 
 /* The words of a list between blanks. What a shell would not take as it is has systemctl quoted. */
@@ -194,11 +214,11 @@ static bool runs(const char *output)
 	};
 	size_t i;
 
-	if (property_is(output, "ActiveState", "inactive") ||
-	    property_is(output, "ActiveState", "failed"))
+	if (manager_is(output, "ActiveState", "inactive") ||
+	    manager_is(output, "ActiveState", "failed"))
 		return false;
 	for (i = 0; i < sizeof(waits) / sizeof(waits[0]); i++)
-		if (property_is(output, "SubState", waits[i]))
+		if (manager_is(output, "SubState", waits[i]))
 			return false;
 	return true;
 }
@@ -207,20 +227,18 @@ static int parse(char *output, const char *state_dir, const char *drop_in,
 		 struct manager_unit *ret_unit)
 {
 	struct manager_unit unit = { .asks = false };
-	const char *value;
 	char *line, *rest, word[PATH_MAX + 2], paths[PATH_MAX + 1024];
 
 	if (strcspn(property(output, "Id"), "\n") > NAME_MAX ||
 	    strcspn(property(output, "Names"), "\n") > MANAGER_NAMES_SIZE - 3)
 		return -E2BIG;
-	value = property(output, "Id");
-	snprintf(unit.id, sizeof(unit.id), "%.*s", (int)strcspn(value, "\n"), value);
+	manager_value(output, "Id", unit.id, sizeof(unit.id));
 	take_list(property(output, "Names"), sizeof(unit.names), unit.names);
 	if (!*unit.id || !*property(output, "LoadState") || !*property(output, "ActiveState"))
 		return -EBADMSG;
 	unit.runs = runs(output);
-	unit.exists = unit.runs || !property_is(output, "LoadState", "not-found");
-	unit.masked = property_is(output, "LoadState", "masked");
+	unit.exists = unit.runs || !manager_is(output, "LoadState", "not-found");
+	unit.masked = manager_is(output, "LoadState", "masked");
 	take_list(property(output, "DropInPaths"), sizeof(paths), paths);
 	snprintf(word, sizeof(word), " %s ", drop_in);
 	unit.has_drop_in = strstr(paths, word);

@@ -67,6 +67,16 @@ int manager_reload(int timeout_ms);
 /* Returns words for what these returned: "systemd ...". */
 const char *manager_error(int error);
 
+/*
+ * Takes the properties of one unit from what "systemctl show" says of several. Returns whether
+ * there was one more; what does not fit of it is cut.
+ */
+bool manager_block(const char **rest, char *ret_block, size_t size);
+
+/* The value of a property, "" without one and for what does not fit; and whether it is this one. */
+void manager_value(const char *output, const char *name, char *ret_value, size_t size);
+bool manager_is(const char *output, const char *name, const char *value);
+
 bool manager_has_name(const struct manager_unit *unit, const char *name);
 
 #endif /* MANAGER_H */
