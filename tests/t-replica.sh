@@ -20,6 +20,7 @@ trap 'rm -rf "$work"' EXIT
 # Both note what they are asked, and what is frozen by then, and fenced before the first question.
 cat >"$work/vmgenctl" <<'PROGRAM'
 #!/bin/sh
+case "$1 $2" in "check --units") printf 'web.service\nb.service\n'; exit ${found:-0} ;; esac
 . $work/first-files
 cd /sys/fs/cgroup
 echo "fence $4 with $(find . -name cgroup.freeze -exec grep -lx 1 {} + | wc -l) frozen" >>$work/asked
@@ -192,6 +193,18 @@ ok 'and tells the same mistakes' machine 'a b\n$(b)\nvmgend\na' '
 	status=0; said=$($restart 2>&1) || status=$?; echo "$said"; [ $status = 1 ]
 	for number in 1 2 3; do echo "$said" | grep -q "/etc/vmgen/restart-units, line $number: "; done
 	echo "$said" | grep -qx "restarting a.service"'
+ok 'auto adds those that vmgenctl finds, each once' machine '!c\nb # mine\nauto' '
+	[ "$($restart)" = "restarting web.service b.service" ]'
+ok 'a drill shows them' machine 'auto' '
+	[ "$(VMGEN_EVENT=test $restart)" = "would restart web.service b.service" ]; asked_nothing'
+ok 'that some may be missing is told, and the others are restarted' machine 'auto' '
+	export found=1; status=0; said=$($restart 2>&1) || status=$?; echo "$said"; [ $status = 1 ]
+	echo "$said" | grep -qx "/etc/vmgen/restart-units, line 1: auto may have left out units: vmgenctl check"
+	echo "$said" | grep -qx "restarting web.service b.service"'
+ok 'without auto nobody looks, and an exception alone lists nothing' machine '!b' '
+	status=0; said=$($restart 2>&1) || status=$?; echo "$said"; [ $status = 77 ]'
+ok 'for 10-replica auto is the name of a unit' machine 'auto' '
+	hook 0; grep -qx "fence auto.service with 0 frozen" $work/asked'
 ok 'and does without a list' machine '' '
 	status=0; said=$($restart 2>&1) || status=$?; [ $status = 77 ]; echo "$said" | grep -q "lists no unit"'
 

@@ -2,8 +2,9 @@
 /*
  * Copyright (C) the vmgen authors
  *
- * listed FILE: the units of an administrator's list for a script, "LINE UNIT" each, and on
- * standard error what is wrong with others. Exit status 77: it lists none, and has no mistake.
+ * listed FILE: the units of an administrator's list for a script, "LINE UNIT" each, "LINE auto"
+ * for those that vmgenctl finds, and on standard error what is wrong with others. Exit status 77:
+ * it lists none, and has no mistake.
  */
 #include <stdio.h>
 
@@ -18,17 +19,23 @@ enum {
 int main(int argc, char **argv)
 {
 	static struct unitlist list;
-	size_t i;
+	size_t i, n = 0;
 
 	if (argc != 2) {
 		fprintf(stderr, "Usage: listed FILE\n");
 		return USAGE;
 	}
-	unitlist_read(argv[1], UNITLIST_PLAIN, &list);
-	for (i = 0; i < list.n; i++)
+	unitlist_read(argv[1], UNITLIST_AUTO, &list);
+	if (list.automatic)
+		printf("%u auto\n", list.automatic);
+	for (i = 0; i < list.n; i++) {
+		if (list.entries[i].excepted)
+			continue;
+		n++;
 		printf("%u %s\n", list.entries[i].line, list.entries[i].unit);
+	}
 	fputs(list.faults, stderr);
 	if (*list.faults)
 		return FAILED;
-	return list.n ? 0 : NOT_APPLICABLE;
+	return n || list.automatic ? 0 : NOT_APPLICABLE;
 }

@@ -160,6 +160,30 @@ def check_tunnel(g, t):
     g.run(f"rm {path}; cp -p /tmp/list {LIST}")
 
 
+def main_pids(g):
+    return g.run("systemctl show -P MainPID nginx ssh").split()
+
+
+def check_auto(g, t):
+    """What a line "auto" stands for on a whole Debian, where systemd tells the main processes."""
+    units = g.run("vmgenctl check --units").split()
+    t.ok({"nginx.service", "ssh.service"} <= set(units), f"auto finds OpenSSL: {' '.join(units)}")
+    t.equal([unit for unit in units if unit.startswith(("dbus", "getty", "systemd-", "vmgen"))], [],
+            "and nothing in which it only comes along with libsystemd")
+    g.run(f"cp -p {LIST} /tmp/list; printf 'auto\\n!ssh\\n' >>{LIST}; vmgenctl hooks run {RESTART}")
+    said = " ".join(("would restart", *(unit for unit in units if unit != "ssh.service")))
+    t.ok(f"{said}\n" in log(g), "a drill shows them, without the exception")
+    before = main_pids(g)
+    g.run(f"VMGEN_EVENT=changed {HOOKS}/{RESTART}")
+    t.equal([a == b for a, b in zip(before, main_pids(g), strict=True)], [False, True],
+            "a change restarts them, and not the exception")
+    _, output = g.execute("vmgenctl check --json")
+    said = [f["text"] for f in json.loads(output)["findings"] if f["name"] in ("openssl", "programs")]
+    t.equal([unit for unit in ("nginx.service", "ssh.service") if unit in " ".join(said)],
+            ["ssh.service"], "what is restarted is counted, and the exception is named")
+    g.run(f"cp -p /tmp/list {LIST}")
+
+
 def configure(g, t):
     for name in (MACHINE_ID, SSH):
         g.run(f"sed -i 's/^enabled = no/enabled = yes/' /etc/vmgen/hooks.conf.d/{name}.conf")
@@ -310,6 +334,7 @@ def scenario(kernel, t):
             g.wait_for(f"systemctl -q is-active {unit}", timeout=120)
         check_as_shipped(g, t)
         check_tunnel(g, t)
+        check_auto(g, t)
         before = configure(g, t)
         # Clones shall answer the change when they are told to.
         g.run("systemctl stop vmgend; sync")
