@@ -53,7 +53,7 @@ only_hostword := 6.12
 more_hostword := 5.10 6.1 newest
 # A whole system has a kernel of its own, and what ACPI tables can look like
 # takes a boot each.
-whole := bullseye clock copies debian fence foreign inventory ipsec lease mac openssl renewal replica samba \
+whole := bullseye clock copies debian fence foreign inventory ipsec lease mac openssl programs renewal replica samba \
 	 services shutdown stranger sysvinit told
 $(foreach s,$(whole),$(eval only_$(s) := 6.1))
 # Packages for ARM: make check has the module and its library there.
@@ -66,6 +66,9 @@ only_services := none
 more_services := 6.1
 only_openssl := none
 more_openssl := 6.1
+# The lines of vmgen-programs(7), one by one.
+only_programs := none
+more_programs := 6.1
 # Debian 11 from source: user space older than what vmgen is written for.
 only_bullseye := none
 more_bullseye := 5.10

@@ -1,0 +1,121 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
+# Copyright (C) the vmgen authors
+"""Programs with generators of their own in two clones of a whole Debian: who draws the same as
+vmgen is installed, after vmgend has run, and when the OpenSSL provider is on and 80-restart-units
+restarts what it finds. The lines of vmgen-programs(7)."""
+
+import pathlib
+import shutil
+
+from harness import tap
+from harness.debian import Prebuilt, chroot
+from harness.scenario import new_guid, say, seed
+
+PACKAGES = ("android-libboringssl", "default-jdk-headless", "libgcrypt20", "libgnutls30", "libnss3",
+            "nodejs", "openssl", "php-cli", "python3", "ruby")
+HERE = "/usr/local/lib/draw"
+# By the name of the service, draw-NAME. OpenSSL and Node.js are there once more, for the provider.
+COMMANDS = {name: f"/usr/bin/python3 {HERE}/draw.py {name} {name}"
+            for name in ("openssl", "gnutls", "nss", "gcrypt", "boringssl", "python")}
+COMMANDS |= {"node": f"/usr/bin/node {HERE}/draw.js node",
+             "php": f"/usr/bin/php {HERE}/draw.php php",
+             "ruby": f"/usr/bin/ruby {HERE}/draw.rb ruby",
+             "java": f"/usr/bin/java -Xint -cp {HERE} Draw java"}
+LATER = {"provider": f"/usr/bin/python3 {HERE}/draw.py openssl provider",
+         "shared": f"/usr/bin/node --openssl-shared-config {HERE}/draw.js shared"}
+# What two clones have in common until the process is restarted; all else differs.
+SAME = {"openssl": ("RAND_bytes",), "gnutls": ("key", "nonce"), "nss": ("PK11_GenerateRandom",),
+        "gcrypt": ("gcry_create_nonce",), "boringssl": ("RAND_bytes",),
+        "python": ("random", "tempfile"), "node": ("randomBytes", "randomUUID", "Math.random"),
+        "php": ("mt_rand", "lcg_value", "str_shuffle", "openssl_random_pseudo_bytes"),
+        "ruby": ("rand", "Random.new", "OpenSSL::Random"),
+        "java": ("DRBG", "SHA1PRNG", "Random", "ThreadLocalRandom"), "provider": (),
+        "shared": ("Math.random",)}
+# It mixes in the clock, so it differs by chance; and what cannot be told from outside.
+BY_CHANCE = ("gcrypt", "gcry_randomize")
+NOT_FOUND = {"python", "provider", "shared"}
+LIST = "/etc/vmgen/restart-units"
+UNIT = """[Service]
+ExecStartPre=/bin/sh -c 'mkdir -p /run/draw; rm -f /run/draw/%s.*; mkfifo /run/draw/%s.in'
+ExecStart=%s
+"""
+# The FIFO has a reader when the program has drawn for the first time.
+ASK = "for n in %s; do rm -f /run/draw/$n.out; echo >/run/draw/$n.in; done; " \
+      "for n in %s; do until test -e /run/draw/$n.out; do sleep 0.1; done; " \
+      "sed s/^/$n\\ / /run/draw/$n.out; done"
+
+
+def prepare(root):
+    target = root / HERE[1:]
+    target.mkdir()
+    for name in ("draw.py", "draw.js", "draw.php", "draw.rb", "Draw.java"):
+        shutil.copy(pathlib.Path(__file__).parent / "guest" / name, target)
+    chroot(root, HERE, "javac Draw.java")
+    for name, command in (COMMANDS | LATER).items():
+        path = root / f"etc/systemd/system/draw-{name}.service"
+        path.write_text(UNIT % (name, name, command), "ascii")
+
+
+def ask(g):
+    """{(name, what): value} of all."""
+    names = " ".join(COMMANDS | LATER)
+    lines = g.run(ASK % (names, names), timeout=300).splitlines()
+    return {tuple(line.split()[:2]): line.split()[2] for line in lines}
+
+
+def start(g, t):
+    g.run("systemctl start " + " ".join(f"draw-{name}" for name in COMMANDS), timeout=300)
+    g.run("vmgenctl openssl enable", timeout=120)
+    g.run("systemctl start " + " ".join(f"draw-{name}" for name in LATER), timeout=300)
+    drawn = ask(g)
+    t.ok(all(drawn[key] != value for key, value in ask(g).items()), "no program repeats itself")
+    units = {unit.removeprefix("draw-").removesuffix(".service")
+             for unit in g.run("vmgenctl check --units", timeout=60).split()}
+    t.equal(set(COMMANDS) - NOT_FOUND - units, set(), "check finds all with copied generators")
+    t.equal(NOT_FOUND & units, set(), "and not those that have none, or of which nobody can tell")
+
+
+def answer(c):
+    """What a clone draws before vmgend runs, with the defaults, and with everything on."""
+    drawn = [ask(c)]
+    c.run("systemctl start vmgend; vmgenctl wait --settled --timeout 240 1", timeout=300)
+    drawn.append(ask(c))
+    c.run(f"echo auto >>{LIST}; vmgenctl hooks run --real --timeout=240 80-restart-units",
+          timeout=300)
+    drawn.append(ask(c))
+    return drawn
+
+
+def common(pair):
+    return {key for key in pair[0] if pair[0][key] == pair[1][key] and key != BY_CHANCE}
+
+
+def compare(found, t):
+    expected = {(name, what) for name, words in SAME.items() for what in words}
+    names = ("the module alone", "vmgend, as it comes", "everything on")
+    for i, name in enumerate(names):
+        same = common([clone[i] for clone in found])
+        say(f"{name}: the same in both clones: " + ", ".join(sorted(map(" ".join, same))))
+        if i == 2:
+            expected = {key for key in expected if key[0] in NOT_FOUND}
+        t.equal(sorted(same), sorted(expected), f"{name}: those are the same that the table has")
+
+
+def scenario(kernel, t):
+    debian = Prebuilt(kernel, PACKAGES, prepare=prepare)
+    with debian.boot(new_guid(), memory=1024) as g:
+        g.wait_for("systemctl -q is-active vmgend", timeout=120)
+        start(g, t)
+        g.run("systemctl stop vmgend; sync")
+        seed(g)
+        snapshot = g.snapshot()
+    found = []
+    for _ in range(2):
+        with snapshot.clone(guid=new_guid()) as c:
+            found.append(answer(c))
+    compare(found, t)
+
+
+if __name__ == "__main__":
+    tap.main(scenario)
