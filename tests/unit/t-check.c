@@ -53,6 +53,8 @@ static void test_check(void)
 	ok(!says("\033"), "no colours in a file");
 	ok(says("hooks that run: 1; disabled: 1; masked: 1"), "hooks are counted");
 	ok(says("programs with generators"), "programs that no hook restarts");
+	expect("check --units --json", CTL_USAGE, "--units is without --json");
+	expect("check --units", CTL_OK, "");
 	expect("check --json", CTL_DEGRADED, "\"name\":\"hooks\",\n      \"state\":\"problem\"");
 	unlink(scratch_path("first/40-open"));
 	unlink(scratch_path("settings/50-settings.conf"));

@@ -113,7 +113,8 @@ static void test_never(void)
 		"sddm.service", "display-manager.service", "user@1000.service", "getty@tty1.service",
 		"serial-getty@ttyS0.service", "systemd-nspawn@web.service", "systemd-machined.service",
 		"docker.service", "containerd.service", "libvirtd.service", "vmgend.service",
-		"systemd-udevd.service", "openvpn-client@office.service", "tailscaled.service",
+		"systemd-udevd.service", "corosync.service", "nbd@nbd0.service",
+		"openvpn-client@office.service", "tailscaled.service",
 	};
 	size_t i;
 

@@ -37,6 +37,8 @@ static const char *const never[] = {
 	/* Display managers. */
 	"display-manager", "gdm", "gdm3", "greetd", "kdm", "lightdm", "ly", "lxdm", "nodm", "plymouth",
 	"sddm", "slim", "wdm", "xdm",
+	/* Disks, and the membership of a cluster, which throws a node out for that. */
+	"corosync", "iscsid", "nbd@", "pacemaker", "pacemaker_remote",
 	/* Machines and containers. */
 	"containerd", "crio", "docker", "incus", "k3s", "kubelet", "libvirtd", "lxc@", "lxd", "podman",
 	"systemd-nspawn@", "virtlxcd", "virtqemud", "virtxend",
