@@ -3,8 +3,6 @@
  * Copyright (C) the vmgen authors
  */
 #include <errno.h>
-#include <stdbool.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -40,6 +38,19 @@ int unitname_complete(const char *name, char ret_unit[NAME_MAX + 1])
 		return -EINVAL;
 	snprintf(ret_unit, NAME_MAX + 1, "%s%s", name, suffix);
 	return 0;
+}
+
+bool unitname_is_among(const char *unit, const char *const names[], size_t n)
+{
+	size_t i, length;
+
+	for (i = 0; i < n; i++) {
+		length = strlen(names[i]);
+		if (!strncmp(unit, names[i], length) &&
+		    (names[i][length - 1] == '@' || !strcmp(unit + length, ".service")))
+			return true;
+	}
+	return false;
 }
 
 /* Of version 1, or where the service manager has its own beside version 1; else of version 2. */

@@ -14,6 +14,7 @@
 
 #include "base/text.h"
 #include "base/unitlist.h"
+#include "base/unitname.h"
 #include "ctl/systemd/manager.h"
 #include "record/fencefile.h"
 #include "finding.h"
@@ -46,16 +47,8 @@ static const char *const never[] = {
 
 static bool is_never(const char *unit)
 {
-	size_t i, length;
-
-	for (i = 0; i < sizeof(never) / sizeof(never[0]); i++) {
-		length = strlen(never[i]);
-		if (!strncmp(unit, never[i], length) &&
-		    (never[i][length - 1] == '@' || !strcmp(unit + length, ".service")))
-			return true;
-	}
 	/* To say goodbye under old keys is what a tunnel must not do. */
-	return tunnels_has(unit);
+	return unitname_is_among(unit, never, sizeof(never) / sizeof(never[0])) || tunnels_has(unit);
 }
 
 /* Also one of which nobody knows. */

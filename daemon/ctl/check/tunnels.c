@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "base/unitlist.h"
+#include "base/unitname.h"
 #include "ctl/systemd/manager.h"
 
 enum {
@@ -54,15 +55,7 @@ static bool ends_with(const char *name, const char *end)
 
 bool tunnels_has(const char *unit)
 {
-	size_t i, length;
-
-	for (i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
-		length = strlen(kinds[i]);
-		if (!strncmp(unit, kinds[i], length) &&
-		    (kinds[i][length - 1] == '@' || !strcmp(unit + length, ".service")))
-			return true;
-	}
-	return false;
+	return unitname_is_among(unit, kinds, sizeof(kinds) / sizeof(kinds[0]));
 }
 
 static void take_tunnel(const char *unit, struct tunnels *tunnels)
