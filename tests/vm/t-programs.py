@@ -23,7 +23,7 @@ COMMANDS |= {"node": f"/usr/bin/node {HERE}/draw.js node",
              "ruby": f"/usr/bin/ruby {HERE}/draw.rb ruby",
              "java": f"/usr/bin/java -Xint -cp {HERE} Draw java"}
 LATER = {"provider": f"/usr/bin/python3 {HERE}/draw.py openssl provider",
-         "shared": f"/usr/bin/node --openssl-shared-config {HERE}/draw.js shared"}
+         "reached": f"/usr/bin/node {HERE}/draw.js reached"}
 # What two clones have in common until the process is restarted; all else differs.
 SAME = {"openssl": ("RAND_bytes",), "gnutls": ("key", "nonce"), "nss": ("PK11_GenerateRandom",),
         "gcrypt": ("gcry_create_nonce",), "boringssl": ("RAND_bytes",),
@@ -31,10 +31,10 @@ SAME = {"openssl": ("RAND_bytes",), "gnutls": ("key", "nonce"), "nss": ("PK11_Ge
         "php": ("mt_rand", "lcg_value", "str_shuffle", "openssl_random_pseudo_bytes"),
         "ruby": ("rand", "Random.new", "OpenSSL::Random"),
         "java": ("DRBG", "SHA1PRNG", "Random", "ThreadLocalRandom"), "provider": (),
-        "shared": ("Math.random",)}
+        "reached": ("Math.random",)}
 # It mixes in the clock, so it differs by chance; and what cannot be told from outside.
 BY_CHANCE = ("gcrypt", "gcry_randomize")
-NOT_FOUND = {"python", "provider", "shared"}
+NOT_FOUND = {"python", "provider", "reached"}
 LIST = "/etc/vmgen/restart-units"
 UNIT = """[Service]
 ExecStartPre=/bin/sh -c 'mkdir -p /run/draw; rm -f /run/draw/%s.*; mkfifo /run/draw/%s.in'
