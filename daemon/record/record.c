@@ -244,6 +244,7 @@ struct json_object *record_to_json(const struct record *record, enum record_view
 	    !json_add(json, "shutdown", json_object_new_string(record->shutdown)) &&
 	    !json_add(json, "counter", json_object_new_string(record->counter)) &&
 	    !json_add(json, "skipped", json_object_new_boolean(record->skipped)) &&
+	    !tally_add_json(&record->sentinels, json) &&
 	    !json_add(json, "hooks", record_results_to_json(record, view)))
 		return json;
 	json_object_put(json);
@@ -378,6 +379,7 @@ int record_from_json(struct json_object *json, struct record *ret_record)
 	    json_get_number(json, "seed_errno", &seed_error) || seed_error > 4095 ||
 	    flag_from_json(json, "incomplete", &record.incomplete) ||
 	    flag_from_json(json, "skipped", &record.skipped) ||
+	    tally_from_json(json, &record.sentinels) ||
 	    !json_object_object_get_ex(json, "hooks", &hooks) ||
 	    !json_object_is_type(hooks, json_type_object))
 		return -EBADMSG;

@@ -26,6 +26,7 @@
 
 #include "base/event.h"
 #include "base/hash.h"
+#include "tally.h"
 
 /* How a hook ended. */
 enum outcome {
@@ -117,6 +118,8 @@ struct record {
 	 * is kept outside the disk says the same as the disk; "none": it says nothing.
 	 */
 	char counter[RECORD_WORD_SIZE];
+	/* What became of fork sentinels, which nobody waits for: it may come after the end. */
+	struct tally sentinels;
 	/* The boot policy left out whatever it may leave out. */
 	bool skipped;
 	size_t n_results;

@@ -143,6 +143,7 @@ static void test_json(void)
 		"{\"seed_errno\":4096}", "{\"detected_boottime_usec\":-1}", "{\"finished_boottime_usec\":\"x\"}",
 		"{\"intent_unused\":7}", "{\"intent_unused\":\"a\\u001b[2Jb\"}", "{\"skipped\":\"false\"}",
 		"{\"incomplete\":0}", "{\"hooks\":[]}", "{\"hooks\":{\"10-a\":{}}}", "{\"id_hash\":\"\"}",
+		"{\"sentinels\":3}", "{\"sentinels\":{}}", "{\"sentinels\":{\"zeroed\":-1,\"aware\":0}}",
 		"{\"hint\":\"A\"}", "{\"shutdown\":true}", "{\"counter\":\"0\"}",
 		"{\"event\":\"test\"}", "{\"generation\":null}", "{\"hint\":null}", "{\"intent_from\":null}",
 		"{\"name\":null}", "{\"intent_unused\":null}", "{\"skipped\":null}", "{\"seed_errno\":null}",
@@ -157,6 +158,10 @@ static void test_json(void)
 	strcpy(run.shutdown, "clean");
 	strcpy(run.counter, "same");
 	run.seed_error = -EINVAL;
+	ok(!read_changed(&run, "{}", &read) && !read.sentinels.known, "nobody has looked at sentinels");
+	run.sentinels = (struct tally){ .known = true, .counts = { 3, 1, 0, 2, UINT32_MAX } };
+	ok(!read_changed(&run, "{}", &read) &&
+	   !memcmp(&read.sentinels, &run.sentinels, sizeof(read.sentinels)), "what became of them");
 	ok(!read_changed(&run, "{}", &read) && read.detected_usec == run.detected_usec &&
 	   read.finished_usec == run.finished_usec && !strcmp(read.intent_unused, "why") && read.seed_error == -EINVAL &&
 	   read.detected_boottime_usec == run.detected_boottime_usec &&
