@@ -45,6 +45,7 @@ static void list_failures(struct json_object *hooks)
 static void print_last(struct json_object *last)
 {
 	char said[RECORD_SAID_SIZE];
+	char tally[TALLY_TEXT_SIZE];
 	struct record run;
 
 	if (record_from_json(last, &run))
@@ -52,6 +53,8 @@ static void print_last(struct json_object *last)
 	if (*run.intent)
 		text_print(stdout, "said to be:  %s\n", record_said(&run, said));
 	print_boot(&run, "             ");
+	if (run.sentinels.known)
+		text_print(stdout, "sentinels:   %s\n", tally_text(&run.sentinels, tally));
 	record_clear(&run);
 }
 

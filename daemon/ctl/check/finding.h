@@ -65,6 +65,9 @@ void check_openssl(const struct ctl *ctl, const struct view *view, struct findin
  */
 enum ctl_exit check_units(const struct ctl *ctl);
 
+/* yama.c: fork sentinels of programs. proc: "/proc". */
+void check_sentinels(const struct view *view, const char *proc, struct findings *findings);
+
 /* keys.c: session keys with counters, to be called last. */
 void check_keys(const struct ctl *ctl, struct findings *findings);
 

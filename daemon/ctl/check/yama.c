@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Copyright (C) the vmgen authors
+ *
+ * What vmgenctl check finds of fork sentinels: whether the kernel lets vmgend zero those of
+ * programs (Yama, a part of Linux, can forbid it for good), and what became of them last.
+ */
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "finding.h"
+#include "record/record.h"
+
+/* No process may look into another one, whatever rights it has. */
+static bool is_forbidden(const char *proc)
+{
+	char path[PATH_MAX], *text;
+	bool forbidden;
+
+	snprintf(path, sizeof(path), "%s/sys/kernel/yama/ptrace_scope", proc);
+	if (file_read(AT_FDCWD, path, 64, &text, NULL))
+		return false;
+	forbidden = !strcmp(text, "3\n");
+	free(text);
+	return forbidden;
+}
+
+void check_sentinels(const struct view *view, const char *proc, struct findings *findings)
+{
+	char text[TALLY_TEXT_SIZE];
+	struct record last;
+
+	if (is_forbidden(proc))
+		finding_add(findings, "sentinels", FINDING_WARNING,
+			    "have sysctl.d say kernel.yama.ptrace_scope = 2, and boot again (not tried)",
+			    "kernel.yama.ptrace_scope is 3, so vmgend cannot tell programs with BoringSSL of a change");
+	if (!view->last || record_from_json(view->last, &last))
+		return;
+	if (tally_missed(&last.sentinels))
+		finding_add(findings, "sentinels", FINDING_WARNING,
+			    "list their units in /etc/vmgen/restart-units",
+			    "programs with BoringSSL may go on as their clones, as not all could be looked at for fork sentinels at the last change: %s",
+			    tally_text(&last.sentinels, text));
+	else if (last.sentinels.known)
+		finding_add(findings, "sentinels", FINDING_OK, "",
+			    "fork sentinels of programs, as BoringSSL has them, at the last change: %s",
+			    tally_text(&last.sentinels, text));
+	record_clear(&last);
+}
