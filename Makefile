@@ -121,7 +121,7 @@ $(O)/.libraries: $(O)/.flags
 
 lib_obj    := $(patsubst %.c,%.o,$(wildcard libvmgen/*.c))
 # Those of vmgend, each above the ones before it; CONTRIBUTING.md tells what is in them.
-rooms      := base process keys config rng record courier witness run guard repair identity
+rooms      := base process keys config rng record sentinel courier witness run guard repair identity
 daemon_obj := $(patsubst %.c,%.o,$(filter-out daemon/main.c,$(wildcard daemon/*.c $(rooms:%=daemon/%/*.c))))
 ctl_obj    := $(patsubst %.c,%.o,$(filter-out daemon/ctl/main.c,$(wildcard daemon/ctl/*.c daemon/ctl/*/*.c)))
 # Hooks that are programs: NN-NAME, NN-NAME-manual or NN-NAME-ad of daemon/hooks/NAME.c.

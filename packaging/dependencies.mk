@@ -44,6 +44,7 @@ deps_test += abigail-tools        # compares the library's ABI with the recorded
 deps_test += shellcheck codespell pyflakes3   # checks of scripts and prose
 deps_test += procps util-linux    # sysctl(8), setpriv(1), chrt(1) and taskset(1) for the guests
 deps_test += systemd              # systemd-analyze(1), for the unit
+deps_test += android-libboringssl # whose fork sentinel is zeroed
 deps_test += valgrind             # memcheck of the library
 deps_test += libclang-rt-dev|libclang-rt-14-dev   # libFuzzer
 deps_test += wireguard-tools      # what configures WireGuard in guests

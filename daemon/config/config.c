@@ -50,6 +50,8 @@ static int parse_boot_change(const char *value, void *target)
 static const struct setting daemon_table[] = {
 	{ "boot-change", parse_boot_change,
 	  offsetof(struct config, boot_change), "\"run\", \"counter\" or \"ignore\"" },
+	{ "fork-sentinels", settings_parse_bool,
+	  offsetof(struct config, fork_sentinels), "\"yes\" or \"no\"" },
 	{ "hook-timeout", settings_parse_seconds,
 	  offsetof(struct config, hook_timeout_sec), seconds },
 	{ "jitter", settings_parse_delay,
@@ -88,6 +90,8 @@ int config_init(struct config *config)
 		.state_dir = strdup(PATH_STATE_DIR),
 		.runtime_dir = strdup(PATH_RUNTIME_DIR),
 		.sysfs = GUEST_SYSFS,
+		.proc = "/proc",
+		.fork_sentinels = true,
 		.hook_path = strdup(PATH_HOOKS),
 		.hook_settings_dir = strdup(PATH_HOOK_SETTINGS),
 		.intent_file = strdup(PATH_INTENT),

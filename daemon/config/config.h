@@ -31,13 +31,15 @@ enum boot_change {
 struct config {
 	/* From the command line or built in. */
 	char *device, *state_dir, *runtime_dir;
-	/* Where the kernel shows this machine. */
-	const char *sysfs;
+	/* Where the kernel shows this machine, and its processes. */
+	const char *sysfs, *proc;
 	/* Directories with ':' between them; the first has priority. */
 	char *hook_path;
 	char *hook_settings_dir;
 	char *intent_file, *seed_file;
 	enum boot_change boot_change;
+	/* Those of programs are zeroed at a change. */
+	bool fork_sentinels;
 	unsigned int hook_timeout_sec;
 	/* The longest jitter of hooks that may have one by default. */
 	unsigned int jitter_sec;

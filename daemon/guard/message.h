@@ -20,6 +20,8 @@ enum guardian_word {
 	GUARDIAN_RESULT,
 	/* All have ended, or are lost. */
 	GUARDIAN_OVER,
+	/* What became of fork sentinels; at any time. */
+	GUARDIAN_SENTINELS,
 };
 
 struct guardian_message {
@@ -32,6 +34,8 @@ struct guardian_message {
 	unsigned int limit_sec;
 	/* With OVER: a directory of hooks could not be used. */
 	bool incomplete;
+	/* With SENTINELS. */
+	struct tally sentinels;
 	/* With RESULT. */
 	struct keeper_report report;
 };

@@ -18,11 +18,13 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "answer.h"
 #include "base/compat.h"
 #include "base/guest.h"
 #include "base/log.h"
 #include "base/paths.h"
 #include "hookwatch.h"
+#include "lookout.h"
 #include "message.h"
 #include "pinner.h"
 #include "rng/random.h"
@@ -45,13 +47,6 @@ enum {
 	NEVER = -1,
 };
 
-/* The guards for one change. */
-struct answer {
-	struct run *run;
-	struct record record;
-	bool over;
-};
-
 struct vigil {
 	const struct config *config;
 	int daemon_fd, child_fd;
@@ -59,6 +54,8 @@ struct vigil {
 	struct hookwatch hookwatch;
 	/* Keeps the guards in memory; 0 or less: nobody does. */
 	pid_t pinner;
+	/* Zeroes fork sentinels beside the guards. */
+	struct lookout lookout;
 	/* What was seen last. */
 	struct sighting seen;
 	/* NULL: not ready. */
@@ -87,32 +84,6 @@ static int64_t now_ms(void)
 
 	clock_gettime(CLOCK_BOOTTIME, &now);
 	return now.tv_sec * INT64_C(1000) + now.tv_nsec / 1000000;
-}
-
-static struct answer *answer_free(struct answer *answer)
-{
-	if (!answer)
-		return NULL;
-	answer->run = run_free(answer->run);
-	record_clear(&answer->record);
-	free(answer);
-	return NULL;
-}
-
-/* like: the hooks are the same as of that; NULL: they are read. */
-static struct answer *answer_new(const struct config *config, const struct answer *like)
-{
-	struct answer *answer = calloc(1, sizeof(*answer));
-	int r;
-
-	if (!answer)
-		return NULL;
-	r = like ? run_renew(like->run, &answer->record, &answer->run) :
-		   run_new(config, &answer->record, RUN_GUARDS, -1, &answer->run);
-	if (!r)
-		return answer;
-	free(answer);
-	return NULL;
 }
 
 static void pin(struct vigil *vigil)
@@ -167,6 +138,7 @@ static void hold(struct vigil *vigil)
 	next = answer_new(vigil->config, like);
 	missing = next ? run_hold(next->run) : 1;
 	pin(vigil);
+	lookout_post(&vigil->lookout, vigil->config);
 	if (missing && vigil->held) {
 		/* Better those that were ready before than none. */
 		answer_free(next);
@@ -191,7 +163,7 @@ static bool tell(const struct vigil *vigil, enum guardian_word word,
 		.word = word, .event = vigil->begun->record.event,
 		.generation = vigil->begun->record.generation,
 		.incomplete = vigil->begun->record.incomplete,
-		.limit_sec = run_limit(vigil->begun->run),
+		.limit_sec = run_limit(vigil->begun->run), .sentinels = vigil->lookout.report.tally,
 	};
 
 	strcpy(message.id_hash, vigil->begun->record.id_hash);
@@ -201,6 +173,16 @@ static bool tell(const struct vigil *vigil, enum guardian_word word,
 		snprintf(message.report.output, sizeof(message.report.output), "%s", result->output);
 	return send(vigil->daemon_fd, &message, sizeof(message),
 		    MSG_NOSIGNAL | MSG_DONTWAIT) == sizeof(message);
+}
+
+/* A newer change makes what is told of an older one void. */
+static void tell_zeroed(struct vigil *vigil)
+{
+	struct sentinel_report *report = &vigil->lookout.report;
+
+	if (!vigil->begun || report->generation != vigil->begun->record.generation ||
+	    tell(vigil, GUARDIAN_SENTINELS, NULL))
+		report->tally.known = false;
 }
 
 static bool has_results(const struct vigil *vigil)
@@ -266,6 +248,7 @@ static void release(struct vigil *vigil, const struct keeper_order *order)
 	vigil->asked = false;
 	vigil->patience_ends = NEVER;
 	run_release(answer->run, order);
+	(void)sentinel_wake(&vigil->lookout.sentinel, order->run.generation);
 	/* There may be none. */
 	advance(vigil);
 }
@@ -384,14 +367,17 @@ static void __attribute__((noreturn)) watch(struct vigil *vigil)
 		{ .fd = vigil->daemon_fd, .events = POLLIN },
 		{ .fd = vigil->child_fd, .events = POLLIN },
 		{ .events = POLLIN },
+		{ .events = POLLIN },
 	};
 	struct signalfd_siginfo ended;
 	int n;
 
 	for (;;) {
-		fds[1].events = POLLIN | (has_results(vigil) ? POLLOUT : 0);
+		fds[1].events = POLLIN | 
+				(has_results(vigil) || vigil->lookout.report.tally.known ? POLLOUT : 0);
 		fds[3].fd = vigil->hookwatch.fd;
-		n = poll(fds, 4, time_left(vigil, witness < 0));
+		fds[4].fd = lookout_fd(&vigil->lookout);
+		n = poll(fds, 5, time_left(vigil, witness < 0));
 		if (n < 0)
 			continue;
 		if (fds[0].revents || (witness < 0 && !n))
@@ -406,9 +392,13 @@ static void __attribute__((noreturn)) watch(struct vigil *vigil)
 			vigil->outdated = true;
 			vigil->hold_again = 0;
 		}
+		if (fds[4].revents && !lookout_read(&vigil->lookout))
+			hold_later(vigil);
 		on_time(vigil, now_ms());
 		if (has_results(vigil))
 			tell_results(vigil);
+		if (vigil->lookout.report.tally.known)
+			tell_zeroed(vigil);
 	}
 }
 

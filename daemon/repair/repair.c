@@ -141,6 +141,7 @@ void repair_prepare(struct repair *repair, int fd, enum event event, bool resume
 	record->event = event;
 	record->generation = repair->seen.generation;
 	record->reseed_error = repair->reseed_error;
+	repair_note_sentinels(repair, record);
 	if (!resume)
 		policy_describe(repair->config, fd, &repair->state, &replaced);
 	record_clear(&replaced);
@@ -186,6 +187,15 @@ static void launch_changed(struct repair *repair)
 	repair_launch(repair);
 }
 
+void repair_keep_history(const struct repair *repair, int state_fd)
+{
+	int r = state_fd < 0 ? 0 : history_add(state_fd, &repair->state.last);
+
+	if (r)
+		log_error("cannot add to %s/" NAME_HISTORY ": %s", repair->config->state_dir,
+			  r == -EBADMSG ? "it is damaged; move it away" : file_strerror(r));
+}
+
 /* For the next boot, and for who asks what happened; neither holds the run up. */
 static void keep_traces(struct repair *repair, int state_fd)
 {
@@ -199,10 +209,7 @@ static void keep_traces(struct repair *repair, int state_fd)
 		log_error("the seed file is not renewed, so the next boot is seeded as that of every clone: %s",
 			  reason);
 	last->seed_error = r == -ENOENT ? 0 : r;
-	r = state_fd < 0 ? 0 : history_add(state_fd, last);
-	if (r)
-		log_error("cannot add to %s/" NAME_HISTORY ": %s", repair->config->state_dir,
-			  r == -EBADMSG ? "it is damaged; move it away" : file_strerror(r));
+	repair_keep_history(repair, state_fd);
 }
 
 /* Is vmgen-changed.target started for it? A copy of an image is a clone, too. */
@@ -288,6 +295,8 @@ void repair_hear(struct repair *repair, const struct guardian_message *message)
 {
 	struct record *run = &repair->state.run;
 
+	if (message->word == GUARDIAN_SENTINELS)
+		repair_hear_sentinels(repair, message);
 	if (!repair->run || strcmp(message->id_hash, run->id_hash) || message->event != run->event)
 		return;
 	/* They are not always ready, so what they may take at most is doubled. */

@@ -66,6 +66,9 @@ struct repair {
 	bool finished;
 	/* Of the answer to the change seen last. */
 	int reseed_error;
+	/* What was told last of fork sentinels, and of which generation; see sentinels.c. */
+	struct tally sentinels;
+	uint64_t sentinels_generation;
 };
 
 /* Prepares. The configuration must outlive it. */
@@ -87,6 +90,13 @@ void repair_advance(struct repair *repair);
 
 /* What the guardian tells. */
 void repair_hear(struct repair *repair, const struct guardian_message *message);
+
+/* sentinels.c: of those, what the guardian tells; and the record of a run gets what it told. */
+void repair_hear_sentinels(struct repair *repair, const struct guardian_message *message);
+void repair_note_sentinels(struct repair *repair, struct record *run);
+
+/* Adds the run that finished last to the history, or replaces it there. state_fd: or -errno. */
+void repair_keep_history(const struct repair *repair, int state_fd);
 
 /* Has the guardian told nothing of the guards for too long? */
 bool repair_misses_guards(const struct repair *repair);

@@ -225,7 +225,7 @@ static inline void guarded_create(void)
 	scratch_mkdir("hooks", 0755);
 	scratch_mkdir("settings", 0755);
 	scratch_mkdir("state", 0700);
-	snprintf(text, sizeof(text), "[vmgend]\njitter=0\nhook-settings=%s\nhook-path=%s\nintent-file=%s\nseed-file=%s\n",
+	snprintf(text, sizeof(text), "[vmgend]\njitter=0\nfork-sentinels=no\nhook-settings=%s\nhook-path=%s\nintent-file=%s\nseed-file=%s\n",
 		 scratch_path("settings"), scratch_path("hooks"), scratch_path("intent"), scratch_path("seed"));
 	scratch_write("conf", text, 0644);
 	hook("10-guard", "echo $VMGEN_EVENT $VMGEN_GENERATION >>guard");

@@ -53,6 +53,7 @@ static inline void rig_create(void)
 	free(config.hook_settings_dir);
 	/* Tests of all else need not wait. */
 	config.jitter_sec = 0;
+	config.fork_sentinels = false;
 	/* Of hooks whose time shall not end. */
 	config.hook_timeout_sec = 86400;
 	config.state_dir = strdup(scratch_path("state"));

@@ -22,12 +22,13 @@ static int read_text(struct config *config, const char *text)
 static void test_good(struct config *config)
 {
 	equal(read_text(config, "# comment\n\n[vmgend]\n  hook-timeout = 7 ; why\n"
-			"hook-path=/a:/b\nhook-settings=/c\njitter=0\nboot-change=ignore\n"
+			"hook-path=/a:/b\nhook-settings=/c\njitter=0\nboot-change=ignore\nfork-sentinels=no\n"
 			"intent-file=/d\nseed-file=/e\n"), 0, "a good file");
 	equal(config->boot_change, BOOT_CHANGE_IGNORE, "boot-change");
 	ok(!strcmp(config->intent_file, "/d") && !strcmp(config->seed_file, "/e"), "intent-file, seed-file");
 	equal(config->hook_timeout_sec, 7, "hook-timeout");
 	equal(config->jitter_sec, 0, "jitter");
+	ok(!config->fork_sentinels, "fork-sentinels");
 	ok(!strcmp(config->hook_path, "/a:/b"), "hook-path");
 	ok(!strcmp(config->hook_settings_dir, "/c"), "hook-settings");
 	scratch_mkdir("c.conf.d", 0755);
@@ -61,6 +62,7 @@ static void test_bad(struct config *config)
 		{ "[vmgend]\nhook-timeout=90s\n", "a number of seconds from 1 to 86400" },
 		{ "[vmgend]\nhook-timeout=99999999999999999999999\n", "bad value" },
 		{ "[vmgend]\nhook-timeout=\n", "bad value \"\"" },
+		{ "[vmgend]\nfork-sentinels=1\n", "must be \"yes\" or \"no\"" },
 		{ "[vmgend]\njitter=-1\n", "a number of seconds from 0 to 86400" },
 		{ "[vmgend]\nhook-path=/a:b\n", "bad value \"/a:b\"" },
 		{ "[vmgend]\nhook-path=/a:\n", "bad value \"/a:\"" },

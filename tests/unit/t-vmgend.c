@@ -206,7 +206,7 @@ int main(void)
 	(void)setenv("NOTIFY_SOCKET", address.sun_path, 1);
 	(void)setenv("WATCHDOG_USEC", "200000", 1);
 	scratch_mkdir("hooks", 0755);
-	snprintf(text, sizeof(text), "[vmgend]\njitter=0\nhook-settings=%s\nhook-path=%s\nintent-file=%s\nseed-file=%s\n",
+	snprintf(text, sizeof(text), "[vmgend]\njitter=0\nfork-sentinels=no\nhook-settings=%s\nhook-path=%s\nintent-file=%s\nseed-file=%s\n",
 		 scratch_path("settings"), scratch_path("hooks"), scratch_path("intent"), scratch_path("seed"));
 	scratch_write("conf", text, 0644);
 	snprintf(text, sizeof(text), "#!/bin/sh\n[ $1 = changed ] && exit\nuntil [ -e %s ]; do sleep 0.05; done\n",
