@@ -182,7 +182,7 @@ fences_all_in_time() {
 		$(number daemon/ctl/systemd/manager.h MANAGER_QUICK_RELOAD_MS)))
 	echo "$turns times $each ms"
 	file=daemon/hooks/fencing.c
-	again=$(($(number $file DOUBT_MS) + $(number $file FENCE_MS) + 2 * $(number $file RELOAD_MS)))
+	again=$(($(number "$file" DOUBT_MS) + $(number "$file" FENCE_MS) + 2 * $(number "$file" RELOAD_MS)))
 	[ $((turns * each + again)) -lt $(($(number daemon/hooks/10-replica.conf timeout) * 1000)) ]
 }
 
