@@ -87,8 +87,9 @@ more_replica := 6.1
 # What QEMU and drivers do, of which vmgen is no part.
 only_mac := none
 more_mac := 6.1
-# Installations with very many packages, of which each starts slowly (not run to its end yet).
+# Installations with very many packages, of which each starts slowly.
 only_inventory := none
+more_inventory := 6.1
 # With the packages whose identities are renewed; tests/t-renewal.sh has the hooks on files.
 only_renewal := none
 more_renewal := 6.1

@@ -35,12 +35,15 @@ class Installation(Prebuilt):
     def __init__(self, kernel, packages, number, prepare=None):
         self.number = number
         super().__init__(kernel, packages, prepare)
+        # Some gigabytes each, which no other scenario takes.
+        self.image.unlink(missing_ok=True)
 
     def base(self, required, packages):
         libraries = (name for name in required if name.startswith("lib"))
-        return base(kernels.row(self.kernel.name).suites[0], (*SYSTEM, *libraries, *packages),
-                    further=(f"--setup-hook=: installation {self.number}",
-                             "--dpkgopt=force-unsafe-io"), size=SIZE)
+        self.image = base(kernels.row(self.kernel.name).suites[0], (*SYSTEM, *libraries, *packages),
+                          further=(f"--setup-hook=: installation {self.number}",
+                                   "--dpkgopt=force-unsafe-io"), size=SIZE)
+        return self.image
 
     def install(self, root, commands):
         super().install(root, commands)
