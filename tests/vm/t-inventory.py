@@ -92,6 +92,7 @@ def prepare(root):
         (root / f"etc/systemd/network/10-{name}.link").write_text(
             f"[Match]\nMACAddress=52:54:00:00:01:{number:02x}\n[Link]\nName={name}\n", "ascii")
     connection = root / "etc/NetworkManager/system-connections/nm.nmconnection"
+    connection.parent.mkdir(parents=True, exist_ok=True)
     connection.write_text("[connection]\nid=nm\ntype=ethernet\ninterface-name=nm\n"
                           "[ipv4]\nmethod=auto\n[ipv6]\nmethod=auto\n", "ascii")
     connection.chmod(0o600)
