@@ -44,8 +44,9 @@ only_bound := 6.12
 more_bound := 6.1 newest
 # Drivers of virtio that are modules, and kernels without packets of vsock.
 only_report := 6.12
-more_report := 5.10 6.1-cloud
+more_report := 5.10 6.1-cloud newest
 only_orchestrator := 6.12
+more_orchestrator := 6.1-cloud
 # vmgend is the same on all.
 only_faults  := 6.1-cloud
 only_hostile := 6.12
