@@ -62,6 +62,7 @@ WARN   := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
 # Each with the package of Debian that has it, and what does without it.
 libs   := libevent_core:libevent-dev inih:libinih-dev json-c:libjson-c-dev libmd:libmd-dev \
 	  libmnl:libmnl-dev libnftnl:libnftnl-dev $(if $(filter yes,$(SYSTEMD)),libsystemd:libsystemd-dev:SYSTEMD=no)
+CRYPTO_LIBS ?= -lcrypto
 LIBS   ?= $(shell $(PKG_CONFIG) --libs $(foreach l,$(libs),$(firstword $(subst :, ,$(l)))))
 
 # Where hooks find our programs, if the system's PATH has not got it.
@@ -219,7 +220,7 @@ $(lib_unit:%=$(1)/%): %.t: %.o $(1)/libvmgen.a
 	$$(call link,$(2))
 # Before glibc 2.34 they are libraries of their own.
 $(unit:%=$(1)/%): private LIBS += -pthread -lutil -ldl
-$(ssl_unit:%=$(1)/%): private LIBS := -lcrypto
+$(ssl_unit:%=$(1)/%): private LIBS := $(CRYPTO_LIBS)
 $(ssl_unit:%=$(1)/%): %.t: %.o $(1)/provider.a $(lib_obj:%=$(1)/%)
 	$$(call link,$(2))
 $(1)/tests/unit/%.t: $(1)/tests/unit/%.o $(1)/ctl.a $(1)/daemon.a $(1)/libvmgen.a
@@ -246,7 +247,7 @@ $(O)/$(so): $(lib_obj:%=$(O)/%) libvmgen/libvmgen.map
 $(O)/vmgen.so: $(ssl_obj:%=$(O)/%) $(lib_obj:%=$(O)/%) libvmgen/openssl/vmgen.map
 	$(call say,LD)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -shared $(defs) -Wl,-z,nodelete \
-		-Wl,--version-script=libvmgen/openssl/vmgen.map -o $@ $(filter %.o,$^) -lcrypto
+		-Wl,--version-script=libvmgen/openssl/vmgen.map -o $@ $(filter %.o,$^) $(CRYPTO_LIBS)
 
 # What programs can see of the library: from a directory with just its header,
 # because the types of all others are its own.

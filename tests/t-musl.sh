@@ -35,7 +35,7 @@ build() {
 	env -u MAKEFLAGS -u MAKELEVEL make -s -j"$(nproc)" CC=musl-gcc SYSTEMD=no WERROR=1 O="$O" \
 		CPPFLAGS="-isystem $headers" LIBS="$O/fortified.o $lib/libevent_core.a $lib/libinih.a \
 		$lib/libjson-c.a $lib/libmd.a $lib/libnftnl.a $lib/libmnl.so $lib/libcrypto.so \
-		-Wl,-rpath,$lib" "$@"
+		-Wl,-rpath,$lib" CRYPTO_LIBS="$lib/libcrypto.so" "$@"
 }
 
 interpreter() {

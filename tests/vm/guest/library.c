@@ -81,9 +81,11 @@ static void test_info(struct vmgen *v, bool privileged)
 static void test_lost(struct vmgen *v, bool privileged)
 {
 	unsigned char bytes[8] = "unchange";
+	uint64_t generation = 99;
+	int fd = vmgen_fd(v);
 	int r;
 
-	close(vmgen_fd(v));
+	close(fd);
 	ok(vmgen_changed_now(v), "a device that cannot be asked has changed");
 	equal((long long)vmgen_generation(v), 1, "the page is still there");
 	r = vmgen_getrandom(v, bytes, sizeof(bytes));
@@ -91,8 +93,31 @@ static void test_lost(struct vmgen *v, bool privileged)
 		equal(r, 0, "the raw page still vouches for random bytes");
 		return;
 	}
+	equal(vmgen_settled(v, &generation), -EBADF, "nor tells of changes: EBADF");
 	equal(r, -EBADF, "nothing vouches for random bytes: EBADF");
-	ok(!memcmp(bytes, "\0\0\0\0\0\0\0", sizeof(bytes)), "and there are none");
+	ok(memcmp(bytes, "unchange", sizeof(bytes)) &&
+	   memcmp(bytes, "\0\0\0\0\0\0\0", sizeof(bytes)), "but they are fresh");
+}
+
+/* Another handle has the number of the descriptor, which is of the same device. */
+static void test_reused(struct vmgen *v)
+{
+	struct vmgen *other = NULL;
+	struct vmgen_event event;
+	uint64_t generation = 99;
+
+	equal(vmgen_open(NULL, 0, &other), 0, "another handle");
+	equal(vmgen_fd(other), vmgen_fd(v), "has the number of the first one's descriptor");
+	equal(vmgen_read(v, &event, sizeof(event)), -EBADF, "reading with the first: EBADF");
+	equal(vmgen_event(v, &event, sizeof(event)), -EBADF, "asking with it: EBADF");
+	equal(vmgen_reopen(v), 0, "it gets a new descriptor");
+	ok(vmgen_fd(v) != vmgen_fd(other), "of its own");
+	equal(vmgen_read(v, &event, sizeof(event)), 0, "which is readable");
+	equal(vmgen_settled(v, &generation), 0, "and can be asked");
+	equal((long long)generation, 1, "nothing changed meanwhile");
+	ok(!vmgen_changed(v), "also to who does not ask");
+	vmgen_close(other);
+	equal(vmgen_event(v, &event, sizeof(event)), 0, "closing the other one does not matter");
 }
 
 static void run(bool privileged)
@@ -105,6 +130,7 @@ static void run(bool privileged)
 	test_random(v);
 	test_info(v, privileged);
 	test_lost(v, privileged);
+	test_reused(v);
 	vmgen_close(v);
 }
 
