@@ -6,6 +6,7 @@ vmgen is installed, after vmgend has run, and when the OpenSSL provider is on an
 restarts what it finds. The lines of vmgen-programs(7)."""
 
 import pathlib
+import re
 import shutil
 
 from harness import tap
@@ -102,7 +103,17 @@ def compare(found, t):
         t.equal(sorted(same), sorted(expected), f"{name}: those are the same that the table has")
 
 
+def check_manual(t):
+    """The table that people read has the words of the one above, where it says "the same"."""
+    page = pathlib.Path(__file__).parents[2] / "daemon/vmgen-programs.7.scd"
+    rows = re.findall(r"(?m)^\|  (.*)\n:  (.*)$", page.read_text("utf-8"))
+    same = " ".join(what for what, seen in rows if seen.startswith("the same"))
+    t.equal([what for words in SAME.values() for what in words if what not in same], [],
+            "vmgen-programs(7) says of all of these that they are the same")
+
+
 def scenario(kernel, t):
+    check_manual(t)
     debian = Prebuilt(kernel, PACKAGES, prepare=prepare)
     with debian.boot(new_guid(), memory=1024) as g:
         g.wait_for("systemctl -q is-active vmgend", timeout=120)
