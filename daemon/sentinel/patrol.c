@@ -17,7 +17,7 @@
 #include "base/deadline.h"
 #include "look.h"
 #include "patrol.h"
-#include "roll.h"
+#include "queue.h"
 
 enum {
 	/* At once, so that as many processes can hold one up each. */
@@ -41,9 +41,9 @@ struct note {
 };
 
 struct shared {
-	struct roll roll;
+	struct queue queue;
 	/*
-	 * Of the roll: the first that nobody has taken yet. May be beyond its end. One that was
+	 * Of the queue: the first that nobody has taken yet. May be beyond its end. One that was
 	 * killed when another patrol began may still take from the other one.
 	 */
 	size_t next[2];
@@ -103,13 +103,13 @@ static void __attribute__((noreturn)) work(const struct patrol *patrol, struct n
 
 	while (!__atomic_load_n(&note->leaves, __ATOMIC_RELAXED)) {
 		i = __atomic_fetch_add(next, 1, __ATOMIC_RELAXED);
-		if (i >= shared->roll.n_pids)
+		if (i >= shared->queue.n_pids)
 			break;
 		note->slow = deadline_in(patrol->limits->stall_ms);
 		note->due = deadline_in(patrol->limits->process_ms);
 		/* Pairs with the load in look_after(): the times are of this process. */
-		__atomic_store_n(&note->at, shared->roll.pids[i], __ATOMIC_RELEASE);
-		snprintf(name, sizeof(name), "%d", shared->roll.pids[i]);
+		__atomic_store_n(&note->at, shared->queue.pids[i], __ATOMIC_RELEASE);
+		snprintf(name, sizeof(name), "%d", shared->queue.pids[i]);
 		fd = openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 		if (fd >= 0) {
 			look_at_process(fd, note->counts);
@@ -148,12 +148,12 @@ static size_t left(const struct patrol *patrol)
 {
 	size_t next = __atomic_load_n(&patrol->shared->next[patrol->turn], __ATOMIC_RELAXED);
 
-	return next < patrol->shared->roll.n_pids ? patrol->shared->roll.n_pids - next : 0;
+	return next < patrol->shared->queue.n_pids ? patrol->shared->queue.n_pids - next : 0;
 }
 
 static void give_rest_up(struct patrol *patrol)
 {
-	size_t n = patrol->shared->roll.n_pids;
+	size_t n = patrol->shared->queue.n_pids;
 	size_t next = __atomic_exchange_n(&patrol->shared->next[patrol->turn], n,
 					  __ATOMIC_RELAXED);
 
@@ -175,8 +175,8 @@ void patrol_begin(struct patrol *patrol)
 	patrol->deadline = deadline_in(patrol->limits->total_ms);
 	patrol->turn = !patrol->turn;
 	shared->next[patrol->turn] = 0;
-	patrol->tally.counts[TALLY_UNSEEN] = roll_call(&shared->roll, patrol->proc);
-	if (shared->roll.n_pids && !start(patrol))
+	patrol->tally.counts[TALLY_UNSEEN] = queue_fill(&shared->queue, patrol->proc);
+	if (shared->queue.n_pids && !start(patrol))
 		give_rest_up(patrol);
 }
 

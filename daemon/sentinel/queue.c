@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "roll.h"
+#include "queue.h"
 
 struct entry {
 	int pid;
@@ -49,7 +49,7 @@ static void take_turns(struct entry *entries, size_t n)
 }
 
 /* What the kernel says of the owner is there without a look at the process's memory. */
-static size_t read_entries(DIR *directory, struct entry entries[ROLL_SIZE], size_t *ret_more)
+static size_t read_entries(DIR *directory, struct entry entries[QUEUE_SIZE], size_t *ret_more)
 {
 	const struct dirent *entry;
 	size_t n = 0, more = 0;
@@ -62,7 +62,7 @@ static size_t read_entries(DIR *directory, struct entry entries[ROLL_SIZE], size
 		if (!pid || pid == getpid() || pid == getppid() ||
 		    fstatat(dirfd(directory), entry->d_name, &st, 0))
 			continue;
-		if (n < ROLL_SIZE)
+		if (n < QUEUE_SIZE)
 			entries[n++] = (struct entry){ .pid = pid, .user = st.st_uid };
 		else
 			more++;
@@ -71,19 +71,19 @@ static size_t read_entries(DIR *directory, struct entry entries[ROLL_SIZE], size
 	return n;
 }
 
-size_t roll_call(struct roll *roll, const char *proc)
+size_t queue_fill(struct queue *queue, const char *proc)
 {
-	struct entry *entries = malloc(ROLL_SIZE * sizeof(*entries));
+	struct entry *entries = malloc(QUEUE_SIZE * sizeof(*entries));
 	DIR *directory = opendir(proc);
 	size_t i, more = 1;
 
-	roll->n_pids = 0;
+	queue->n_pids = 0;
 	if (entries && directory) {
-		roll->n_pids = read_entries(directory, entries, &more);
-		take_turns(entries, roll->n_pids);
+		queue->n_pids = read_entries(directory, entries, &more);
+		take_turns(entries, queue->n_pids);
 	}
-	for (i = 0; i < roll->n_pids; i++)
-		roll->pids[i] = entries[i].pid;
+	for (i = 0; i < queue->n_pids; i++)
+		queue->pids[i] = entries[i].pid;
 	if (directory)
 		closedir(directory);
 	free(entries);
