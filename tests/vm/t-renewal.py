@@ -351,7 +351,7 @@ def scenario(kernel, t):
         snapshot = g.snapshot()
     with snapshot.clone(guid=guid) as c:
         # Goes on as the original, and is switched off in order.
-        c.run(f"systemctl enable links {' '.join({*USERS, *STARTED})} 2>&1")
+        c.run(f"systemctl enable links {' '.join({*USERS, *STARTED})} 2>&1", timeout=300)
         c.run("systemctl start vmgend; systemctl --no-block poweroff")
         c.wait_for_end(240)
         disk = c.disk
