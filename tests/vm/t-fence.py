@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Copyright (C) the vmgen authors
 """Units of a whole Debian that are fenced: by any of their names, before they are there, while
-they run, across a power cut, and while the service manager does not answer. make check leaves names
-to tests/unit/t-fenced.c, whose manager is of its own."""
+they run, across a power cut, and while the service manager does not answer; and those of
+10-replica, also where it fails. make check leaves names to tests/unit/t-fenced.c, whose manager is
+of its own, and 10-replica to tests/t-replica.sh."""
 
 import re
 import time
@@ -22,7 +23,13 @@ HOOK = "VMGEN_EVENT=changed VMGEN_GENERATION"
 SLEEPS = "[Service]\nUser=nobody\nExecStart=/bin/sleep infinity\n"
 ASKS = f"{SLEEPS}ExecStartPre=+vmgenctl fence check %n\n"
 SOCKET = "[Socket]\nListenStream=/run/door.socket\n"
-FILES = {"app.service": SLEEPS, "late.service": SLEEPS, "asks.service": ASKS, "many@.service": SLEEPS,
+# Members of replicated stores, for 10-replica: one that comes back by itself, one in another slice.
+COMES_BACK = "[Service]\nExecStart=/bin/sleep infinity\nRestart=always\nRestartSec=0\n"
+ELSEWHERE = f"{SLEEPS}Slice=far-away.slice\nExecStop=/bin/sh -c 'echo >>/run/goodbye'\n"
+MEMBERS = ("back", "elsewhere", "many@one", "alias")
+REPLICA = "10-replica"
+FILES = {"back.service": COMES_BACK, "elsewhere.service": ELSEWHERE,
+         "app.service": SLEEPS, "late.service": SLEEPS, "asks.service": ASKS, "many@.service": SLEEPS,
          "door.socket": SOCKET, "door.service": SLEEPS}
 
 
@@ -147,6 +154,90 @@ def check_hang(g, t):
     t.ok(stays_down(g, "app"), "and it is kept down")
 
 
+# ---- 10-replica ---------------------------------------------------------------------------------
+
+
+def list_members(g, names):
+    g.run("printf '%s\\n' " + " ".join(names) + " >/etc/vmgen/replica-units")
+
+
+def run_guard(g, real="--real "):
+    """Returns the exit status, and what the hook has said."""
+    log = "journalctl -q -u vmgend -o cat"
+    before, began = g.run(log), time.monotonic()
+    status, _ = g.execute(f"vmgenctl hooks run {real}{REPLICA}", timeout=240)
+    say(f"{g.name}: {REPLICA} {real}took {time.monotonic() - began:.1f} s for {len(MEMBERS)} units")
+    return status, g.run(log).removeprefix(before)
+
+
+def check_members(g, t):
+    """Those that 10-replica is for: they run, and stay down from then on."""
+    t.ok(g.execute(f"vmgenctl hooks list | grep '{REPLICA}.*disabled'")[0] == 0, "as shipped it is off")
+    enable_guard(g)
+    g.run("systemctl start back elsewhere many@one app")
+    list_members(g, MEMBERS)
+    status, said = run_guard(g, real="")
+    t.ok(not status and "would freeze, fence and kill app" not in said and
+         said.count("would freeze, fence and kill") == len(MEMBERS), "a drill says what it would do")
+    t.equal(g.run("vmgenctl fence list"), "", "and does nothing")
+    status, said = run_guard(g)
+    t.equal((status, said.count(": is killed and fenced")), (0, len(MEMBERS)), "all are ended")
+    fenced = g.run("vmgenctl fence list")
+    t.equal(fenced.count("is kept down: this machine was cloned or restored"), len(MEMBERS),
+            "and kept down")
+    t.ok("app.service is kept down" in fenced, "one under its real name")
+    t.ok(all(stays_down(g, name) for name in MEMBERS), "whoever starts them")
+    t.equal(g.execute("test -e /run/goodbye")[0], 1, "none could say goodbye")
+    lift(g, MEMBERS)
+    t.ok(all(starts(g, name) for name in MEMBERS), "lifted, they start")
+
+
+def lift(g, names):
+    for name in names:
+        g.run(f"vmgenctl fence lift {name}")
+
+
+def check_members_in_doubt(g, t):
+    """The service manager stands still."""
+    list_members(g, ["back"])
+    freeze = "/sys/fs/cgroup/system.slice/back.service/cgroup.freeze"
+    g.run(f"echo 1 >{FREEZE}")
+    status, output = g.execute(f"{HOOK}=1 VMGEN_EVENT=changed /usr/lib/vmgen/hooks.d/{REPLICA}",
+                               timeout=400)
+    frozen = g.run(f"cat {freeze}").strip()
+    asks = g.run(f"ls {UNITS}/back.service.d")
+    g.run(f"echo 0 >{FREEZE}")
+    t.ok(status == 1 and "back.service: is not fenced for certain, so it stays frozen" in output and
+         frozen == "1", "the manager hangs: a member stays frozen, and it is told")
+    t.ok(DROP_IN in asks, "and asks for its fence from the next boot on")
+    g.wait_for(f"vmgenctl hooks run --real {REPLICA} && ! systemctl -q is-active back", timeout=240)
+    t.ok(stays_down(g, "back"), "the remedy ends it")
+    lift(g, ["back"])
+
+
+def check_members_unfenced(g, t):
+    """Somebody has changed the drop-in, so that the unit asks for no fence."""
+    t.ok(starts(g, "back"), "a member runs")
+    g.run(f"mkdir -p {UNITS}/back.service.d; echo '[Service]' >{UNITS}/back.service.d/{DROP_IN}; "
+          "systemctl daemon-reload")
+    status, said = run_guard(g)
+    t.ok(status and "stays frozen, and is masked until the next boot" in said,
+         "one that cannot be fenced is masked")
+    # As the watchdog would, in the end.
+    g.run("systemctl kill --signal=KILL back")
+    g.wait_for("! systemctl -q is-active back", timeout=60)
+    t.ok(stays_down(g, "back"), "when it is killed nothing starts it anew")
+    g.run(f"rm {UNITS}/back.service.d/{DROP_IN}")
+    t.equal(run_guard(g)[0], 0, "fixed as the log says, the hook fences it")
+    lift(g, ["back"])
+    t.ok(starts(g, "back"), "and nothing of the mask is left")
+
+
+def enable_guard(g):
+    g.run(f"sed -i 's/^enabled = no/enabled = yes/' /etc/vmgen/hooks.conf.d/{REPLICA}.conf; "
+          "systemctl reload vmgend")
+
+
 def scenario(kernel, t):
     debian = Prebuilt(kernel, prepare=prepare)
     with debian.boot(new_guid()) as g:
@@ -157,6 +248,12 @@ def scenario(kernel, t):
             check_names(g, t)
         check_removed(g, t)
         check_hang(g, t)
+        if ALL:
+            lift(g, ["app"])
+            check_members(g, t)
+            check_members_in_doubt(g, t)
+            check_members_unfenced(g, t)
+            fence(g, "set app why")
         disk = g.disk
     with debian.boot(new_guid(), disk) as g:
         g.wait_for("systemctl is-active vmgend", timeout=240)
