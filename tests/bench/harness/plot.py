@@ -99,7 +99,8 @@ def bars_of_memory(axes, rows):
 
 
 def bars_of_ratios(axes, rows):
-    axes.barh([row["work"] for row in rows], [row["to_openssl"] for row in rows])
+    axes.barh([" ".join(row[key] for key in ("user", "by", "work") if key in row) for row in rows],
+              [row["to_openssl"] for row in rows])
     axes.invert_yaxis()
     axes.axvline(1, color="black", linewidth=0.5)
     axes.set_xlabel("with the provider, to OpenSSL alone: how many in a second")
@@ -108,7 +109,8 @@ def bars_of_ratios(axes, rows):
 PANELS = {
     "host": ("A check, this machine", bars_of_costs),
     "guest": ("A check, emulated guest", bars_of_costs),
-    "openssl": ("OpenSSL: requests of 16 bytes and 8 KiB, handshakes", bars_of_ratios),
+    "openssl": ("OpenSSL: requests of so many bytes, handshakes", bars_of_ratios),
+    "openssl-guest": ("The same, emulated guest with the device", bars_of_ratios),
     "stale": ("Stale rounds after a resume",
               lambda axes, rows: bars_of_groups(axes, rows, "way", "rounds", "rounds (largest)")),
     "waiters": ("Wake-up from poll", lines_of_waiters),
