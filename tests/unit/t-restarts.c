@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 
 #include "ctl/check/restarts.h"
+#include "ctl/check/roll.h"
 #include "scratch.h"
 #include "tap.h"
 
@@ -158,6 +159,20 @@ static void test_states(void)
 	shows("good.service", "only an active service counts, whose main process has it");
 }
 
+static void test_forgotten(void)
+{
+	begin("auto\n");
+	have("boring.service", 20, 1U << CENSUS_BORINGSSL);
+	say("boring.service", 20, ORDINARY);
+	have("both.service", 21, 1U << CENSUS_BORINGSSL | 1U << CENSUS_GNUTLS);
+	say("both.service", 21, ORDINARY);
+	census.kinds[CENSUS_BORINGSSL].others = 1;
+	roll_forget(&census, CENSUS_BORINGSSL);
+	equal(mark(false), 0, "what vmgend makes draw anew");
+	shows("both.service", "needs no restart, but for another generator");
+	equal(roll_names(&census, CENSUS_BORINGSSL, true, answer), 0, "nor is it named");
+}
+
 static void test_fences(void)
 {
 	begin("auto\n");
@@ -200,6 +215,7 @@ int main(void)
 	test_lists();
 	test_never();
 	test_states();
+	test_forgotten();
 	test_fences();
 	test_manager();
 	return tap_done();

@@ -120,6 +120,9 @@ static void mark_restarted(const struct ctl *ctl, struct census *census, struct 
 	/* check_service() says why there is none. */
 	if (inventory_read(ctl->config, &inventory, error))
 		return;
+	/* vmgend makes those draw anew; where it may not, check_sentinels() says so. */
+	if (inventory.config.fork_sentinels)
+		roll_forget(census, CENSUS_BORINGSSL);
 	hook = inventory_find(&inventory, "80-restart-units");
 	if (hook && hook->state == ITEM_ON)
 		r = restarts_mark(ctl, false, census);
