@@ -95,7 +95,8 @@ static void take_block(struct census *census, const struct unitlist *list, int f
 				      !manager_is(block, "Type", "oneshot");
 }
 
-static int ask(const struct ctl *ctl, const struct unitlist *list, struct census *census)
+static int ask(const struct ctl *ctl, const struct unitlist *list, int timeout_ms,
+	       struct census *census)
 {
 	const char *argv[CENSUS_MAX_UNITS + 8] = {
 		"systemctl", "show", "--no-pager",
@@ -114,7 +115,7 @@ static int ask(const struct ctl *ctl, const struct unitlist *list, struct census
 	answer = malloc(ANSWER_SIZE);
 	if (!answer)
 		return -ENOMEM;
-	r = manager_run(argv, MANAGER_PATIENT_MS, answer, ANSWER_SIZE);
+	r = manager_run(argv, timeout_ms, answer, ANSWER_SIZE);
 	if (!r)
 		r = fence_open(ctl->state_dir, false, &fences);
 	if (r == -ENOENT)
@@ -138,7 +139,10 @@ int restarts_mark(const struct ctl *ctl, bool automatic, struct census *census)
 		entry = unitlist_find(&list, census->units[i].unit);
 		census->units[i].restarted = !automatic && entry && !entry->excepted;
 	}
-	return automatic || list.automatic ? ask(ctl, &list, census) : 0;
+	if (!automatic && !list.automatic)
+		return 0;
+	/* Who restarts by the answer can wait for it; a clone is busy just then. */
+	return ask(ctl, &list, automatic ? MANAGER_PATIENT_MS : MANAGER_QUICK_MS, census);
 }
 
 static enum ctl_exit complain(const char *what)
