@@ -25,23 +25,25 @@ enum {
 	PAGE_LIMIT = 65536,
 	CHUNK = 65536,
 	/* So many the kernel lets a process have. */
-	MAX_FILES = 65530,
+	MAX_SEEN = 65530,
 	/* Of a process whose first thread has ended; the others are alike. */
 	MAX_THREADS = 64,
 };
 
-struct file_mapping {
-	uint64_t device, inode, start, end;
-	bool executable;
+struct seen {
+	size_t n;
+	struct seen_mapping {
+		uint64_t device, inode, start, end;
+		bool executable;
+	} *list;
 };
 
 struct look {
 	int smaps_fd, mem_fd;
 	size_t page_size;
-	/* What the first look found: pages that may be sentinels, and files. */
-	size_t n_candidates, n_files;
 	bool any, sysgenid;
-	struct file_mapping *files;
+	/* What the first look found: pages that may be sentinels, and files. */
+	struct seen candidates, files;
 	uint32_t *counts;
 	uint8_t chunk[CHUNK];
 };
@@ -94,20 +96,20 @@ static int read_smaps(struct look *look,
 	return r;
 }
 
-static int add_file(struct look *look, const struct smaps_mapping *mapping)
+static int add_seen(struct seen *seen, const struct smaps_mapping *mapping)
 {
-	struct file_mapping *files;
+	struct seen_mapping *list;
 
-	if (look->n_files >= MAX_FILES)
+	if (seen->n >= MAX_SEEN)
 		return -EFBIG;
 	/* In steps of 64. */
-	if (!(look->n_files % 64)) {
-		files = reallocarray(look->files, look->n_files + 64, sizeof(*files));
-		if (!files)
+	if (!(seen->n % 64)) {
+		list = reallocarray(seen->list, seen->n + 64, sizeof(*list));
+		if (!list)
 			return -ENOMEM;
-		look->files = files;
+		seen->list = list;
 	}
-	look->files[look->n_files++] = (struct file_mapping){
+	seen->list[seen->n++] = (struct seen_mapping){
 		.device = mapping->device, .inode = mapping->inode,
 		.start = mapping->start, .end = mapping->end,
 		.executable = mapping->executable,
@@ -121,10 +123,27 @@ static int survey(void *context, const struct smaps_mapping *mapping)
 
 	look->any = true;
 	look->sysgenid |= mapping->sysgenid;
-	look->n_candidates += is_candidate(look, mapping);
+	if (is_candidate(look, mapping))
+		return add_seen(&look->candidates, mapping);
 	if (mapping->inode && mapping->readable && !mapping->writable && !mapping->shared)
-		return add_file(look, mapping);
+		return add_seen(&look->files, mapping);
 	return 0;
+}
+
+static int by_start(const void *a, const void *b)
+{
+	const struct seen_mapping *one = a, *other = b;
+
+	return one->start < other->start ? -1 : one->start > other->start;
+}
+
+/* Was it there before the memory was opened, and is there after that? See look_on(). */
+static bool is_still_candidate(const struct look *look, const struct smaps_mapping *mapping)
+{
+	const struct seen_mapping key = { .start = mapping->start };
+
+	return is_candidate(look, mapping) &&
+	       bsearch(&key, look->candidates.list, look->candidates.n, sizeof(key), by_start);
 }
 
 /* Returns 0 and where the 1 is; -ENODATA: it is no sentinel, or not any more; or -errno. */
@@ -149,7 +168,7 @@ static int confirm(void *context, const struct smaps_mapping *mapping)
 	struct look *look = context;
 	int at, r;
 
-	if (!is_candidate(look, mapping))
+	if (!is_still_candidate(look, mapping))
 		return 0;
 	r = find_one(look, mapping->start, &at);
 	return r == -ENODATA ? 0 : r ?: 1;
@@ -160,7 +179,7 @@ static int wipe(void *context, const struct smaps_mapping *mapping)
 	struct look *look = context;
 	int at, r;
 
-	if (!is_candidate(look, mapping))
+	if (!is_still_candidate(look, mapping))
 		return 0;
 	r = find_one(look, mapping->start, &at);
 	if (r)
@@ -173,7 +192,7 @@ static int wipe(void *context, const struct smaps_mapping *mapping)
 }
 
 /* What cannot be read is passed over: it was cut off, for example. */
-static bool has_mark(struct look *look, const struct file_mapping *file)
+static bool has_mark(struct look *look, const struct seen_mapping *file)
 {
 	const size_t overlap = sizeof(MARK) - 2;
 	uint64_t at = file->start;
@@ -205,16 +224,16 @@ static bool has_mark(struct look *look, const struct file_mapping *file)
  */
 static bool knows_sysgenid(struct look *look)
 {
-	const struct file_mapping *files = look->files;
+	const struct seen_mapping *files = look->files.list;
 	size_t first, i, end;
 	bool executable;
 
 	if (look->sysgenid)
 		return true;
 	/* The parts of a file lie side by side. */
-	for (first = 0; first < look->n_files; first = end) {
+	for (first = 0; first < look->files.n; first = end) {
 		executable = false;
-		for (end = first; end < look->n_files && files[end].inode == files[first].inode &&
+		for (end = first; end < look->files.n && files[end].inode == files[first].inode &&
 		     files[end].device == files[first].device; end++)
 			executable |= files[end].executable;
 		for (i = first; executable && i < end; i++)
@@ -233,12 +252,22 @@ static void count_failure(struct look *look, int r)
 		look->counts[TALLY_UNSEEN]++;
 }
 
+/*
+ * Each file is of the memory that the process has when it is opened, and a process that
+ * executes something else gets another one; the old one stays where another process
+ * shares it. So this list of mappings is opened before and after the memory, and a page
+ * counts that is in both: one of them is of that memory, or it was executed twice.
+ */
 static int look_on(struct look *look, int dir_fd)
 {
 	int r;
 
 	look->mem_fd = openat(dir_fd, "mem", O_RDWR | O_CLOEXEC);
 	if (look->mem_fd < 0)
+		return -errno;
+	close(look->smaps_fd);
+	look->smaps_fd = openat(dir_fd, "smaps", O_RDONLY | O_CLOEXEC);
+	if (look->smaps_fd < 0)
 		return -errno;
 	r = read_smaps(look, confirm);
 	if (r <= 0)
@@ -247,7 +276,6 @@ static int look_on(struct look *look, int dir_fd)
 		look->counts[TALLY_AWARE]++;
 		return 0;
 	}
-	/* If it executes something else meanwhile, there is nothing in this smaps any more. */
 	return read_smaps(look, wipe);
 }
 
@@ -265,14 +293,16 @@ static bool look_at_thread(int dir_fd, uint32_t counts[TALLY_KINDS])
 		return true;
 	}
 	r = look.page_size > PAGE_LIMIT ? -EFBIG : read_smaps(&look, survey);
-	if (!r && look.n_candidates)
+	if (!r && look.candidates.n)
 		r = look_on(&look, dir_fd);
 	if (r)
 		count_failure(&look, r);
 	if (look.mem_fd >= 0)
 		close(look.mem_fd);
-	close(look.smaps_fd);
-	free(look.files);
+	if (look.smaps_fd >= 0)
+		close(look.smaps_fd);
+	free(look.files.list);
+	free(look.candidates.list);
 	return look.any || r;
 }
 
