@@ -20,6 +20,7 @@
 #include "ctl.h"
 #include "ctl/systemd/dropin.h"
 #include "ctl/systemd/manager.h"
+#include "ctl/systemd/mask.h"
 #include "ctl/view/fenced.h"
 #include "ctl/view/view.h"
 #include "record/fencefile.h"
@@ -245,13 +246,15 @@ static enum ctl_exit set(struct command *command)
 	return code;
 }
 
-/* By one of its names. Returns that of fence_lift(); ret_removed: its drop-in was. */
+/* By one of its names. Returns that of fence_lift(); ret_removed: what systemd has read was. */
 static int lift_name(struct command *command, const char *unit, bool *ret_removed)
 {
 	int r = command->fd < 0 ? -ENOENT : fence_lift(command->fd, unit, &command->author), removed;
 
 	if (r && r != -ENOENT)
 		return r;
+	/* Of 10-replica: systemctl has no remedy for it. */
+	*ret_removed |= mask_remove(unit);
 	removed = dropin_remove(unit, command->ctl->state_dir);
 	if (removed == 1)
 		*ret_removed = true;

@@ -4,13 +4,10 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <spawn.h>
 #include <stdbool.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -18,13 +15,12 @@
 #include "base/deadline.h"
 #include "base/paths.h"
 #include "ctl/systemd/dropin.h"
+#include "ctl/systemd/mask.h"
 #include "fencing.h"
 #include "process/capture.h"
 #include "process/child.h"
 #include "record/fencefile.h"
 
-/* Before all others, also before /etc, where "systemctl mask --runtime" would not do. */
-#define MASKS		"/run/systemd/system.control"
 #define REASON	"this machine was cloned or restored, so its peers may know what it has forgotten: " \
 		"see 10-replica in vmgend-hooks(7)"
 
@@ -40,22 +36,6 @@ enum {
 };
 
 /* ---- on disk ---- */
-
-static void mask_path(const char *unit, char ret_path[PATH_MAX])
-{
-	snprintf(ret_path, PATH_MAX, MASKS "/%s", unit);
-}
-
-/* One of an earlier run, which the service manager has until it reads the drop-in as well. */
-static void unmask(const char *unit)
-{
-	char path[PATH_MAX], target[sizeof("/dev/null")];
-
-	mask_path(unit, path);
-	if (readlink(path, target, sizeof(target)) == sizeof(target) - 1 &&
-	    !memcmp(target, "/dev/null", sizeof(target) - 1))
-		(void)unlink(path);
-}
 
 void fencing_put(const struct unitlist *list)
 {
@@ -73,7 +53,8 @@ void fencing_put(const struct unitlist *list)
 		if (!r)
 			(void)fence_set(fd, unit, REASON, &author, &result);
 		(void)dropin_install(unit, PATH_STATE_DIR);
-		unmask(unit);
+		/* One of an earlier run, which systemd has until it reads the drop-in as well. */
+		(void)mask_remove(unit);
 	}
 	if (!r)
 		close(fd);
@@ -166,16 +147,13 @@ void fencing_hold(const struct unitlist *list, int ret_results[UNITLIST_MAX])
 
 int fencing_mask(const struct unitlist *list, const int results[UNITLIST_MAX])
 {
-	char path[PATH_MAX];
-	int r = 0, reloaded;
+	int r = 0, put, reloaded;
 	size_t i;
 
-	if (mkdir(MASKS, 0755) && errno != EEXIST)
-		return -errno;
 	for (i = 0; i < list->n; i++) {
-		mask_path(list->entries[i].unit, path);
-		if (results[i] && symlink("/dev/null", path) && errno != EEXIST)
-			r = -errno;
+		put = results[i] ? mask_put(list->entries[i].unit) : 0;
+		if (put)
+			r = put;
 	}
 	reloaded = reload();
 	return r ? r : reloaded;

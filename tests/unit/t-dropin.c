@@ -2,9 +2,10 @@
 /*
  * Copyright (C) the vmgen authors
  *
- * What the drop-in of a fenced unit does, with vmgenctl and without it.
+ * What the drop-in of a fenced unit does, with vmgenctl and without it; and its mask.
  */
 #include "ctl/systemd/dropin.h"
+#include "ctl/systemd/mask.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -67,6 +68,23 @@ static void test_other_way(const char *state)
 	equal(dropin_remove(UNIT, state), 1, "removed by another");
 }
 
+static void test_mask(void)
+{
+	char target[sizeof("/dev/null") + 1] = "";
+
+	mask_directory = strdup(scratch_path("control"));
+	equal(mask_put(UNIT), 0, "a unit is masked");
+	equal(mask_put(UNIT), 0, "also twice");
+	ok(readlink(scratch_path("control/" UNIT), target, sizeof(target)) > 0 && !strcmp(target, "/dev/null"),
+	   "as systemd knows it");
+	ok(mask_remove(UNIT), "the mask is taken away");
+	ok(!mask_remove(UNIT), "once");
+	(void)!symlink("/etc/other.service", scratch_path("control/" UNIT));
+	equal(mask_put(UNIT), -EEXIST, "what somebody else has put there is no mask");
+	ok(!mask_remove(UNIT) && !unlink(scratch_path("control/" UNIT)), "and stays");
+	free((char *)mask_directory);
+}
+
 int main(void)
 {
 	char state[PATH_MAX];
@@ -81,6 +99,7 @@ int main(void)
 	dropin_program = strdup(scratch_path("vmgenctl"));
 	test_removed(state);
 	test_other_way(state);
+	test_mask();
 	free((char *)dropin_directory);
 	free((char *)dropin_program);
 	return tap_done();

@@ -18,6 +18,7 @@ int vmgenctl_main(int argc, char **argv);
 #include "base/systemd.h"
 #include "ctl/systemd/dropin.h"
 #include "ctl/systemd/manager.h"
+#include "ctl/systemd/mask.h"
 #include "scratch.h"
 #include "tap.h"
 
@@ -390,6 +391,18 @@ static void test_hooks(void)
 	ok(!FENCED("g.service") && !exists("units/g.service.d", NULL), "an administrator lifts all");
 }
 
+/* As 10-replica has masked a unit. */
+static void test_masked(void)
+{
+	unit("m.service", DOWN, "");
+	ok(!RUN("set", "m", "why") && !mask_put("m.service"), "fenced and masked");
+	DROP("calls");
+	ok(!RUN("lift", "alias-m") && !exists("control/m.service", NULL) &&
+	   strstr(scratch_read("calls"), "daemon-reload"), "who lifts its fence can start it");
+	(void)mask_put("m.service");
+	ok(!RUN("lift", "m") && !exists("control/m.service", NULL), "one that was left behind goes as well");
+}
+
 /* What cannot be known keeps the unit down. */
 static void test_rights(void)
 {
@@ -419,6 +432,7 @@ int main(void)
 	(void)setenv("PATH", path, 1);
 	dropin_directory = strdup(scratch_path("units"));
 	dropin_program = strdup(scratch_path("vmgenctl"));
+	mask_directory = strdup(scratch_path("control"));
 	scratch_write("vmgenctl", "", 0755);
 	test_set();
 	test_unknown();
@@ -427,7 +441,9 @@ int main(void)
 	test_state();
 	test_bounds();
 	test_hooks();
+	test_masked();
 	test_rights();
+	free((char *)mask_directory);
 	free((char *)dropin_directory);
 	free((char *)dropin_program);
 	return tap_done();
