@@ -97,7 +97,8 @@ static size_t strings_of(const struct table *table, size_t place)
 {
 	size_t length;
 
-	if (table->size - place < SMBIOS_HEADER)
+	/* The one before may have had no end. */
+	if (place > table->size || table->size - place < SMBIOS_HEADER)
 		return table->size;
 	length = (unsigned char)table->bytes[place + 1];
 	return length < SMBIOS_HEADER || table->size - place < length ? table->size : place + length;

@@ -168,6 +168,34 @@ static void test_damaged(void)
 	take_back();
 }
 
+/* Nor behind one that is as long as any may be, in which nothing ends. */
+static void test_endless(void)
+{
+	enum { SIZE = 1 << 20 };
+	char reason[HOSTWORD_REASON_SIZE], *content = malloc(SIZE + 1);
+	struct hostword word;
+	size_t size;
+
+	if (!content)
+		scratch_give_up("malloc");
+	memset(content, 'x', SIZE + 1);
+	memcpy(content, "\x20\x04\0", 4);
+	put(SMBIOS, content, SIZE);
+	ok(hostplace_read(SMBIOS_PLACE, scratch_path("sys"), NULL, &word, reason) == -ENOENT,
+	   "a string without an end has no word");
+	for (size = SIZE - 3; size <= SIZE; size++) {
+		content[size - 1] = '\0';
+		put(SMBIOS, content, size);
+		ok(hostplace_read(SMBIOS_PLACE, scratch_path("sys"), NULL, &word, reason) == -ENOENT,
+		   "nor have strings that miss a NUL");
+	}
+	put(SMBIOS, content, SIZE + 1);
+	ok(hostplace_read(SMBIOS_PLACE, scratch_path("sys"), NULL, &word, reason) == -EFBIG,
+	   "a table that is longer is none");
+	free(content);
+	take_back();
+}
+
 static void test_long(void)
 {
 	static char content[2 * HOSTWORD_LIMIT];
@@ -368,6 +396,7 @@ int main(void)
 	test_live();
 	test_long();
 	test_damaged();
+	test_endless();
 	test_boot();
 	test_administrator();
 	test_first_start();
