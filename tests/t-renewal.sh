@@ -352,5 +352,9 @@ ok 'nobody else leads root astray there' machine container-engine "$remapped"'
 		VMGEN_EVENT=test fails $hook >said; grep "write there: $root: look" said; [ -z "$(ls /var/lib/vmgen)" ]
 		fails $hook >said 2>&1; cat said; grep "write there: $root: look" said; renewed "$before"
 		[ -L $root/engine-id ]; grep -x secret /etc/victim; fails grep -r secret /var/lib/vmgen said
-	done'
+	done
+	chown 0 $root; chmod 710 $root
+	VMGEN_EVENT=test fails $hook >said; grep "is a link, which Docker never makes: $root/engine-id: remove it" said
+	fails $hook >said 2>&1; cat said; grep -x secret /etc/victim; fails grep -r secret /var/lib/vmgen said
+	rm $root/engine-id; $hook'
 tap_done
