@@ -125,7 +125,7 @@ enum ctl_exit ctl_check(const struct ctl *ctl, int argc, char **argv)
 	check_service(ctl, &view, &findings);
 	check_identities(ctl, &findings);
 	check_openssl(ctl, &view, &findings);
-	check_sentinels(&view, "/proc", &findings);
+	check_sentinels(ctl, &view, "/proc", &findings);
 	check_keys(ctl, &findings);
 	verdict = view_verdict(&view);
 	if (verdict == CTL_OK && findings.problem)

@@ -19,6 +19,7 @@
 
 #define TRACE	"crypto/rand/" "rand_lib.c"
 #define BORING	"error:%08x:%s:OPENSSL_" "internal:%s"
+#define SYSGENID	"/dev/" "sysgenid"
 #define MAP	"7f2a1c000000-7f2a1c022000 r-xp 00000000 fe:00 247134   "
 
 enum { CROWD = 5000, STACK_SIZE = 4096 };
@@ -28,6 +29,7 @@ static const struct census_limits patient = {
 	.total_ms = 600000, .programs_ms = 600000, .stall_ms = 60000,
 };
 static struct census census;
+static struct census_aid aid = { .device = true };
 
 /* Of a number that no process gets, or it could be this one's own, which is left out. */
 static void process(int pid, const char *comm, const char *maps)
@@ -66,6 +68,16 @@ static void program(int pid, const char *name, off_t hole, const char *text)
 		scratch_give_up("symlink");
 }
 
+/* More text in the program of a process. */
+static void add(int pid, off_t at, const char *text)
+{
+	int fd = open(scratch_path("proc/%d/exe", pid), O_WRONLY | O_CLOEXEC);
+
+	if (pwrite(fd, text, strlen(text), at) != (ssize_t)strlen(text))
+		scratch_give_up("a program");
+	close(fd);
+}
+
 static void clean(void)
 {
 	char command[PATH_MAX + 16];
@@ -79,7 +91,7 @@ static void clean(void)
 static void take(const struct census_limits *limits)
 {
 	memset(&census, 0, sizeof(census));
-	equal(census_take(scratch_path("proc"), true, limits, &census), 0, "a look is taken");
+	equal(census_take(scratch_path("proc"), &aid, limits, &census), 0, "a look is taken");
 }
 
 static void shows(enum census_kind kind, const char *names)
@@ -170,7 +182,7 @@ static void test_libraries(void)
 		clean();
 		process(9000101, "program\n", libraries[i].maps);
 		memset(&census, 0, sizeof(census));
-		ok(!census_take(scratch_path("proc"), true, &patient, &census) &&
+		ok(!census_take(scratch_path("proc"), &aid, &patient, &census) &&
 		   census.kinds[libraries[i].kind].count == 1 && sum() == 1, "library %zu: kind %d", i,
 		   libraries[i].kind);
 	}
@@ -183,6 +195,17 @@ static void test_libraries(void)
 	process(9000101, "awslc\n", MAP "/usr/lib/x86_64-linux-gnu/android/libcrypto.so.0\n" MAP "/dev/sysgenid\n");
 	take(&patient);
 	equal(census.kinds[CENSUS_WITHOUT].count, 1, "what asks /dev/sysgenid needs nothing");
+	clean();
+	process(9000101, "boring\n", MAP "/usr/lib/x86_64-linux-gnu/android/libcrypto.so.0\n");
+	belongs(9000101, "/system.slice/boring.service");
+	take(&patient);
+	shows(CENSUS_BORINGSSL, "boring.service");
+	aid.sentinels = true;
+	take(&patient);
+	shows(CENSUS_SENTINEL, "boring.service");
+	shows(CENSUS_BORINGSSL, "");
+	equal(census.n_members, 0, "a sentinel that vmgend zeroes leaves nothing to be restarted");
+	aid.sentinels = false;
 }
 
 /* A service is named by the kernel's cgroup, whatever its processes call themselves. */
@@ -252,6 +275,10 @@ static void test_programs(void)
 	program(9000103, "sparse", INT64_C(1) << 40, TRACE);
 	process(9000107, "boring\n", longer);
 	program(9000107, "boring", 1 << 18, BORING);
+	process(9000108, "aws\n", longer);
+	/* Before it, far from it. */
+	program(9000108, "aws", 1 << 19, BORING);
+	add(9000108, (1 << 18) - 5, SYSGENID);
 	process(9000104, "empty\n", longer);
 	program(9000104, "empty", INT64_C(1) << 40, "x");
 	process(9000105, "fifo\n", longer);
@@ -262,7 +289,7 @@ static void test_programs(void)
 		scratch_give_up("symlink");
 	take(&patient);
 	shows(CENSUS_STATIC, "own (9000102), sparse (9000103)");
-	shows(CENSUS_BORINGSSL, "boring (9000107)");
+	shows(CENSUS_BORINGSSL, "boring (9000107), aws (9000108)");
 	ok(census.bytes < 4 << 20, "of files with a hole of 1 TiB no more is read than they have: %llu bytes",
 	   (unsigned long long)census.bytes);
 	equal(census.kinds[CENSUS_WITHOUT].count, 2, "those without one are known to be");
@@ -270,8 +297,14 @@ static void test_programs(void)
 	shows(CENSUS_STRANGE, "node (9000106)");
 	hasty.programs_ms = 0;
 	take(&hasty);
-	equal(census.kinds[CENSUS_UNKNOWN].count, 6, "without time none counts as well");
-	equal(sum(), 7, "and each is counted once");
+	equal(census.kinds[CENSUS_UNKNOWN].count, 7, "without time none counts as well");
+	equal(sum(), 8, "and each is counted once");
+	aid.sentinels = true;
+	take(&patient);
+	shows(CENSUS_SENTINEL, "boring (9000107)");
+	/* vmgend leaves its sentinel alone. */
+	shows(CENSUS_BORINGSSL, "aws (9000108)");
+	aid.sentinels = false;
 }
 
 /* What blocks or has no end. The kernel's own files may: of a process that hangs. */
@@ -303,7 +336,7 @@ static void test_bounds(void)
 	take(&hasty);
 	equal(census.kinds[CENSUS_UNKNOWN].count, 5, "when the time is over the rest counts as unknown");
 	equal(census_limits.total_ms, 1500, "vmgenctl check takes no longer than its manual says");
-	ok(census_take(scratch_path("nowhere"), true, &patient, &census) == -ENOENT, "no /proc is no look");
+	ok(census_take(scratch_path("nowhere"), &aid, &patient, &census) == -ENOENT, "no /proc is no look");
 }
 
 static int sleeper(void *unused)
@@ -328,7 +361,7 @@ static int be_crowded(const char *proc)
 		n += clone(sleeper, stacks + (size_t)(i + 1) * STACK_SIZE, CLONE_VM | SIGCHLD, NULL) > 0;
 	equal(n, CROWD, "5,000 processes are begun");
 	clock_gettime(CLOCK_MONOTONIC, &start);
-	r = census_take(proc, true, &patient, &census);
+	r = census_take(proc, &aid, &patient, &census);
 	clock_gettime(CLOCK_MONOTONIC, &end);
 	equal(r, 0, "and looked at");
 	equal(sum(), CROWD, "all of them");

@@ -9,8 +9,8 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
+#include "ctl/check/generators.h"
 #include "ctl/check/restarts.h"
-#include "ctl/check/roll.h"
 #include "scratch.h"
 #include "tap.h"
 
@@ -103,6 +103,7 @@ static void test_lists(void)
 	shows("cups.service", "add up");
 	begin("auto\n");
 	have("new.service", 7, 1U << CENSUS_PROTECTED);
+	have("boring.service", 8, 1U << CENSUS_SENTINEL);
 	equal(mark(false), 0, "where none has a copied generator");
 	ok(!was_asked(), "nobody is asked");
 }
@@ -154,23 +155,13 @@ static void test_states(void)
 	say("cut.service", 20, "Type=simple\n");
 	have("good.service", 21, 1U << CENSUS_BORINGSSL);
 	say("good.service", 21, ORDINARY);
+	have("zeroed.service", 22, 1U << CENSUS_SENTINEL);
+	/* It is not on the list of those with a copied one. */
+	census.n_members--;
+	say("zeroed.service", 22, ORDINARY);
 	say("foreign.service", 21, ORDINARY);
 	equal(mark(false), 0, "states of units");
 	shows("good.service", "only an active service counts, whose main process has it");
-}
-
-static void test_forgotten(void)
-{
-	begin("auto\n");
-	have("boring.service", 20, 1U << CENSUS_BORINGSSL);
-	say("boring.service", 20, ORDINARY);
-	have("both.service", 21, 1U << CENSUS_BORINGSSL | 1U << CENSUS_GNUTLS);
-	say("both.service", 21, ORDINARY);
-	census.kinds[CENSUS_BORINGSSL].others = 1;
-	roll_forget(&census, CENSUS_BORINGSSL);
-	equal(mark(false), 0, "what vmgend makes draw anew");
-	shows("both.service", "needs no restart, but for another generator");
-	equal(roll_names(&census, CENSUS_BORINGSSL, true, answer), 0, "nor is it named");
 }
 
 static void test_fences(void)
@@ -198,6 +189,24 @@ static void test_manager(void)
 	shows("", "and nothing is restarted then");
 }
 
+static void test_told(void)
+{
+	struct findings findings = { .list = json_object_new_array() };
+	const char *told;
+
+	begin("");
+	have("boring.service", 7, 1U << CENSUS_SENTINEL);
+	have("aws.service", 8, 1U << CENSUS_BORINGSSL);
+	generators_tell(&census, &findings);
+	told = json_object_to_json_string_ext(findings.list, JSON_C_TO_STRING_PLAIN);
+	if (!ok(strstr(told, "\"ok\",\"text\":\"services and other processes with BoringSSL, which vmgend has draw anew at a change: 1: boring.service") &&
+		strstr(told, "\"note\",\"text\":\"services and other processes with BoringSSL or AWS-LC, whose random numbers every clone has as well: 1: aws.service") &&
+		json_object_array_length(findings.list) == 2,
+		"what vmgend reaches by its sentinel is well, and what it does not is told"))
+		printf("# %s\n", told);
+	json_object_put(findings.list);
+}
+
 int main(void)
 {
 	char path[PATH_MAX], script[3 * PATH_MAX];
@@ -215,8 +224,8 @@ int main(void)
 	test_lists();
 	test_never();
 	test_states();
-	test_forgotten();
 	test_fences();
 	test_manager();
+	test_told();
 	return tap_done();
 }

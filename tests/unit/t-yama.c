@@ -12,6 +12,8 @@
 #include "scratch.h"
 #include "tap.h"
 
+static struct ctl ctl;
+
 #define HASH "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 
 /* counts: NULL: nothing is known of the last change. */
@@ -28,13 +30,31 @@ static void expect(const char *scope, const uint32_t counts[TALLY_KINDS], const 
 	run.sentinels.known = counts;
 	view.last = record_to_json(&run, RECORD_PUBLIC);
 	scratch_write("proc/sys/kernel/yama/ptrace_scope", scope, 0644);
-	check_sentinels(&view, scratch_path("proc"), &findings);
+	check_sentinels(&ctl, &view, scratch_path("proc"), &findings);
 	got = json_object_to_json_string_ext(findings.list, JSON_C_TO_STRING_PLAIN);
 	if (!ok(*text ? strstr(got, text) && strstr(got, state) : !strcmp(got, "[]"), "%s: %s",
 		state, text))
 		printf("# %s\n", got);
 	json_object_put(findings.list);
 	json_object_put(view.last);
+}
+
+/* word: of fork-sentinels. */
+static void configure(const char *word)
+{
+	char text[PATH_MAX];
+
+	snprintf(text, sizeof(text), "[vmgend]\nhook-path=%s\n%s%s\n", scratch_path("hooks"),
+		 *word ? "fork-sentinels=" : "", word);
+	scratch_write("conf", text, 0644);
+}
+
+static void zeroes(const char *word, const char *scope, bool expected)
+{
+	configure(word);
+	scratch_write("proc/sys/kernel/yama/ptrace_scope", scope, 0644);
+	ok(sentinels_are_zeroed(&ctl, scratch_path("proc")) == expected,
+	   "fork-sentinels=%s, scope %.1s: %d", word, scope, expected);
 }
 
 int main(void)
@@ -47,6 +67,16 @@ int main(void)
 	scratch_mkdir("proc/sys", 0755);
 	scratch_mkdir("proc/sys/kernel", 0755);
 	scratch_mkdir("proc/sys/kernel/yama", 0755);
+	scratch_mkdir("hooks", 0755);
+	ctl.config = strdup(scratch_path("conf"));
+	zeroes("", "1\n", true);
+	zeroes("yes", "2\n", true);
+	zeroes("yes", "3\n", false);
+	zeroes("no", "1\n", false);
+	zeroes("perhaps", "1\n", false);
+	configure("no");
+	expect("3\n", NULL, "", "");
+	configure("yes");
 	expect("1\n", NULL, "", "");
 	expect("3\n", NULL, "warning", "ptrace_scope is 3");
 	expect("2\n", NULL, "", "");

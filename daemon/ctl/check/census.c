@@ -61,7 +61,8 @@ struct shared {
 
 struct look {
 	const char *proc;
-	bool has_device, services_only;
+	struct census_aid aid;
+	bool services_only;
 	pid_t caller;
 	int64_t deadline_ns, programs_deadline_ns;
 	struct mounts mounts;
@@ -97,15 +98,17 @@ static unsigned int read_maps(const struct look *look, FILE *file, bool *ret_any
 		/* It may have ended meanwhile. */
 		return errno == ESRCH ? 0 : 1U << CENSUS_UNKNOWN;
 	*ret_openssl = mapped_openssl(mapped);
-	return mapped_kinds(mapped, look->has_device);
+	return mapped_kinds(mapped, &look->aid);
 }
 
 static unsigned int look_at(const struct look *look, int proc_fd)
 {
-	static const unsigned int kinds_of_programs[] = {
+	const unsigned int kinds_of_programs[] = {
 		[PROGRAM_WITHOUT] = 0,
 		[PROGRAM_OPENSSL] = 1U << CENSUS_STATIC,
-		[PROGRAM_BORINGSSL] = 1U << CENSUS_BORINGSSL,
+		[PROGRAM_BORINGSSL] = 1U << (look->aid.sentinels ? CENSUS_SENTINEL : CENSUS_BORINGSSL),
+		/* It has not got the device, or it would be in its maps. */
+		[PROGRAM_AWSLC] = 1U << CENSUS_BORINGSSL,
 		[PROGRAM_STRANGE] = 1U << CENSUS_STRANGE,
 		[PROGRAM_UNKNOWN] = 1U << CENSUS_UNKNOWN,
 	};
@@ -289,14 +292,14 @@ static int run_worker(struct look *look, const struct census_limits *limits)
 	return pid < 0 ? -error : 0;
 }
 
-int census_take(const char *proc, bool has_device, const struct census_limits *limits,
+int census_take(const char *proc, const struct census_aid *aid, const struct census_limits *limits,
 		struct census *ret_census)
 {
 	struct shared *shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE,
 				     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	int64_t now = now_ns();
 	struct look look = {
-		.proc = proc, .has_device = has_device, .services_only = limits->services_only,
+		.proc = proc, .aid = *aid, .services_only = limits->services_only,
 		.caller = getpid(), .shared = shared,
 		.deadline_ns = now + limits->total_ms * INT64_C(1000000),
 		.programs_deadline_ns = now + limits->programs_ms * INT64_C(1000000),

@@ -29,8 +29,9 @@ enum census_kind {
 	CENSUS_NSS,
 	CENSUS_GCRYPT,
 	CENSUS_JAVA,
-	/* As a library, or in the program itself. */
+	/* As a library, or in the program itself; and one whose fork sentinel vmgend zeroes. */
 	CENSUS_BORINGSSL,
+	CENSUS_SENTINEL,
 	/* The program's file may have to be waited for. */
 	CENSUS_STRANGE,
 	/* There was no time, too much of it, or no answer. */
@@ -81,6 +82,14 @@ struct census {
 	uint64_t bytes;
 };
 
+/* What protects generators on this system. */
+struct census_aid {
+	/* The provider can use it now. */
+	bool device;
+	/* As sentinels_are_zeroed() says. */
+	bool sentinels;
+};
+
 struct census_limits {
 	/* For all of it, for looks into programs, and for one process without a step. */
 	unsigned int total_ms, programs_ms, stall_ms;
@@ -92,10 +101,10 @@ struct census_limits {
 extern const struct census_limits census_limits, census_patient_limits;
 
 /*
- * Looks at all processes but this one. proc: "/proc". has_device: the provider can
- * use the device now. Returns 0 or -errno: there was no look at all.
+ * Looks at all processes but this one. proc: "/proc". Returns 0 or -errno: there was no
+ * look at all.
  */
-int census_take(const char *proc, bool has_device, const struct census_limits *limits,
+int census_take(const char *proc, const struct census_aid *aid, const struct census_limits *limits,
 		struct census *ret_census);
 
 #endif /* CENSUS_H */

@@ -65,8 +65,13 @@ void check_openssl(const struct ctl *ctl, const struct view *view, struct findin
  */
 enum ctl_exit check_units(const struct ctl *ctl);
 
-/* yama.c: fork sentinels of programs. proc: "/proc". */
-void check_sentinels(const struct view *view, const char *proc, struct findings *findings);
+/*
+ * yama.c: fork sentinels of programs. proc: "/proc". And whether vmgend zeroes them at a change,
+ * by its configuration, and by what the kernel lets it do.
+ */
+void check_sentinels(const struct ctl *ctl, const struct view *view, const char *proc,
+		     struct findings *findings);
+bool sentinels_are_zeroed(const struct ctl *ctl, const char *proc);
 
 /* keys.c: session keys with counters, to be called last. */
 void check_keys(const struct ctl *ctl, struct findings *findings);

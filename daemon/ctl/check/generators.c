@@ -18,7 +18,7 @@ static const struct {
 	{ CENSUS_NSS, "NSS" },
 	{ CENSUS_GCRYPT, "libgcrypt" },
 	{ CENSUS_JAVA, "Java" },
-	{ CENSUS_BORINGSSL, "BoringSSL" },
+	{ CENSUS_BORINGSSL, "BoringSSL or AWS-LC" },
 };
 
 /* Services that a change restarts, whatever is in them. */
@@ -49,5 +49,10 @@ void generators_tell(const struct census *census, struct findings *findings)
 				    "services and other processes with %s, whose random numbers every clone has as well: %u: %s",
 				    libraries[i].library, n, names);
 	}
+	n = roll_names(census, CENSUS_SENTINEL, true, names);
+	if (n)
+		finding_add(findings, "programs", FINDING_OK, "",
+			    "services and other processes with BoringSSL, which vmgend has draw anew at a change: %u: %s",
+			    n, names);
 	tell_restarted(census, findings);
 }

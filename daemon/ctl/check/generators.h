@@ -2,8 +2,8 @@
 /*
  * Copyright (C) the vmgen authors
  *
- * What a census says of other generators than OpenSSL's, which nothing can have draw anew but a
- * restart.
+ * What a census says of other generators than OpenSSL's: most of them only a restart can have
+ * draw anew.
  */
 #ifndef GENERATORS_H
 #define GENERATORS_H

@@ -120,9 +120,6 @@ static void mark_restarted(const struct ctl *ctl, struct census *census, struct 
 	/* check_service() says why there is none. */
 	if (inventory_read(ctl->config, &inventory, error))
 		return;
-	/* vmgend makes those draw anew; where it may not, check_sentinels() says so. */
-	if (inventory.config.fork_sentinels)
-		roll_forget(census, CENSUS_BORINGSSL);
 	hook = inventory_find(&inventory, "80-restart-units");
 	if (hook && hook->state == ITEM_ON)
 		r = restarts_mark(ctl, false, census);
@@ -136,8 +133,12 @@ static void mark_restarted(const struct ctl *ctl, struct census *census, struct 
 void check_openssl(const struct ctl *ctl, const struct view *view, struct findings *findings)
 {
 	bool enabled = !access(SSLCONF_SYSTEM, F_OK);
+	const struct census_aid aid = {
+		.device = !access(ctl->device, F_OK),
+		.sentinels = sentinels_are_zeroed(ctl, "/proc"),
+	};
 	static struct census census;
-	int r = census_take("/proc", !access(ctl->device, F_OK), &census_limits, &census);
+	int r = census_take("/proc", &aid, &census_limits, &census);
 
 	if (r) {
 		finding_add(findings, "openssl", FINDING_WARNING, "run this again",

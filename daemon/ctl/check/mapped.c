@@ -164,9 +164,9 @@ static unsigned int openssl_kinds(unsigned int mapped, bool has_device)
 	return 0;
 }
 
-unsigned int mapped_kinds(unsigned int mapped, bool has_device)
+unsigned int mapped_kinds(unsigned int mapped, const struct census_aid *aid)
 {
-	unsigned int kinds = openssl_kinds(mapped, has_device);
+	unsigned int kinds = openssl_kinds(mapped, aid->device);
 
 	if (mapped & GNUTLS)
 		kinds |= bit(CENSUS_GNUTLS);
@@ -178,7 +178,7 @@ unsigned int mapped_kinds(unsigned int mapped, bool has_device)
 		kinds |= bit(CENSUS_JAVA);
 	/* AWS-LC, which has the same traces, asks that device. */
 	if (mapped & BORINGSSL && !(mapped & SYSGENID))
-		kinds |= bit(CENSUS_BORINGSSL);
+		kinds |= bit(aid->sentinels ? CENSUS_SENTINEL : CENSUS_BORINGSSL);
 	return kinds;
 }
 

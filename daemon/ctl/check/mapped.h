@@ -19,8 +19,8 @@
  */
 unsigned int mapped_take(char *line);
 
-/* Of all lines of a process: bits of enum census_kind. has_device: as census_take() has it. */
-unsigned int mapped_kinds(unsigned int mapped, bool has_device);
+/* Of all lines of a process: bits of enum census_kind. */
+unsigned int mapped_kinds(unsigned int mapped, const struct census_aid *aid);
 
 /* Has it an OpenSSL that is not in its program? */
 bool mapped_openssl(unsigned int mapped);

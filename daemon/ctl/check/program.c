@@ -22,32 +22,52 @@ enum {
 /* Of all programs together. */
 static const uint64_t max_bytes = UINT64_C(1) << 30;
 
+enum { OPENSSL = 1 << 0, BORINGSSL = 1 << 1, SYSGENID = 1 << 2 };
+
 /*
- * A name of a source file that OpenSSL 1.1 and 3 put into their messages, and what BoringSSL
- * calls every function in its. They are put together here, or this program would have them as
- * well.
+ * A name of a source file that OpenSSL 1.1 and 3 put into their messages, what BoringSSL
+ * calls every function in its, and what AWS-LC, which was made of that, has beside it. They
+ * are put together here, or this program would have them as well.
  */
 static const struct trace {
-	enum program found;
+	unsigned int bit;
 	const char *begin, *end;
 } traces[] = {
-	{ PROGRAM_OPENSSL, "crypto/rand", "/rand_lib.c" },
-	{ PROGRAM_BORINGSSL, ":OPENSSL_", "internal:" },
+	{ OPENSSL, "crypto/rand", "/rand_lib.c" },
+	{ BORINGSSL, ":OPENSSL_", "internal:" },
+	{ SYSGENID, "/dev/", "sysgenid" },
 };
 
 enum { N_TRACES = sizeof(traces) / sizeof(traces[0]) };
 
-static enum program search_chunk(const char *data, size_t size)
+/* Returns bits. */
+static unsigned int search_chunk(const char *data, size_t size)
 {
+	unsigned int found = 0;
 	char text[TRACE_SIZE];
 	size_t i;
 
 	for (i = 0; i < N_TRACES; i++) {
 		snprintf(text, sizeof(text), "%s%s", traces[i].begin, traces[i].end);
 		if (memmem(data, size, text, strlen(text)))
-			return traces[i].found;
+			found |= traces[i].bit;
 	}
+	return found;
+}
+
+static enum program program_of(unsigned int found)
+{
+	if (found & OPENSSL)
+		return PROGRAM_OPENSSL;
+	if (found & BORINGSSL)
+		return found & SYSGENID ? PROGRAM_AWSLC : PROGRAM_BORINGSSL;
 	return PROGRAM_WITHOUT;
+}
+
+/* What comes behind that tells nothing more. */
+static bool is_told(unsigned int found)
+{
+	return program_of(found) == PROGRAM_OPENSSL || program_of(found) == PROGRAM_AWSLC;
 }
 
 static bool is_over(int64_t deadline_ns)
@@ -58,60 +78,60 @@ static bool is_over(int64_t deadline_ns)
 	return now.tv_sec * INT64_C(1000000000) + now.tv_nsec >= deadline_ns;
 }
 
-/* Searches the data that begins at *offset, up to the next hole or the end. */
-static enum program search_extent(struct programs *programs, int fd, off_t *offset, off_t end,
-				  int64_t deadline_ns)
+/*
+ * Searches the data that begins at *offset, up to the next hole or the end, and adds to
+ * the bits. Returns false if it could not be read.
+ */
+static bool search_extent(struct programs *programs, int fd, off_t *offset, off_t end,
+			  int64_t deadline_ns, unsigned int *found)
 {
 	static char data[TRACE_SIZE + CHUNK_SIZE];
-	enum program found;
 	size_t kept = 0;
 	ssize_t n;
 
-	while (*offset < end) {
+	while (*offset < end && !is_told(*found)) {
 		if (programs->bytes >= max_bytes || is_over(deadline_ns))
-			return PROGRAM_UNKNOWN;
+			return false;
 		n = pread(fd, data + kept, end - *offset < CHUNK_SIZE ? end - *offset : CHUNK_SIZE,
 			  *offset);
 		if (n < 0)
-			return PROGRAM_UNKNOWN;
+			return false;
 		if (!n)
 			break;
 		programs->steps++;
 		programs->bytes += n;
 		*offset += n;
-		found = search_chunk(data, kept + n);
-		if (found != PROGRAM_WITHOUT)
-			return found;
+		*found |= search_chunk(data, kept + n);
 		/* It may lie across two chunks. */
 		n += kept;
 		kept = n < TRACE_SIZE - 1 ? n : TRACE_SIZE - 1;
 		memmove(data, data + n - kept, kept);
 	}
-	return PROGRAM_WITHOUT;
+	return true;
 }
 
 /* Holes are not read: they may be terabytes. */
 static enum program search(struct programs *programs, int fd, int64_t deadline_ns)
 {
-	enum program found = PROGRAM_WITHOUT;
+	unsigned int found = 0;
 	off_t offset = 0, end, before;
 
-	while (found == PROGRAM_WITHOUT) {
+	while (!is_told(found)) {
 		before = offset;
 		offset = lseek(fd, offset, SEEK_DATA);
 		/* Nothing but a hole up to the end. */
 		if (offset < 0)
-			return errno == ENXIO ? PROGRAM_WITHOUT : PROGRAM_UNKNOWN;
+			return errno == ENXIO ? program_of(found) : PROGRAM_UNKNOWN;
 		end = lseek(fd, offset, SEEK_HOLE);
 		if (end < 0)
-			return errno == ENXIO ? PROGRAM_WITHOUT : PROGRAM_UNKNOWN;
+			return errno == ENXIO ? program_of(found) : PROGRAM_UNKNOWN;
 		programs->steps++;
-		found = search_extent(programs, fd, &offset, end, deadline_ns);
-		/* It shrinks under our hands. */
-		if (found == PROGRAM_WITHOUT && offset <= before)
+		/* Or it shrinks under our hands. */
+		if (!search_extent(programs, fd, &offset, end, deadline_ns, &found) ||
+		    (!is_told(found) && offset <= before))
 			return PROGRAM_UNKNOWN;
 	}
-	return found;
+	return program_of(found);
 }
 
 /* path_fd: O_PATH, so that each file is opened once only. */

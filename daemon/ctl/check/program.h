@@ -17,8 +17,9 @@
 enum program {
 	PROGRAM_WITHOUT,
 	PROGRAM_OPENSSL,
-	/* Or AWS-LC. */
 	PROGRAM_BORINGSSL,
+	/* Which differs in that it knows /dev/sysgenid. */
+	PROGRAM_AWSLC,
 	/* Its file system may have to be waited for. */
 	PROGRAM_STRANGE,
 	/* There was too much of it, or it could not be read. */

@@ -16,11 +16,9 @@
 #include "base/unitlist.h"
 #include "base/unitname.h"
 #include "ctl/systemd/manager.h"
-#include "ctl/view/inventory.h"
 #include "record/fencefile.h"
 #include "finding.h"
 #include "restarts.h"
-#include "roll.h"
 #include "tunnels.h"
 
 enum {
@@ -67,8 +65,7 @@ static bool has_copy(const struct census *census, size_t unit, int pid)
 	size_t i;
 
 	for (i = 0; i < census->n_members; i++)
-		if (census->members[i].pid == pid && census->members[i].unit == unit &&
-		    census->members[i].kinds)
+		if (census->members[i].pid == pid && census->members[i].unit == unit)
 			return true;
 	return false;
 }
@@ -153,10 +150,9 @@ static enum ctl_exit complain(const char *what)
 
 enum ctl_exit check_units(const struct ctl *ctl)
 {
+	struct census_aid aid = { .device = true };
 	static struct census census;
-	char error[SETTINGS_ERROR_SIZE];
 	enum ctl_exit code = CTL_OK;
-	struct inventory inventory;
 	size_t i;
 	int r;
 
@@ -164,15 +160,10 @@ enum ctl_exit check_units(const struct ctl *ctl)
 		text_print(stderr, "vmgenctl: check --units is for root, who alone sees what others run\n");
 		return CTL_NO_RIGHTS;
 	}
-	r = census_take("/proc", true, &census_patient_limits, &census);
+	aid.sentinels = sentinels_are_zeroed(ctl, "/proc");
+	r = census_take("/proc", &aid, &census_patient_limits, &census);
 	if (r)
 		return complain("no process could be examined: run this again");
-	/* vmgend makes those draw anew, unless it is told not to. */
-	if (!inventory_read(ctl->config, &inventory, error)) {
-		if (inventory.config.fork_sentinels)
-			roll_forget(&census, CENSUS_BORINGSSL);
-		inventory_clear(&inventory);
-	}
 	r = restarts_mark(ctl, true, &census);
 	if (r)
 		return complain(manager_error(r));

@@ -135,14 +135,3 @@ unsigned int roll_names(const struct census *census, enum census_kind kind, bool
 	add_name(ret_names, census->kinds[kind].names);
 	return n + census->kinds[kind].others;
 }
-
-void roll_forget(struct census *census, enum census_kind kind)
-{
-	size_t i;
-
-	census->kinds[kind].count = census->kinds[kind].others = 0;
-	for (i = 0; i < census->n_units; i++)
-		census->units[i].kinds &= ~(1U << kind);
-	for (i = 0; i < census->n_members; i++)
-		census->members[i].kinds &= ~(1U << kind);
-}

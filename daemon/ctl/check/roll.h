@@ -26,7 +26,4 @@ void roll_count(struct census *census, unsigned int kinds, const char *service, 
 unsigned int roll_names(const struct census *census, enum census_kind kind, bool all,
 			 char ret_names[CENSUS_NAMES_SIZE]);
 
-/* What answers a change by itself is no longer a kind that anybody has. */
-void roll_forget(struct census *census, enum census_kind kind);
-
 #endif /* ROLL_H */

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "ctl/view/inventory.h"
 #include "finding.h"
 #include "record/record.h"
 
@@ -29,12 +30,32 @@ static bool is_forbidden(const char *proc)
 	return forbidden;
 }
 
-void check_sentinels(const struct view *view, const char *proc, struct findings *findings)
+/* Where the configuration cannot be read, as check_service() tells, nothing is promised. */
+static bool is_wanted(const struct ctl *ctl)
+{
+	char error[SETTINGS_ERROR_SIZE];
+	struct inventory inventory;
+	bool wanted;
+
+	if (inventory_read(ctl->config, &inventory, error))
+		return false;
+	wanted = inventory.config.fork_sentinels;
+	inventory_clear(&inventory);
+	return wanted;
+}
+
+bool sentinels_are_zeroed(const struct ctl *ctl, const char *proc)
+{
+	return is_wanted(ctl) && !is_forbidden(proc);
+}
+
+void check_sentinels(const struct ctl *ctl, const struct view *view, const char *proc,
+		     struct findings *findings)
 {
 	char text[TALLY_TEXT_SIZE];
 	struct record last;
 
-	if (is_forbidden(proc))
+	if (is_wanted(ctl) && is_forbidden(proc))
 		finding_add(findings, "sentinels", FINDING_WARNING,
 			    "have sysctl.d say kernel.yama.ptrace_scope = 2, and boot again (not tried)",
 			    "kernel.yama.ptrace_scope is 3, so vmgend cannot tell programs with BoringSSL of a change");
