@@ -140,16 +140,25 @@ static const char *install_error(int error)
 	}
 }
 
-/* Has the unit ask, and looks whether the manager has understood. */
 static enum ctl_exit install(struct command *command, const char *unit)
 {
-	bool quick = command->author.is_hook, locked = !fence_lock(command->fd);
+	bool locked = !fence_lock(command->fd);
 	int r = dropin_install(unit, command->ctl->state_dir);
 
 	if (locked)
 		fence_unlock(command->fd);
-	if (r)
-		return doubt(unit, install_error(r));
+	return r ? doubt(unit, install_error(r)) : CTL_OK;
+}
+
+/* Has the unit ask, and looks whether the manager has understood. */
+static enum ctl_exit have_it_ask(struct command *command, const char *unit)
+{
+	bool quick = command->author.is_hook;
+	enum ctl_exit code = install(command, unit);
+	int r;
+
+	if (code)
+		return code;
 	r = manager_reload(quick ? MANAGER_QUICK_RELOAD_MS : MANAGER_PATIENT_RELOAD_MS);
 	if (!r) {
 		ask(command, unit);
@@ -177,6 +186,9 @@ static enum ctl_exit hold(struct command *command, const char *unit)
 	/* One that is loaded but gone is just being lifted. */
 	if (!command->known.asks || (command->known.has_drop_in &&
 				     !dropin_is_own(unit, command->ctl->state_dir)))
+		code = have_it_ask(command, unit);
+	else if (command->known.is_listed)
+		/* It asks already, and shall where it is listed no more. */
 		code = install(command, unit);
 	if (code)
 		return code;

@@ -274,6 +274,13 @@ static void test_asks(void)
 	expect(RUN("set", "ask", "why"), CTL_OK, "");
 	ok(DROPPED("ask.service"), "one that is loaded and gone is written again");
 	expect(RUN("lift", "ask"), CTL_OK, "");
+	snprintf(text, sizeof(text), "DropInPaths=/run/ask.service.d/zz-vmgen-fence.conf\n"
+		 COMMAND("vmgenctl", "--state-dir=%s fence check ask.service", "no"), scratch_path("state"));
+	unit("ask.service", DOWN, text);
+	DROP("calls");
+	ok(!RUN("set", "ask", "why") && DROPPED("ask.service") && !strstr(scratch_read("calls"), "reload"),
+	   "one that asks as long as it is listed gets its own, for which nothing is loaded");
+	expect(RUN("lift", "ask"), CTL_OK, "");
 }
 
 static void test_state(void)

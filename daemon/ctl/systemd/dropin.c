@@ -18,6 +18,8 @@
 
 /* The last of all names, because others may empty ExecStartPre=. */
 #define NAME		"zz-vmgen-fence.conf"
+/* Where systemd has its generators write. */
+#define GENERATED	"/run/systemd/generator"
 #define PLAIN		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-"
 
 enum { LIMIT = 4 * PATH_MAX };
@@ -39,7 +41,7 @@ static int compose(const char *unit, const char *state_dir, const char *program,
 	if (*state_dir != '/' || state_dir[strspn(state_dir, PLAIN)])
 		return -EINVAL;
 	snprintf(ret_text, LIMIT,
-		 "# Written by \"vmgenctl fence set\"; \"vmgenctl fence lift\" removes it.\n"
+		 "# Written by \"vmgenctl fence set\", for \"vmgenctl fence lift\" to remove, or vmgen-generator.\n"
 		 "[%s]\nExecStartPre=+/bin/sh -c 'test ! -e %s || exec %s %s%s%sfence check \"%%n\"; "
 		 "test ! -e \"%s/fence/%%n\" || { echo \"%%n is fenced, and vmgenctl, which tells why, was removed: "
 		 "install it, or remove %s/fence/%%n to lift the fence\"; exit 10; }'\n",
@@ -80,6 +82,14 @@ bool dropin_is_own(const char *unit, const char *state_dir)
 	char text[LIMIT];
 
 	return look(unit, state_dir, text) >= 0;
+}
+
+bool dropin_is_generated(const char *unit)
+{
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), GENERATED "/%s.d/" NAME, unit);
+	return !access(path, F_OK);
 }
 
 static int sync_directory(const char *path)

@@ -21,6 +21,9 @@ void dropin_path(const char *unit, char ret_path[PATH_MAX]);
 /* Is it there as "fence set" writes it, or wrote it where vmgen was installed in another way? */
 bool dropin_is_own(const char *unit, const char *state_dir);
 
+/* Is there one of vmgen-generator, which the manager has read then? */
+bool dropin_is_generated(const char *unit);
+
 /*
  * Writes it in one step, if it is not there, or names a program of another way to install. Returns 0: it is on disk; -EILSEQ:
  * there is another file of this name; -EINVAL: state_dir is relative, or has

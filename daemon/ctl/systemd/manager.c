@@ -227,7 +227,7 @@ static int parse(char *output, const char *state_dir, const char *drop_in,
 		 struct manager_unit *ret_unit)
 {
 	struct manager_unit unit = { .asks = false };
-	char *line, *rest, word[PATH_MAX + 2], paths[PATH_MAX + 1024];
+	char *line, *rest, *name, word[PATH_MAX + 2], paths[PATH_MAX + 1024];
 
 	if (strcspn(property(output, "Id"), "\n") > NAME_MAX ||
 	    strcspn(property(output, "Names"), "\n") > MANAGER_NAMES_SIZE - 3)
@@ -242,6 +242,8 @@ static int parse(char *output, const char *state_dir, const char *drop_in,
 	take_list(property(output, "DropInPaths"), sizeof(paths), paths);
 	snprintf(word, sizeof(word), " %s ", drop_in);
 	unit.has_drop_in = strstr(paths, word);
+	name = strrchr(word, '/');
+	unit.is_listed = !unit.has_drop_in && name && name[1] != ' ' && strstr(paths, name);
 	for (line = strtok_r(output, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest))
 		if (!strncmp(line, "ExecStartPre=", strlen("ExecStartPre=")))
 			unit.asks |= command_asks(&unit, state_dir, line);

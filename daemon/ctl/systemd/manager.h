@@ -42,6 +42,8 @@ struct manager_unit {
 	bool asks;
 	/* A drop-in is part of what the manager has loaded. */
 	bool has_drop_in;
+	/* One of that name is, which goes with the unit's line in a list (vmgen-generator). */
+	bool is_listed;
 };
 
 /*
