@@ -34,6 +34,7 @@ COMPLETIONDIR ?= $(PREFIX)/share/bash-completion/completions
 DATADIR    ?= $(PREFIX)/share
 MANDIR     ?= $(PREFIX)/share/man
 UNITDIR    ?= $(PREFIX)/lib/systemd/system
+GENERATORDIR ?= $(UNITDIR)-generators
 CATALOGDIR ?= $(PREFIX)/lib/systemd/catalog
 MODULESLOADDIR ?= $(PREFIX)/lib/modules-load.d
 # Where cloud-init, vmgend, its hooks and DKMS look, whatever the prefix.
@@ -144,7 +145,7 @@ acpi_fuzzers := $(addprefix tests/fuzz/acpi/,table result address result-untyped
 guest      := $(patsubst %.c,%,$(filter-out tests/vm/guest/init.c,$(wildcard tests/vm/guest/*.c)))
 examples   := $(patsubst %.c,%,$(wildcard libvmgen/examples/*.c))
 # Those of systemd.
-units      := $(if $(filter yes,$(SYSTEMD)),$(O)/vmgend.service $(O)/vmgen.conf)
+units      := $(if $(filter yes,$(SYSTEMD)),$(O)/vmgend.service $(O)/vmgen.conf $(O)/vmgen-generator)
 provider   := $(if $(filter yes,$(PROVIDER)),$(O)/vmgen.so)
 bench      := $(patsubst %.c,%,$(filter-out tests/bench/guest/u32.c,$(wildcard tests/bench/guest/*.c)))
 man        := $(patsubst %.scd,%,$(wildcard kmod/*.scd libvmgen/*.scd $(if $(provider),libvmgen/openssl/*.scd) daemon/*.scd daemon/acpi/*.scd daemon/samba/*.scd))
@@ -209,10 +210,11 @@ $(1)/10-macsec $(1)/10-macsec-manual $(1)/50-macsec: $(patsubst %,$(1)/daemon/ho
 $(1)/10-ipsec $(1)/10-ipsec-manual $(1)/50-ipsec $(1)/tests/unit/t-ike.t: \
 	$(patsubst %,$(1)/daemon/hooks/%.o,association ipsecguard ipsecmanual ipsecrepair)
 $(1)/10-replica $(1)/10-samba-ad: $(1)/daemon/hooks/freezer.o
-$(1)/10-replica: $(patsubst %,$(1)/daemon/%.o,hooks/fencing ctl/systemd/dropin ctl/systemd/mask)
+$(1)/10-replica: $(patsubst %,$(1)/daemon/%.o,hooks/fencing hooks/members ctl/systemd/dropin ctl/systemd/mask)
+$(1)/vmgen-generator: $(patsubst %,$(1)/daemon/%.o,hooks/generator hooks/members ctl/systemd/dropin) $(1)/daemon.a
 $(1)/tests/unit/t-pageclock.t: $(1)/daemon/hooks/pageclock.o
 $(1)/tests/unit/t-ipsecmanual.t $(1)/tests/unit/t-ipsecrepair.t: $(1)/daemon/hooks/association.o
-$(1)/clock $(1)/client $(1)/listed $(hook_programs:%=$(1)/%):
+$(1)/clock $(1)/client $(1)/listed $(1)/vmgen-generator $(hook_programs:%=$(1)/%):
 	$$(call link,$(2))
 $(guest:%=$(1)/%) $(examples:%=$(1)/%): %: %.o $(1)/libvmgen.a
 	$$(call link,$(2))

@@ -34,6 +34,7 @@ files += 644:$(provider):$(PROVIDERDIR)
 endif
 ifeq ($(SYSTEMD),yes)
 files += 644:$(O)/vmgend.service:$(UNITDIR) \
+	 755:$(O)/vmgen-generator:$(GENERATORDIR) \
 	 644:packaging/systemd/vmgen-changed.target:$(UNITDIR) \
 	 644:packaging/systemd/vmgen.catalog:$(CATALOGDIR) \
 	 644:$(O)/vmgen.conf:$(UNITDIR)/samba-ad-dc.service.d \

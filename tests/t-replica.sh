@@ -166,6 +166,22 @@ ok 'all are fenced on disk before systemd is asked' machine 'a\nhung\nb\nidle' '
 	hook 0; for unit in a hung b idle; do
 		grep -qx $unit.service $work/first/files; grep -qx $unit.service.d $work/first/files
 	done; [ "$(sed -n 2p /var/lib/vmgen/fence/idle.service | cut -d" " -f1,2)" = "generation 2" ]'
+# It has had them ask from their start on, so that nobody has to wait for systemd.
+ok 'vmgen-generator has them ask as the guard does, but no unit that others need' machine 'a\nvmgend\nx y\ndb@one' '
+	mkdir /run/late; $build/vmgen-generator /run/late /run /run
+	[ "$(ls /run/late)" = "$(printf "%s\n" a.service.d db@one.service.d)" ]; hook 1
+	for unit in a db@one; do cmp /run/late/$unit.service.d/* /etc/systemd/system/$unit.service.d/*; done'
+ok 'then systemd need not read anything anew, which takes long in a boot' machine 'a\nidle' '
+	mkdir /run/systemd/generator; $build/vmgen-generator /run/systemd/generator
+	hook 0; [ "$(grep -c fence $work/asked)" = 2 ]; grep -q daemon-reload $work/asked && exit 1 || :'
+ok 'unless one of them was listed since' machine 'a\nidle' '
+	mkdir /run/systemd/generator; $build/vmgen-generator /run/systemd/generator
+	echo b >>/etc/vmgen/replica-units; hook 0; [ "$(grep -c daemon-reload $work/asked)" = 1 ]'
+ok 'it tells what it cannot write, and writes the others' machine 'a\nb' '
+	mkdir -p /run/late/a.service.d/zz-vmgen-fence.conf; status=0
+	said=$($build/vmgen-generator /run/late 2>&1) || status=$?; echo "$said"
+	[ $status = 1 ]; echo "$said" | grep -q "vmgen-generator: a.service "; [ -f /run/late/b.service.d/* ]'
+ok 'without a list it writes nothing' machine '' 'mkdir /run/late; $build/vmgen-generator /run/late; [ -z "$(ls /run/late)" ]'
 ok '64 units are all frozen before one is fenced' machine "$(seq -f 'many@%g' 64 | paste -sd '|' | sed 's/|/\\n/g')" '
 	for number in $(seq 64); do unit "system.slice/system-many.slice/many@$number.service"; done
 	hook 0; grep -qx "fence many@1.service with 64 frozen" $work/asked'

@@ -62,6 +62,17 @@ void fencing_put(const struct unitlist *list)
 
 /* ---- in the service manager ---- */
 
+/* Has it read all drop-ins of vmgen-generator, so that it knows these already? */
+static bool all_ask(const struct unitlist *list)
+{
+	size_t i;
+
+	for (i = 0; i < list->n; i++)
+		if (!dropin_is_generated(list->entries[i].unit))
+			return false;
+	return true;
+}
+
 static int reload(void)
 {
 	const char *const argv[] = { "systemctl", "daemon-reload", NULL };
@@ -129,8 +140,9 @@ void fencing_hold(const struct unitlist *list, int ret_results[UNITLIST_MAX])
 	bool again = false;
 	size_t i;
 
-	/* Once for all drop-ins, or vmgenctl would for each. */
-	(void)reload();
+	/* Once for all drop-ins, or vmgenctl would for each. Meanwhile it answers nobody. */
+	if (!all_ask(list))
+		(void)reload();
 	deadline = deadline_in(DOUBT_MS);
 	for (i = 0; i < list->n; i++)
 		ret_results[i] = IN_DOUBT;

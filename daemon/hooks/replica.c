@@ -9,7 +9,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <fnmatch.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,6 +24,7 @@
 #include "fencing.h"
 #include "freezer.h"
 #include "keys/standby.h"
+#include "members.h"
 #include "process/capture.h"
 #include "process/child.h"
 
@@ -32,8 +32,8 @@ enum {
 	DONE = 0,
 	FAILED = 1,
 	NOT_APPLICABLE = 77,
-	/* An answer of the service manager. */
-	ASK_MS = 10000,
+	/* An answer of the service manager: in a boot it has taken 20 s. */
+	ASK_MS = 30000,
 };
 
 static struct {
@@ -70,39 +70,6 @@ static void read_list_if_changed(void)
 		read_list();
 }
 
-/*
- * Units without which this guard, or all others, could not run: what executes it, what it asks,
- * and what a fenced unit is started by. The first pattern counts.
- */
-static const struct {
-	const char *pattern, *why;
-} needed[] = {
-	{ "vmgend.service", "runs this guard: take it out" },
-	{ "vmgen-*.service", "is vmgen's own: take it out" },
-	{ "modprobe@*.service", "loads what vmgen needs: take it out" },
-	{ "systemd-nspawn@*.service", NULL },
-	{ "systemd-*", "is systemd's own: take it out" },
-	{ "udev.service", "is systemd's own: take it out" },
-	{ "dbus.s*", "has others reach systemd: take it out" },
-	{ "dbus-*.service", "has others reach systemd: take it out" },
-};
-
-/* Returns what keeps a unit from being fenced, or NULL. */
-static const char *misfit(const char *unit)
-{
-	const char *dot = strrchr(unit, '.');
-	size_t i;
-
-	if (strcmp(dot, ".service") && strcmp(dot, ".socket"))
-		return "can ask for no fence: list a service or a socket";
-	if (dot > unit && dot[-1] == '@')
-		return "is a template, which nothing starts: list its instances";
-	for (i = 0; i < sizeof(needed) / sizeof(needed[0]); i++)
-		if (!fnmatch(needed[i].pattern, unit, 0))
-			return needed[i].why;
-	return NULL;
-}
-
 static void drop_misfits(void)
 {
 	struct unitlist *list = &ready.list;
@@ -110,7 +77,7 @@ static void drop_misfits(void)
 	size_t i, n = 0;
 
 	for (i = 0; i < list->n; i++) {
-		why = misfit(list->entries[i].unit);
+		why = members_misfit(list->entries[i].unit);
 		if (why)
 			fail(UNITLIST_REPLICA ", line %u: %s %s\n", list->entries[i].line,
 			     list->entries[i].unit, why);
