@@ -24,7 +24,7 @@ case "$1 $2" in "check --units") printf 'web.service\nb.service\n'; exit ${found
 . $work/first-files
 cd /sys/fs/cgroup
 echo "fence $4 with $(find . -name cgroup.freeze -exec grep -lx 1 {} + | wc -l) frozen" >>$work/asked
-case $4 in doubt*) [ -e $work/certain ] || exit 1 ;; late*) [ -e $work/late ] && [ -z "$VMGEN_GENERATION" ] || { touch $work/late; exit 8; } ;; esac
+case $4 in gone*) exit 1 ;; doubt*) [ -e $work/certain ] || exit 1 ;; late*) [ -e $work/late ] && [ -z "$VMGEN_GENERATION" ] || { touch $work/late; exit 8; } ;; esac
 PROGRAM
 cat >"$work/systemctl" <<'PROGRAM'
 #!/bin/sh
@@ -125,6 +125,11 @@ ok 'it is masked meanwhile, wherever its file is, so that it is not started anew
 	touch $work/certain; hook 0; [ ! -L $mask ]'
 ok 'and if systemd does not take that it says so' machine 'doubt' '
 	touch $work/hangs; hook 1; echo "$said" | grep -q "doubt.service.*systemd does not answer, and may start it anew"'
+ok 'a name that systemd does not know is told, and not masked, or it would look like one that is down' machine 'gone\na' '
+	hook 1; echo "$said" | grep -q "line 1: there is no unit gone.service: correct its name"
+	echo "$said" | grep -qx "gone.service: is fenced all the same: vmgenctl fence lift gone.service"
+	[ ! -L /run/systemd/system.control/gone.service ]; [ -e /var/lib/vmgen/fence/gone.service ]
+	echo "$said" | grep -q "gone.*masked" && exit 1 || :; grep -q "kill.*a.service" $work/asked'
 ok 'what somebody else has put there stays' machine 'a' '
 	mkdir -p /run/systemd/system.control; ln -s /etc/a.service /run/systemd/system.control/a.service
 	hook 0; [ -L /run/systemd/system.control/a.service ]'

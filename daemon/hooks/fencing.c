@@ -163,7 +163,9 @@ int fencing_mask(const struct unitlist *list, const int results[UNITLIST_MAX])
 	size_t i;
 
 	for (i = 0; i < list->n; i++) {
-		put = results[i] ? mask_put(list->entries[i].unit) : 0;
+		if (!results[i] || results[i] == FENCING_MISSING)
+			continue;
+		put = mask_put(list->entries[i].unit);
 		if (put)
 			r = put;
 	}

@@ -10,6 +10,13 @@
 
 #include "base/unitlist.h"
 
+enum {
+	/* vmgenctl's exit status where it fences nothing, as where systemd knows no such unit. */
+	FENCING_REFUSED = 1,
+	/* What no exit status is: a caller has found that there is none. */
+	FENCING_MISSING = 1000,
+};
+
 /*
  * Puts them, and has each unit ask for its own from the next boot on. Waits for nobody, and
  * prints nothing: what failed fails again in fencing_hold(), and is told there.
@@ -24,7 +31,7 @@ void fencing_put(const struct unitlist *list);
 void fencing_hold(const struct unitlist *list, int ret_results[UNITLIST_MAX]);
 
 /*
- * Masks the units whose fences failed until the next boot, or until fencing_put(), so that
+ * Masks the units whose fences failed, but for those that are missing, until the next boot, or until fencing_put(), so that
  * nothing starts them anew. Returns 0; -errno: nobody knows what holds.
  */
 int fencing_mask(const struct unitlist *list, const int results[UNITLIST_MAX]);

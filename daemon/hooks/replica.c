@@ -131,6 +131,45 @@ static void freeze_all(void)
 
 /* ---- fences ---- */
 
+/* A property of a unit; returns whether the service manager has told it. */
+static bool ask(const char *unit, const char *option, char *ret_value, size_t size)
+{
+	const char *const argv[] = { "systemctl", "show", option, "--value", "--", unit, NULL };
+	int r = capture_output(argv, environ, ASK_MS, ret_value, size);
+
+	ret_value[strcspn(ret_value, "\n")] = '\0';
+	if (r)
+		fail("%s: systemd does not say whether it runs: vmgenctl hooks run --real 10-replica\n",
+		     unit);
+	return !r;
+}
+
+static void tell_missing(size_t i)
+{
+	const struct unitlist_entry *entry = &ready.list.entries[i];
+
+	fail(UNITLIST_REPLICA ", line %u: there is no unit %s: correct its name, or take it out\n",
+	     entry->line, entry->unit);
+}
+
+/* With a mask it would look like a unit that is kept down. The fence stays: it may be yet to come. */
+static void find_missing(void)
+{
+	char state[64];
+	size_t i;
+
+	for (i = 0; i < ready.list.n; i++) {
+		if (run.results[i] != FENCING_REFUSED ||
+		    !ask(ready.list.entries[i].unit, "--property=LoadState", state, sizeof(state)) ||
+		    strcmp(state, "not-found"))
+			continue;
+		run.results[i] = FENCING_MISSING;
+		tell_missing(i);
+		text_print(stdout, "%s: is fenced all the same: vmgenctl fence lift %s\n",
+			   ready.list.entries[i].unit, ready.list.entries[i].unit);
+	}
+}
+
 static void tell_unfenced(size_t i, bool is_masked)
 {
 	const char *unit = ready.list.entries[i].unit;
@@ -155,26 +194,14 @@ static void fence_all(void)
 		;
 	if (i == ready.list.n)
 		return;
+	find_missing();
 	is_masked = !fencing_mask(&ready.list, run.results);
 	for (; i < ready.list.n; i++)
-		if (run.results[i])
+		if (run.results[i] && run.results[i] != FENCING_MISSING)
 			tell_unfenced(i, is_masked);
 }
 
 /* ---- the end ---- */
-
-/* A property of a unit; returns whether the service manager has told it. */
-static bool ask(const char *unit, const char *option, char *ret_value, size_t size)
-{
-	const char *const argv[] = { "systemctl", "show", option, "--value", "--", unit, NULL };
-	int r = capture_output(argv, environ, ASK_MS, ret_value, size);
-
-	ret_value[strcspn(ret_value, "\n")] = '\0';
-	if (r)
-		fail("%s: systemd does not say whether it runs: vmgenctl hooks run --real 10-replica\n",
-		     unit);
-	return !r;
-}
 
 /* Also by another name than that of its cgroup. */
 static bool runs(size_t i)
@@ -241,8 +268,7 @@ static void tell(size_t i)
 	else if (!ask(entry->unit, "--property=LoadState", state, sizeof(state)))
 		return;
 	else if (!strcmp(state, "not-found"))
-		fail(UNITLIST_REPLICA ", line %u: there is no unit %s: correct its name, or take it out\n",
-		     entry->line, entry->unit);
+		tell_missing(i);
 	else
 		text_print(stdout, "would fence %s, which does not run\n", entry->unit);
 }
