@@ -33,6 +33,7 @@ for unit; do :; done
 case "$1 $2" in
 "show --property=LoadState") case $unit in gone*) echo not-found ;; *) echo loaded ;; esac ;;
 "show --property=ActiveState") case $unit in idle* | gone*) echo inactive ;; *) echo active ;; esac ;;
+"show --property=SubState") case $unit in wrapper*) echo exited ;; *) echo running ;; esac ;;
 daemon-reload*) echo "$1" >>$work/asked; [ ! -e $work/hangs ] || exit 1 ;;
 *) echo "$1 $2 $unit" >>$work/asked ;;
 esac
@@ -159,6 +160,10 @@ ok 'the daemon itself' fix 'vmgend\na' 'a'
 ok 'what asks for no fence' fix 'x.timer' 'x.service'
 ok 'a template' fix 'db@' 'db@one'
 ok 'what is not there' fix 'gone' 'a'
+ok 'what only starts others' fix 'wrapper' 'db@one'
+ok 'it is named' machine 'wrapper\na' '
+	VMGEN_EVENT=test; hook 1; echo "$said" | grep -qx "would freeze, fence and kill a.service"
+	echo "$said" | grep -q "line 1: wrapper.service has no process of its own"'
 ok 'a list that others can change is refused' machine 'a' '
 	chmod 666 /etc/vmgen/replica-units; hook 1; asked_nothing; is system.slice/a.service 0'
 ok 'a drill changes nothing' machine 'a\nidle\ngone' '

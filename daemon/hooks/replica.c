@@ -263,11 +263,20 @@ static void tell(size_t i)
 	const struct unitlist_entry *entry = &ready.list.entries[i];
 	char state[64];
 
-	if (runs(i))
-		text_print(stdout, "would freeze, fence and kill %s\n", entry->unit);
-	else if (!ask(entry->unit, "--property=LoadState", state, sizeof(state)))
+	if (runs(i)) {
+		if (!ask(entry->unit, "--property=SubState", state, sizeof(state)))
+			return;
+		/* As postgresql.service of Debian, which stands for its clusters. */
+		if (!strcmp(state, "exited"))
+			fail(UNITLIST_REPLICA ", line %u: %s has no process of its own: list the units that it starts\n",
+			     entry->line, entry->unit);
+		else
+			text_print(stdout, "would freeze, fence and kill %s\n", entry->unit);
 		return;
-	else if (!strcmp(state, "not-found"))
+	}
+	if (!ask(entry->unit, "--property=LoadState", state, sizeof(state)))
+		return;
+	if (!strcmp(state, "not-found"))
 		tell_missing(i);
 	else
 		text_print(stdout, "would fence %s, which does not run\n", entry->unit);
