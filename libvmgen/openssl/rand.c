@@ -48,7 +48,7 @@ static void *rand_new(void *provider, void *parent, const OSSL_DISPATCH *parent_
 		return NULL;
 	}
 	rand->provider = provider;
-	rand->stream.cipher = &rand->provider->device.cipher;
+	stream_open(&rand->stream, &rand->provider->device.cipher);
 	atomic_store(&rand->state, EVP_RAND_STATE_UNINITIALISED);
 	return rand;
 }

@@ -42,7 +42,6 @@ void cipher_close(struct cipher *cipher)
 	cipher->library = NULL;
 }
 
-/* Not when the provider is loaded: the one that has the cipher may come after it. */
 static EVP_CIPHER *fetch(struct cipher *cipher)
 {
 	EVP_CIPHER *fetched = atomic_load(&cipher->fetched), *none = NULL;
@@ -55,6 +54,14 @@ static EVP_CIPHER *fetch(struct cipher *cipher)
 		return none;
 	}
 	return fetched;
+}
+
+void stream_open(struct stream *stream, struct cipher *cipher)
+{
+	stream->cipher = cipher;
+	ERR_set_mark();
+	(void)fetch(cipher);
+	ERR_pop_to_mark();
 }
 
 /* The counter goes on from anywhere, for no other request has the key. */

@@ -25,13 +25,19 @@ struct cipher {
 void cipher_open(struct cipher *cipher, const OSSL_CORE_HANDLE *handle, const OSSL_DISPATCH *core);
 void cipher_close(struct cipher *cipher);
 
-/* A generator's; all zeros but for the cipher at first. */
+/* A generator's; all zeros at first. */
 struct stream {
 	struct cipher *cipher;
 	/* Wiped. NULL: it is in use, or there is none yet. */
 	_Atomic(EVP_CIPHER_CTX *) spare;
 };
 
+/*
+ * Fetches the cipher, which takes locks of OpenSSL's, as to make a generator does: a
+ * request would leave them to the child of another thread's fork(). Not when the provider
+ * is loaded: the one that has the cipher may come after it.
+ */
+void stream_open(struct stream *stream, struct cipher *cipher);
 void stream_close(struct stream *stream);
 
 /*

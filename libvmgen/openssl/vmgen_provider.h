@@ -5,8 +5,9 @@
  * An OpenSSL provider whose random numbers no clone of the machine has had as
  * well: unmodified programs keep generators of their own, which nobody tells.
  *
- * It calls OpenSSL only through the functions that it is handed, and is linked
- * with none, so that one file serves every OpenSSL 3 that a program may contain.
+ * It answers through the functions that it is handed, and has libcrypto for a cipher
+ * alone, in a library context of its own: so one file serves every OpenSSL 3 that a program
+ * may contain, also beside the system's.
  */
 #ifndef VMGEN_PROVIDER_H
 #define VMGEN_PROVIDER_H

@@ -5,12 +5,17 @@
  * Large requests to the OpenSSL provider: each is one, whatever its size, nothing of
  * it is from before a clone in its middle, and its key does not outlive it.
  */
+#include <semaphore.h>
+#include <sys/wait.h>
+
 #include "loaded.h"
 
 enum {
 	/* From here on bytes are expanded. */
 	LARGE = 256,
 	MIB = 1 << 20,
+	/* Of a child that waits for ever. */
+	LIMIT_SEC = 30,
 };
 
 static unsigned char large[MIB], other[MIB];
@@ -145,10 +150,18 @@ static void test_wiped(void)
 
 static bool memory_fails;
 
+/* A thread that stands still in OpenSSL when it has allocated so often. */
+static _Thread_local unsigned int stops_at;
+static sem_t stopped, go_on;
+
 static void *allocate(size_t size, const char *file, int line)
 {
 	(void)file;
 	(void)line;
+	if (stops_at && !--stops_at) {
+		sem_post(&stopped);
+		sem_wait(&go_on);
+	}
 	return memory_fails ? NULL : malloc(size);
 }
 
@@ -179,6 +192,65 @@ static void test_memory(void)
 	unload(&l);
 }
 
+static struct loaded drawn_from;
+static unsigned int stop_at;
+static bool ended;
+
+static void *draw_and_stop(void *arg)
+{
+	static unsigned char mine[1000];
+
+	(void)arg;
+	RAND_bytes_ex(drawn_from.context, mine, 1, 0);
+	stops_at = stop_at;
+	RAND_bytes_ex(drawn_from.context, mine, sizeof(mine), 0);
+	/* It allocates less often. */
+	ended = stops_at;
+	stops_at = 0;
+	if (ended)
+		sem_post(&stopped);
+	return NULL;
+}
+
+static int draw_in_child(void)
+{
+	int status = -1;
+	pid_t pid;
+
+	fflush(stdout);
+	pid = fork();
+	if (pid == 0) {
+		alarm(LIMIT_SEC);
+		_exit(RAND_bytes_ex(drawn_from.context, large, 1000, 0) != 1);
+	}
+	waitpid(pid, &status, 0);
+	return status;
+}
+
+/* Wherever in its first large request a thread is, a child that has not got it is served. */
+static void test_fork(void)
+{
+	int status = 0;
+	pthread_t thread;
+
+	sem_init(&stopped, 0, 0);
+	sem_init(&go_on, 0, 0);
+	for (ended = false, stop_at = 1; !ended && !status; stop_at++) {
+		drawn_from = load();
+		RAND_bytes_ex(drawn_from.context, large, 1, 0);
+		if (pthread_create(&thread, NULL, draw_and_stop, NULL))
+			scratch_give_up("pthread_create");
+		sem_wait(&stopped);
+		if (!ended) {
+			status = draw_in_child();
+			sem_post(&go_on);
+		}
+		pthread_join(thread, NULL);
+		unload(&drawn_from);
+	}
+	ok(!status && stop_at > 2, "forked where another thread makes its cipher: %u places", stop_at - 2);
+}
+
 int main(void)
 {
 	if (!CRYPTO_set_mem_functions(allocate, reallocate, release))
@@ -187,5 +259,6 @@ int main(void)
 	test_middle();
 	test_wiped();
 	test_memory();
+	test_fork();
 	return tap_done();
 }
