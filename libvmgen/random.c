@@ -86,9 +86,10 @@ int vmgen_draw(struct vmgen *v, vmgen_draw_fn *draw, void *context, void *buf, s
 		r = draw(context, buf, size);
 		if (r == 0)
 			r = look(v, &after);
+		/* It may end without a change, and then what was vouched for came before it. */
+		atomic_store(&v->vouched, r ? 0 : after);
 		if (r)
 			break;
-		atomic_store(&v->vouched, after);
 		if (after == before)
 			return 0;
 		before = after;

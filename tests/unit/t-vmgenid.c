@@ -289,6 +289,8 @@ static void test_closed(void)
 static struct {
 	int changes;
 	int draws;
+	/* The kernel reseeds after a draw, where it could not before. */
+	bool heals;
 	unsigned char last[32];
 } draw;
 
@@ -300,6 +302,8 @@ static void change_after_draw(void *buf, size_t size)
 		draw.changes--;
 		kernel_change();
 	}
+	if (draw.heals)
+		kernel_set_flags(0);
 }
 
 static void draws(struct vmgen *v, int changes, int want, const char *name)
@@ -338,6 +342,10 @@ static void test_random(void)
 		ok(vmgen_changed_now(v), "it did");
 		kernel_set_flags(VMGENID_RNG_STALE);
 		draws(v, 0, -EIO, "the kernel could not reseed: EIO");
+		draw.heals = true;
+		draws(v, 0, -EIO, "nor before it drew, although after it: EIO");
+		draw.heals = false;
+		draws(v, 0, 0, "then it could");
 		kernel_set_flags(VMGENID_RNG_OTHER);
 		draws(v, 0, -EOPNOTSUPP, "getrandom(2) may not be what was reseeded: EOPNOTSUPP");
 		kernel_set_flags(VMGENID_NO_ID | VMGENID_RNG_STALE);
