@@ -29,6 +29,9 @@ enum { LIMIT = 1 << 16 };
 #define RESTART_UNITS	"list their units in /etc/vmgen/restart-units"
 
 static const char restart[] = "restart those that use it, or " RESTART_UNITS;
+static const char allow[] =
+	"restart those that use it; what may not open it gets no random numbers, so a service with DevicePolicy= or "
+	"DeviceAllow= needs DeviceAllow=" PATH_DEVICE " r as well";
 
 /* What is said of those that are not well, in this order. */
 static const struct {
@@ -40,7 +43,7 @@ static const struct {
 	  "services and other processes with an OpenSSL of their own, which no configuration reaches", RESTART_UNITS },
 	{ CENSUS_WITHOUT_DEVICE, FINDING_WARNING,
 	  "services and other processes that had no " PATH_DEVICE
-	  " when they loaded the provider, or may not open it", restart },
+	  " when they loaded the provider, or may not open it", allow },
 	{ CENSUS_FIPS, FINDING_WARNING,
 	  "services and other processes with OpenSSL's FIPS provider, whose own random numbers every clone has as well",
 	  RESTART_UNITS },
