@@ -22,6 +22,8 @@
 enum {
 	/* At once, so that as many processes can hold one up each. */
 	MAX_WORKERS = 64,
+	/* And those that were killed, and hang on in the kernel, for a file of FUSE for example. */
+	MAX_PLACES = 512,
 	NOBODY = -1,
 };
 
@@ -33,6 +35,8 @@ const struct patrol_limits patrol_limits = {
 struct note {
 	/* The process that it is at, and by when it is to be done; see deadline.h. */
 	int at;
+	/* Whose that is. */
+	uid_t user;
 	int64_t slow, due;
 	/* Another has begun, so it ends when it is done with that. */
 	bool leaves;
@@ -47,7 +51,7 @@ struct shared {
 	 * killed when another patrol began may still take from the other one.
 	 */
 	size_t next[2];
-	struct note notes[MAX_WORKERS];
+	struct note notes[MAX_PLACES];
 };
 
 struct patrol {
@@ -55,8 +59,8 @@ struct patrol {
 	const struct patrol_limits *limits;
 	struct shared *shared;
 	/* 0: none; and whether it counts no more, and only its end is waited for. */
-	pid_t workers[MAX_WORKERS];
-	bool gone[MAX_WORKERS];
+	pid_t workers[MAX_PLACES];
+	bool gone[MAX_PLACES];
 	/* Which one of next it is. */
 	int turn;
 	struct tally tally;
@@ -86,7 +90,7 @@ struct patrol *patrol_free(struct patrol *patrol)
 
 	if (!patrol)
 		return NULL;
-	for (i = 0; i < MAX_WORKERS; i++)
+	for (i = 0; i < MAX_PLACES; i++)
 		if (patrol->workers[i])
 			(void)kill(patrol->workers[i], SIGKILL);
 	munmap(patrol->shared, sizeof(*patrol->shared));
@@ -105,6 +109,7 @@ static void __attribute__((noreturn)) work(const struct patrol *patrol, struct n
 		i = __atomic_fetch_add(next, 1, __ATOMIC_RELAXED);
 		if (i >= shared->queue.n_pids)
 			break;
+		note->user = shared->queue.users[i];
 		note->slow = deadline_in(patrol->limits->stall_ms);
 		note->due = deadline_in(patrol->limits->process_ms);
 		/* Pairs with the load in look_after(): the times are of this process. */
@@ -124,12 +129,16 @@ static void __attribute__((noreturn)) work(const struct patrol *patrol, struct n
 static bool start(struct patrol *patrol)
 {
 	pid_t parent = getpid(), pid;
-	int i;
+	int i, n = 0, place = -1;
 
-	for (i = 0; i < MAX_WORKERS && patrol->workers[i]; i++)
-		;
-	if (i == MAX_WORKERS)
+	for (i = 0; i < MAX_PLACES; i++) {
+		n += patrol->workers[i] && !patrol->gone[i];
+		if (!patrol->workers[i] && place < 0)
+			place = i;
+	}
+	if (n >= MAX_WORKERS || place < 0)
 		return false;
+	i = place;
 	patrol->shared->notes[i] = (struct note){ .at = NOBODY };
 	pid = fork();
 	if (!pid) {
@@ -160,22 +169,35 @@ static void give_rest_up(struct patrol *patrol)
 	patrol->tally.counts[TALLY_UNSEEN] += next < n ? n - next : 0;
 }
 
-void patrol_begin(struct patrol *patrol)
+/* Ends workers of an older change. Returns how many users have some hang on since then. */
+static size_t end_workers(struct patrol *patrol, uid_t ret_users[MAX_PLACES])
 {
-	struct shared *shared = patrol->shared;
+	size_t n = 0;
 	int i;
 
-	/* Of an older change. */
-	for (i = 0; i < MAX_WORKERS; i++) {
+	for (i = 0; i < MAX_PLACES; i++) {
+		if (patrol->workers[i] && waitpid(patrol->workers[i], NULL, WNOHANG))
+			patrol->workers[i] = 0;
+		if (patrol->workers[i] && patrol->gone[i])
+			ret_users[n++] = patrol->shared->notes[i].user;
 		if (patrol->workers[i])
 			(void)kill(patrol->workers[i], SIGKILL);
 		patrol->gone[i] = true;
 	}
+	return n;
+}
+
+void patrol_begin(struct patrol *patrol)
+{
+	struct shared *shared = patrol->shared;
+	uid_t users[MAX_PLACES];
+	size_t n = end_workers(patrol, users);
+
 	patrol->tally = (struct tally){ .known = true };
 	patrol->deadline = deadline_in(patrol->limits->total_ms);
 	patrol->turn = !patrol->turn;
 	shared->next[patrol->turn] = 0;
-	patrol->tally.counts[TALLY_UNSEEN] = queue_fill(&shared->queue, patrol->proc);
+	patrol->tally.counts[TALLY_UNSEEN] = queue_fill(&shared->queue, patrol->proc, users, n);
 	if (shared->queue.n_pids && !start(patrol))
 		give_rest_up(patrol);
 }
@@ -228,7 +250,7 @@ bool patrol_advance(struct patrol *patrol, struct tally *ret_tally)
 
 	if (over)
 		give_rest_up(patrol);
-	for (i = 0; i < MAX_WORKERS; i++) {
+	for (i = 0; i < MAX_PLACES; i++) {
 		if (!look_after(patrol, i, over))
 			continue;
 		busy = true;
