@@ -151,6 +151,8 @@ static void test_states(void)
 	say("run-r1.service", 18, "Type=simple\nActiveState=active\nTransient=yes\nRefuseManualStop=no\n");
 	have("auditd.service", 19, 1U << CENSUS_STATIC);
 	say("auditd.service", 19, "Type=forking\nActiveState=active\nTransient=no\nRefuseManualStop=yes\n");
+	have("ssh@1-192.0.2.1:22-192.0.2.9:51000.service", 23, 1U << CENSUS_UNPROTECTED);
+	say("ssh@1-192.0.2.1:22-192.0.2.9:51000.service", 23, ORDINARY "StandardInput=socket\n");
 	have("cut.service", 20, 1U << CENSUS_STATIC);
 	say("cut.service", 20, "Type=simple\n");
 	have("good.service", 21, 1U << CENSUS_BORINGSSL);

@@ -89,7 +89,9 @@ static void take_block(struct census *census, const struct unitlist *list, int f
 	census->units[i].restarted |= manager_is(block, "ActiveState", "active") &&
 				      manager_is(block, "Transient", "no") &&
 				      manager_is(block, "RefuseManualStop", "no") &&
-				      !manager_is(block, "Type", "oneshot");
+				      !manager_is(block, "Type", "oneshot") &&
+				      /* For one connection, which ends with it: a login of ssh@.service. */
+				      !manager_is(block, "StandardInput", "socket");
 }
 
 static int ask(const struct ctl *ctl, const struct unitlist *list, int timeout_ms,
@@ -97,7 +99,7 @@ static int ask(const struct ctl *ctl, const struct unitlist *list, int timeout_m
 {
 	const char *argv[CENSUS_MAX_UNITS + 8] = {
 		"systemctl", "show", "--no-pager",
-		"--property=Id,Type,MainPID,ActiveState,Transient,RefuseManualStop", "--",
+		"--property=Id,Type,MainPID,ActiveState,Transient,RefuseManualStop,StandardInput", "--",
 	};
 	char block[BLOCK_SIZE], *answer;
 	const char *rest;
