@@ -244,6 +244,18 @@ ok 'an interface whose name is a command is not executed' machine dhcp-duid \
 	VMGEN_EVENT=changed fails $hook >said 2>&1; cat said; grep -q "/ip addr flush dev none0 dynamic$" said
 	grep -q "/ifup --force none0=none0$" said; grep -q "evil).pid: neither a unit nor" said
 	[ -z "$(grep /ip said | grep -v " none0 ")" ] && [ ! -e evil ]'
+ok 'of two dhcpcd each loses its own addresses, and what it wrote till its end' machine dhcp-duid \
+	'rm -r /var/lib/dhcp /var/lib/dhcpcd/none0.lease6; mkdir /run/dhcpcd
+	printf "%s\n" "[ -e \"\$4\" ] || exit 77" "[ \$2 = 0 ] || : >/var/lib/dhcpcd/\$(basename \$4 .pid | cut -d- -f1).lease" \
+		>/usr/libexec/vmgen/client
+	printf "#!/bin/sh\necho none=none\n" >bin/ifquery; printf "#!/bin/sh\necho \$0 \$*\n" >bin/ip
+	cp bin/ip bin/ifup; chmod 755 bin/*; echo 4194999 | tee /run/dhcpcd/none0.pid >/run/dhcpcd/none1-4.pid
+	for interface in none0 none1; do
+		mkdir -p "/sys/class/net/$interface"; : >"/var/lib/dhcpcd/$interface.lease"
+	done
+	VMGEN_EVENT=changed $hook >said 2>&1; cat said; [ -z "$(ls /var/lib/dhcpcd | grep lease)" ]
+	[ "$(grep /ip said | sed "s,.*/,,")" = "$(echo ip addr flush dev none0 dynamic
+		echo ip -4 addr flush dev none1 dynamic)" ]'
 ok 'an initiator that is logged in keeps its name' machine iscsi-initiator \
 	'mkdir -p /sys/class/iscsi_session/session1
 	echo iqn.2026-01.example:disk >/sys/class/iscsi_session/session1/targetname
