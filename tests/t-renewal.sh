@@ -368,5 +368,6 @@ ok 'nobody else leads root astray there' machine container-engine "$remapped"'
 	chown 0 $root; chmod 710 $root
 	VMGEN_EVENT=test fails $hook >said; grep "is a link, which Docker never makes: $root/engine-id: remove it" said
 	fails $hook >said 2>&1; cat said; grep -x secret /etc/victim; fails grep -r secret /var/lib/vmgen said
-	rm $root/engine-id; $hook'
+	rm $root/engine-id; $hook
+	mkdir -p $root/swarm/certificates; mkfifo $root/swarm/certificates/swarm-node.crt; timeout 30 $hook'
 tap_done
