@@ -31,7 +31,7 @@ cat >"$work/systemctl" <<'PROGRAM'
 . $work/first-files
 for unit; do :; done
 case "$1 $2" in
-"show --property=LoadState") case $unit in gone*) echo not-found ;; *) echo loaded ;; esac ;;
+"show --property=LoadState") [ ! -e $work/hangs ] || { echo "load $unit" >>$work/asked; exit 1; }; case $unit in gone*) echo not-found ;; *) echo loaded ;; esac ;;
 "show --property=ActiveState") case $unit in idle* | gone*) echo inactive ;; *) echo active ;; esac ;;
 "show --property=SubState") case $unit in wrapper*) echo exited ;; *) echo running ;; esac ;;
 daemon-reload*) echo "$1" >>$work/asked; [ ! -e $work/hangs ] || exit 1 ;;
@@ -131,6 +131,9 @@ ok 'a name that systemd does not know is told, and not masked, or it would look 
 	echo "$said" | grep -qx "gone.service: is fenced all the same: vmgenctl fence lift gone.service"
 	[ ! -L /run/systemd/system.control/gone.service ]; [ -e /var/lib/vmgen/fence/gone.service ]
 	echo "$said" | grep -q "gone.*masked" && exit 1 || :; grep -q "kill.*a.service" $work/asked'
+ok 'where systemd does not answer it is asked once for such names, and all are masked' machine 'gone1\ngone2\ndoubt' '
+	touch $work/hangs; hook 1; [ "$(grep -c "^load" $work/asked)" = 1 ]
+	for name in gone1 gone2 doubt; do [ -L /run/systemd/system.control/$name.service ]; done'
 ok 'what somebody else has put there stays' machine 'a' '
 	mkdir -p /run/systemd/system.control; ln -s /etc/a.service /run/systemd/system.control/a.service
 	hook 0; [ -L /run/systemd/system.control/a.service ]'

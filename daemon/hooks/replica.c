@@ -159,9 +159,12 @@ static void find_missing(void)
 	size_t i;
 
 	for (i = 0; i < ready.list.n; i++) {
-		if (run.results[i] != FENCING_REFUSED ||
-		    !ask(ready.list.entries[i].unit, "--property=LoadState", state, sizeof(state)) ||
-		    strcmp(state, "not-found"))
+		if (run.results[i] != FENCING_REFUSED)
+			continue;
+		/* Who does not answer is not asked for the next one: all are to be masked in time. */
+		if (!ask(ready.list.entries[i].unit, "--property=LoadState", state, sizeof(state)))
+			return;
+		if (strcmp(state, "not-found"))
 			continue;
 		run.results[i] = FENCING_MISSING;
 		tell_missing(i);
