@@ -30,8 +30,8 @@ enum { LIMIT = 1 << 16 };
 
 static const char restart[] = "restart those that use it, or " RESTART_UNITS;
 static const char allow[] =
-	"restart those that use it; what may not open it gets no random numbers, so a service with DevicePolicy= or "
-	"DeviceAllow= needs DeviceAllow=" PATH_DEVICE " r as well";
+	"restart those that use it; what may not open it gets no random numbers, so a service with DevicePolicy=, "
+	"DeviceAllow= or ProtectClock= needs DeviceAllow=" PATH_DEVICE " r as well";
 
 /* What is said of those that are not well, in this order. */
 static const struct {
