@@ -41,12 +41,15 @@ static int renew(void *arg)
 	return 0;
 }
 
-/* Returns 0 where nobody knows. */
-static uint64_t now(struct vmgen *world)
+/*
+ * A device that is not there, or cannot tell, will not be able to later either.
+ * One that cannot be asked any more is a failure, not an answer.
+ */
+static int now(struct vmgen *world, uint64_t *ret_generation)
 {
-	uint64_t generation;
+	int r = vmgen_settled(world, ret_generation);
 
-	return vmgen_settled(world, &generation) < 0 ? 0 : generation;
+	return r == -EINVAL || r == -EOPNOTSUPP ? 0 : r;
 }
 
 /*
@@ -55,14 +58,17 @@ static uint64_t now(struct vmgen *world)
  */
 static int next(struct vmgen *world, struct identifiers *ids)
 {
-	uint64_t before;
+	uint64_t before = 0, after = 0;
 	int r;
 
 	do {
-		before = now(world);
-		r = vmgen_guard_run(world, &ids->guard, 0, renew, ids);
+		r = now(world, &before);
+		if (r >= 0)
+			r = vmgen_guard_run(world, &ids->guard, 0, renew, ids);
 		ids->count++;
-	} while (r >= 0 && now(world) != before);
+		if (r >= 0)
+			r = now(world, &after);
+	} while (r >= 0 && after != before);
 	return r;
 }
 
