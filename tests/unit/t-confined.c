@@ -278,6 +278,55 @@ static void test_fork(void)
 	unload(&l);
 }
 
+static int do_nothing(void *arg)
+{
+	(void)arg;
+	return 0;
+}
+
+#define PERMIT(call)	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_##call, 0, 1), \
+			BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)
+
+/* What libvmgen(3) says that a guard takes, and to end. */
+static void permit_guard(void)
+{
+	struct sock_filter filter[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		PERMIT(futex), PERMIT(gettid), PERMIT(getpid), PERMIT(madvise), PERMIT(exit_group),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
+	};
+	const struct sock_fprog program = { .len = sizeof(filter) / sizeof(filter[0]),
+					    .filter = filter };
+
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ||
+	    prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program))
+		_exit(103);
+}
+
+/* The first guard of a program that calls the kernel for little more. */
+static void test_guard(void)
+{
+	struct vmgen_guard guard = VMGEN_GUARD_INIT;
+	struct vmgen *v = NULL;
+	int status = -1;
+	pid_t pid;
+
+	kernel_has_vmgenid();
+	fflush(stdout);
+	pid = fork();
+	if (pid == 0) {
+		if (vmgen_open(NULL, VMGEN_VMGENID, &v))
+			_exit(100);
+		permit_guard();
+		status = vmgen_guard_run(v, &guard, 0, do_nothing, NULL) == 1 &&
+			 vmgen_guard_run(v, &guard, 0, do_nothing, NULL) == 0;
+		__real_syscall(SYS_exit_group, !status);
+	}
+	waitpid(pid, &status, 0);
+	equal(status, 0, "seccomp: a guard takes what the manual says");
+	kernel_has_none();
+}
+
 static void test_appears(void)
 {
 	calls.node = NULL;
@@ -300,6 +349,7 @@ int main(void)
 		equal(in_child(programs[i].program, false), programs[i].unprivileged,
 		      programs[i].name);
 	}
+	test_guard();
 	test_fork();
 	test_appears();
 	return tap_done();
