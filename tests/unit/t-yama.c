@@ -68,12 +68,18 @@ int main(void)
 	scratch_mkdir("proc/sys/kernel", 0755);
 	scratch_mkdir("proc/sys/kernel/yama", 0755);
 	scratch_mkdir("hooks", 0755);
+	scratch_mkdir("proc/self", 0755);
+	scratch_write("proc/self/smaps", "", 0444);
 	ctl.config = strdup(scratch_path("conf"));
 	zeroes("", "1\n", true);
 	zeroes("yes", "2\n", true);
 	zeroes("yes", "3\n", false);
 	zeroes("no", "1\n", false);
 	zeroes("perhaps", "1\n", false);
+	unlink(scratch_path("proc/self/smaps"));
+	zeroes("yes", "1\n", false);
+	expect("1\n", NULL, "warning", "CONFIG_PROC_PAGE_MONITOR");
+	scratch_write("proc/self/smaps", "", 0444);
 	configure("no");
 	expect("3\n", NULL, "", "");
 	configure("yes");
