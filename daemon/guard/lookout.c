@@ -20,6 +20,15 @@ void lookout_post(struct lookout *lookout, const struct config *config)
 	if (r)
 		log_warning("no process can zero fork sentinels: %s; programs with BoringSSL notice no change",
 			    strerror(-r));
+	else if (lookout->owes)
+		(void)sentinel_wake(&lookout->sentinel, lookout->generation);
+}
+
+void lookout_wake(struct lookout *lookout, uint64_t generation)
+{
+	lookout->owes = true;
+	lookout->generation = generation;
+	(void)sentinel_wake(&lookout->sentinel, generation);
 }
 
 int lookout_fd(const struct lookout *lookout)
@@ -32,7 +41,7 @@ bool lookout_read(struct lookout *lookout)
 	int r;
 
 	while (!(r = sentinel_read(&lookout->sentinel, &lookout->report)))
-		;
+		lookout->owes &= lookout->report.generation != lookout->generation;
 	if (r != -EPIPE)
 		return true;
 	log_warning("the process that zeroes fork sentinels is gone; another one is started");

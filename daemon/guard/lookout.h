@@ -14,10 +14,16 @@ struct lookout {
 	struct sentinel sentinel;
 	/* What it has told last; not known: the daemon has heard of it. */
 	struct sentinel_report report;
+	/* It was woken for this generation, and has not told yet what became of it. */
+	bool owes;
+	uint64_t generation;
 };
 
-/* Has it stand by, unless it does, or the configuration says no. */
+/* Has it stand by, unless it does, or the configuration says no; and begin, if one before owes. */
 void lookout_post(struct lookout *lookout, const struct config *config);
+
+/* Has it begin, and waits for nothing. If it is not there, the next one does it. */
+void lookout_wake(struct lookout *lookout, uint64_t generation);
 
 /* For poll(2): -1: there is none. */
 int lookout_fd(const struct lookout *lookout);

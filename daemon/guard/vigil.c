@@ -248,7 +248,7 @@ static void release(struct vigil *vigil, const struct keeper_order *order)
 	vigil->asked = false;
 	vigil->patience_ends = NEVER;
 	run_release(answer->run, order);
-	(void)sentinel_wake(&vigil->lookout.sentinel, order->run.generation);
+	lookout_wake(&vigil->lookout, order->run.generation);
 	/* There may be none. */
 	advance(vigil);
 }

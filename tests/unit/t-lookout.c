@@ -90,6 +90,46 @@ static void test_late(void)
 	(void)rmdir(scratch_path("proc/1"));
 }
 
+/* Of all that began with this process; 0: none. */
+static pid_t find(pid_t parent, const char *name)
+{
+	char path[64], text[32] = "";
+	pid_t pid, found = 0;
+	FILE *children;
+
+	snprintf(path, sizeof(path), "/proc/%d/comm", (int)parent);
+	children = fopen(path, "r");
+	if (children && fgets(text, sizeof(text), children) && !strncmp(text, name, strlen(name)))
+		found = parent;
+	if (children)
+		fclose(children);
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", (int)parent, (int)parent);
+	children = fopen(path, "r");
+	while (children && !found && fscanf(children, "%d", &pid) == 1)
+		found = find(pid, name);
+	if (children)
+		fclose(children);
+	return found;
+}
+
+/* Before it has done what it was told to. */
+static void test_lost(void)
+{
+	pid_t pid = begin(), lost;
+	char text[64];
+
+	ok(wait_for_guardian(pid, 0), "a guard stands by");
+	set();
+	lost = find(pid, "vmgend-sentinel");
+	ok(lost > 0 && !kill(lost, SIGSTOP), "the process that zeroes sentinels does not come to it");
+	played_change();
+	ok(comes("run/generation", "4"), "a change is handled");
+	ok(!strncmp(standin_ask(&standin, text), "01", 2) && !kill(lost, SIGKILL), "and it ends");
+	ok(becomes("00"), "the one that is started in its place does it");
+	ok(comes("run/status.json", "\"zeroed\":1"), "and the status tells it");
+	end(pid);
+}
+
 static void test_off(void)
 {
 	char text[64];
@@ -100,7 +140,7 @@ static void test_off(void)
 	pid = begin();
 	ok(wait_for_guardian(pid, 0), "a guard stands by");
 	played_change();
-	ok(comes("run/generation", "4"), "a change is handled");
+	ok(comes("run/generation", "5"), "a change is handled");
 	end(pid);
 	ok(!strncmp(standin_ask(&standin, text), "01", 2), "and leaves all sentinels alone, if it shall");
 	ok(!strstr(scratch_read("run/status.json"), "\"sentinels\""), "of which nothing is told");
@@ -115,6 +155,7 @@ int main(void)
 	standin_list(&standin, true);
 	test_change();
 	test_late();
+	test_lost();
 	test_off();
 	standin_stop(&standin);
 	return tap_done();
