@@ -2,142 +2,9 @@
 /*
  * Copyright (C) the vmgen authors
  *
- * vmgenctl fence, and what vmgenctl check says of fences, with a service manager
- * that this test plays: it has loaded what it says, not what lies on the disk.
+ * vmgenctl fence, and what vmgenctl check says of fences.
  */
-int vmgenctl_main(int argc, char **argv);
-#define main vmgenctl_main
-#include "ctl/main.c"
-#undef main
-
-#include <errno.h>
-#include <signal.h>
-#include <sys/wait.h>
-#include <time.h>
-
-#include "base/systemd.h"
-#include "ctl/systemd/dropin.h"
-#include "ctl/systemd/manager.h"
-#include "ctl/systemd/mask.h"
-#include "scratch.h"
-#include "tap.h"
-
-#define DROP_IN		"units/%s.d/zz-vmgen-fence.conf"
-
-static bool booted = true;
-static const char *generation;
-static uid_t user;
-
-/* Instead of what this system has. */
-bool systemd_runs(void)
-{
-	return booted;
-}
-
-/*
- * $D/known/NAME: what there is to say of a unit; aliases are links. Only a reload takes
- * drop-ins in. $D/hang and $D/deaf: it does not answer, it fails.
- */
-static const char manager[] =
-	"#!/bin/sh\n"
-	"D=${0%/bin/*}\n"
-	"echo \"$*\" >>$D/calls\n"
-	"[ ! -e $D/hang ] || { echo $$ >$D/pid; exec sleep 1000; }\n"
-	"[ ! -e $D/deaf ] || exit 1\n"
-	"[ -z \"$DBUS_SYSTEM_BUS_ADDRESS\" ] || exit 1\n"
-	"if [ \"$1\" = daemon-reload ]; then\n"
-	"	[ ! -e $D/stuck ] || exec sleep 1000\n"
-	"	rm -rf $D/loaded; cp -r $D/units $D/loaded; exit\n"
-	"fi\n"
-	"for unit; do :; done\n"
-	"if [ ! -e $D/known/$unit ]; then\n"
-	"	printf 'Id=%s\\nNames=%s\\nLoadState=not-found\\nActiveState=inactive\\nSubState=dead\\n' $unit $unit; exit\n"
-	"fi\n"
-	"cat $D/known/$unit\n"
-	"id=$(sed -n s/^Id=//p $D/known/$unit)\n"
-	"f=loaded/$id.d/zz-vmgen-fence.conf\n"
-	"[ -e $D/$f ] && [ ! -e $D/ignores ] || exit 0\n"
-	"echo DropInPaths=/other.conf $D/units/$id.d/zz-vmgen-fence.conf\n"
-	"words=$(sed -n \"s/^ExecStartPre=+\\([^ ]*\\) -c '\\(.*\\)'$/-c \\2/p\" $D/$f |\n"
-	"	sed \"s/%n/$id/g\")\n"
-	"echo \"ExecStartPre={ path=/bin/sh ; argv[]=/bin/sh $words ; ignore_errors=no ; start_time=[n/a] }\"\n";
-
-/* What "systemctl show" prints, and a list of what the unit has for ExecStartPre=. */
-static void unit(const char *name, const char *state, const char *asks)
-{
-	char text[2048], file[64];
-
-	snprintf(text, sizeof(text), "Id=%s\nNames=%s alias-%s\nLoadState=loaded\n%s\n%s", name, name, name,
-		 state, asks);
-	snprintf(file, sizeof(file), "known/%s", name);
-	scratch_write(file, text, 0644);
-	(void)!symlink(name, scratch_path("known/alias-%s", name));
-}
-
-#define DOWN	"ActiveState=inactive\nSubState=dead"
-#define UP	"ActiveState=active\nSubState=running"
-#define COMMAND(program, words, ignore) \
-	"ExecStartPre={ path=" program " ; argv[]=" program " " words " ; ignore_errors=" ignore " ; pid=0 }\n"
-
-static int run(const char *const words[])
-{
-	char runtime[PATH_MAX + 16], state[PATH_MAX + 16], *argv[16];
-	int argc = 0, fd, status;
-	pid_t pid;
-
-	fflush(stdout);
-	unlink(scratch_path("out"));
-	pid = fork();
-	if (!pid) {
-		snprintf(runtime, sizeof(runtime), "--runtime-dir=%s", scratch_directory);
-		snprintf(state, sizeof(state), "--state-dir=%s", scratch_path("state"));
-		argv[argc++] = (char *)"vmgenctl";
-		argv[argc++] = (char *)"--device=/nonexistent";
-		argv[argc++] = runtime;
-		argv[argc++] = state;
-		for (; *words; words++)
-			argv[argc++] = (char *)*words;
-		argv[argc] = NULL;
-		if (generation)
-			(void)setenv("VMGEN_GENERATION", generation, 1);
-		fd = open(scratch_path("out"), O_WRONLY | O_CREAT | O_TRUNC | O_APPEND, 0666);
-		dup2(fd, STDOUT_FILENO);
-		dup2(fd, STDERR_FILENO);
-		if (user && setuid(user))
-			_exit(99);
-		fd = vmgenctl_main(argc, argv);
-		fflush(stdout);
-		_exit(fd);
-	}
-	return waitpid(pid, &status, 0) == pid && WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-}
-
-static bool says(const char *text)
-{
-	return strstr(scratch_read("out"), text);
-}
-
-#define RUN(...) run((const char *[]){ "fence", __VA_ARGS__, NULL })
-
-static void expect(int got, int want, const char *text)
-{
-	if (!ok(got == want && says(text), "%d, %s", want, text))
-		printf("# %d %s\n", got, scratch_read("out"));
-}
-
-static bool exists(const char *format, const char *name)
-{
-	char file[NAME_MAX];
-	struct stat st;
-
-	snprintf(file, sizeof(file), "%s%s%s", format, name ? name : "", name ? ".d/zz-vmgen-fence.conf" : "");
-	return !lstat(scratch_path("%s", file), &st);
-}
-
-#define FENCED(name)	exists("state/fence/" name, NULL)
-#define DROPPED(name)	exists("units/", name)
-#define PUT(name, text)	scratch_write(name, text, 0644)
-#define DROP(name)	unlink(scratch_path(name))
+#include "fenced.h"
 
 static void test_set(void)
 {
@@ -219,70 +86,6 @@ static void test_aliases(void)
 	ok(!FENCED("real.service"), "it is lifted by the real one");
 }
 
-static void test_asks(void)
-{
-	static const struct {
-		const char *commands;
-		bool asks;
-	} table[] = {
-		{ COMMAND("/usr/bin/vmgenctl", "--state-dir=%1$s fence check ask.service", "no"), true },
-		{ COMMAND("vmgenctl", "--state-dir=%1$s fence check alias-ask.service", "no"), true },
-		{ COMMAND("/bin/true", "", "no") COMMAND("vmgenctl", "--state-dir=%1$s fence check ask.service", "no"), true },
-		{ COMMAND("/usr/bin/vmgenctl", "--state-dir=%1$s fence check ask.service", "yes"), false },
-		{ COMMAND("/usr/bin/vmgenctl", "fence check ask.service", "no"), false },
-		{ COMMAND("/usr/bin/vmgenctl", "--state-dir=%1$s fence check other.service", "no"), false },
-		{ COMMAND("/bin/echo", "vmgenctl --state-dir=%1$s fence check ask.service", "no"), false },
-		{ "ExecStartPre={ path=/usr/bin/vmgenctl\n", false },
-	};
-	char text[1024];
-	size_t i, n;
-
-	for (i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
-		const char *mark, *rest = table[i].commands;
-
-		text[0] = '\0';
-		while ((mark = strstr(rest, "%1$s"))) {
-			n = strlen(text);
-			snprintf(text + n, sizeof(text) - n, "%.*s%s", (int)(mark - rest), rest, scratch_path("state"));
-			rest = mark + 4;
-		}
-		n = strlen(text);
-		snprintf(text + n, sizeof(text) - n, "%s", rest);
-		unit("ask.service", DOWN, text);
-		expect(RUN("set", "ask", "why"), CTL_OK, "");
-		ok(DROPPED("ask.service") == !table[i].asks, "%zu: it %s", i, table[i].asks ? "asks" : "has to be made ask");
-		expect(RUN("lift", "ask"), CTL_OK, "");
-	}
-	unit("ask.service", DOWN, "");
-	PUT("ignores", "");
-	expect(RUN("set", "ask", "why"), CTL_DEGRADED, "systemd does not take its drop-in as it is");
-	expect(RUN("show", "ask"), CTL_FENCED, "can start, because it does not ask");
-	ok(says("vmgenctl fence set ask.service REASON adds"), "with the remedy");
-	DROP("ignores");
-	expect(RUN("lift", "ask"), CTL_OK, "");
-	scratch_mkdir("units/ask.service.d", 0755);
-	PUT("units/ask.service.d/zz-vmgen-fence.conf", "# mine\n");
-	PUT("units/ask.service.d/other.conf", "# mine\n");
-	expect(RUN("set", "ask", "why"), CTL_DEGRADED, "zz-vmgen-fence.conf was changed");
-	expect(RUN("lift", "ask"), CTL_OK, "it was changed; remove it by hand");
-	ok(!FENCED("ask.service") && DROPPED("ask.service"), "somebody's own file stays");
-	DROP("units/ask.service.d/zz-vmgen-fence.conf");
-	ok(!RUN("set", "ask", "why") && !RUN("lift", "ask") && !DROPPED("ask.service") &&
-	   exists("units/ask.service.d/other.conf", NULL), "so does what is beside");
-	expect(RUN("set", "ask", "why"), CTL_OK, "");
-	DROP("units/ask.service.d/zz-vmgen-fence.conf");
-	expect(RUN("set", "ask", "why"), CTL_OK, "");
-	ok(DROPPED("ask.service"), "one that is loaded and gone is written again");
-	expect(RUN("lift", "ask"), CTL_OK, "");
-	snprintf(text, sizeof(text), "DropInPaths=/run/ask.service.d/zz-vmgen-fence.conf\n"
-		 COMMAND("vmgenctl", "--state-dir=%s fence check ask.service", "no"), scratch_path("state"));
-	unit("ask.service", DOWN, text);
-	DROP("calls");
-	ok(!RUN("set", "ask", "why") && DROPPED("ask.service") && !strstr(scratch_read("calls"), "reload"),
-	   "one that asks as long as it is listed gets its own, for which nothing is loaded");
-	expect(RUN("lift", "ask"), CTL_OK, "");
-}
-
 static void test_state(void)
 {
 	static const struct {
@@ -330,44 +133,6 @@ static void test_state(void)
 	for (i = 0; i < 6; i++)
 		unlink(scratch_path("state/fence/n%zu.service", i));
 	expect(RUN("lift", "run"), CTL_OK, "");
-}
-
-static void test_bounds(void)
-{
-	struct timespec from, to;
-	int i;
-
-	unit("h.service", DOWN, "");
-	PUT("hang", "");
-	generation = "5";
-	clock_gettime(CLOCK_MONOTONIC, &from);
-	expect(RUN("set", "h", "why"), CTL_DEGRADED, "not certain that it asks: systemd does not answer");
-	clock_gettime(CLOCK_MONOTONIC, &to);
-	ok((to.tv_sec - from.tv_sec) * 1000 < MANAGER_PATIENT_MS, "before an administrator would give up");
-	for (i = 0; i < SCRATCH_LOOKS && !kill(atoi(scratch_read("pid")), 0); i++)
-		usleep(10000);
-	ok(i < SCRATCH_LOOKS, "and who asked it is ended");
-	ok(FENCED("h.service"), "a manager that hangs keeps no guard from fencing");
-	expect(RUN("lift", "h"), CTL_OK, "");
-	expect(run((const char *[]){ "openssl", "status", "--service=h", NULL }), CTL_FAILED, "h.service: systemd does not answer");
-	DROP("hang");
-	PUT("stuck", "");
-	expect(RUN("set", "h", "why"), CTL_DEGRADED, "systemd does not answer");
-	ok(FENCED("h.service") && DROPPED("h.service"), "nor one that does not reload: the drop-in is there");
-	DROP("stuck");
-	generation = NULL;
-	(void)setenv("DBUS_SYSTEM_BUS_ADDRESS", "unix:path=/nonexistent", 1);
-	expect(RUN("set", "h", "why"), CTL_OK, "");
-	(void)unsetenv("DBUS_SYSTEM_BUS_ADDRESS");
-	ok(!RUN("lift", "h"), "a bus of somebody else is not asked");
-	booted = 0;
-	DROP("calls");
-	expect(RUN("set", "h", "why"), CTL_OK, "systemd does not run here");
-	ok(FENCED("h.service") && !DROPPED("h.service"), "without systemd there is the fence alone");
-	expect(RUN("check", "h"), CTL_FENCED, "h.service is fenced: why");
-	expect(RUN("check", "other"), CTL_OK, "");
-	ok(!RUN("lift", "h") && !exists("calls", NULL), "and nobody is asked");
-	booted = 1;
 }
 
 static void test_hooks(void)
@@ -428,30 +193,13 @@ static void test_rights(void)
 
 int main(void)
 {
-	char path[2 * PATH_MAX];
-
-	scratch_create();
-	scratch_mkdir("bin", 0755);
-	scratch_mkdir("known", 0755);
-	scratch_mkdir("units", 0755);
-	scratch_write("bin/systemctl", manager, 0755);
-	snprintf(path, sizeof(path), "%s:/usr/bin:/bin", scratch_path("bin"));
-	(void)setenv("PATH", path, 1);
-	dropin_directory = strdup(scratch_path("units"));
-	dropin_program = strdup(scratch_path("vmgenctl"));
-	mask_directory = strdup(scratch_path("control"));
-	scratch_write("vmgenctl", "", 0755);
+	fenced_create();
 	test_set();
 	test_unknown();
 	test_aliases();
-	test_asks();
 	test_state();
-	test_bounds();
 	test_hooks();
 	test_masked();
 	test_rights();
-	free((char *)mask_directory);
-	free((char *)dropin_directory);
-	free((char *)dropin_program);
-	return tap_done();
+	return fenced_done();
 }
