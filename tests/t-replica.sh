@@ -190,6 +190,9 @@ ok 'then systemd need not read anything anew, which takes long in a boot' machin
 ok 'unless one of them was listed since' machine 'a\nidle' '
 	mkdir /run/systemd/generator; $build/vmgen-generator /run/systemd/generator
 	echo b >>/etc/vmgen/replica-units; hook 0; [ "$(grep -c daemon-reload $work/asked)" = 1 ]'
+ok 'or was masked' machine 'a\nidle' '
+	mkdir -p /run/systemd/generator /run/systemd/system.control; $build/vmgen-generator /run/systemd/generator
+	ln -s /dev/null /run/systemd/system.control/a.service; hook 0; grep -q daemon-reload $work/asked'
 ok 'it tells what it cannot write, and writes the others' machine 'a\nb' '
 	mkdir -p /run/late/a.service.d/zz-vmgen-fence.conf; status=0
 	said=$($build/vmgen-generator /run/late 2>&1) || status=$?; echo "$said"

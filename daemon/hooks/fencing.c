@@ -37,10 +37,11 @@ enum {
 
 /* ---- on disk ---- */
 
-void fencing_put(const struct unitlist *list)
+bool fencing_put(const struct unitlist *list)
 {
 	enum fence_result result;
 	struct fence_author author;
+	bool is_stale = false;
 	const char *unit;
 	int fd, r;
 	size_t i;
@@ -53,25 +54,15 @@ void fencing_put(const struct unitlist *list)
 		if (!r)
 			(void)fence_set(fd, unit, REASON, &author, &result);
 		(void)dropin_install(unit, PATH_STATE_DIR);
-		/* One of an earlier run, which systemd has until it reads the drop-in as well. */
-		(void)mask_remove(unit);
+		/* Of an earlier run. Nor does it know the drop-in, but that of vmgen-generator. */
+		is_stale |= mask_remove(unit) || !dropin_is_generated(unit);
 	}
 	if (!r)
 		close(fd);
+	return is_stale;
 }
 
 /* ---- in the service manager ---- */
-
-/* Has it read all drop-ins of vmgen-generator, so that it knows these already? */
-static bool all_ask(const struct unitlist *list)
-{
-	size_t i;
-
-	for (i = 0; i < list->n; i++)
-		if (!dropin_is_generated(list->entries[i].unit))
-			return false;
-	return true;
-}
 
 static int reload(void)
 {
@@ -133,7 +124,7 @@ static bool some_in_doubt(const struct unitlist *list, const int results[UNITLIS
 	return false;
 }
 
-void fencing_hold(const struct unitlist *list, int ret_results[UNITLIST_MAX])
+void fencing_hold(const struct unitlist *list, bool is_stale, int ret_results[UNITLIST_MAX])
 {
 	const struct timespec pause = { .tv_sec = 1 };
 	int64_t deadline;
@@ -141,7 +132,7 @@ void fencing_hold(const struct unitlist *list, int ret_results[UNITLIST_MAX])
 	size_t i;
 
 	/* Once for all drop-ins, or vmgenctl would for each. Meanwhile it answers nobody. */
-	if (!all_ask(list))
+	if (is_stale)
 		(void)reload();
 	deadline = deadline_in(DOUBT_MS);
 	for (i = 0; i < list->n; i++)

@@ -8,6 +8,8 @@
 #ifndef FENCING_H
 #define FENCING_H
 
+#include <stdbool.h>
+
 #include "base/unitlist.h"
 
 enum {
@@ -19,16 +21,17 @@ enum {
 
 /*
  * Puts them, and has each unit ask for its own from the next boot on. Waits for nobody, and
- * prints nothing: what failed fails again in fencing_hold(), and is told there.
+ * prints nothing: what failed fails again in fencing_hold(), and is told there. Returns whether
+ * the service manager has to read units anew for them: not where vmgen-generator has listed all.
  */
-void fencing_put(const struct unitlist *list);
+bool fencing_put(const struct unitlist *list);
 
 /*
- * Has the service manager take them, and tries again for a while. What fails is in
- * ret_results: vmgenctl's exit status, which it has told why, or -errno; 0: it is fenced for
- * certain.
+ * Has the service manager take them, and tries again for a while. is_stale: as above. What fails
+ * is in ret_results: vmgenctl's exit status, which it has told why, or -errno; 0: it is fenced
+ * for certain.
  */
-void fencing_hold(const struct unitlist *list, int ret_results[UNITLIST_MAX]);
+void fencing_hold(const struct unitlist *list, bool is_stale, int ret_results[UNITLIST_MAX]);
 
 /*
  * Masks the units whose fences failed, but for those that are missing, until the next boot, or until fencing_put(), so that

@@ -188,11 +188,10 @@ static void tell_unfenced(size_t i, bool is_masked)
 
 static void fence_all(void)
 {
-	bool is_masked;
+	bool is_masked, is_stale = fencing_put(&ready.list);
 	size_t i;
 
-	fencing_put(&ready.list);
-	fencing_hold(&ready.list, run.results);
+	fencing_hold(&ready.list, is_stale, run.results);
 	for (i = 0; i < ready.list.n && !run.results[i]; i++)
 		;
 	if (i == ready.list.n)
