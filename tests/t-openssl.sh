@@ -273,26 +273,26 @@ node() {
 		! grep -q nodejs_conf "$conf"
 }
 
-# Looks at a process that is named so, and has OpenSSL.
+# check_names_node NAME COMMAND: looks at a process that is named so, and has OpenSSL.
 check_names_node() {
 	mkfifo "$scratch/end" || return
 	OPENSSL_CONF=/dev/null /usr/bin/python3 -c 'import ssl, sys
-open("/proc/self/comm", "w").write("node")
-sys.stdin.read()' <"$scratch/end" &
+open("/proc/self/comm", "w").write(sys.argv[1])
+sys.stdin.read()' "$1" <"$scratch/end" &
 	exec 3>"$scratch/end"
-	until grep -q '^node$' "/proc/$!/comm" || [ ! -e "/proc/$!" ]; do sleep 0.1; done
+	until grep -qx "$1" "/proc/$!/comm" || [ ! -e "/proc/$!" ]; do sleep 0.1; done
 	"$O/vmgenctl" check >"$scratch/checked"
 	exec 3>&-
 	wait $!
 	rm "$scratch/end"
-	grep -F "node ($!)" "$scratch/checked" || return
-	if "$@"; then grep 'nodejs_conf in openssl.cnf' "$scratch/checked"; else ! grep nodejs_conf "$scratch/checked"; fi
+	grep -F "$1 ($!)" "$scratch/checked" || return
+	if "$2"; then grep 'nodejs_conf in openssl.cnf' "$scratch/checked"; else ! grep nodejs_conf "$scratch/checked"; fi
 }
 
 # It is left alone, and everybody is told.
 node_elsewhere() {
 	ctl enable >"$scratch/said" && ours && node_has default && grep 'Node.js goes on .* nodejs_conf' "$scratch/said" &&
-		check_names_node true
+		check_names_node node true && check_names_node node-MainThread true
 }
 
 node_included() {
@@ -303,7 +303,7 @@ node_included() {
 # What that says to do.
 node_joins() {
 	sed -i 's/^nodejs_conf = .*/nodejs_conf = start/' "$conf" && ctl enable >"$scratch/said" && ours && node_has vmgen &&
-		! grep Node "$scratch/said" && check_names_node false && ctl disable
+		! grep Node "$scratch/said" && check_names_node node false && ctl disable
 }
 
 for_root() {

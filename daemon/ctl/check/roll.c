@@ -65,13 +65,13 @@ static void add_name(char names[CENSUS_NAMES_SIZE], const char *name)
 		strcpy(names + used, used ? ", ..." : "...");
 }
 
-/* As it calls itself, the second since version 24. */
+/* As it calls itself, the second since version 24, the third since 26. */
 static bool is_node(int proc_fd)
 {
 	char name[COMM_SIZE];
 
 	comm_read(proc_fd, name);
-	return !strcmp(name, "node") || !strcmp(name, "MainThread");
+	return !strcmp(name, "node") || !strcmp(name, "MainThread") || !strcmp(name, "node-MainThread");
 }
 
 static void count_kind(struct census *census, enum census_kind kind, size_t unit, int pid,
