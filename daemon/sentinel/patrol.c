@@ -98,6 +98,20 @@ struct patrol *patrol_free(struct patrol *patrol)
 	return NULL;
 }
 
+/*
+ * Has this user so many workers at his processes as there are at once? Some were killed, and
+ * hang. Root's do for root's reasons.
+ */
+static bool has_enough(const struct shared *shared, uid_t user)
+{
+	int i, n = 0;
+
+	for (i = 0; i < MAX_PLACES; i++)
+		n += __atomic_load_n(&shared->notes[i].at, __ATOMIC_RELAXED) != NOBODY &&
+		     shared->notes[i].user == user;
+	return user && n >= MAX_WORKERS;
+}
+
 static void __attribute__((noreturn)) work(const struct patrol *patrol, struct note *note)
 {
 	struct shared *shared = patrol->shared;
@@ -110,6 +124,10 @@ static void __attribute__((noreturn)) work(const struct patrol *patrol, struct n
 		if (i >= shared->queue.n_pids)
 			break;
 		note->user = shared->queue.users[i];
+		if (has_enough(shared, note->user)) {
+			note->counts[TALLY_BLOCKED]++;
+			continue;
+		}
 		note->slow = deadline_in(patrol->limits->stall_ms);
 		note->due = deadline_in(patrol->limits->process_ms);
 		/* Pairs with the load in look_after(): the times are of this process. */
@@ -178,6 +196,8 @@ static size_t end_workers(struct patrol *patrol, uid_t ret_users[MAX_PLACES])
 	for (i = 0; i < MAX_PLACES; i++) {
 		if (patrol->workers[i] && waitpid(patrol->workers[i], NULL, WNOHANG))
 			patrol->workers[i] = 0;
+		if (!patrol->workers[i])
+			patrol->shared->notes[i].at = NOBODY;
 		if (patrol->workers[i] && patrol->gone[i])
 			ret_users[n++] = patrol->shared->notes[i].user;
 		if (patrol->workers[i])
@@ -221,10 +241,12 @@ static bool look_after(struct patrol *patrol, int i, bool over)
 		return false;
 	if (waitpid(patrol->workers[i], NULL, WNOHANG)) {
 		patrol->workers[i] = 0;
+		busy = note->at != NOBODY;
+		note->at = NOBODY;
 		if (patrol->gone[i])
 			return false;
 		/* Otherwise somebody has killed it. */
-		patrol->tally.counts[TALLY_UNSEEN] += !note->done && note->at != NOBODY;
+		patrol->tally.counts[TALLY_UNSEEN] += !note->done && busy;
 		count(patrol, i);
 		return false;
 	}

@@ -139,7 +139,7 @@ static void test_order(uid_t maker)
 }
 
 /* Who opens its list of mappings waits for somebody who writes. */
-static void block(void)
+static void block(uid_t user)
 {
 	char name[32];
 	int i;
@@ -147,9 +147,21 @@ static void block(void)
 	for (i = 1; i <= BLOCKERS; i++) {
 		snprintf(name, sizeof(name), "proc/%d", i);
 		scratch_mkdir(name, 0755);
+		if (chown(scratch_path("%s", name), user, user))
+			scratch_give_up("a user");
 		snprintf(name, sizeof(name), "proc/%d/smaps", i);
 		if (mkfifo(scratch_path("%s", name), 0600))
 			scratch_give_up("a FIFO");
+	}
+}
+
+static void unblock(void)
+{
+	int i;
+
+	for (i = 1; i <= BLOCKERS; i++) {
+		(void)unlink(scratch_path("proc/%d/smaps", i));
+		(void)rmdir(scratch_path("proc/%d", i));
 	}
 }
 
@@ -165,7 +177,7 @@ static struct tally patrol_all(struct patrol *patrol)
 	return tally;
 }
 
-static void test_hung(void)
+static void test_hung(uid_t user, int most)
 {
 	static const struct patrol_limits limits = {
 		.stall_ms = 20, .process_ms = 500, .total_ms = 60000,
@@ -177,9 +189,10 @@ static void test_hung(void)
 				       "for line in sys.stdin: put(p, 1); print('again', flush=True)");
 	struct tally tally;
 	char text[64];
+	int n = 0;
 
 	standin_list(&standin, true);
-	block();
+	block(user);
 	hangs = true;
 	tally = patrol_all(patrol);
 	ok(tally.counts[TALLY_BLOCKED] == BLOCKERS && tally.counts[TALLY_ZEROED] == 1 &&
@@ -191,7 +204,12 @@ static void test_hung(void)
 	hangs = false;
 	patrol_free(patrol);
 	free(proc);
+	standin_list(&standin, false);
 	standin_stop(&standin);
+	unblock();
+	while (waitpid(-1, NULL, 0) > 0)
+		n++;
+	ok(n > 0 && n <= most, "no more than %d hang in two changes: %d", most, n);
 }
 
 int main(void)
@@ -200,6 +218,8 @@ int main(void)
 	scratch_mkdir("proc", 0755);
 	test_order(MAKER);
 	test_order(0);
-	test_hung();
+	/* Root has as many as there is room for, another user no more than there are at once. */
+	test_hung(0, 2 * BLOCKERS);
+	test_hung(MAKER, 70);
 	return tap_done();
 }
