@@ -19,7 +19,7 @@
 #include "standin.h"
 #include "tap.h"
 
-enum { PLAIN = 3, INSIDE = 3, MAKER = 65001, FIRST = 1000000, BLOCKERS = 100 };
+enum { PLAIN = 3, INSIDE = 3, MAKER = 65001, FIRST = 1000000, BLOCKERS = 80 };
 
 static struct queue queue;
 static pid_t pids[PLAIN + INSIDE];
@@ -180,7 +180,7 @@ static struct tally patrol_all(struct patrol *patrol)
 static void test_hung(uid_t user, int most)
 {
 	static const struct patrol_limits limits = {
-		.stall_ms = 20, .process_ms = 500, .total_ms = 60000,
+		.stall_ms = 20, .process_ms = 2000, .total_ms = 60000,
 	};
 	char *proc = strdup(scratch_path("proc"));
 	struct patrol *patrol = patrol_new(proc, &limits);
