@@ -138,6 +138,11 @@ def chrooted(suite, t):
     image.copy(archive.system, machine.scratch() / "raw")
     with image.mounted(machine.scratch() / "raw", machine.scratch() / "root") as root:
         before = packages(prepare(root, archive, debs, built))
+        # The system may have got a later kernel than the one that the module is built with.
+        modules = root / "usr/lib/modules" / kernel.release
+        modules.mkdir(exist_ok=True)
+        for name in ("modules.order", "modules.builtin"):
+            (modules / name).touch()
 
         def inside(command):
             return installed.inside(root, archive.debs, command)
