@@ -373,7 +373,7 @@ static void __attribute__((noreturn)) watch(struct vigil *vigil)
 	int n;
 
 	for (;;) {
-		fds[1].events = POLLIN | 
+		fds[1].events = POLLIN |
 				(has_results(vigil) || vigil->lookout.report.tally.known ? POLLOUT : 0);
 		fds[3].fd = vigil->hookwatch.fd;
 		fds[4].fd = lookout_fd(&vigil->lookout);

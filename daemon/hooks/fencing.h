@@ -34,8 +34,9 @@ bool fencing_put(const struct unitlist *list);
 void fencing_hold(const struct unitlist *list, bool is_stale, int ret_results[UNITLIST_MAX]);
 
 /*
- * Masks the units whose fences failed, but for those that are missing, until the next boot, or until fencing_put(), so that
- * nothing starts them anew. Returns 0; -errno: nobody knows what holds.
+ * Masks the units whose fences failed, but for those that are missing, until the next boot, or
+ * until fencing_put(), so that nothing starts them anew. Returns 0; -errno:
+ * nobody knows what holds.
  */
 int fencing_mask(const struct unitlist *list, const int results[UNITLIST_MAX]);
 
