@@ -18,19 +18,30 @@ scratch=$(mktemp -d) || exit 1
 trap 'umount -l "$scratch" && rmdir "$scratch"' EXIT
 suite=$(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release)
 top=$PWD
-build=$(realpath "${O:-build}")
+O=${O:-build}
+build=$(realpath "$O")
 packages=$(TZ=UTC PYTHONPATH=tests/vm python3 -m harness.repository "$suite")
 root=$scratch/root
 
+# over DIRECTORY TARGET NAME: what changes there changes in memory.
+over() {
+	mkdir -p "$2" "$scratch/$3" "$scratch/$3.work" &&
+		mount -t overlay overlay -o "lowerdir=$1,upperdir=$scratch/$3,workdir=$scratch/$3.work" "$2"
+}
+
 # The programs of this build, and those of the packages, which leave the module alone: to
 # build it takes long, and other tests do.
-mount -t tmpfs tmpfs "$scratch" && mkdir "$scratch/upper" "$scratch/work" "$root" &&
-	mount -t overlay overlay -o "lowerdir=/,upperdir=$scratch/upper,workdir=$scratch/work" "$root" &&
+mount -t tmpfs tmpfs "$scratch" && over / "$root" upper &&
 	mount --rbind /dev "$root/dev" && mount -t proc proc "$root/proc" &&
 	mount -t tmpfs tmpfs "$root/run" && mount -t tmpfs tmpfs "$root/tmp" || exit 1
-mkdir -p "$root/tmp/source" "$root/tmp/build" "$root/tmp/debs" &&
-	mount --bind "$top" "$root/tmp/source" && mount --bind "$build" "$root/tmp/build" &&
-	mount --bind "$packages" "$root/tmp/debs" || exit 1
+
+# The build has the same name as outside, or all would be built anew; others install it meanwhile.
+case $O in
+/*) place=$root$O ;;
+*) place=$root/tmp/source/$O ;;
+esac
+over "$top" "$root/tmp/source" source && over "$build" "$place" build &&
+	mkdir "$root/tmp/debs" && mount --bind "$packages" "$root/tmp/debs" || exit 1
 printf '#!/bin/sh\necho "dkms $*" >>/tmp/dkms\n' >"$root/usr/local/sbin/dkms"
 chmod 755 "$root/usr/local/sbin/dkms"
 # The index of this machine's manual pages takes longest, each time, and is nothing of ours.
@@ -45,7 +56,7 @@ in_root() {
 }
 
 install_source() {
-	in_root 'make -s -C /tmp/source install O=/tmp/build'
+	in_root 'make -s -C /tmp/source install O='"$O"
 }
 
 # What dpkg is not to ask, it would ask nobody here, and fail.
@@ -122,14 +133,14 @@ ok 'the packages are installed, and dpkg asks nothing' install_packages
 ok 'the unit is that of the package, and enabled' same_unit
 ok 'make install is refused over the packages' refused_with 'apt-get remove' install_source
 ok 'also with DESTDIR=/' refused_with 'apt-get remove' \
-	in_root 'make -s -C /tmp/source install O=/tmp/build DESTDIR=/'
+	in_root 'make -s -C /tmp/source install DESTDIR=/ O='"$O"
 ok 'what it says removes those' do_as_said
 ok 'make install works then' install_source
 ok 'and is not undone by a purge of those' purge_beside
 in_root 'rm /usr/lib/vmgen/uninstall'
 ok 'vmgend also finds what is left when the note of it is lost' \
 	refused_with 'make uninstall' in_root 'dpkg --unpack /tmp/debs/vmgend_*.deb'
-ok 'make uninstall does without that note' in_root 'make -s -C /tmp/source uninstall O=/tmp/build'
+ok 'make uninstall does without that note' in_root 'make -s -C /tmp/source uninstall O='"$O"
 in_root 'mkdir -p /etc/systemd/system/sysinit.target.wants && ln -s /usr/local/lib/systemd/system/vmgend.service \
 	/etc/systemd/system/sysinit.target.wants'
 ok 'and a unit that is enabled from there, and gone' \
