@@ -22,7 +22,8 @@ KILLS = int(os.environ.get("VMGEN_KILLS") or 10)
 CUTS = int(os.environ.get("VMGEN_CUTS") or 3)
 SEED = int(os.environ.get("VMGEN_SEED") or random.SystemRandom().randrange(1 << 32))
 # Of the strikes, and of the changes that come before the run for the last one is over.
-VICTIMS = {"vmgend": 5, "guardian": 4, "keeper": 16, "held": 2, "standby": 2, "pinner": 1, "all": 2}
+VICTIMS = {"vmgend": 5, "guardian": 4, "keeper": 16, "held": 2, "standby": 2, "pinner": 1, "sentinel": 2,
+           "all": 2}
 # Those that count; the others only stand by.
 COUNTED = ("vmgend", "guardian", "keeper")
 HASTE = 0.25

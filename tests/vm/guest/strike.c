@@ -4,7 +4,7 @@
  *
  * strike MICROSECONDS WHO NUMBER: kills somebody of vmgend's processes after a
  * while, of several that one, and logs whom before it does. WHO: vmgend,
- * guardian, pinner, all; keeper: one whose hook may be running; held: one that
+ * guardian, pinner, sentinel, all; keeper: one whose hook may be running; held: one that
  * stands by for a change; standby: the child of one, which would be the hook.
  */
 #include <dirent.h>
@@ -173,7 +173,8 @@ static void stop_and_end(pid_t pid)
 
 int main(int argc, char **argv)
 {
-	static const char *const kinds[] = { "keeper", "held", "standby", "pinner", "guardian", "vmgend" };
+	static const char *const kinds[] = { "keeper", "held", "standby", "pinner", "sentinel", "guardian",
+					     "vmgend" };
 	static struct who all[MAX_PROCESSES], found[MAX_PROCESSES];
 	size_t n, i, k, n_found = 0, only;
 

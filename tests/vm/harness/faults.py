@@ -30,10 +30,11 @@ SETTLED = """for i in $(seq 200); do
 done; ps -o pid,ppid,stat,comm; tail -n 30 /log/vmgend; cat /run/vmgen/status.json; exit 1"""
 # As systemd would, only sooner.
 SUPERVISE = "while :; do vmgend >>/log/vmgend 2>&1; usleep 50000; done"
-# The guardian is there and has a keeper ready for each guard.
+# The guardian is there and has a keeper ready for each guard, and the pinner.
 READY = r"""#!/bin/sh
 until test "$(for p in $(grep -lx vmgend-guardian /proc/[0-9]*/comm | sed 's|[^0-9]||g'); do
-	cat /proc/$p/task/$p/children; done 2>/dev/null | wc -w)" = $1; do
+	for c in $(cat /proc/$p/task/$p/children); do
+		cat /proc/$c/comm; done; done 2>/dev/null | grep -cE 'vmgend-(keeper|pinner)')" = $1; do
 	usleep 50000
 done
 """
@@ -183,6 +184,8 @@ class Journal:
 
     def kill(self, hook, _, who):
         self.kills[who] += 1
+        if who == "sentinel":   # which is no part of a run
+            return
         self.struck.append(who)
         if who == "keeper":
             self.excuses[hook] = self.excuses.get(hook, 0) + 1
