@@ -233,7 +233,7 @@ $(addprefix $(1)/tests/unit/,t-device.t t-vmgenid.t t-threads.t t-faults.t t-han
 $(1)/tests/unit/t-wireguard.t: private wraps := $(addprefix -Wl$(,)--wrap=mnl_socket_,sendto recvfrom get_fd)
 endef
 wraps_of_calls := $(addprefix -Wl$(,)--wrap=,calloc stat __xstat open fstat __fxstat mmap ioctl read pread \
-		  write close getrandom nanosleep syscall)
+		  write close fcntl getrandom nanosleep syscall)
 $(eval $(call flavour,$(O),plain))
 $(eval $(call flavour,$(O)/asan,asan))
 $(eval $(call flavour,$(O)/tsan,tsan))

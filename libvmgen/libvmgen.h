@@ -172,7 +172,8 @@ struct vmgen_info {
  * A process that may open the node for writing gets the privileged tier (see
  * VMGEN_INFO_RAW, vmgen_id()), which with VMGEN_VMGENID takes CAP_SYS_ADMIN in
  * the initial user namespace; every other gets the rest. The descriptor is
- * close-on-exec. A call that failed may be repeated later.
+ * close-on-exec, and never 0, 1 or 2, which a program may have closed and print to.
+ * A call that failed may be repeated later.
  *
  * Returns 0 and a handle that the caller passes to vmgen_close(); -ENOENT,
  * -ENXIO, -ENODEV: no such device (is the kernel module loaded?); -EACCES,
@@ -181,8 +182,8 @@ struct vmgen_info {
  * generation counter, as QEMU's; -ETIMEDOUT: a VMClock that its host began to
  * write and left; -EOPNOTSUPP: not on big-endian machines; -EINVAL: unknown
  * flags, ret_v is NULL, or VMGEN_REGULAR_FILE without a path and one kind;
- * -ENOMEM, -EMFILE, -ENFILE; otherwise what stat(2), open(2), mmap(2) or ioctl(2)
- * failed with. Of several failures, the one that says most.
+ * -ENOMEM, -EMFILE, -ENFILE; otherwise what stat(2), open(2), fcntl(2), mmap(2)
+ * or ioctl(2) failed with. Of several failures, the one that says most.
  */
 int vmgen_open(const char *path, unsigned int flags, struct vmgen **ret_v) VMGEN_MUST_CHECK;
 
@@ -199,7 +200,7 @@ int vmgen_open(const char *path, unsigned int flags, struct vmgen **ret_v) VMGEN
  * and the device is not VMGEN_VMGENID, so nothing tells whether the one at that path is
  * the one whose pages are mapped: open another handle; -EBUSY: in a signal handler that
  * interrupted this function on this handle; -EINVAL: NULL; otherwise what stat(2),
- * open(2) or ioctl(2) failed with.
+ * open(2), fcntl(2) or ioctl(2) failed with.
  */
 int vmgen_reopen(struct vmgen *v) VMGEN_MUST_CHECK;
 

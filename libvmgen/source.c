@@ -90,6 +90,19 @@ static int check_type(const struct stat *st, unsigned int flags)
 	return (size_t)st->st_size < source_page_size() ? -EPROTO : 0;
 }
 
+/* 0 to 2 are where a program reads and prints, also one that has closed them. Takes over fd. */
+static int keep_above_standard(int fd)
+{
+	int other, r;
+
+	if (fd > STDERR_FILENO)
+		return fd;
+	other = fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+	r = other < 0 ? -errno : other;
+	(void)close(fd);
+	return r;
+}
+
 /* The privileged tier where the node allows it, else the one for everyone. */
 static int open_node(struct source *s, const char *path, unsigned int flags)
 {
@@ -110,6 +123,9 @@ static int open_node(struct source *s, const char *path, unsigned int flags)
 	}
 	if (fd < 0)
 		return -errno;
+	fd = keep_above_standard(fd);
+	if (fd < 0)
+		return fd;
 	s->fd = fd;
 	if (fstat(fd, &st) < 0)
 		return -errno;

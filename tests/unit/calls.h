@@ -39,6 +39,7 @@ enum call {
 	CALL_PREAD,
 	CALL_WRITE,
 	CALL_CLOSE,
+	CALL_FCNTL,
 	CALL_GETRANDOM,
 	CALL_NANOSLEEP,
 	CALL_FUTEX,
@@ -58,6 +59,7 @@ static const int calls_errnos[CALLS][CALLS_ERRNOS] = {
 	[CALL_PREAD] = { EINTR, ETIMEDOUT, EIO, EPERM },
 	[CALL_WRITE] = { EINVAL, ENOBUFS, EIO, EPERM },
 	[CALL_CLOSE] = { EINTR, EIO, EBADF, EPERM },
+	[CALL_FCNTL] = { EMFILE, EINVAL, ENOSYS, EPERM },
 	[CALL_GETRANDOM] = { EINTR, ENOSYS, EAGAIN, EPERM },
 	[CALL_NANOSLEEP] = { EINTR, EINVAL, ENOSYS, EPERM },
 	[CALL_FUTEX] = { EINTR, EAGAIN, ENOSYS, EPERM },
@@ -137,6 +139,7 @@ WRAP(int, fstat, int fd, struct stat *st);
 #define REAL_FSTAT(fd, st)	__real_fstat(fd, st)
 #endif
 WRAP(int, open, const char *path, int flags, ...);
+WRAP(int, fcntl, int fd, int command, ...);
 
 static inline bool calls_is_node(int fd)
 {
@@ -233,7 +236,7 @@ int __wrap_open(const char *path, int flags, ...)
 
 static inline bool calls_is_writable(int fd)
 {
-	return (fcntl(fd, F_GETFL) & O_ACCMODE) == O_RDWR;
+	return (__real_fcntl(fd, F_GETFL) & O_ACCMODE) == O_RDWR;
 }
 
 WRAP(void *, mmap, void *address, size_t size, int protection, int flags, int fd, off_t offset)
@@ -295,6 +298,25 @@ WRAP(int, close, int fd)
 	int r = __real_close(fd);
 
 	return calls_fails(CALL_CLOSE) ? -1 : r;
+}
+
+/* The library has descriptors copied; all else that goes through here is a test's own. */
+int __wrap_fcntl(int fd, int command, ...)
+{
+	va_list args;
+	int argument, copy;
+
+	va_start(args, command);
+	argument = va_arg(args, int);
+	va_end(args);
+	if (command != F_DUPFD_CLOEXEC)
+		return __real_fcntl(fd, command, argument);
+	if (calls_fails(CALL_FCNTL))
+		return -1;
+	copy = __real_fcntl(fd, command, argument);
+	if (copy >= 0 && calls_is_node(copy) && calls.node->opened)
+		calls.node->opened(copy);
+	return copy;
 }
 
 WRAP(ssize_t, getrandom, void *buf, size_t size, unsigned int flags)

@@ -313,6 +313,31 @@ static inline int kernel_descriptors(void)
 	return n;
 }
 
+/* 0 to 2 are free until they are opened again, and nothing is printed meanwhile. */
+static inline void kernel_close_standard(int saved[3])
+{
+	int i;
+
+	fflush(stdout);
+	for (i = 0; i < 3; i++) {
+		saved[i] = dup3(i, 600 + i, O_CLOEXEC);
+		if (saved[i] < 0)
+			scratch_give_up("dup3");
+		close(i);
+	}
+}
+
+static inline void kernel_open_standard(const int saved[3])
+{
+	int i;
+
+	for (i = 0; i < 3; i++) {
+		if (dup2(saved[i], i) < 0)
+			_exit(1);
+		close(saved[i]);
+	}
+}
+
 /* Bytes of the devices that are mapped; neighbours share a line. */
 static inline unsigned long kernel_mapped(void)
 {

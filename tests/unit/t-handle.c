@@ -224,6 +224,34 @@ static void test_sizes(void)
 	vmgen_close(v);
 }
 
+/* What a program prints there, which has closed all, would otherwise get to the device. */
+static void test_standard(unsigned int flags, const char *name)
+{
+	int opened, reopened = 3, refused, fds = kernel_descriptors(), saved[3], r;
+	struct vmgen *v = NULL, *other = NULL;
+
+	kernel_close_standard(saved);
+	r = vmgen_open(NULL, flags, &v);
+	opened = r ?: vmgen_fd(v);
+	if (!r && flags == VMGEN_VMGENID) {
+		close(opened);
+		r = vmgen_reopen(v);
+		reopened = vmgen_fd(v);
+	}
+	calls.fail_kind = CALL_FCNTL;
+	calls.fail_with = EMFILE;
+	refused = vmgen_open(NULL, flags, &other);
+	calls.fail_with = 0;
+	kernel_open_standard(saved);
+	ok(r == 0, "%s: opened in a process without 0 to 2", name);
+	ok(opened > 2 && reopened > 2, "it has a number above these");
+	equal(fcntl(opened, F_GETFD), FD_CLOEXEC, "close-on-exec");
+	equal(refused, -EMFILE, "where there is no such number: EMFILE");
+	vmgen_close(other);
+	vmgen_close(v);
+	equal(kernel_descriptors(), fds, "and none is left");
+}
+
 static void test_others(void)
 {
 	struct vmgen *v;
@@ -231,6 +259,7 @@ static void test_others(void)
 
 	kernel_has_none();
 	kernel_has_vmclock();
+	test_standard(VMGEN_VMCLOCK, "VMClock");
 	v = open_device(VMGEN_VMCLOCK);
 	equal(vmgen_settled(v, &generation), 0, "a VMClock has no window");
 	equal((long long)generation, 2, "so its generation is told");
@@ -240,6 +269,7 @@ static void test_others(void)
 	vmgen_close(v);
 	kernel_has_none();
 	kernel_has_sysgenid();
+	test_standard(VMGEN_SYSGENID, "SysGenID");
 	v = open_device(VMGEN_SYSGENID);
 	equal(vmgen_settled(v, &generation), -EOPNOTSUPP, "SysGenID has one: EOPNOTSUPP");
 	vmgen_close(v);
@@ -258,6 +288,7 @@ int main(void)
 	test_not_reopened();
 	test_leaks();
 	test_threads();
+	test_standard(VMGEN_VMGENID, "vmgenid");
 	test_settled(0, 0, "with the raw page");
 	test_settled(VMGEN_UNPRIVILEGED, 1, "without");
 	test_sizes();

@@ -304,6 +304,28 @@ static void test_contexts(void)
 	ok(access("/proc/self/fd/20", F_OK), "none keeps a descriptor");
 }
 
+/* A daemon that has closed all, before it loads the provider and after that. */
+static void test_standard(void)
+{
+	int i, theirs = 0, r, saved[3];
+	struct loaded l;
+
+	kernel_has_vmgenid();
+	kernel_close_standard(saved);
+	l = load();
+	for (i = 0; i < 3; i++)
+		theirs += calls_is_node(i);
+	for (i = 0; i < 100; i++)
+		close(i);
+	kernel_change();
+	r = RAND_bytes_ex(l.context, large, 16, 0);
+	for (i = 0; i < 3; i++)
+		theirs += calls_is_node(i);
+	kernel_open_standard(saved);
+	ok(r == 1 && !theirs, "the device is never 0, 1 or 2, which others print to");
+	unload(&l);
+}
+
 static OSSL_LIB_CTX *shared;
 static unsigned char values[THREADS * DRAWS][16];
 
@@ -365,6 +387,7 @@ int main(void)
 	test_child(0, "with an ID");
 	test_child(VMGENID_RNG_OTHER, "in FIPS mode");
 	test_contexts();
+	test_standard();
 	test_threads();
 	return tap_done();
 }
