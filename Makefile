@@ -134,7 +134,7 @@ lib_unit   := $(addprefix tests/unit/,t-source.t t-generation.t t-guard.t t-hold
 	      t-handle.t t-threads.t t-faults.t t-errors.t)
 # The OpenSSL provider is loaded by whatever program there is, so it brings its libvmgen along.
 ssl_obj    := $(patsubst %.c,%.o,$(wildcard libvmgen/openssl/*.c))
-ssl_unit   := $(patsubst %,tests/unit/t-%.t,openssl stream fetch confined)
+ssl_unit   := $(patsubst %,tests/unit/t-%.t,openssl stream fetch confined cleanup)
 ifeq ($(PROVIDER),no)
 unit       := $(filter-out $(ssl_unit),$(unit))
 ssl_unit   :=

@@ -7,6 +7,7 @@
 #include "vmgen_provider.h"
 
 #include <openssl/core_names.h>
+#include <openssl/crypto.h>
 #include <openssl/params.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,6 +25,26 @@ static void teardown(void *context)
 
 	device_close(&provider->device);
 	free(provider);
+}
+
+/*
+ * Whoever frees a generator after OPENSSL_cleanup() may have the last reference to the
+ * provider, or its parent has. OpenSSL would then end it by means of locks that are gone: it
+ * takes reasons out of the error queue's, and our library context takes leave of its
+ * parent. Its own generators are spared that, as what is in libcrypto has no reasons. So
+ * one reference is never given back; in a list, for whoever looks for leaks at exit.
+ */
+void provider_outlive(struct provider *provider)
+{
+	static _Atomic(struct provider *) staying;
+
+	if (OPENSSL_init_crypto(0, NULL) || !provider->core.up_ref ||
+	    atomic_exchange(&provider->stays, true) ||
+	    !provider->core.up_ref(provider->core.handle, 0))
+		return;
+	provider->next = atomic_load(&staying);
+	while (!atomic_compare_exchange_weak(&staying, &provider->next, provider))
+		;
 }
 
 static OSSL_FUNC_provider_gettable_params_fn gettable_params;
@@ -126,6 +147,9 @@ static int take_core(struct core *core, const OSSL_CORE_HANDLE *handle, const OS
 			break;
 		case OSSL_FUNC_CRYPTO_SECURE_CLEAR_FREE:
 			core->secure_clear_free = OSSL_FUNC_CRYPTO_secure_clear_free(in);
+			break;
+		case OSSL_FUNC_PROVIDER_UP_REF:
+			core->up_ref = OSSL_FUNC_provider_up_ref(in);
 			break;
 		}
 	}

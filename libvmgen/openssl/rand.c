@@ -58,8 +58,10 @@ static void rand_free(void *context)
 {
 	struct rand *rand = context;
 
-	if (rand)
-		stream_close(&rand->stream);
+	if (!rand)
+		return;
+	provider_outlive(rand->provider);
+	stream_close(&rand->stream);
 	free(rand);
 }
 

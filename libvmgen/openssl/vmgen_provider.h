@@ -38,6 +38,8 @@ struct core {
 	OSSL_FUNC_core_vset_error_fn *vset_error;
 	OSSL_FUNC_CRYPTO_secure_malloc_fn *secure_malloc;
 	OSSL_FUNC_CRYPTO_secure_clear_free_fn *secure_clear_free;
+	/* NULL: it has none. */
+	OSSL_FUNC_provider_up_ref_fn *up_ref;
 };
 
 struct provider {
@@ -45,7 +47,13 @@ struct provider {
 	struct device device;
 	/* For generators. */
 	_Atomic bool asked;
+	/* Until exit; and the next of those. */
+	_Atomic bool stays;
+	struct provider *next;
 };
+
+/* Once OpenSSL has cleaned up, keeps the provider: before a generator lets go of it. */
+void provider_outlive(struct provider *provider);
 
 /* rand.c: the generator, by OpenSSL's name and, after that, by its own. */
 extern const OSSL_ALGORITHM rand_algorithms[];
