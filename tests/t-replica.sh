@@ -20,6 +20,7 @@ trap 'rm -rf "$work"' EXIT
 # Both note what they are asked, and what is frozen by then, and fenced before the first question.
 cat >"$work/vmgenctl" <<'PROGRAM'
 #!/bin/sh
+work=${0%/*}
 case "$1 $2" in "check --units") printf 'web.service\nb.service\n'; exit ${found:-0} ;; esac
 . $work/first-files
 cd /sys/fs/cgroup
@@ -28,9 +29,16 @@ case $4 in gone*) exit 1 ;; doubt*) [ -e $work/certain ] || exit 1 ;; late*) [ -
 PROGRAM
 cat >"$work/systemctl" <<'PROGRAM'
 #!/bin/sh
+work=${0%/*}
 . $work/first-files
 for unit; do :; done
 case "$1 $2" in
+"show --no-pager")
+	echo "ask $unit" >>$work/asked
+	printf '%s\n' Id=$unit Names=$unit LoadState=loaded ActiveState=active SubState=running
+	file=/etc/systemd/system/$unit.d/zz-vmgen-fence.conf
+	grep -q 'fence check' $file || exit 0
+	printf '%s\n' "DropInPaths=$file" "ExecStartPre={ path=vmgenctl ; argv[]=vmgenctl fence check $unit ; ignore_errors=no ; }" ;;
 "show --property=LoadState") [ ! -e $work/hangs ] || { echo "load $unit" >>$work/asked; exit 1; }; case $unit in gone*) echo not-found ;; *) echo loaded ;; esac ;;
 "show --property=ActiveState") case $unit in idle* | gone*) echo inactive ;; *) echo active ;; esac ;;
 "show --property=SubState") case $unit in wrapper*) echo exited ;; *) echo running ;; esac ;;
@@ -126,6 +134,13 @@ ok 'it is masked meanwhile, wherever its file is, so that it is not started anew
 	touch $work/certain; hook 0; [ ! -L $mask ]'
 ok 'and if systemd does not take that it says so' machine 'doubt' '
 	touch $work/hangs; hook 1; echo "$said" | grep -q "doubt.service.*systemd does not answer, and may start it anew"'
+ok 'a drop-in that somebody has changed is told at once: to try again is no help' machine 'a' '
+	mkdir -p /run/real /etc/systemd/system/a.service.d; ln -s $build/vmgenctl /run/real; PATH=/run/real:$PATH
+	echo "# mine" >/etc/systemd/system/a.service.d/zz-vmgen-fence.conf
+	hook 1; cat $work/asked; [ "$(grep -c "^ask a.service" $work/asked)" = 1 ]
+	echo "$said" | grep "a.service is fenced, but .*its drop-in zz-vmgen-fence.conf was changed: remove it"
+	echo "$said" | grep -q "a.service: is not fenced for certain, .*masked until the next boot"
+	rm /etc/systemd/system/a.service.d/*; hook 0; grep -qx "kill --signal=KILL a.service" $work/asked'
 ok 'a name that systemd does not know is told, and not masked, or it would look like one that is down' machine 'gone\na' '
 	hook 1; echo "$said" | grep -q "line 1: there is no unit gone.service: correct its name"
 	echo "$said" | grep -qx "gone.service: is fenced all the same: vmgenctl fence lift gone.service"

@@ -65,6 +65,7 @@ static void print_findings(const struct findings *findings, enum ctl_exit verdic
 	case CTL_FENCED:
 	case CTL_NEWER:
 	case CTL_RNG_OTHER:
+	case CTL_ASKS_NOT:
 	case CTL_TIMEOUT:
 		puts("This machine is NOT protected.");
 		break;

@@ -121,11 +121,12 @@ static void take_back(struct command *command)
 	(void)fence_sync(command->fd);
 }
 
-static enum ctl_exit doubt(const char *unit, const char *why)
+/* Of what may pass: CTL_DEGRADED; of what stays until somebody does something: CTL_ASKS_NOT. */
+static enum ctl_exit doubt(enum ctl_exit code, const char *unit, const char *why)
 {
 	text_print(stderr, "vmgenctl: %s is fenced, but it is not certain that it asks: %s (vmgenctl fence show %s)\n",
 		   unit, why, unit);
-	return CTL_DEGRADED;
+	return code;
 }
 
 static const char *install_error(int error)
@@ -147,7 +148,9 @@ static enum ctl_exit install(struct command *command, const char *unit)
 
 	if (locked)
 		fence_unlock(command->fd);
-	return r ? doubt(unit, install_error(r)) : CTL_OK;
+	if (!r)
+		return CTL_OK;
+	return doubt(dropin_may_pass(r) ? CTL_DEGRADED : CTL_ASKS_NOT, unit, install_error(r));
 }
 
 /* Has the unit ask, and looks whether the manager has understood. */
@@ -165,10 +168,10 @@ static enum ctl_exit have_it_ask(struct command *command, const char *unit)
 		r = command->asked;
 	}
 	if (r)
-		return doubt(unit, manager_error(r));
+		return doubt(CTL_DEGRADED, unit, manager_error(r));
 	if (!command->known.exists || command->known.masked || command->known.asks)
 		return CTL_OK;
-	return doubt(unit, "systemd does not take its drop-in as it is");
+	return doubt(CTL_ASKS_NOT, unit, "systemd does not take its drop-in as it is");
 }
 
 /* The fence is there; now it has to hold. */
@@ -182,7 +185,7 @@ static enum ctl_exit hold(struct command *command, const char *unit)
 		return CTL_OK;
 	}
 	if (command->asked)
-		return doubt(unit, manager_error(command->asked));
+		return doubt(CTL_DEGRADED, unit, manager_error(command->asked));
 	/* One that is loaded but gone is just being lifted. */
 	if (!command->known.asks || (command->known.has_drop_in &&
 				     !dropin_is_own(unit, command->ctl->state_dir)))

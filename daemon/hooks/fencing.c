@@ -28,7 +28,10 @@ enum {
 	/* vmgenctl has bounds of its own, which are shorter. */
 	FENCE_MS = 130000,
 	AT_ONCE = 8,
-	/* Its exit status where it is not certain that a unit asks; and how long it is tried again. */
+	/*
+	 * Its exit status where it is not certain that a unit asks, and what keeps it may pass; and
+	 * how long it is tried again.
+	 */
 	IN_DOUBT = 8,
 	DOUBT_MS = 120000,
 	/* On a busy host, as where many machines are restored, it has taken half a minute. */

@@ -42,7 +42,7 @@ static void test_asks(void)
 	}
 	unit("ask.service", DOWN, "");
 	PUT("ignores", "");
-	expect(RUN("set", "ask", "why"), CTL_DEGRADED, "systemd does not take its drop-in as it is");
+	expect(RUN("set", "ask", "why"), CTL_ASKS_NOT, "systemd does not take its drop-in as it is");
 	expect(RUN("show", "ask"), CTL_FENCED, "can start, because it does not ask");
 	ok(says("vmgenctl fence set ask.service REASON adds"), "with the remedy");
 	DROP("ignores");
@@ -50,7 +50,7 @@ static void test_asks(void)
 	scratch_mkdir("units/ask.service.d", 0755);
 	PUT("units/ask.service.d/zz-vmgen-fence.conf", "# mine\n");
 	PUT("units/ask.service.d/other.conf", "# mine\n");
-	expect(RUN("set", "ask", "why"), CTL_DEGRADED, "zz-vmgen-fence.conf was changed");
+	expect(RUN("set", "ask", "why"), CTL_ASKS_NOT, "zz-vmgen-fence.conf was changed");
 	expect(RUN("lift", "ask"), CTL_OK, "it was changed; remove it by hand");
 	ok(!FENCED("ask.service") && DROPPED("ask.service"), "somebody's own file stays");
 	DROP("units/ask.service.d/zz-vmgen-fence.conf");

@@ -68,6 +68,32 @@ static void test_other_way(const char *state)
 	equal(dropin_remove(UNIT, state), 1, "removed by another");
 }
 
+/* What 10-replica tries again, and what it tells at once. */
+static void test_errors(const char *state)
+{
+	static const int pass[] = { ENOSPC, EDQUOT, ENOMEM, EMFILE, EIO, EINTR },
+			 stay[] = { EROFS, EACCES, EPERM, ENOENT, ENAMETOOLONG };
+	int r;
+	size_t i;
+
+	for (i = 0; i < sizeof(pass) / sizeof(pass[0]); i++)
+		ok(dropin_may_pass(-pass[i]), "%s may pass", strerror(pass[i]));
+	for (i = 0; i < sizeof(stay) / sizeof(stay[0]); i++)
+		ok(!dropin_may_pass(-stay[i]), "%s does not", strerror(stay[i]));
+	r = dropin_install(UNIT, "relative");
+	ok(r == -EINVAL && !dropin_may_pass(r), "nor a state directory that is relative");
+	scratch_mkdir("units/" UNIT ".d", 0755);
+	scratch_write(FILE, "# mine\n", 0644);
+	r = dropin_install(UNIT, state);
+	ok(r == -EILSEQ && !dropin_may_pass(r), "nor a file that is somebody else's");
+	unlink(scratch_path(FILE));
+	rmdir(scratch_path("units/" UNIT ".d"));
+	scratch_write("units/" UNIT ".d", "", 0644);
+	r = dropin_install(UNIT, state);
+	ok(r == -ENOTDIR && !dropin_may_pass(r), "nor one in the place of the directory");
+	unlink(scratch_path("units/" UNIT ".d"));
+}
+
 static void test_mask(void)
 {
 	char target[sizeof("/dev/null") + 1] = "";
@@ -99,6 +125,7 @@ int main(void)
 	dropin_program = strdup(scratch_path("vmgenctl"));
 	test_removed(state);
 	test_other_way(state);
+	test_errors(state);
 	test_mask();
 	free((char *)dropin_directory);
 	free((char *)dropin_program);

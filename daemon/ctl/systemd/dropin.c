@@ -125,6 +125,25 @@ int dropin_install(const char *unit, const char *state_dir)
 	return r ? r : sync_directory(dropin_directory);
 }
 
+bool dropin_may_pass(int error)
+{
+	switch (error) {
+	case -EAGAIN:
+	case -EBUSY:
+	case -EDQUOT:
+	case -EINTR:
+	case -EIO:
+	case -EMFILE:
+	case -ENFILE:
+	case -ENOMEM:
+	case -ENOSPC:
+	case -ETIMEDOUT:
+		return true;
+	default:
+		return false;
+	}
+}
+
 int dropin_remove(const char *unit, const char *state_dir)
 {
 	char path[PATH_MAX], text[LIMIT];

@@ -31,6 +31,9 @@ bool dropin_is_generated(const char *unit);
  */
 int dropin_install(const char *unit, const char *state_dir);
 
+/* May dropin_install() succeed later though nobody does anything about what it returned? */
+bool dropin_may_pass(int error);
+
 /*
  * Takes it away, and its directory if nothing else is in there. Returns 1; 0: there
  * is none; -EILSEQ: somebody has changed it; -errno.

@@ -25,6 +25,7 @@ enum ctl_exit {
 	CTL_FENCED = 10,
 	CTL_NEWER = 11,
 	CTL_RNG_OTHER = 12,
+	CTL_ASKS_NOT = 13,
 	/* As timeout(1). */
 	CTL_TIMEOUT = 124,
 };

@@ -302,6 +302,7 @@ const char *view_explain(const struct view *view, enum ctl_exit verdict)
 	case CTL_NO_ID:
 	case CTL_FENCED:
 	case CTL_NEWER:
+	case CTL_ASKS_NOT:
 	case CTL_TIMEOUT:
 		break;
 	}
