@@ -210,7 +210,7 @@ $(1)/10-macsec $(1)/10-macsec-manual $(1)/50-macsec: $(patsubst %,$(1)/daemon/ho
 $(1)/10-ipsec $(1)/10-ipsec-manual $(1)/50-ipsec $(1)/tests/unit/t-ike.t: \
 	$(patsubst %,$(1)/daemon/hooks/%.o,association ipsecguard ipsecmanual ipsecrepair)
 $(1)/10-replica $(1)/10-samba-ad: $(1)/daemon/hooks/freezer.o
-$(1)/10-replica: $(patsubst %,$(1)/daemon/%.o,hooks/fencing hooks/members ctl/systemd/dropin ctl/systemd/mask)
+$(1)/10-replica: $(patsubst %,$(1)/daemon/%.o,hooks/fencing hooks/members ctl/systemd/alias ctl/systemd/dropin ctl/systemd/manager ctl/systemd/mask)
 $(1)/vmgen-generator: $(patsubst %,$(1)/daemon/%.o,hooks/generator hooks/members ctl/systemd/dropin) $(1)/daemon.a
 $(1)/tests/unit/t-pageclock.t: $(1)/daemon/hooks/pageclock.o
 $(1)/tests/unit/t-ipsecmanual.t $(1)/tests/unit/t-ipsecrepair.t: $(1)/daemon/hooks/association.o

@@ -39,6 +39,15 @@ case "$1 $2" in
 	file=/etc/systemd/system/$unit.d/zz-vmgen-fence.conf
 	grep -q 'fence check' $file || exit 0
 	printf '%s\n' "DropInPaths=$file" "ExecStartPre={ path=vmgenctl ; argv[]=vmgenctl fence check $unit ; ignore_errors=no ; }" ;;
+"show --property=Id")
+	[ ! -e $work/hangs ] || exit 1
+	key=Id=
+	case $3 in --value) key= && shift ;; esac
+	shift 3
+	for unit; do
+		case $unit in doubtful.service) unit=real.service ;; doubtless.service) unit=../real.service ;; esac
+		printf '%s\n\n' "$key$unit"
+	done ;;
 "show --property=LoadState") [ ! -e $work/hangs ] || { echo "load $unit" >>$work/asked; exit 1; }; case $unit in gone*) echo not-found ;; *) echo loaded ;; esac ;;
 "show --property=ActiveState") case $unit in idle* | gone*) echo inactive ;; *) echo active ;; esac ;;
 "show --property=SubState") case $unit in wrapper*) echo exited ;; *) echo running ;; esac ;;
@@ -134,6 +143,18 @@ ok 'it is masked meanwhile, wherever its file is, so that it is not started anew
 	touch $work/certain; hook 0; [ ! -L $mask ]'
 ok 'and if systemd does not take that it says so' machine 'doubt' '
 	touch $work/hangs; hook 1; echo "$said" | grep -q "doubt.service.*systemd does not answer, and may start it anew"'
+ok 'of an alias it is the unit itself, or that could start all the same' machine 'doubt\ndoubtful\ndoubtless' '
+	masks=/run/systemd/system.control; hook 1; ls $masks; [ "$(readlink $masks/real.service)" = /dev/null ]
+	[ "$(echo $(ls $masks))" = "doubt.service doubtless.service real.service" ]
+	touch $work/certain; hook 0; [ -z "$(ls $masks)" ]'
+ok 'where systemd does not answer both, as its files tell' machine 'doubtful\ndoubt@one\ndoubt' '
+	mkdir /run/systemd/transient; cd /etc/systemd/system; touch real.service real@.service other.service ../other.service
+	ln -s /etc/systemd/system/doubted.service /run/systemd/transient/doubtful.service; ln -s real.service doubted.service
+	ln -s real@.service doubt@.service; ln -s ../other.service doubt.service
+	masks=/run/systemd/system.control; touch $work/hangs; hook 1; ls $masks
+	[ "$(echo $(ls $masks))" = "doubt.service doubt@one.service doubtful.service real.service real@one.service" ]
+	rm $work/hangs; $build/vmgenctl fence lift doubtful; ls $masks
+	[ "$(echo $(ls $masks))" = "doubt.service doubt@one.service real@one.service" ]'
 ok 'a drop-in that somebody has changed is told at once: to try again is no help' machine 'a' '
 	mkdir -p /run/real /etc/systemd/system/a.service.d; ln -s $build/vmgenctl /run/real; PATH=/run/real:$PATH
 	echo "# mine" >/etc/systemd/system/a.service.d/zz-vmgen-fence.conf
@@ -230,7 +251,7 @@ fences_all_in_time() {
 	echo "$turns times $each ms"
 	file=daemon/hooks/fencing.c
 	again=$(($(number "$file" DOUBT_MS) + $(number "$file" FENCE_MS) + 2 * $(number "$file" RELOAD_MS) +
-		$(number daemon/hooks/replica.c ASK_MS)))
+		$(number "$file" NAMES_MS) + $(number daemon/hooks/replica.c ASK_MS)))
 	[ $((turns * each + again)) -lt $(($(number daemon/hooks/10-replica.conf timeout) * 1000)) ]
 }
 

@@ -18,6 +18,7 @@
 #include "base/text.h"
 #include "base/unitname.h"
 #include "ctl.h"
+#include "ctl/systemd/alias.h"
 #include "ctl/systemd/dropin.h"
 #include "ctl/systemd/manager.h"
 #include "ctl/systemd/mask.h"
@@ -265,11 +266,13 @@ static enum ctl_exit set(struct command *command)
 static int lift_name(struct command *command, const char *unit, bool *ret_removed)
 {
 	int r = command->fd < 0 ? -ENOENT : fence_lift(command->fd, unit, &command->author), removed;
+	char other[NAME_MAX + 1];
 
 	if (r && r != -ENOENT)
 		return r;
-	/* Of 10-replica: systemctl has no remedy for it. */
+	/* Of 10-replica: systemctl has no remedy for it, nor knows the unit of an alias that is masked. */
 	*ret_removed |= mask_remove(unit);
+	*ret_removed |= alias_follow(unit, other) && mask_remove(other);
 	removed = dropin_remove(unit, command->ctl->state_dir);
 	if (removed == 1)
 		*ret_removed = true;

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <spawn.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -14,7 +15,10 @@
 
 #include "base/deadline.h"
 #include "base/paths.h"
+#include "base/unitname.h"
+#include "ctl/systemd/alias.h"
 #include "ctl/systemd/dropin.h"
+#include "ctl/systemd/manager.h"
 #include "ctl/systemd/mask.h"
 #include "fencing.h"
 #include "process/capture.h"
@@ -36,6 +40,9 @@ enum {
 	DOUBT_MS = 120000,
 	/* On a busy host, as where many machines are restored, it has taken half a minute. */
 	RELOAD_MS = 90000,
+	NAMES_MS = 30000,
+	/* "Id=", an end of line, and an empty line. */
+	NAMES_SIZE = UNITLIST_MAX * (NAME_MAX + 8),
 };
 
 /* ---- on disk ---- */
@@ -44,7 +51,8 @@ bool fencing_put(const struct unitlist *list)
 {
 	enum fence_result result;
 	struct fence_author author;
-	bool is_stale = false;
+	/* Of an earlier run, by whatever names. */
+	bool is_stale = mask_remove_all();
 	const char *unit;
 	int fd, r;
 	size_t i;
@@ -57,8 +65,8 @@ bool fencing_put(const struct unitlist *list)
 		if (!r)
 			(void)fence_set(fd, unit, REASON, &author, &result);
 		(void)dropin_install(unit, PATH_STATE_DIR);
-		/* Of an earlier run. Nor does it know the drop-in, but that of vmgen-generator. */
-		is_stale |= mask_remove(unit) || !dropin_is_generated(unit);
+		/* Nor does it know the drop-in, but that of vmgen-generator. */
+		is_stale |= !dropin_is_generated(unit);
 	}
 	if (!r)
 		close(fd);
@@ -151,18 +159,62 @@ void fencing_hold(const struct unitlist *list, bool is_stale, int ret_results[UN
 	}
 }
 
-int fencing_mask(const struct unitlist *list, const int results[UNITLIST_MAX])
+/* ---- masks ---- */
+
+/* The real names of n units, from one answer for all, so that there is one wait. */
+static bool ask_names(const char *const units[], size_t n, char names[][NAME_MAX + 1])
 {
-	int r = 0, put, reloaded;
+	const char *argv[UNITLIST_MAX + 5] = { "systemctl", "show", "--property=Id", "--" };
+	static char output[NAMES_SIZE];
+	char block[NAME_MAX + 8], id[NAME_MAX + 1];
+	const char *rest = output;
 	size_t i;
 
-	for (i = 0; i < list->n; i++) {
-		if (!results[i] || results[i] == FENCING_MISSING)
-			continue;
-		put = mask_put(list->entries[i].unit);
+	memcpy(argv + 4, units, n * sizeof(*units));
+	if (capture_output(argv, environ, NAMES_MS, output, sizeof(output)))
+		return false;
+	for (i = 0; i < n && manager_block(&rest, block, sizeof(block)); i++) {
+		manager_value(block, "Id", id, sizeof(id));
+		if (unitname_complete(id, names[i]) || strcmp(id, names[i]))
+			snprintf(names[i], sizeof(names[i]), "%s", units[i]);
+	}
+	return i == n;
+}
+
+/*
+ * An alias that is masked is none any more, so the unit itself starts, and without what has the
+ * alias ask. Where the service manager does not say which unit that is, or does not know it for
+ * the mask of an earlier run, both are masked, as the files have it.
+ */
+static int mask_some(const char *const units[], size_t n)
+{
+	static char names[UNITLIST_MAX][NAME_MAX + 1];
+	bool answered = ask_names(units, n, names);
+	const char *name;
+	int r = 0, put;
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		name = answered ? names[i] : units[i];
+		put = mask_put(name);
+		if (!put && !strcmp(name, units[i]) && alias_follow(units[i], names[i]))
+			put = mask_put(names[i]);
 		if (put)
 			r = put;
 	}
+	return r;
+}
+
+int fencing_mask(const struct unitlist *list, const int results[UNITLIST_MAX])
+{
+	const char *units[UNITLIST_MAX];
+	int r, reloaded;
+	size_t i, n = 0;
+
+	for (i = 0; i < list->n; i++)
+		if (results[i] && results[i] != FENCING_MISSING)
+			units[n++] = list->entries[i].unit;
+	r = n ? mask_some(units, n) : 0;
 	reloaded = reload();
 	return r ? r : reloaded;
 }

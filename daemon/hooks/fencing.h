@@ -35,8 +35,8 @@ void fencing_hold(const struct unitlist *list, bool is_stale, int ret_results[UN
 
 /*
  * Masks the units whose fences failed, but for those that are missing, until the next boot, or
- * until fencing_put(), so that nothing starts them anew. Returns 0; -errno:
- * nobody knows what holds.
+ * until fencing_put(), so that nothing starts them anew. Of an alias it is the unit itself that
+ * is masked. Returns 0; -errno: nobody knows what holds.
  */
 int fencing_mask(const struct unitlist *list, const int results[UNITLIST_MAX]);
 

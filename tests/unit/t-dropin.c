@@ -105,9 +105,11 @@ static void test_mask(void)
 	   "as systemd knows it");
 	ok(mask_remove(UNIT), "the mask is taken away");
 	ok(!mask_remove(UNIT), "once");
+	ok(!mask_put(UNIT) && !mask_put("b.service") && mask_remove_all() && !mask_remove(UNIT) && !mask_remove("b.service"),
+	   "and all that there are");
 	(void)!symlink("/etc/other.service", scratch_path("control/" UNIT));
 	equal(mask_put(UNIT), -EEXIST, "what somebody else has put there is no mask");
-	ok(!mask_remove(UNIT) && !unlink(scratch_path("control/" UNIT)), "and stays");
+	ok(!mask_remove(UNIT) && !mask_remove_all() && !unlink(scratch_path("control/" UNIT)), "and stays");
 	free((char *)mask_directory);
 }
 

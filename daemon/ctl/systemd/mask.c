@@ -4,6 +4,7 @@
  */
 #include "mask.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
@@ -52,4 +53,17 @@ bool mask_remove(const char *unit)
 
 	mask_path(unit, path);
 	return is_mask(path) && !unlink(path);
+}
+
+bool mask_remove_all(void)
+{
+	DIR *directory = opendir(mask_directory);
+	struct dirent *entry;
+	bool removed = false;
+
+	while (directory && (entry = readdir(directory)))
+		removed |= mask_remove(entry->d_name);
+	if (directory)
+		closedir(directory);
+	return removed;
 }

@@ -21,4 +21,7 @@ int mask_put(const char *unit);
 /* Returns whether there was one, which is none now. */
 bool mask_remove(const char *unit);
 
+/* Of all units. Returns whether there was any. */
+bool mask_remove_all(void);
+
 #endif /* MASK_H */
