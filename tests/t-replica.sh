@@ -200,6 +200,10 @@ ok 'what asks for no fence' fix 'x.timer' 'x.service'
 ok 'a template' fix 'db@' 'db@one'
 ok 'what is not there' fix 'gone' 'a'
 ok 'what only starts others' fix 'wrapper' 'db@one'
+ok 'an alias' fix 'doubtful' 'real'
+ok 'its unit is named' machine 'doubtful\na' '
+	VMGEN_EVENT=test; hook 1; echo "$said" | grep -q "line 1: doubtful.service is an alias, .* list the unit itself, real.service$"
+	echo "$said" | grep -qx "would freeze, fence and kill a.service"'
 ok 'it is named' machine 'wrapper\na' '
 	VMGEN_EVENT=test; hook 1; echo "$said" | grep -qx "would freeze, fence and kill a.service"
 	echo "$said" | grep -q "line 1: wrapper.service has no process of its own"'

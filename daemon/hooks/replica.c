@@ -260,11 +260,30 @@ static void end_all(void)
 
 /* ---- a drill ---- */
 
+/* What has a cgroup of that name has no other. Returns whether there is nothing more to say. */
+static bool tell_alias(size_t i)
+{
+	const struct unitlist_entry *entry = &ready.list.entries[i];
+	char id[NAME_MAX + 2];
+
+	if (run.groups[i] >= 0)
+		return false;
+	if (!ask(entry->unit, "--property=Id", id, sizeof(id)))
+		return true;
+	if (!*id || !strcmp(id, entry->unit))
+		return false;
+	fail(UNITLIST_REPLICA ", line %u: %s is an alias, which would be fenced late: list the unit itself, %s\n",
+	     entry->line, entry->unit, id);
+	return true;
+}
+
 static void tell(size_t i)
 {
 	const struct unitlist_entry *entry = &ready.list.entries[i];
 	char state[64];
 
+	if (tell_alias(i))
+		return;
 	if (runs(i)) {
 		if (!ask(entry->unit, "--property=SubState", state, sizeof(state)))
 			return;
