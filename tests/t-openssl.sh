@@ -134,6 +134,36 @@ print(sum("ossl-modules/vmgen.so" in line for line in open("/proc/self/maps")))'
 		>"$scratch/loaded" && ctl disable && grep '^[1-9]' "$scratch/loaded"
 }
 
+# The provider brings another libcrypto to a program that OpenSSL is linked into, and that one ends
+# first: whether or not the program has drawn, from the kernel alone or by a cipher.
+linked() {
+	cat >"$scratch/linked.c" <<'END' && cc -o "$scratch/linked" "$scratch/linked.c" -l:libcrypto.a -ldl -pthread || return
+#include <openssl/provider.h>
+#include <openssl/rand.h>
+#include <stdio.h>
+#include <stdlib.h>
+int main(int argc, char **argv)
+{
+	static unsigned char bytes[1 << 16];
+	int size = argc > 1 ? atoi(argv[1]) : 0;
+
+	OPENSSL_init_crypto(OPENSSL_INIT_LOAD_CONFIG, NULL);
+	if (size && RAND_bytes(bytes, size) != 1)
+		return 2;
+	puts(!OSSL_PROVIDER_available(NULL, "vmgen") ? "without" : !size ? "with" :
+	     OSSL_PROVIDER_get0_name(EVP_RAND_get0_provider(EVP_RAND_CTX_get0_rand(RAND_get0_public(NULL)))));
+	return 0;
+}
+END
+	for size in 0 16 8192; do
+		ctl enable && "$scratch/linked" $size >"$scratch/said"
+		status=$?
+		ctl disable
+		echo "$size bytes: status $status, $(cat "$scratch/said")"
+		[ $status = 0 ] && grep -xE 'with|vmgen' "$scratch/said" || return
+	done
+}
+
 # A thread may be in its code when libcrypto unloads it.
 stays() {
 	/usr/bin/python3 -c 'import _ctypes, sys
@@ -318,6 +348,7 @@ cp "$O/vmgen.so" "$modules"
 ok 'by the configuration that Debian ships: on and off' switches 'default vmgen'
 ok 'programs go on to work with it' works
 ok 'one with threads ends well' ends
+ok 'one that OpenSSL is linked into ends well' linked
 ok 'its code stays where it is' stays "$modules/vmgen.so"
 ok 'twice off is no mistake' exits 0 disable
 ok 'nor for all services where there is none' exits 0 disable --all

@@ -7,6 +7,7 @@
  */
 #include "stream.h"
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <openssl/crypto.h>
 #include <openssl/err.h>
@@ -28,15 +29,37 @@ enum {
 
 static const unsigned char zeros[PIECE];
 
+/* By what lies in each: the address of a function may be one in the program. */
+static bool is_foreign(const OSSL_DISPATCH *core)
+{
+	Dl_info theirs, ours;
+
+	return !dladdr((void *)core->function, &theirs) ||
+	       !dladdr(OpenSSL_version(OPENSSL_VERSION), &ours) || theirs.dli_fbase != ours.dli_fbase;
+}
+
 void cipher_open(struct cipher *cipher, const OSSL_CORE_HANDLE *handle, const OSSL_DISPATCH *core)
 {
+	cipher->foreign = is_foreign(core);
 	ERR_set_mark();
 	cipher->library = OSSL_LIB_CTX_new_child(handle, core);
 	ERR_pop_to_mark();
 }
 
+/*
+ * A program that OpenSSL is linked into ends ours first, which was loaded last: what we have
+ * of it cannot be used then, nor given back. If there is one libcrypto, it frees the
+ * provider while all of it is still there.
+ */
+static bool is_gone(const struct cipher *cipher)
+{
+	return cipher->foreign && !OPENSSL_init_crypto(0, NULL);
+}
+
 void cipher_close(struct cipher *cipher)
 {
+	if (is_gone(cipher))
+		return;
 	EVP_CIPHER_free(atomic_exchange(&cipher->fetched, NULL));
 	OSSL_LIB_CTX_free(cipher->library);
 	cipher->library = NULL;
@@ -67,9 +90,12 @@ void stream_open(struct stream *stream, struct cipher *cipher)
 /* The counter goes on from anywhere, for no other request has the key. */
 static EVP_CIPHER_CTX *take(struct stream *stream)
 {
-	EVP_CIPHER_CTX *context = atomic_exchange(&stream->spare, NULL);
+	EVP_CIPHER_CTX *context;
 	EVP_CIPHER *fetched;
 
+	if (is_gone(stream->cipher))
+		return NULL;
+	context = atomic_exchange(&stream->spare, NULL);
 	if (context)
 		return context;
 	fetched = fetch(stream->cipher);
@@ -139,7 +165,8 @@ static int draw_large(struct stream *stream, void *buf, size_t size)
 
 void stream_close(struct stream *stream)
 {
-	EVP_CIPHER_CTX_free(atomic_exchange(&stream->spare, NULL));
+	if (!is_gone(stream->cipher))
+		EVP_CIPHER_CTX_free(atomic_exchange(&stream->spare, NULL));
 }
 
 int stream_draw(void *stream, void *buf, size_t size)

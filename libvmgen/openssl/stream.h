@@ -12,6 +12,7 @@
 #include <openssl/core_dispatch.h>
 #include <openssl/types.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 /* A provider's, for all its generators. */
@@ -20,6 +21,8 @@ struct cipher {
 	OSSL_LIB_CTX *library;
 	/* NULL: not fetched yet. */
 	_Atomic(EVP_CIPHER *) fetched;
+	/* The program has a libcrypto of its own, and ours may end before that. */
+	bool foreign;
 };
 
 void cipher_open(struct cipher *cipher, const OSSL_CORE_HANDLE *handle, const OSSL_DISPATCH *core);
