@@ -134,10 +134,11 @@ print(sum("ossl-modules/vmgen.so" in line for line in open("/proc/self/maps")))'
 		>"$scratch/loaded" && ctl disable && grep '^[1-9]' "$scratch/loaded"
 }
 
-# The provider brings another libcrypto to a program that OpenSSL is linked into, and that one ends
-# first: whether or not the program has drawn, from the kernel alone or by a cipher.
+# The provider brings another libcrypto to a program that OpenSSL is linked into, which may end first,
+# as somebody else has used it: whether or not the program has drawn, and by a cipher or without.
 linked() {
 	cat >"$scratch/linked.c" <<'END' && cc -o "$scratch/linked" "$scratch/linked.c" -l:libcrypto.a -ldl -pthread || return
+#include <dlfcn.h>
 #include <openssl/provider.h>
 #include <openssl/rand.h>
 #include <stdio.h>
@@ -146,7 +147,11 @@ int main(int argc, char **argv)
 {
 	static unsigned char bytes[1 << 16];
 	int size = argc > 1 ? atoi(argv[1]) : 0;
+	int (*other)(uint64_t, void *) =
+		argc > 2 ? (int (*)(uint64_t, void *))dlsym(dlopen(argv[2], RTLD_NOW), "OPENSSL_init_crypto") : NULL;
 
+	if (other && !other(0, NULL))
+		return 3;
 	OPENSSL_init_crypto(OPENSSL_INIT_LOAD_CONFIG, NULL);
 	if (size && RAND_bytes(bytes, size) != 1)
 		return 2;
@@ -155,11 +160,12 @@ int main(int argc, char **argv)
 	return 0;
 }
 END
-	for size in 0 16 8192; do
-		ctl enable && "$scratch/linked" $size >"$scratch/said"
+	for arguments in 0 16 8192 '0 libcrypto.so.3' '16 libcrypto.so.3' '8192 libcrypto.so.3'; do
+		# shellcheck disable=SC2086 # two words
+		ctl enable && "$scratch/linked" $arguments >"$scratch/said"
 		status=$?
 		ctl disable
-		echo "$size bytes: status $status, $(cat "$scratch/said")"
+		echo "$arguments: status $status, $(cat "$scratch/said")"
 		[ $status = 0 ] && grep -xE 'with|vmgen' "$scratch/said" || return
 	done
 }

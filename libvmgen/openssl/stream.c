@@ -41,15 +41,18 @@ static bool is_foreign(const OSSL_DISPATCH *core)
 void cipher_open(struct cipher *cipher, const OSSL_CORE_HANDLE *handle, const OSSL_DISPATCH *core)
 {
 	cipher->foreign = is_foreign(core);
+	/* Ours would end first, and engines of the program may have it as well. */
+	if (cipher->foreign)
+		OPENSSL_init_crypto(OPENSSL_INIT_NO_ATEXIT, NULL);
 	ERR_set_mark();
 	cipher->library = OSSL_LIB_CTX_new_child(handle, core);
 	ERR_pop_to_mark();
 }
 
 /*
- * A program that OpenSSL is linked into ends ours first, which was loaded last: what we have
- * of it cannot be used then, nor given back. If there is one libcrypto, it frees the
- * provider while all of it is still there.
+ * If somebody has made ours end with the process, it ends before that of a program that OpenSSL
+ * is linked into: what we have of it cannot be used then, nor given back. If there is one
+ * libcrypto, it frees the provider while all of it is still there.
  */
 static bool is_gone(const struct cipher *cipher)
 {
