@@ -65,6 +65,14 @@ link_stays() {
 		[ "$(cat /var/lib/dbus/machine-id)" != $old ]'
 }
 
+no_file_is_a_failure() {
+	machine 'for command in "mkdir" "ln -s machine-id"; do
+			rm -rf /etc/machine-id; $command /etc/machine-id
+			r=0; $hook >said 2>&1 || r=$?; cat said
+			[ $r = 1 ]; grep -q "^/etc/machine-id: cannot be read" said; [ -z "$(ls /var/lib/vmgen)" ]
+		done'
+}
+
 # A first boot without a machine ID, and a disk that was not writable when systemd looked.
 made_by_systemd_stays() {
 	machine 'mount --bind /var/lib/dbus/machine-id /etc/machine-id
@@ -145,6 +153,7 @@ ok 'while the system is up journald and networkd are restarted' \
 	at_event changed 'systemd-journald.service systemd-networkd.service '
 ok 'at boot only what has started' at_event boot-changed 'systemd-journald.service '
 ok 'in a copy of an image, too' at_event adopted 'systemd-journald.service '
+ok 'what is no file is not taken for missing' no_file_is_a_failure
 ok 'a record that is damaged is refused' bad_record_is_refused
 ok 'killed anywhere, the next run leaves one ID in all places' killed_anywhere
 tap_done
