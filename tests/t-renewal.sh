@@ -323,6 +323,20 @@ ok 'an SNMP engine with users keeps its ID, which their keys are made of' machin
 ok 'so does one whose ID is set' machine snmp-engine \
 	'echo "exactEngineID 0x80001f888011" | put /etc/snmp/snmpd.conf
 	says 1 "set in /etc/snmp/snmpd.conf: change it there"'
+ok 'whether it is set is for who can read that' machine snmp-engine "$failing"'
+	for file in /etc/snmp/snmpd.conf /etc/snmp/snmpd.conf.d/x.conf /etc/snmp/snmp.conf; do
+		echo "# none" | put $file
+		mount --bind /proc/$$/mem $file; failing $file; umount $file; rm $file
+		mkdir $file; failing $file; VMGEN_EVENT=test failing $file; rmdir $file
+		ln -s ${file##*/} $file; failing $file; rm $file
+		[ "$(shown $name)" = "$before" ]; [ -z "$(ls /var/lib/vmgen)" ]
+	done
+	for place in /etc/snmp/snmpd.conf.d /etc/snmp; do
+		rmdir $place; ln -s ${place##*/} $place; failing $place; rm $place
+	done
+	mkdir /etc/snmp; ln -s /dev/null /etc/snmp/snmp.conf; ln -s nowhere /etc/snmp/snmpd.conf; $hook; renewed "$before"'
+ok 'also as another writes it' machine snmp-engine 'echo " EngineID web" | put /etc/snmp/snmpd.local.conf
+	says 1 "set in /etc/snmp/snmpd.local.conf: change it there"'
 ok 'engines beside each other get different ones' machine snmp-engine \
 	'$hook && [ "$(shown $name | sort -u | wc -l)" = 2 ]'
 asks='mkdir -p /run/systemd/system; cat >bin/systemctl <<-PROGRAM
