@@ -214,6 +214,15 @@ ok 'a drill changes nothing' machine 'a\nidle\ngone' '
 	echo "$said" | grep -qx "would freeze, fence and kill a.service"
 	echo "$said" | grep -qx "would fence idle.service, which does not run"
 	echo "$said" | grep -q "line 3: there is no unit gone.service: correct its name"'
+ok 'nor is it a remedy for one to run it in earnest' machine 'idle' '
+	touch $work/hangs; VMGEN_EVENT=test; hook 1; echo "$said" | grep -q "idle.service: systemd does not .*: vmgenctl hooks run 10-replica$"
+	echo "$said" | grep -e --real && exit 1 || :; rm $work/hangs; hook 0'
+ok 'it tells which would run on until systemd has taken the fence' machine 'a\nb\nfar' '
+	rm system.slice/b.service/cgroup.freeze; VMGEN_EVENT=test; hook 0
+	printf "%s\n" "would freeze, fence and kill a.service" \
+		"would fence and kill b.service, which cannot be frozen, and runs on until then" \
+		"would fence and kill far.service, which cannot be frozen, and runs on until then" >$work/told
+	echo "$said" | diff - $work/told'
 ok 'without systemd it says so' machine 'a' 'rm -r /run/systemd; hook 1; echo "$said" | grep -q "a guard of your own"'
 ok 'all are fenced on disk before systemd is asked' machine 'a\nhung\nb\nidle' '
 	hook 0; for unit in a hung b idle; do

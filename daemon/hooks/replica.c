@@ -139,8 +139,8 @@ static bool ask(const char *unit, const char *option, char *ret_value, size_t si
 
 	ret_value[strcspn(ret_value, "\n")] = '\0';
 	if (r)
-		fail("%s: systemd does not say whether it runs: vmgenctl hooks run --real 10-replica\n",
-		     unit);
+		fail("%s: systemd does not say whether it runs: %s\n", unit, run.drill ?
+		     "vmgenctl hooks run 10-replica" : "vmgenctl hooks run --real 10-replica");
 	return !r;
 }
 
@@ -291,8 +291,11 @@ static void tell(size_t i)
 		if (!strcmp(state, "exited"))
 			fail(UNITLIST_REPLICA ", line %u: %s has no process of its own: list the units that it starts\n",
 			     entry->line, entry->unit);
-		else
+		else if (run.groups[i] >= 0 && freezer_is_possible(run.groups[i]))
 			text_print(stdout, "would freeze, fence and kill %s\n", entry->unit);
+		else
+			text_print(stdout, "would fence and kill %s, which cannot be frozen, and runs on until then\n",
+				   entry->unit);
 		return;
 	}
 	if (!ask(entry->unit, "--property=LoadState", state, sizeof(state)))
