@@ -223,6 +223,8 @@ ok 'it tells which would run on until systemd has taken the fence' machine 'a\nb
 		"would fence and kill b.service, which cannot be frozen, and runs on until then" \
 		"would fence and kill far.service, which cannot be frozen, and runs on until then" >$work/told
 	echo "$said" | diff - $work/told'
+ok 'where there is nothing to mask systemd reads nothing anew' machine 'gone\na' '
+	hook 1; cat $work/asked; [ "$(grep -c daemon-reload $work/asked)" = 1 ]'
 ok 'without systemd it says so' machine 'a' 'rm -r /run/systemd; hook 1; echo "$said" | grep -q "a guard of your own"'
 ok 'all are fenced on disk before systemd is asked' machine 'a\nhung\nb\nidle' '
 	hook 0; for unit in a hung b idle; do

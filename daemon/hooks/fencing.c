@@ -214,7 +214,10 @@ int fencing_mask(const struct unitlist *list, const int results[UNITLIST_MAX])
 	for (i = 0; i < list->n; i++)
 		if (results[i] && results[i] != FENCING_MISSING)
 			units[n++] = list->entries[i].unit;
-	r = n ? mask_some(units, n) : 0;
+	/* Meanwhile it answers nobody, so not for nothing. */
+	if (!n)
+		return 0;
+	r = mask_some(units, n);
 	reloaded = reload();
 	return r ? r : reloaded;
 }
