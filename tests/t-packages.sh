@@ -133,7 +133,7 @@ reloads_systemd() {
 	done
 }
 
-# What "vmgenctl fence set" has written, and nothing of others.
+# What "vmgenctl fence set" has written, and masks of 10-replica, and nothing of others.
 purges_drop_ins() {
 	deb=$(echo "$one"/vmgend_*.deb)
 	dpkg-deb -e "$deb" "$scratch/vmgend" || return
@@ -144,9 +144,12 @@ purges_drop_ins() {
 		mkdir -p systemd/system/a.service.d systemd/system/b.service.d /var/lib/vmgen/fence
 		touch systemd/system/a.service.d/zz-vmgen-fence.conf systemd/system/b.service.d/own.conf
 		cp systemd/system/a.service.d/* systemd/system/b.service.d
+		masks=/run/systemd/system.control
+		mkdir -p $masks/b.service.d; ln -s /dev/null $masks/a.service; ln -s /etc/b.service $masks/b.service
 		"$control/postrm" remove
-		test -e systemd/system/a.service.d/zz-vmgen-fence.conf
+		test -e systemd/system/a.service.d/zz-vmgen-fence.conf && test -L $masks/a.service
 		"$control/postrm" purge
+		test "$(echo $(ls $masks))" = "b.service b.service.d"
 		test "$(find systemd/system -mindepth 2)" = systemd/system/b.service.d/own.conf
 		test "$(ls systemd/system)" = b.service.d && ! test -e /var/lib/vmgen'
 }
