@@ -7,35 +7,23 @@
 #include "sslservice.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <glob.h>
-#include <libgen.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "base/file.h"
 #include "base/text.h"
-#include "base/unitname.h"
 #include "ctl/systemd/manager.h"
 #include "sslchange.h"
+#include "ssldropin.h"
 
-#define UNITS		"/etc/systemd/system"
 #define DROP_IN		"vmgen-openssl.conf"
-#define DROP_INS	UNITS "/*.d/" DROP_IN
 #define VARIABLE	"OPENSSL_CONF="
 #define DROP_IN_TEXT \
 	"# Written by \"vmgenctl openssl enable --service\"; \"disable\" removes it.\n" \
 	"[Service]\nEnvironment=" VARIABLE SSLCONF_SERVICE "\n"
 
-/* Of a drop-in, and of what a unit has in its environment. */
+/* Of what a unit has in its environment. */
 enum { LIMIT = 1 << 16 };
-
-static void drop_in(const char *unit, char ret_path[PATH_MAX])
-{
-	snprintf(ret_path, PATH_MAX, UNITS "/%s.d/" DROP_IN, unit);
-}
 
 /* Of one word: plain, or "..." or $'...' with backslashes, as systemctl(1) quotes it. */
 static const char *end_of_word(const char *word, char quote)
@@ -85,15 +73,20 @@ static int configuration(const char *unit, char ret_path[PATH_MAX])
 	return find(output, ret_path);
 }
 
+static enum ctl_exit count(void *context, const char *unit)
+{
+	(void)unit;
+	++*(unsigned int *)context;
+	return CTL_OK;
+}
+
 /* What all services share goes with the last of them. */
 static void drop_unused(void)
 {
-	glob_t found;
+	unsigned int n = 0;
 
-	if (glob(DROP_INS, 0, NULL, &found) == GLOB_NOMATCH)
+	if (!ssldropin_each(DROP_IN, count, &n) && !n)
 		(void)sslchange_put_own(SSLCONF_SERVICE, NULL);
-	else
-		globfree(&found);
 }
 
 static enum ctl_exit reload(const char *unit, bool wanted)
@@ -137,7 +130,6 @@ enum ctl_exit sslservice_enable(const char *unit)
 	struct sslconf conf;
 	enum ctl_exit code;
 	struct stat st;
-	int r;
 
 	code = sslservice_configuration(unit, path);
 	if (code)
@@ -157,55 +149,28 @@ enum ctl_exit sslservice_enable(const char *unit)
 	if (code)
 		return code;
 	sslchange_tell_node(&conf);
-	drop_in(unit, path);
-	r = sslchange_put(path, DROP_IN_TEXT, 0644);
-	return r ? sslchange_refuse("cannot write %s: %s", path, file_strerror(r)) : reload(unit, true);
+	code = ssldropin_put(unit, DROP_IN, DROP_IN_TEXT);
+	return code ? code : reload(unit, true);
 }
 
 enum ctl_exit sslservice_disable(const char *unit)
 {
-	char path[PATH_MAX], *text;
-	int r;
+	bool removed;
+	enum ctl_exit code = ssldropin_remove(unit, DROP_IN, DROP_IN_TEXT, &removed);
 
-	drop_in(unit, path);
-	r = file_read(AT_FDCWD, path, LIMIT, &text, NULL);
-	if (r == -ENOENT)
-		return CTL_OK;
-	if (!r) {
-		r = strcmp(text, DROP_IN_TEXT) ? -EILSEQ : sslchange_put(path, NULL, 0);
-		free(text);
-	}
-	if (r == -EILSEQ)
-		return sslchange_refuse("%s was changed: remove it by hand", path);
-	if (r)
-		return sslchange_refuse("cannot remove %s: %s", path, file_strerror(r));
-	/* Fails if there are other drop-ins. */
-	(void)rmdir(dirname(path));
+	if (code || !removed)
+		return code;
 	drop_unused();
 	return reload(unit, false);
 }
 
+static enum ctl_exit disable(void *context, const char *unit)
+{
+	(void)context;
+	return sslservice_disable(unit);
+}
+
 enum ctl_exit sslservice_disable_all(void)
 {
-	const size_t before = strlen(UNITS "/"), after = strlen(".d/" DROP_IN);
-	enum ctl_exit code, failed = CTL_OK;
-	char name[NAME_MAX + 1], unit[NAME_MAX + 1];
-	glob_t found;
-	size_t i;
-	int r;
-
-	r = glob(DROP_INS, 0, NULL, &found);
-	if (r)
-		return r == GLOB_NOMATCH ? CTL_OK : sslchange_refuse("cannot search " UNITS);
-	for (i = 0; i < found.gl_pathc; i++) {
-		snprintf(name, sizeof(name), "%.*s",
-			 (int)(strlen(found.gl_pathv[i]) - before - after),
-			 found.gl_pathv[i] + before);
-		/* Another name is none that a service was enabled by. */
-		code = unitname_complete(name, unit) ? CTL_OK : sslservice_disable(unit);
-		if (code)
-			failed = code;
-	}
-	globfree(&found);
-	return failed;
+	return ssldropin_each(DROP_IN, disable, NULL);
 }
