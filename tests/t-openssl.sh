@@ -5,63 +5,13 @@
 # vmgenctl openssl and the provider as it is installed, with this machine's OpenSSL,
 # in an /etc that nobody else sees: on, off, and every way in which it must not be
 # switched on. What services do with it is tested in tests/vm/t-openssl.py; here
-# systemctl is played, and says what their units have.
+# systemctl is played, and says what their units have (tests/openssl.sh).
 #
 # functions are called through ok and empty
 # shellcheck disable=SC2317
 
 cd "$(dirname "$0")/.." || exit 1
-
-O=$(realpath "${O:-build}")
-modules=$(pkg-config --variable=modulesdir libcrypto)
-if [ -z "$scratch" ]; then
-	scratch=$(mktemp -d) || exit 1
-	trap 'rm -rf "$scratch"' EXIT
-	export scratch
-	cp -a /etc "$scratch/etc" && cp -a "$modules" "$scratch/modules" || exit 1
-	rm -f "$scratch/modules/vmgen.so"
-	unshare --mount sh "$0"
-	exit
-fi
-. tests/tap.sh
-mount --bind "$scratch/etc" /etc && mount --bind "$scratch/modules" "$modules" || exit 1
-unset OPENSSL_CONF OPENSSL_MODULES
-conf=$(realpath "$(openssl version -d | cut -d'"' -f2)/openssl.cnf")
-own=/etc/vmgen/openssl.cnf
-cp "$conf" "$scratch/shipped"
-
-ctl() {
-	"$O/vmgenctl" openssl "$@"
-}
-
-# exits STATUS ARGUMENT...
-exits() {
-	want=$1
-	shift
-	ctl "$@"
-	[ $? = "$want" ]
-}
-
-# refuses WORDS: enable does, says why, and leaves all as it was.
-refuses() {
-	cp "$conf" "$scratch/before"
-	! ctl enable 2>"$scratch/error" && cat "$scratch/error" && grep -qF "$1" "$scratch/error" &&
-		cmp "$scratch/before" "$conf" && [ ! -e "$own" ]
-}
-
-# The providers of primary, public and private generator.
-generators() {
-	openssl list -random-instances | sed -n 's/.* @ //p' | paste -sd' '
-}
-
-ours() {
-	[ "$(generators)" = 'vmgen vmgen vmgen' ] && openssl rand -hex 65537 >"$scratch/bytes" &&
-		[ "$(wc -c <"$scratch/bytes")" = 131075 ]
-}
-
-theirs() {
-	[ "$(generators)" = 'default default default' ] && openssl rand -hex 16
-}
+. tests/openssl.sh
 
 active() {
 	[ "$(openssl list -providers | sed -n 's/^  \([a-z]*\)$/\1/p' | paste -sd' ')" = "$1" ]
@@ -177,17 +127,6 @@ _ctypes.dlclose(_ctypes.dlopen(sys.argv[1], 2))
 sys.exit(sys.argv[1] not in open("/proc/self/maps").read())' "$1"
 }
 
-# Says of unit NAME what is in the file NAME beside it, else what its drop-ins have.
-play_systemctl() {
-	mkdir "$scratch/bin" && cat >"$scratch/bin/systemctl" <<'END' && chmod 755 "$scratch/bin/systemctl"
-#!/bin/sh
-[ "$1" = show ] || exit 0
-for unit; do :; done
-cat "${0%/*}/$unit" 2>/dev/null || sed -n s/^Environment=//p "/etc/systemd/system/$unit.d/"*.conf 2>/dev/null || :
-END
-	PATH=$scratch/bin:$PATH
-}
-
 # names UNIT WORDS: what the environment of a unit is.
 names() {
 	printf '%s\n' "$2" >"$scratch/bin/$1.service"
@@ -287,6 +226,14 @@ service() {
 		ctl disable --service other && exits 1 status --service other &&
 		ctl enable --service other && names other '"OPENSSL_CONF=/a b"' && ctl disable --service other &&
 		exits 1 enable --service other && [ ! -e /etc/systemd/system/other.service.d ]
+}
+
+# Nor is one written over.
+service_changed() {
+	drop_in=/etc/systemd/system/other.service.d/vmgen-openssl.conf
+	rm "$scratch/bin/other.service" && ctl enable --service other && echo '# of the administrator' >>"$drop_in" &&
+		cp "$drop_in" "$scratch/changed" && exits 1 enable --service other &&
+		exits 1 disable --service other && cmp "$drop_in" "$scratch/changed" && rm -r "${drop_in%/*}"
 }
 
 promises_nothing() {
@@ -457,6 +404,7 @@ cp "$scratch/shipped" "$conf"
 home=/etc/home
 play_systemctl && make_strange || exit 1
 ok 'one service: on and off, also where it names another one meanwhile' service
+ok 'a drop-in that somebody changed is not written over' service_changed
 ok 'what a configuration names is loaded by those who read it' leaves_mark "$home/strange.cnf"
 ok 'one that a stranger can change is not read' stranger_file
 ok 'nor one in a directory that he can change' stranger_directory

@@ -81,7 +81,7 @@ rooms_without_door() {
 }
 
 # What other rooms may include of those that have an inside.
-open_headers='ctl/check/finding.h ctl/openssl/ssl(change|conf|service|system).h guard/guardian.h
+open_headers='ctl/check/finding.h ctl/openssl/ssl(change|conf|device|service|system).h guard/guardian.h
 	repair/(drill|repair|shutdown|startup|target).h run/run.h witness/(sighting|watcher|witness).h'
 
 past_a_door() {

@@ -17,6 +17,7 @@
 #include "base/unitname.h"
 #include "ctl.h"
 #include "ctl/openssl/sslchange.h"
+#include "ctl/openssl/ssldevice.h"
 #include "ctl/openssl/sslservice.h"
 #include "ctl/openssl/sslsystem.h"
 #include "ctl/view/doubt.h"
@@ -50,15 +51,31 @@ static enum ctl_exit tell_taken(const struct ctl *ctl, const char *who)
 	return CTL_DEGRADED;
 }
 
+/* Without our lines it is left as it was where that fails. */
+static enum ctl_exit switch_on(const char *path, const char *text, bool has_lines, mode_t mode,
+			       const struct sslconf *conf, const struct sslsystem *before)
+{
+	char *with = has_lines ? strdup(text) : sslconf_add(text);
+	int r = with ? sslchange_put(path, with, mode) : -ENOMEM;
+	enum ctl_exit code;
+
+	free(with);
+	if (r)
+		return sslchange_refuse("cannot write %s: %s", path, file_strerror(r));
+	code = sslchange_try(SSLCONF_SYSTEM, NULL, conf, NULL, before);
+	if (code && !has_lines)
+		(void)sslchange_put(path, text, mode);
+	return code;
+}
+
 static enum ctl_exit enable_system(const struct ctl *ctl)
 {
-	char path[PATH_MAX], *text, *with = NULL;
+	char path[PATH_MAX], *text;
 	struct sslsystem before;
 	struct sslconf conf;
 	const char *lines = NULL;
 	enum ctl_exit code;
 	struct stat st;
-	int r;
 
 	code = sslchange_base(path, &text, &st);
 	if (code)
@@ -68,22 +85,19 @@ static enum ctl_exit enable_system(const struct ctl *ctl)
 		code = sslchange_parse(path, text, &conf);
 	if (!code)
 		code = sslchange_ask(NULL, &before);
-	if (code)
-		goto out;
-	with = lines ? strdup(text) : sslconf_add(text);
-	r = with ? sslchange_put(path, with, st.st_mode & 07777) : -ENOMEM;
-	code = r ? sslchange_refuse("cannot write %s: %s", path, file_strerror(r)) :
-		   sslchange_try(SSLCONF_SYSTEM, NULL, &conf, NULL, &before);
-	if (!code) {
-		(void)tell_taken(ctl, "programs that start from now on");
-		sslchange_tell_node(&conf);
-	} else if (!r && !lines) {
-		(void)sslchange_put(path, text, st.st_mode & 07777);
-	}
-out:
-	free(with);
+	/* Before it is on, for who starts in between. */
+	if (!code)
+		code = ssldevice_allow();
+	if (!code)
+		code = switch_on(path, text, lines, st.st_mode & 07777, &conf, &before);
 	free(text);
-	return code;
+	if (code && !lines)
+		(void)ssldevice_forbid();
+	if (code)
+		return code;
+	(void)tell_taken(ctl, "programs that start from now on");
+	sslchange_tell_node(&conf);
+	return CTL_OK;
 }
 
 static enum ctl_exit disable_system(const struct ctl *ctl)
@@ -115,6 +129,8 @@ static enum ctl_exit disable_system(const struct ctl *ctl)
 	if (!code && (r || now.ours))
 		code = r ? sslchange_refuse("%s", reason) :
 			   sslchange_refuse("another file than %s still names the provider vmgen", path);
+	if (!code)
+		code = ssldevice_forbid();
 out:
 	free(without);
 	free(text);

@@ -14,6 +14,7 @@
 #include "base/text.h"
 #include "ctl/systemd/manager.h"
 #include "sslchange.h"
+#include "ssldevice.h"
 #include "ssldropin.h"
 
 #define DROP_IN		"vmgen-openssl.conf"
@@ -24,6 +25,11 @@
 
 /* Of what a unit has in its environment. */
 enum { LIMIT = 1 << 16 };
+
+bool sslservice_is_enabled(const char *unit)
+{
+	return ssldropin_exists(unit, DROP_IN);
+}
 
 /* Of one word: plain, or "..." or $'...' with backslashes, as systemctl(1) quotes it. */
 static const char *end_of_word(const char *word, char quote)
@@ -150,6 +156,8 @@ enum ctl_exit sslservice_enable(const char *unit)
 		return code;
 	sslchange_tell_node(&conf);
 	code = ssldropin_put(unit, DROP_IN, DROP_IN_TEXT);
+	if (!code)
+		code = ssldevice_allow_service(unit);
 	return code ? code : reload(unit, true);
 }
 
@@ -161,7 +169,8 @@ enum ctl_exit sslservice_disable(const char *unit)
 	if (code || !removed)
 		return code;
 	drop_unused();
-	return reload(unit, false);
+	code = ssldevice_forbid_service(unit);
+	return code ? code : reload(unit, false);
 }
 
 static enum ctl_exit disable(void *context, const char *unit)

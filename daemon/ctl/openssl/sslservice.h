@@ -10,11 +10,14 @@
 #define SSLSERVICE_H
 
 #include <limits.h>
+#include <stdbool.h>
 
 #include "ctl/view/session.h"
 
 enum ctl_exit sslservice_enable(const char *unit);
 enum ctl_exit sslservice_disable(const char *unit);
+
+bool sslservice_is_enabled(const char *unit);
 
 /* Of all services. */
 enum ctl_exit sslservice_disable_all(void);
