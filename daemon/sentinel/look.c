@@ -24,6 +24,8 @@
 enum {
 	PAGE_LIMIT = 65536,
 	CHUNK = 65536,
+	/* The mark may lie across two chunks, or two mappings. */
+	OVERLAP = sizeof(MARK) - 2,
 	/* So many the kernel lets a process have. */
 	MAX_SEEN = 65530,
 	/* Of a process whose first thread has ended; the others are alike. */
@@ -33,7 +35,7 @@ enum {
 struct seen {
 	size_t n;
 	struct seen_mapping {
-		uint64_t device, inode, start, end;
+		uint64_t device, inode, offset, start, end;
 		bool executable;
 	} *list;
 };
@@ -110,7 +112,7 @@ static int add_seen(struct seen *seen, const struct smaps_mapping *mapping)
 		seen->list = list;
 	}
 	seen->list[seen->n++] = (struct seen_mapping){
-		.device = mapping->device, .inode = mapping->inode,
+		.device = mapping->device, .inode = mapping->inode, .offset = mapping->offset,
 		.start = mapping->start, .end = mapping->end,
 		.executable = mapping->executable,
 	};
@@ -191,11 +193,10 @@ static int wipe(void *context, const struct smaps_mapping *mapping)
 	return 0;
 }
 
-/* What cannot be read is passed over: it was cut off, for example. */
-static bool has_mark(struct look *look, const struct seen_mapping *file)
+/* Behind so many bytes. What cannot be read is passed over: it was cut off, for example. */
+static bool has_mark(struct look *look, const struct seen_mapping *file, uint64_t behind)
 {
-	const size_t overlap = sizeof(MARK) - 2;
-	uint64_t at = file->start;
+	uint64_t at = file->start + behind;
 	size_t kept = 0, size;
 	ssize_t n;
 
@@ -211,8 +212,43 @@ static bool has_mark(struct look *look, const struct seen_mapping *file)
 			return true;
 		at += n;
 		n += kept;
-		kept = n < (ssize_t)overlap ? (size_t)n : overlap;
+		kept = n < (ssize_t)OVERLAP ? (size_t)n : OVERLAP;
 		memmove(look->chunk, look->chunk + n - kept, kept);
+	}
+	return false;
+}
+
+static bool is_same_file(const struct seen_mapping *a, const struct seen_mapping *b)
+{
+	return a->inode == b->inode && a->device == b->device;
+}
+
+static int by_file(const void *a, const void *b)
+{
+	const struct seen_mapping *one = a, *other = b;
+
+	if (one->device != other->device)
+		return one->device < other->device ? -1 : 1;
+	if (one->inode != other->inode)
+		return one->inode < other->inode ? -1 : 1;
+	return one->offset < other->offset ? -1 : one->offset > other->offset;
+}
+
+/* The mappings of one file, by their offsets. Each part of it is read once, wherever it is mapped. */
+static bool file_has_mark(struct look *look, const struct seen_mapping *files, size_t n)
+{
+	uint64_t done = 0, end, behind;
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		end = files[i].offset + (files[i].end - files[i].start);
+		if (end <= done)
+			continue;
+		/* What lies across the end of the one before is in this one alone. */
+		behind = done > files[i].offset + OVERLAP ? done - OVERLAP - files[i].offset : 0;
+		if (has_mark(look, &files[i], behind))
+			return true;
+		done = end;
 	}
 	return false;
 }
@@ -225,20 +261,19 @@ static bool has_mark(struct look *look, const struct seen_mapping *file)
 static bool knows_sysgenid(struct look *look)
 {
 	const struct seen_mapping *files = look->files.list;
-	size_t first, i, end;
+	size_t first, end;
 	bool executable;
 
 	if (look->sysgenid)
 		return true;
-	/* The parts of a file lie side by side. */
+	if (look->files.n)
+		qsort(look->files.list, look->files.n, sizeof(*files), by_file);
 	for (first = 0; first < look->files.n; first = end) {
 		executable = false;
-		for (end = first; end < look->files.n && files[end].inode == files[first].inode &&
-		     files[end].device == files[first].device; end++)
+		for (end = first; end < look->files.n && is_same_file(&files[end], &files[first]); end++)
 			executable |= files[end].executable;
-		for (i = first; executable && i < end; i++)
-			if (has_mark(look, &files[i]))
-				return true;
+		if (executable && file_has_mark(look, files + first, end - first))
+			return true;
 	}
 	return false;
 }

@@ -50,7 +50,7 @@ static bool ends_with(const char *text, const char *end)
 static bool read_header(const char *line, struct smaps_mapping *ret_mapping)
 {
 	struct smaps_mapping mapping = { .start = 0 };
-	uint64_t offset, minor;
+	uint64_t minor;
 	char *name;
 
 	if (!take_hex(&line, '-', &mapping.start) || !take_hex(&line, ' ', &mapping.end) ||
@@ -59,7 +59,7 @@ static bool read_header(const char *line, struct smaps_mapping *ret_mapping)
 	    !take_letter(&line, 'w', '-', &mapping.writable) ||
 	    !take_letter(&line, 'x', '-', &mapping.executable) ||
 	    !take_letter(&line, 's', 'p', &mapping.shared) || *line++ != ' ' ||
-	    !take_hex(&line, ' ', &offset) || !take_hex(&line, ':', &mapping.device) ||
+	    !take_hex(&line, ' ', &mapping.offset) || !take_hex(&line, ':', &mapping.device) ||
 	    !take_hex(&line, ' ', &minor) || !isdigit((unsigned char)*line))
 		return false;
 	mapping.device = mapping.device << 32 | minor;

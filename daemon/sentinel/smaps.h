@@ -17,8 +17,8 @@
 struct smaps_mapping {
 	uint64_t start, end;
 	bool readable, writable, executable, shared;
-	/* Of the file; an inode of 0: there is none. */
-	uint64_t device, inode;
+	/* Of the file, and where in it; an inode of 0: there is none. */
+	uint64_t device, inode, offset;
 	/* No file, and no mapping of the kernel's such as the stack. */
 	bool anonymous;
 	/* The file calls itself sysgenid, wherever it is. */

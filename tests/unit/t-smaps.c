@@ -72,7 +72,8 @@ static void test_plain(void)
 	(void)take("7f0000001000-7f0000002000 r-xs 00003000 fe:01 1234    /usr/lib/a b.so\n"
 		   VALUES FLAGS);
 	ok(last.executable && last.shared && last.inode == 1234 &&
-	   last.device == (0xfeULL << 32 | 1) && !last.anonymous, "one of a file is none without");
+	   last.device == (0xfeULL << 32 | 1) && last.offset == 0x3000 && !last.anonymous,
+	   "one of a file is none without");
 	(void)take(PAGE "    [anon:name]\n" VALUES FLAGS);
 	ok(last.anonymous, "one without a file may have a name");
 	(void)take(PAGE "    [heap]\n" VALUES FLAGS);
