@@ -110,13 +110,13 @@ int main(int argc, char **argv)
 	return 0;
 }
 END
-	for arguments in 0 16 8192 '0 libcrypto.so.3' '16 libcrypto.so.3' '8192 libcrypto.so.3'; do
-		# shellcheck disable=SC2086 # two words
-		ctl enable && "$scratch/linked" $arguments >"$scratch/said"
+	for words in '0 ' '16 ' '8192 ' '0 libcrypto.so.3' '16 libcrypto.so.3' '8192 libcrypto.so.3'; do
+		other=${words#* }
+		ctl enable && "$scratch/linked" "${words%% *}" ${other:+"$other"} >"$scratch/said"
 		status=$?
 		ctl disable
-		echo "$arguments: status $status, $(cat "$scratch/said")"
-		[ $status = 0 ] && grep -xE 'with|vmgen' "$scratch/said" || return
+		echo "$words: status $status, $(cat "$scratch/said")"
+		[ "$status" = 0 ] && grep -xE 'with|vmgen' "$scratch/said" || return
 	done
 }
 
