@@ -85,7 +85,8 @@ print(sum("ossl-modules/vmgen.so" in line for line in open("/proc/self/maps")))'
 }
 
 # The provider brings another libcrypto to a program that OpenSSL is linked into, which may end first,
-# as somebody else has used it: whether or not the program has drawn, and by a cipher or without.
+# as somebody else has used it: whether or not the program has drawn, and by a cipher or without, also
+# one that frees a generator last of all.
 linked() {
 	cat >"$scratch/linked.c" <<'END' && cc -o "$scratch/linked" "$scratch/linked.c" -l:libcrypto.a -ldl -pthread || return
 #include <dlfcn.h>
@@ -93,6 +94,13 @@ linked() {
 #include <openssl/rand.h>
 #include <stdio.h>
 #include <stdlib.h>
+static EVP_RAND *method;
+static EVP_RAND_CTX *own;
+static void finish(void)
+{
+	EVP_RAND_CTX_free(own);
+	EVP_RAND_free(method);
+}
 int main(int argc, char **argv)
 {
 	static unsigned char bytes[1 << 16];
@@ -102,8 +110,10 @@ int main(int argc, char **argv)
 
 	if (other && !other(0, NULL))
 		return 3;
+	atexit(finish);
 	OPENSSL_init_crypto(OPENSSL_INIT_LOAD_CONFIG, NULL);
-	if (size && RAND_bytes(bytes, size) != 1)
+	if (size && (RAND_bytes(bytes, size) != 1 || !(method = EVP_RAND_fetch(NULL, "VMGEN", NULL)) ||
+		     !(own = EVP_RAND_CTX_new(method, NULL))))
 		return 2;
 	puts(!OSSL_PROVIDER_available(NULL, "vmgen") ? "without" : !size ? "with" :
 	     OSSL_PROVIDER_get0_name(EVP_RAND_get0_provider(EVP_RAND_CTX_get0_rand(RAND_get0_public(NULL)))));

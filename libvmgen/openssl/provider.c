@@ -32,14 +32,15 @@ static void teardown(void *context)
  * provider, or its parent has. OpenSSL would then end it by means of locks that are gone: it
  * takes reasons out of the error queue's, and our library context takes leave of its
  * parent. Its own generators are spared that, as what is in libcrypto has no reasons. So
- * one reference is never given back; in a list, for whoever looks for leaks at exit.
+ * one reference is never given back; in a list, for whoever looks for leaks at exit. Whether
+ * another libcrypto has cleaned up cannot be told, so there none is.
  */
 void provider_outlive(struct provider *provider)
 {
 	static _Atomic(struct provider *) staying;
 
-	if (OPENSSL_init_crypto(0, NULL) || !provider->core.up_ref ||
-	    atomic_exchange(&provider->stays, true) ||
+	if ((!provider->device.cipher.foreign && OPENSSL_init_crypto(0, NULL)) ||
+	    !provider->core.up_ref || atomic_exchange(&provider->stays, true) ||
 	    !provider->core.up_ref(provider->core.handle, 0))
 		return;
 	provider->next = atomic_load(&staying);
