@@ -107,7 +107,8 @@ static int fill_info(const struct source *s, struct vmgen_info *info)
 
 const struct source_ops sysgenid_ops = {
 	.device = VMGEN_SYSGENID,
-	.path = "/dev/sysgenid",
+	/* Not as AWS-LC has it: vmgend zeroes no fork sentinel where that is, and we may be as well. */
+	.path = "/dev/./sysgenid",
 	.wants_write = true,
 	.attach = attach,
 	.look = look,

@@ -151,6 +151,11 @@ ctl_links() {
 		LD_LIBRARY_PATH="$root/usr/local/lib" "$root/vmgenctl" --version
 }
 
+# vmgend looks for that name, and would take who uses us for AWS-LC.
+named_sysgenid() {
+	! grep -la /dev/sysgenid "$O"/libvmgen.so.*.* "$O"/libvmgen.a "$O"/vmgen.so
+}
+
 internal_headers_used() {
 	find "$O"/daemon -name '*.d' -exec grep -lE 'libvmgen/(vmgen|source|vmclock)\.h' {} +
 }
@@ -179,6 +184,7 @@ for compiler in gcc clang; do
 	ok "$compiler builds it for 32 bits without a warning" in_32 "$compiler"
 	ok 'and its tests pass there' passes_32 "$compiler"
 done
+ok 'no name in it keeps vmgend from the fork sentinels of a program' named_sysgenid
 ok 'vmgenctl needs nothing that is not exported' ctl_links
 empty 'nor do it and the daemon use internal headers' internal_headers_used
 ok 'the ABI is told' make -s "$O/libvmgen.abi"

@@ -283,7 +283,7 @@ static inline void kernel_sysgenid_opened(int fd)
 
 static inline void kernel_has_sysgenid(void)
 {
-	kernel_make("/dev/sysgenid", 1);
+	kernel_make("/dev/./sysgenid", 1);
 	kernel.node.opened = kernel_sysgenid_opened;
 	kernel.node.ioctl = kernel_sysgenid_ioctl;
 	kernel.node.read = kernel_sysgenid_read;
