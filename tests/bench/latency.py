@@ -2,7 +2,7 @@
 # Copyright (C) the vmgen authors
 """How soon something happens in a clone, in instructions from its first one on, when the host's
 notification is pending already: the module has settled, Linux's own driver has reseeded, the first
-guard begins. One CPU.
+guard begins, a fork sentinel is zeroed. One CPU.
 
 The guards and vmgend lie on a disk, with all that they need. One guard is a dynamic program, from
 whose main() on it counts; the other a script of /bin/sh, of which its first command does.
@@ -46,6 +46,9 @@ CONDITIONS = {
     "the disk hangs": (rootdisk.hang, False),
     "the disk hangs, page cache dropped": (rootdisk.hang, True),
 }
+# In a program that looks ten thousand times a second, which is not idle, so it is measured alone.
+SENTINEL = "beside a program that has one"
+CONDITIONS[SENTINEL] = (usual, False)
 
 
 def root_disk():
@@ -71,9 +74,13 @@ def started(kernel, disk):
     return g
 
 
-def prepare(kernel, disk, spins, drop):
+def prepare(kernel, disk, condition):
     """A snapshot with vmgend waiting, and the address of the time."""
+    spins, drop = condition.startswith("beside programs"), CONDITIONS[condition][1]
     with started(kernel, disk) as g:
+        if condition == SENTINEL:
+            g.spawn("exec stamp sentinel /run/sentinel >/tmp/sentinel")
+            g.wait_for("grep -q ready /tmp/sentinel")
         g.spawn(f"exec chrt -i 0 stamp {'spin ' if spins else ''}>/tmp/stamp")
         g.wait_for("grep -q now /tmp/stamp")
         address = g.run("cat /tmp/stamp").split()[1]
@@ -117,7 +124,7 @@ def times(snapshot, address, intree, condition):
         began = now(c, address)
         CONDITIONS[condition][0](c)
         c.resume()
-        if condition.startswith("beside"):
+        if condition.startswith("beside programs"):
             c.answer("vmgenctl wait")
         wait(c, address, began, NEVER if hung else ENOUGH)
         if hung and not rootdisk.hangs(c):
@@ -126,6 +133,9 @@ def times(snapshot, address, intree, condition):
             c.wait_for(f"test -e /run/program && dmesg | grep -q '{SCRIPT}'")
         ends = {"the first guard begins": stamped(c, "/run/program"),
                 "a guard that is a script begins": printed(c, SCRIPT)}
+        if condition == SENTINEL:
+            c.wait_for("test -e /run/sentinel")
+            ends = {"a fork sentinel is zeroed": stamped(c, "/run/sentinel")}
         if not condition:
             # Whether all is handled is not asked here.
             ends["vmgenc has settled"] = json.loads(
@@ -144,8 +154,7 @@ def row(kernel, what, condition, seen):
 
 
 def measure_condition(kernel, disk, condition, options):
-    snapshot, address = prepare(kernel, disk, condition.startswith("beside"),
-                                CONDITIONS[condition][1])
+    snapshot, address = prepare(kernel, disk, condition)
     seen = [times(snapshot, address, kernel not in WITHOUT_INTREE, condition)
             for _ in range(options.clones)]
     snapshot.path.unlink()

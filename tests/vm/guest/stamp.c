@@ -9,6 +9,7 @@
  * a while out of the way of what the change brings about; stamp spin is not.
  * stamp FILE: writes the time to the file, and ends; as the interpreter of a hook
  * it says when that began.
+ * stamp sentinel FILE: has a fork sentinel, and does so when that is zeroed.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -25,6 +26,8 @@
 
 /* So long nobody else may have anything to do; with icount that takes no time. */
 enum { PAUSE_US = 200000 };
+/* Between two looks at a sentinel, each of which takes others the CPU. */
+enum { LOOK_US = 100 };
 
 static uint64_t now_ns(void)
 {
@@ -48,6 +51,23 @@ static int leave(const char *path)
 	return close(fd) != 0;
 }
 
+static int await_zero(const char *path)
+{
+	volatile uint64_t *word = mmap(NULL, sysconf(_SC_PAGESIZE), PROT_READ | PROT_WRITE,
+				       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (word == MAP_FAILED || madvise((void *)word, sysconf(_SC_PAGESIZE), MADV_WIPEONFORK)) {
+		perror("sentinel");
+		return 1;
+	}
+	*word = 1;
+	puts("ready");
+	fflush(stdout);
+	while (*word)
+		usleep(LOOK_US);
+	return leave(path);
+}
+
 int main(int argc, char **argv)
 {
 	static volatile uint64_t now __attribute__((aligned(64))) = 1;
@@ -55,6 +75,9 @@ int main(int argc, char **argv)
 	bool spins = argc > 1 && !strcmp(argv[1], "spin");
 	int r;
 
+	/* An interpreter has more words as well. */
+	if (argc == 3 && !strcmp(argv[1], "sentinel"))
+		return await_zero(argv[2]);
 	if (argc > 1 && !spins)
 		return leave(argv[1]);
 	r = vmgen_open(NULL, 0, &v);
