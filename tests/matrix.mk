@@ -7,7 +7,7 @@
 # What make check boots and which scenarios it runs there: those that show most
 # on every kernel, the others on the usual ones; make check-all adds what has shown
 # nothing there that others did not. KERNELS= runs all on its own.
-SCENARIOS  ?= $(filter-out cross elsewhere fleet install minimal readme source sysext upgrade,$(patsubst tests/vm/t-%.py,%,$(wildcard tests/vm/t-*.py)))
+SCENARIOS  ?= $(filter-out cross elsewhere fleet install minimal readme source sysext upgrade upstream,$(patsubst tests/vm/t-%.py,%,$(wildcard tests/vm/t-*.py)))
 # make bench has one; what it measures is much the same on all.
 bench_kernels := $(or $(KERNELS),6.12)
 ifndef KERNELS
@@ -190,6 +190,9 @@ more_tests  += $(if $(filter bare,$(SCENARIOS)),$(O)/check/bare/bare.t)
 
 # The unit tests for ARM, built by the cross compiler of that release of Debian.
 more_tests  += $(O)/check/bookworm/cross.t
+
+# OpenSSL's own tests, on the provider: OpenSSL has to be built for them.
+more_tests  += $(O)/check/bookworm/upstream.t
 
 debug_tests := $(patsubst %,$(O)/check/debug/%.t,$(filter-out $(not_debug),$(SCENARIOS))) \
 	       $(patsubst %,$(O)/check/debug-arm64/%.t,$(filter devicetree mutants,$(SCENARIOS)))

@@ -161,7 +161,7 @@ def machine_mirrors():
     return mirrors
 
 
-def sources(suites):
+def sources(suites, kinds="deb"):
     """The text of a deb822 sources file for these suites, on the mirrors of this machine."""
     mirrors = machine_mirrors()
     stanzas = []
@@ -169,21 +169,24 @@ def sources(suites):
         suffix = "-security" if suite.endswith("-security") else ""
         if suffix not in mirrors:
             continue
-        stanzas.append(f"Types: deb\nURIs: {' '.join(mirrors[suffix])}\nSuites: {suite}\n"
+        stanzas.append(f"Types: {kinds}\nURIs: {' '.join(mirrors[suffix])}\nSuites: {suite}\n"
                        f"Components: main\nSigned-By: {KEYRING}\n")
     return "\n".join(stanzas)
 
 
 class Apt:
-    """apt with a state, a cache and a source list of its own, and the machine's proxy settings."""
+    """apt with a state, a cache and a source list of its own, and the machine's proxy settings.
 
-    def __init__(self, directory, suites, architectures=("amd64",)):
+    kinds: deb for packages, deb-src for their source.
+    """
+
+    def __init__(self, directory, suites, architectures=("amd64",), kinds="deb"):
         self.suites = " ".join(suites)
         self.debs = directory / "debs"
         self.debs.mkdir(parents=True)
         for name in ("etc/apt.conf.d", "state/lists/partial", "cache/archives/partial"):
             (directory / name).mkdir(parents=True)
-        (directory / "etc/vmgen.sources").write_text(sources(suites), encoding="utf-8")
+        (directory / "etc/vmgen.sources").write_text(sources(suites, kinds), encoding="utf-8")
         acquire = [line for line in run(["apt-config", "dump"]).splitlines()
                    if line.startswith("Acquire::")]
         own = [f'Dir::Etc "{directory}/etc";', 'Dir::Etc::main "/dev/null";',
@@ -223,6 +226,13 @@ class Apt:
                    env=self.env)
         # Those of another architecture are written <name:arch>; without it, they are the machine's.
         return re.findall(r"(?m)^ [ |]Depends: <?([^<>:\s]+)(?::\w+>?)?$", text)
+
+    def source(self, package, target):
+        """The newest source of a package, with Debian's changes, below target; returns its version."""
+        target.mkdir()
+        run(["apt-get", "source", package], env=self.env, cwd=target)
+        dsc = next(target.glob("*.dsc")).read_text("utf-8")
+        return re.search(r"(?m)^Version: (\S+)", dsc).group(1)
 
     def unpack(self, packages, target, gone_ok=False):
         """Returns the packages that were unpacked, as an index may name some that are gone."""
