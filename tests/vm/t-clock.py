@@ -43,7 +43,8 @@ SYNCHRONIZED = "/run/systemd/timesync/synchronized"
 # Clients of NTP of which a system has one alone: its configuration, and what tells that a server has
 # answered.
 OTHERS = {
-    "ntpsec": ("etc/ntpsec/ntp.conf", f"server {SERVER} iburst\ntos minclock 1 minsane 1\n",
+    "ntpsec": ("etc/ntpsec/ntp.conf", f"server {SERVER} iburst minpoll 3\ntos minclock 1 minsane 1\n"
+               "restrict 127.0.0.1\nrestrict ::1\n",
                "ntpq -n -c 'readvar 0 leap' | grep -q leap=00"),
     "openntpd": ("etc/openntpd/ntpd.conf", f"server {SERVER}\n",
                  "ntpctl -s status | grep -q 'clock synced'"),
