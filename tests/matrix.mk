@@ -202,7 +202,7 @@ long_tests  := $(patsubst %,$(O)/check/6.1/%.t,samba services) $(O)/check/6.12-t
 
 # A whole Debian of each of these releases: with the packages, and the newer OpenSSL.
 release_tests := $(patsubst %,$(O)/check/%.t,bookworm/fleet bookworm/install)
-more_tests    += $(patsubst %,$(O)/check/%.t,bookworm/upgrade trixie/install trixie/upgrade trixie/sysext 6.12-trixie/openssl 6.12-trixie/renewal \
+more_tests    += $(patsubst %,$(O)/check/%.t,bookworm/upgrade trixie/install trixie/upgrade trixie/sysext 6.12-trixie/inventory 6.12-trixie/openssl 6.12-trixie/renewal \
 		 $(foreach r,bookworm trixie testing,$(r)/minimal))
 
 # The README's own lines, in a booted Debian that has nothing: compilers are slow there.

@@ -35,7 +35,7 @@ GROUPS = {
 BESIDE = {"6.1": {"agents": "lxd netdata-core"},
           "6.12-trixie": {"agents": "incus", "servers": "valkey-server"}}
 # {kernel of the release: the groups that have been run to their end there}: the others take hours.
-TRIED = {"6.1": ("hosts", "servers", "agents")}
+TRIED = {"6.1": ("hosts", "servers", "agents"), "6.12-trixie": ("hosts",)}
 # With the packages of the hooks of identity. In the others' clones nothing is renewed.
 RENEWED = ("hosts",)
 CONF = "/etc/vmgen/hooks.conf.d"
