@@ -102,8 +102,23 @@ fails_to() {
 	return "$r"
 }
 
+# It gives up by itself where systemd has too much to do.
+lets_late() {
+	mv "$scratch/bin/systemctl" "$scratch/bin/real" && cat >"$scratch/bin/systemctl" <<END || return
+#!/bin/sh
+echo >>$scratch/bin/tries
+[ \$((\$(wc -l <$scratch/bin/tries) % 3)) = 0 ] || exit 1
+exec $scratch/bin/real "\$@"
+END
+	chmod 755 "$scratch/bin/systemctl" && ctl enable && [ -s "$scratch/bin/tries" ]
+	r=$?
+	mv "$scratch/bin/real" "$scratch/bin/systemctl"
+	[ "$r" = 0 ] && ctl disable && allowed
+}
+
 cp "$O/vmgen.so" "$modules"
 play_systemctl || exit 1
+ok 'systemctl is asked again where it gave no answer' lets_late
 have_units
 ok 'services that may not open the device get a drop-in, if their program is linked with OpenSSL' lets_open
 ok 'off, they lose it' lets_no_more

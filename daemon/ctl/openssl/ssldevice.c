@@ -36,7 +36,9 @@ enum {
 	BLOCK_SIZE = 1 << 16,
 	/* Units that are asked for at once, and what systemd has for all of them. */
 	AT_ONCE = 32,
-	TOTAL_MS = 60000,
+	TOTAL_MS = 180000,
+	/* Times that systemctl is asked: it gives up by itself where systemd has too much to do. */
+	TRIES = 3,
 	FIXED_WORDS = 5,
 };
 
@@ -154,6 +156,16 @@ static enum ctl_exit take_block(struct survey *survey)
 	return allow(unit);
 }
 
+static int run(struct survey *survey, const char *const argv[])
+{
+	int tries = TRIES, r;
+
+	do
+		r = manager_run(argv, deadline_left(survey->deadline), survey->answer, sizeof(survey->answer));
+	while (r > 0 && --tries);
+	return r;
+}
+
 static enum ctl_exit refuse(int r)
 {
 	return sslchange_refuse("which services may not open " PATH_DEVICE
@@ -172,7 +184,7 @@ static enum ctl_exit ask(struct survey *survey, const char *argv[])
 	int r;
 
 	memcpy(argv, fixed, sizeof(fixed));
-	r = manager_run(argv, deadline_left(survey->deadline), survey->answer, sizeof(survey->answer));
+	r = run(survey, argv);
 	if (r)
 		return refuse(r);
 	for (rest = survey->answer; !code && manager_block(&rest, survey->block, sizeof(survey->block));)
@@ -215,7 +227,7 @@ static enum ctl_exit look_at_all(struct survey *survey, bool writes)
 	int r;
 
 	survey->writes = writes;
-	r = manager_run(argv, deadline_left(survey->deadline), survey->answer, sizeof(survey->answer));
+	r = run(survey, argv);
 	if (r)
 		return refuse(r);
 	list = strdup(survey->answer);
