@@ -4,7 +4,9 @@
 const crypto = require('crypto'), fs = require('fs'), path = `/run/draw/${process.argv[2]}`;
 const draws = {
 	randomBytes: () => crypto.randomBytes(8).toString('hex'),
+	getRandomValues: () => Buffer.from(crypto.webcrypto.getRandomValues(new Uint8Array(8))).toString('hex'),
 	randomUUID: () => crypto.randomUUID(),
+	randomInt: () => crypto.randomInt(2 ** 47),
 	'Math.random': () => Math.random(),
 };
 Object.values(draws).forEach(draw => draw());

@@ -2,17 +2,22 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Copyright (C) the vmgen authors
 """draw.py LIBRARY NAME: draws from that library, or from Python's own, each time somebody writes to
-/run/draw/NAME.in, into NAME.out. Programs of other languages beside this one do the same."""
+/run/draw/NAME.in, into NAME.out; or has a server or a program do it. Programs of other languages
+beside this one do the same."""
 
 import ctypes
 import os
 import random
+import re
 import secrets
+import socket
+import subprocess
 import sys
 import tempfile
 import uuid
 
 SIZE = 8
+SESSION = ("runuser", "-u", "postgres", "--", "psql", "-Atq")
 
 
 def filled(function, *before, after=()):
@@ -59,9 +64,100 @@ def python():
             "urandom": lambda: os.urandom(SIZE).hex()}
 
 
+class Database:
+    """One session, until the server is started again."""
+
+    def __init__(self):
+        self.session = None
+
+    def ask(self, value):
+        for _ in range(2):
+            if not self.session:
+                self.session = subprocess.Popen(SESSION, stdin=subprocess.PIPE, text=True,
+                                                stdout=subprocess.PIPE, bufsize=1)
+            try:
+                self.session.stdin.write(f"select {value};\n")
+                if line := self.session.stdout.readline():
+                    return line.strip()
+            except BrokenPipeError:
+                pass
+            self.session = None
+        return "none"
+
+
+def postgresql():
+    database = Database()
+    return {"gen_random_uuid": lambda: database.ask("gen_random_uuid()"),
+            "random": lambda: database.ask("random()")}
+
+
+def nginx():
+    import tls_probe
+    hello = {}
+
+    def drawn(what):
+        if what == "random":
+            hello.update(tls_probe.same_hello(443))
+        return hello[what]
+    return {what: lambda what=what: drawn(what) for what in ("random", "nonce")}
+
+
+def mail(connection):
+    """Up to where TLS begins."""
+    for command in (b"", b"EHLO x\r\n", b"STARTTLS\r\n"):
+        connection.sendall(command)
+        received = b""
+        while not re.search(rb"(?m)^\d{3} .*\n", received):
+            data = connection.recv(1 << 12)
+            assert data, received
+            received += data
+    assert received.startswith(b"220"), received
+
+
+def exim():
+    import tls_probe
+    return {"random": lambda: tls_probe.same_hello(25, mail)["random"]}
+
+
+def sshd():
+    def cookie():
+        with socket.create_connection(("127.0.0.1", 22), timeout=60) as connection:
+            stream = connection.makefile("rb")
+            stream.readline()
+            connection.sendall(b"SSH-2.0-draw\r\n")
+            # Length, padding and type of the packet come first: RFC 4253, sections 6 and 7.1.
+            return stream.read(22)[6:].hex()
+    return {"cookie": cookie}
+
+
+class Upload:
+    """One curl, whose next request begins when the answer to the one before it comes."""
+
+    def __init__(self):
+        self.server = socket.create_server(("127.0.0.1", 8080))
+        self.left, self.waiting = 0, None
+
+    def ask(self):
+        if not self.left:
+            request = ("-F", "a=b", "http://127.0.0.1:8080/")
+            self.left = 20
+            subprocess.Popen(("curl", "-s", *(request + ("--next",)) * (self.left - 1), *request))
+        if self.waiting:
+            self.waiting.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+            self.waiting.close()
+        self.waiting, _ = self.server.accept()
+        self.left -= 1
+        return re.search(rb"boundary=-*(\w+)", self.waiting.recv(1 << 12)).group(1).decode("ascii")
+
+
+def curl():
+    return {"boundary": Upload().ask}
+
+
 def main(library, name):
     draws = {"openssl": openssl, "gnutls": gnutls, "nss": nss, "gcrypt": gcrypt,
-             "boringssl": boringssl, "python": python}[library]()
+             "boringssl": boringssl, "python": python, "postgresql": postgresql, "nginx": nginx,
+             "exim": exim, "sshd": sshd, "curl": curl}[library]()
     for draw in draws.values():
         draw()
     while True:

@@ -48,9 +48,12 @@ def nonce_of(signature):
     return signature[4:4 + signature[3]].hex()
 
 
-def same_hello(port):
+def same_hello(port, begin=None):
+    """begin(connection) has what comes before TLS."""
     received = b""
     with socket.create_connection(("127.0.0.1", port), timeout=60) as connection:
+        if begin:
+            begin(connection)
         connection.sendall(message(1, HELLO))
         while DONE not in messages(received):
             data = connection.recv(1 << 16)
