@@ -178,7 +178,7 @@ harness = PYTHONPATH=tests/vm $(PYTHON) -m harness
 
 vm_programs := $(O)/tests/vm/guest/init $(guest:%=$(O)/asan/%) $(O)/asan/tests/vm/guest/abi32 \
 	       $(examples:%=$(O)/asan/%) $(O)/tsan/tests/vm/guest/crowd \
-	       $(addprefix $(O)/tests/vm/guest/,chatter chore first flood listen mute rights stranger strike window) $(O)/asan/vmgend $(O)/asan/vmgenctl $(O)/asan/clock $(hook_programs:%=$(O)/asan/%) \
+	       $(addprefix $(O)/tests/vm/guest/,boringssl chatter chore first flood listen mute rights stranger strike window) $(O)/asan/vmgend $(O)/asan/vmgenctl $(O)/asan/clock $(hook_programs:%=$(O)/asan/%) \
 	       $(if $(filter %-arm64,$(KERNELS))$(filter check-debug,$(MAKECMDGOALS)),$(patsubst %,$(O)/aarch64/tests/vm/guest/%,init abi draw info library notice))
 vm_tests    := $(foreach s,$(whole) $(filter-out $(whole),$(SCENARIOS)),$(if $(filter $(s),$(SCENARIOS)),\
 	       $(foreach k,$(call runs_on,$(s)),$(O)/check/$(k)/$(s).t)))

@@ -18,7 +18,8 @@ PACKAGES = ("android-libboringssl", "curl", "default-jdk-headless", "exim4-daemo
             "libgcrypt20", "libgnutls30", "libnss3", "nginx", "nodejs", "openssh-server", "openssl",
             "php-cli", "postgresql", "python3", "ruby")
 HERE = "/usr/local/lib/draw"
-# By the name of the service, draw-NAME. OpenSSL and Node.js are there once more, for the provider.
+# By the name of the service, draw-NAME. OpenSSL, Node.js and curl are there once more, for the
+# provider.
 COMMANDS = {name: f"/usr/bin/python3 {HERE}/draw.py {name} {name}"
             for name in ("openssl", "gnutls", "nss", "gcrypt", "boringssl", "python")}
 COMMANDS |= {"node": f"/usr/bin/node {HERE}/draw.js node",
@@ -30,7 +31,8 @@ SERVERS = {"nginx": "nginx", "postgresql": "postgresql@15-main", "exim": "exim4"
            "curl": None}
 COMMANDS |= {name: f"/usr/bin/python3 {HERE}/draw.py {name} {name}" for name in SERVERS}
 LATER = {"provider": f"/usr/bin/python3 {HERE}/draw.py openssl provider",
-         "reached": f"/usr/bin/node {HERE}/draw.js reached"}
+         "reached": f"/usr/bin/node {HERE}/draw.js reached",
+         "upload": f"/usr/bin/python3 {HERE}/draw.py curl upload"}
 # What clones have in common until the process is restarted; all else differs.
 SAME = {"openssl": ("RAND_bytes",), "gnutls": ("key", "nonce"), "nss": ("PK11_GenerateRandom",),
         "gcrypt": ("gcry_create_nonce",), "boringssl": ("RAND_bytes",),
@@ -41,10 +43,11 @@ SAME = {"openssl": ("RAND_bytes",), "gnutls": ("key", "nonce"), "nss": ("PK11_Ge
         "java": ("DRBG", "SHA1PRNG", "Random", "ThreadLocalRandom"), "provider": (),
         # Node.js draws ahead for some.
         "reached": ("randomUUID", "randomInt", "Math.random"), "nginx": ("random", "nonce"),
-        "postgresql": ("gen_random_uuid", "random"), "exim": (), "sshd": (), "curl": ("boundary",)}
+        "postgresql": ("gen_random_uuid", "random"), "exim": (), "sshd": (), "curl": ("boundary",),
+        "upload": ()}
 # It mixes in the clock, so it differs by chance; and what cannot be told from outside.
 BY_CHANCE = ("gcrypt", "gcry_randomize")
-NOT_FOUND = {"boringssl", "python", "provider", "reached"}
+NOT_FOUND = {"boringssl", "python", "provider", "reached", "upload"}
 # What is not the main process of a unit, or not of the one that is named so.
 INSIDE = {"curl"}
 # What vmgend makes draw anew as it comes.

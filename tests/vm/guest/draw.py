@@ -134,12 +134,13 @@ class Upload:
     """One curl, whose next request begins when the answer to the one before it comes."""
 
     def __init__(self):
-        self.server = socket.create_server(("127.0.0.1", 8080))
+        self.server = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self.server.getsockname()[1]}/"
         self.left, self.waiting = 0, None
 
     def ask(self):
         if not self.left:
-            request = ("-F", "a=b", "http://127.0.0.1:8080/")
+            request = ("-F", "a=b", self.url)
             self.left = 20
             subprocess.Popen(("curl", "-s", *(request + ("--next",)) * (self.left - 1), *request))
         if self.waiting:
