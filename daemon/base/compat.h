@@ -97,10 +97,10 @@ COMPAT int pidfd_open(pid_t pid, unsigned int flags)
 	return syscall(SYS_pidfd_open, pid, flags);
 }
 
-int pidfd_send_signal(int fd, int number, siginfo_t *info, unsigned int flags);
-COMPAT int pidfd_send_signal(int fd, int number, siginfo_t *info, unsigned int flags)
+int pidfd_send_signal(int fd, int number, siginfo_t *siginfo, unsigned int flags);
+COMPAT int pidfd_send_signal(int fd, int number, siginfo_t *siginfo, unsigned int flags)
 {
-	return syscall(SYS_pidfd_send_signal, fd, number, info, flags);
+	return syscall(SYS_pidfd_send_signal, fd, number, siginfo, flags);
 }
 #endif
 
