@@ -18,6 +18,8 @@ HOOK = "/etc/vmgen/hooks.d/80-last"
 SOURCE = "usr/src/vmgen"
 # The unit tests that there are without the provider.
 NAMES = "make -s PROVIDER=no --eval='named:; @echo $(unit)' named"
+# What cannot be there, as in t-cross.py; a program that ends early is one such point.
+UNABLE = {"sentinel": ("the rest", "it ends with BoringSSL, which in Debian 11 lacks what it calls")}
 BUILD = "make -s -j2 WERROR=1 PROVIDER=no {} >make.log 2>&1"
 
 
@@ -37,7 +39,7 @@ def check_build(root, t):
         return
     unittests.run(root, f"/{SOURCE}", names)
     for name in names:
-        unittests.judge(t, root, name)
+        unittests.judge(t, root, name, *UNABLE.get(name, ()))
 
 
 def install(g, debian, t):
@@ -68,7 +70,7 @@ def check_clone(c, t):
 
 
 def scenario(kernel, t):
-    debian = Debian(["android-libboringssl", "openssl"], lambda root: check_build(root, t),
+    debian = Debian(["openssl"], lambda root: check_build(root, t),
                     "bullseye", ["PROVIDER=no"])
     with debian.boot(new_guid()) as g:
         install(g, debian, t)
