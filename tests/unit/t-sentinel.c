@@ -83,6 +83,9 @@ static void look(pid_t pid, uint32_t counts[TALLY_KINDS])
 	snprintf(path, sizeof(path), "/proc/%d", (int)pid);
 	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	memset(counts, 0, TALLY_KINDS * sizeof(counts[0]));
+	/* In a name space of processes there may be none of that number. */
+	if (fd < 0)
+		return;
 	look_at_process(fd, counts);
 	close(fd);
 }
