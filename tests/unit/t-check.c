@@ -50,6 +50,8 @@ static void test_check(void)
 	ok(says("ok       device    QEMU\"VGID, generation 5"), "the device");
 	ok(says("ok       notify") && says("ok       driver") && says("ok       vmgend"), "and what is well");
 	ok(says("\n                   -> "), "remedies");
+	/* On whatever this is run; in a guest of QEMU it is said by t-ctl.py. */
+	equal(says(" host      "), host_keeps(GUEST_SYSFS) != NULL, "what keeps the ID on this host");
 	ok(!says("\033"), "no colours in a file");
 	ok(says("hooks that run: 1; disabled: 1; masked: 1"), "hooks are counted");
 	ok(says("programs with generators"), "programs that no hook restarts");

@@ -2,8 +2,9 @@
 /*
  * Copyright (C) the vmgen authors
  *
- * Who runs a machine, from made-up sysfs trees, and what is said of a device there. The
- * signs of QEMU's machines are those that tests/vm/t-remedies.py finds in real ones.
+ * Who runs a machine, from made-up sysfs trees, what is said of a device there, and what is
+ * known to keep the ID. The signs of QEMU's machines are those that tests/vm/t-remedies.py
+ * finds in real ones.
  */
 #include <string.h>
 
@@ -65,6 +66,34 @@ static const struct {
 	  "not known here" },
 };
 
+/* Where something is known to keep the ID: what, and whether everybody uses it there. */
+static const struct {
+	const char *machine, *what;
+	bool usual;
+} habits[] = {
+	{ "QEMU q35", "virt-clone", false },
+	{ "QEMU by another name", "virt-clone", false },
+	{ "Xen HVM", "xl restore", true },
+	{ "Xen HVM without its drivers", "xl restore", true },
+};
+
+static void look_at_habit(const char *name)
+{
+	const struct host_habit *habit = host_keeps(scratch_directory);
+	size_t j = 0, n = sizeof(habits) / sizeof(habits[0]);
+
+	while (j < n && strcmp(habits[j].machine, name))
+		j++;
+	if (j == n) {
+		ok(!habit, "%s: nothing is known to keep the ID there", name);
+		return;
+	}
+	ok(habit && strstr(habit->text, habits[j].what) && habit->usual == habits[j].usual, "%s: %s keeps the ID there",
+	   name, habits[j].what);
+	ok(habit && !strpbrk(habit->text, "\n.") && *habit->remedy && !strpbrk(habit->remedy, "\n."),
+	   "%s: in a sentence, with the remedy", name);
+}
+
 static void look_at(size_t i)
 {
 	const char *text;
@@ -80,6 +109,7 @@ static void look_at(size_t i)
 	   !strcmp(host_remedy(scratch_directory), text + 40), "%s: the remedy alone", machines[i].name);
 	ok(!strstr(text, "guid=auto") && !strpbrk(text, "\n\033"), "%s: in one line, with a GUID that stays",
 	   machines[i].name);
+	look_at_habit(machines[i].name);
 }
 
 int main(void)

@@ -48,6 +48,8 @@ def check_protected(g, t):
     t.equal(names(findings, "problem"), set(), "as JSON neither")
     missing = {"device", "notify", "driver", "sysgenid", "random", "vmgend", "config", "hooks"}
     t.equal(missing - names(findings, "ok"), set(), "it says what is well")
+    t.ok(any(finding["name"] == "host" and "virt-clone" in finding["text"] for finding in findings
+             if finding["state"] == "note"), "and what keeps the ID on hosts with QEMU")
     status, output = g.execute(f"{NOBODY} vmgenctl check")
     t.ok(status == 0 and "This machine is protected." in output, "everybody may look")
     t.ok("vmgen_protected 1" in g.run("vmgenctl metrics").splitlines(), "metrics say so, too")

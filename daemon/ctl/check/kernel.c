@@ -78,6 +78,16 @@ static void check_device(const struct view *view, struct findings *findings)
 		    "no driver of the kernel's own reseeds its generator, the module alone has it do that");
 }
 
+/* What nothing tells this VM of cannot be seen in it; that it happens there is known. */
+static void check_host(const struct view *view, struct findings *findings)
+{
+	const struct host_habit *habit = view_has_id(view) ? host_keeps(GUEST_SYSFS) : NULL;
+
+	if (habit)
+		finding_add(findings, "host", habit->usual ? FINDING_WARNING : FINDING_NOTE,
+			    habit->remedy, "%s", habit->text);
+}
+
 static void check_programs(const struct view *view, struct findings *findings)
 {
 	if (!access(PATH_SYSGENID, R_OK))
@@ -175,10 +185,12 @@ static void check_random(const struct view *view, struct findings *findings)
 void check_kernel(const struct ctl *ctl, const struct view *view, struct findings *findings)
 {
 	(void)ctl;
-	if (view->guest == GUEST_READY)
+	if (view->guest == GUEST_READY) {
 		check_device(view, findings);
-	else
+		check_host(view, findings);
+	} else {
 		check_missing(view, findings);
+	}
 	check_programs(view, findings);
 	check_random(view, findings);
 	check_reader(view, findings);
