@@ -109,6 +109,30 @@ missing_is_found() {
 	[ "$(missing_files "$root/page.scd")" = tests/vm/t-silence.py ]
 }
 
+# Statements about hosts that do not say how they are known: in brackets, and as the last cell of
+# a line that is typed. A table begins with brackets, too.
+unmarked() {
+	sed -n '/^# THE DEVICE IN/,/^# WHY HYPERCALLS/ { /^\[\[/d; p; }' "$1" | tr -s '\n ' ' ' |
+		grep -oE '\[[^]]*\]' >"$root/marks"
+	[ "$(wc -l <"$root/marks")" -gt 60 ] || echo 'hardly any statement has brackets'
+	grep -vE '^\[(run|read|told|shape)(: [^ ].*)?\]$' "$root/marks"
+	sed -n '/^# WHAT YOU TYPE/,/^# HYPERVISORS/p' "$1" |
+		awk '/^\|/ { check(); row = substr($0, 4) } /^:/ { cell = substr($0, 4) } !NF { check() }
+		     function check() {
+			if (row && cell !~ /^(run|read|told|not tried)$/)
+				print row
+			n += row != ""
+			row = ""
+		     }
+		     END { if (n < 30) print "hardly any line is typed" }'
+}
+
+unmarked_is_found() {
+	sed -e 's/^  change\. \[run: /  change. [/' -e '/^|  _virt-clone_$/,/^|/s/^:  run$/:  of course/' \
+		kmod/vmgen-hypervisors.7.scd >"$root/page.scd"
+	[ "$(unmarked "$root/page.scd" | paste -sd ,)" = '[_tests/vm/t-restore.py_],_virt-clone_' ]
+}
+
 # Pages of vmgen's own that are not installed; FreeBSD has a vmgenc(4).
 missing_pages() {
 	pages | xargs sed 's/FreeBSD.s \*vmgenc\*(4)//' ./*.md |
@@ -212,6 +236,8 @@ empty 'each page says what is safe in threads and signal handlers' without_attri
 empty 'the tests that pages name exist' missing_files $(pages)
 ok 'one that does not would be found' missing_is_found
 empty 'so do the pages' missing_pages
+empty 'each statement about a host says how it is known' unmarked kmod/vmgen-hypervisors.7.scd
+ok 'one that does not would be found' unmarked_is_found
 empty 'what vmgenid(4) calls tested is booted' wrong_rows
 ok 'what is not would be found' wrong_row_is_found
 for example in libvmgen/examples/*.c; do
