@@ -80,8 +80,7 @@ more_bullseye := 5.10
 only_shutdown := none
 more_shutdown := 6.1
 # A host: QEMU as libvirt runs it.
-only_libvirt := none
-more_libvirt := 6.12
+only_libvirt := 6.12
 # Many boots; the scenario debian has a clone of a stopped VM.
 only_copies := none
 more_copies := 6.1

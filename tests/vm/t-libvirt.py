@@ -1,40 +1,27 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
 # Copyright (C) the vmgen authors
-"""A machine of libvirt: when it gets another generation ID, and that it is told of each once; and
-when it gets none."""
+"""A machine of libvirt: when it gets another generation ID, and that it is told of each once; when
+it gets none; and that virt-clone makes two with one ID."""
 
 import re
 
 from harness import tap
-from harness.libvirt import NAME, Domain, Libvirt
-from harness.scenario import info, new_guid
+from harness.changes import PROGRAMS, Changes, prepare, shown
+from harness.domain import NAME, Domain
+from harness.libvirt import URI, Libvirt
+from harness.scenario import new_guid, say
 
-PROGRAMS = ["vmgend", "vmgenctl", "info"]
-HOOK = "#!/bin/sh\necho $1 >>/run/80-hook\n"
 SAVED = "/vm/saved"
-
-
-def shown(g):
-    return g.run("sysctl -n dev.vmgenc.0.guid").strip()
+TWIN = "twin"
+# What somebody types to give a machine that is off another ID.
+ANOTHER = ("virt-xml", "--connect", URI, TWIN, "--edit", "--metadata", "genid=,genid_enable=yes")
 
 
 def start(g):
-    """A cold boot, up to a vmgend that has nothing to do."""
+    """A cold boot."""
     g.boot()
-    g.run(f"mkdir -p /etc/vmgen/hooks.d; printf '{HOOK}' >/etc/vmgen/hooks.d/80-hook;"
-          " chmod +x /etc/vmgen/hooks.d/80-hook; printf '[vmgend]\\njitter = 0\\n'"
-          " >/etc/vmgen/vmgend.conf; insmod /vmgenc.ko")
-    g.spawn("exec vmgend >/run/vmgend.log 2>&1")
-    g.wait_for("vmgenctl wait --settled")
-
-
-def told(g):
-    """(changes, notifications without one, what ran), once all is handled."""
-    g.wait_for("vmgenctl wait --settled")
-    facts = info(g)
-    ran = g.run("cat /run/80-hook || true").split()
-    return int(facts["changes"]), int(facts["spurious_notifies"]), ran
+    prepare(g)
 
 
 def check_remedy(g, t):
@@ -47,52 +34,73 @@ def check_remedy(g, t):
     return re.search(r"for libvirt: (<.*?>)", output)[1]
 
 
-def check_kept(g, t):
-    before = g.genid()
-    t.equal(shown(g), before, "the ID is that of libvirt's description")
-    g.host.virsh("suspend", NAME)
-    g.host.virsh("resume", NAME)
-    t.equal((g.genid(), shown(g)), (before, before), "suspend and resume: the ID stays")
-    g.host.virsh("destroy", NAME)
+def check_boot(g, wanted, name, t):
     start(g)
-    t.equal((g.genid(), shown(g)), (before, before), "a cold boot: the ID stays")
+    t.equal((g.genid(), shown(g)), (wanted, wanted), name)
 
 
-def check_new(g, number, t, kept, back):
-    """The two virsh commands that keep the state of the machine and go on from it."""
-    what = f"{kept[0]} and {back[0]}"
-    before = g.genid()
-    g.host.virsh(*kept)
-    g.go_on(*back)
-    t.ok(shown(g) == g.genid() != before, f"{what}: a new ID, which libvirt's description has")
-    t.equal(told(g), (number, 0, ["changed"] * number), f"{what}: one change, and one notification")
+def check_states(kernel, g, t):
+    """The pairs of commands that keep the state of the machine and go on from it."""
+    changes = Changes(kernel, g, t)
+
+    def pause():
+        g.host.virsh("suspend", NAME)
+        g.host.virsh("resume", NAME)
+    changes.none("suspend, resume", pause)
+    for kept, back in ((("save", NAME, SAVED), ("restore", SAVED)),
+                       (("managedsave", NAME), ("start", NAME)),
+                       (("snapshot-create-as", NAME, "kept"), ("snapshot-revert", NAME, "kept"))):
+        def go_on(kept=kept, back=back):
+            g.host.virsh(*kept)
+            return g.go_on(*back, look=changes.time)
+        changes.new(f"{kept[0]}, {back[0]}", go_on)
+
+
+def check_off(g, first, t):
+    g.host.virsh("destroy", NAME)
+    g.host.virsh("snapshot-create-as", NAME, "off")
+    check_boot(g, first, "a cold boot after all that: the first ID again", t)
+    g.host.virsh("destroy", NAME)
+    g.host.virsh("snapshot-revert", NAME, "off")
+    check_boot(g, first, "snapshot-revert to a machine that was off: the ID stays", t)
+    g.host.virsh("destroy", NAME)
+
+
+def check_twins(g, t):
+    """Of a machine that is off."""
+    twin = g.twin(TWIN)
+    start(g)
+    start(twin)
+    ids = [shown(machine) for machine in (g, twin)]
+    t.equal(ids, [g.genid()] * 2, "virt-clone: two machines that run have one ID")
+    say(f"virt-clone: {ids[0]} twice")
+    g.host.virsh("destroy", TWIN)
+    g.host.run(*ANOTHER)
+    other = twin.genid("--inactive")
+    t.ok(other != ids[0], f"{' '.join(ANOTHER)}: another ID")
+    check_boot(twin, other, "with which the clone boots", t)
+    g.host.virsh("destroy", TWIN)
+    xml = g.host.virsh("dumpxml", TWIN, "--inactive")
+    (g.directory / "xml").write_text(re.sub("<genid>.*</genid>", "<genid/>", xml), "ascii")
+    g.host.virsh("define", "/vm/xml")
+    t.ok(twin.genid("--inactive") not in (other, *ids),
+         "virsh define with <genid/> in place of the ID: another one")
 
 
 def scenario(kernel, t):
     with Libvirt() as host, Domain(host, kernel, PROGRAMS) as g:
         g.define(check_remedy(g, t))
-        start(g)
-        check_kept(g, t)
-        first = g.genid()
-        check_new(g, 1, t, ("save", NAME, SAVED), ("restore", SAVED))
-        check_new(g, 2, t, ("managedsave", NAME), ("start", NAME))
-        check_new(g, 3, t, ("snapshot-create-as", NAME, "kept"), ("snapshot-revert", NAME, "kept"))
+        first = g.genid("--inactive")
+        check_boot(g, first, "the ID is that of libvirt's description", t)
+        check_states(kernel, g, t)
         t.equal(g.genid("--inactive"), first, "the description that is kept has the first ID")
-        host.virsh("destroy", NAME)
-        host.virsh("snapshot-create-as", NAME, "off")
-        start(g)
-        t.equal((g.genid(), shown(g)), (first, first),
-                "a cold boot after all that: the first ID again")
-        host.virsh("destroy", NAME)
-        host.virsh("snapshot-revert", NAME, "off")
-        start(g)
-        t.equal((g.genid(), shown(g)), (first, first),
-                "snapshot-revert to a machine that was off: the ID stays")
-        host.virsh("destroy", NAME)
+        check_off(g, first, t)
         other = new_guid()
         g.define(f"<genid>{other}</genid>")
-        start(g)
-        t.equal(shown(g), other, "unless its description is given another one")
+        t.equal(g.genid("--inactive"), other, "unless its description is given another one")
+        g.host.virsh("snapshot-delete", NAME, "off")
+        g.host.virsh("snapshot-delete", NAME, "kept")
+        check_twins(g, t)
 
 
 if __name__ == "__main__":

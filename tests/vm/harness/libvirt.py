@@ -1,70 +1,47 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Copyright (C) the vmgen authors
-"""Debian's libvirt in a directory of its own, and a machine that is asked for by its virsh.
+"""Debian's libvirt in a directory of its own: a host, or two that are connected.
 
-    with Libvirt() as host, Domain(host, "6.12", ["vmgend", "vmgenctl"]) as g:
-        g.define("<genid/>")
-        g.boot()
-        host.virsh("save", NAME, "/vm/saved")
-        g.go_on("restore", "/vm/saved")
-        g.run("vmgenctl status")
+    with Libvirt("one") as one, Libvirt("two") as two:
+        connect(one, two)
+        one.virsh("migrate", "--live", NAME, *two.place(one))
 """
 
+import os
 import pathlib
-import re
-import shutil
-import socket
 import subprocess
 import tempfile
 import time
+import uuid
 
-from harness import cache, initramfs, kernel as kernels, repository, sanitizer
-from harness.guest import BOOT_TIMEOUT, READY, Process, end_with_parent
-from harness.machine import Machine, agent, build_directory, scratch
-from harness.scenario import SYSTEM_PROGRAMS, program
+from harness import cache, kernel as kernels, repository
+from harness.guest import end_with_parent
+from harness.machine import scratch
 from harness.suite import unpack
 
 SUITES = ("bookworm", "bookworm-security")
-PACKAGES = ("libvirt-daemon", "libvirt-clients", "qemu-system-x86", "qemu-utils")
+# virtinst: virt-clone, whose code virt-manager has too, and virt-xml.
+PACKAGES = ("libvirt-daemon", "libvirt-clients", "qemu-system-x86", "qemu-utils", "virtinst")
 PATIENCE = 180      # seconds
-NAME = "machine"
+URI = "qemu:///system"
 FILES = {
     # A package for systemd, which does not run there, would make that user.
     "etc/passwd": "root:x:0:0::/:/bin/sh\nlibvirt-qemu:x:64055:64055::/:/usr/sbin/nologin\n",
     "etc/group": "root:x:0:\nlibvirt-qemu:x:64055:\n",
-    "etc/libvirt/libvirtd.conf": 'auth_unix_ro = "none"\nauth_unix_rw = "none"\n',
+    # Two on one machine would have its UUID, and a machine is not migrated to where it is.
+    "etc/libvirt/libvirtd.conf": 'auth_unix_ro = "none"\nauth_unix_rw = "none"\n'
+                                 'host_uuid = "{host_uuid}"\n',
     "etc/libvirt/qemu.conf": ('user = "root"\ngroup = "root"\nsecurity_driver = "none"\n'
                               'namespaces = []\ncgroup_controllers = []\nremember_owner = 0\n'
                               'stdio_handler = "file"\n'),
 }
 # The shell stays PID 1, which takes what QEMU leaves behind; with it all that it started ends.
 DAEMON = """mount --make-rprivate / && mount -t proc proc "$1/proc" &&
-mount -t sysfs sysfs "$1/sys" && mount --rbind /dev "$1/dev" || exit
+mount -t sysfs sysfs "$1/sys" && mount --rbind /dev "$1/dev" &&
+echo "$2" >/proc/sys/kernel/hostname || exit
 chroot "$1" libvirtd
 exit"""
-DOMAIN = """<domain type='qemu'>
-  <name>{name}</name>
-  <uuid>0a1b2c3d-0000-4000-8000-00000000000a</uuid>
-  <memory unit='MiB'>512</memory>
-  {genid}
-  <os>
-    <type arch='x86_64' machine='pc'>hvm</type>
-    <kernel>/vm/vmlinuz</kernel>
-    <initrd>/vm/initrd</initrd>
-    <cmdline>console=ttyS0 loglevel=5 panic=-1 no_timer_check</cmdline>
-  </os>
-  <features><acpi/></features>
-  <cpu mode='custom'><model>qemu64</model></cpu>
-  <devices>
-    <disk type='file' device='disk'>
-      <driver name='qemu' type='qcow2'/><source file='/vm/disk'/><target dev='vda' bus='virtio'/>
-    </disk>
-    <serial type='file'><source path='/vm/console'/><target port='0'/></serial>
-    <serial type='unix'><source mode='bind' path='/vm/channel'/><target port='1'/></serial>
-    <memballoon model='none'/>
-  </devices>
-</domain>
-"""
+SOCKET = "run/libvirt/libvirt-sock"
 
 
 def system():
@@ -83,27 +60,29 @@ class LibvirtError(Exception):
 
 
 class Libvirt:
-    """libvirtd of this process alone."""
+    """libvirtd of this process alone, on a host of that name."""
 
-    def __init__(self):
+    def __init__(self, name="host"):
+        self.name = name
+        self.address = None
         self.root = pathlib.Path(tempfile.mkdtemp(dir=scratch(), prefix="libvirt-")) / "root"
         kernels.run(["cp", "-a", system(), self.root])
-        for name in ("dev", "proc", "run", "sys", "tmp", "vm"):
-            (self.root / name).mkdir(exist_ok=True)
+        for directory in ("dev", "proc", "run", "sys", "tmp", "vm"):
+            (self.root / directory).mkdir(exist_ok=True)
         (self.root / "var/run").symlink_to("/run")
-        for name, text in FILES.items():
-            (self.root / name).parent.mkdir(parents=True, exist_ok=True)
-            (self.root / name).write_text(text, "ascii")
+        for path, text in FILES.items():
+            (self.root / path).parent.mkdir(parents=True, exist_ok=True)
+            (self.root / path).write_text(text.replace("{host_uuid}", str(uuid.uuid4())), "ascii")
         self.log = self.root / "vm/libvirtd"
         with open(self.log, "wb") as log:
             self.process = subprocess.Popen(
-                ["unshare", "--mount", "--net", "--pid", "--fork", "--kill-child", "sh", "-c",
-                 DAEMON, "sh", self.root], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                preexec_fn=end_with_parent)
+                ["unshare", "--mount", "--net", "--uts", "--pid", "--fork", "--kill-child", "sh",
+                 "-c", DAEMON, "sh", self.root, name], stdin=subprocess.DEVNULL, stdout=log,
+                stderr=log, preexec_fn=end_with_parent)
 
     def __enter__(self):
         deadline = time.monotonic() + PATIENCE
-        while not (self.root / "run/libvirt/libvirt-sock").exists():
+        while not (self.root / SOCKET).exists():
             if self.process.poll() is not None or time.monotonic() > deadline:
                 self.close()
                 raise LibvirtError(f"libvirtd did not start: {self.log.read_text('utf-8')}")
@@ -117,56 +96,32 @@ class Libvirt:
         self.process.kill()
         self.process.wait()
 
-    def virsh(self, *words):
-        r = subprocess.run(["chroot", self.root, "virsh", "-q", "-c", "qemu:///system", *words],
-                           stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
-                           timeout=PATIENCE)
+    def run(self, *command):
+        """The output of one of the host's programs that must succeed."""
+        r = subprocess.run(["chroot", self.root, *command], stdin=subprocess.DEVNULL,
+                           capture_output=True, text=True, check=False, timeout=PATIENCE,
+                           env={**os.environ, "LC_ALL": "C.UTF-8"})
         if r.returncode:
-            raise LibvirtError(f"virsh {' '.join(words)}: {r.stdout}{r.stderr}")
+            raise LibvirtError(f"{' '.join(command)}: {r.stdout}{r.stderr}")
         return r.stdout
 
+    def virsh(self, *words):
+        return self.run("virsh", "-q", "-c", URI, *words)
 
-class Domain(Process):
-    """That machine, whose QEMU is libvirt's child; it takes commands as a Guest does."""
+    def place(self, source):
+        """Words of virsh migrate on the source: where this host is."""
+        way = source.root / "run" / self.name
+        if not way.exists():
+            os.link(self.root / SOCKET, way)
+        return f"qemu+unix:///system?socket=/run/{self.name}", "--migrateuri", f"tcp://{self.address}"
 
-    # pylint: disable-next=super-init-not-called
-    def __init__(self, host, kernel, programs):
-        self.host = host
-        self.name = NAME
-        self.machine = Machine(kernels.load(kernel))
-        self.patience = sanitizer.patience(self.machine.kernel)
-        self.directory = host.root / "vm"
-        self.console = self.directory / "console"
-        self.channel = None
-        shutil.copy(self.machine.kernel.vmlinuz, self.directory / "vmlinuz")
-        initramfs.write(self.directory / "initrd", agent(),
-                        SYSTEM_PROGRAMS | {f"/bin/{name}": program(name, True) for name in programs},
-                        [build_directory() / "modules" / kernel / "vmgenc.ko"])
-        kernels.run(["qemu-img", "create", "-q", "-f", "qcow2", self.directory / "disk", "64M"])
-        (self.directory / "qemu").symlink_to(host.root / f"var/log/libvirt/qemu/{NAME}.log")
 
-    def define(self, genid):
-        """Write the machine down, with that line in its description."""
-        (self.directory / "xml").write_text(DOMAIN.format(name=NAME, genid=genid), "ascii")
-        self.host.virsh("define", "/vm/xml")
-
-    def genid(self, *words):
-        """The ID in libvirt's description of the machine that runs, or --inactive: of the next one."""
-        return re.search(r"<genid>(.*)</genid>", self.host.virsh("dumpxml", NAME, *words))[1].lower()
-
-    def go_on(self, *words):
-        """A virsh command that has a QEMU started, of a machine that has its memory back."""
-        self.close()
-        self.host.virsh(*words, "--paused")
-        self.channel = socket.socket(socket.AF_UNIX)
-        self.channel.connect(str(self.directory / "channel"))
-        self.host.virsh("resume", NAME)
-
-    def boot(self):
-        self.go_on("start", NAME)
-        self._receive_until(READY, time.monotonic() + BOOT_TIMEOUT * self.patience, "booting")
-
-    def close(self):
-        self.pending = b""
-        if self.channel:
-            self.channel.close()
+def connect(one, other):
+    """A wire between the network name spaces of two hosts."""
+    spaces = [f"/proc/{host.process.pid}/ns/net" for host in (one, other)]
+    kernels.run(["ip", "link", "add", "wire", "netns", str(one.process.pid), "type", "veth",
+                 "peer", "name", "wire", "netns", str(other.process.pid)])
+    for number, (host, space) in enumerate(zip((one, other), spaces), 1):
+        host.address = f"10.0.0.{number}"
+        for words in (["addr", "add", f"{host.address}/24"], ["link", "set", "up"]):
+            kernels.run(["nsenter", f"--net={space}", "ip", *words, "dev", "wire"])
