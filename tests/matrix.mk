@@ -79,8 +79,10 @@ more_bullseye := 5.10
 # Ten boots of a whole system; the scenario debian has one after an orderly end.
 only_shutdown := none
 more_shutdown := 6.1
-# A host: QEMU as libvirt runs it.
+# A host: QEMU as libvirt runs it, and what is typed there less often.
 only_libvirt := 6.12
+only_migration := none
+more_migration := 6.12
 # Many boots; the scenario debian has a clone of a stopped VM.
 only_copies := none
 more_copies := 6.1
@@ -152,7 +154,7 @@ only_bare := bare
 # (hibernate), that programs ahead of all others leave no time to the rest
 # (order), or that one by one they take half an hour (midway).
 not_debug   := $(whole) acpi awslc bare boots bound clones connections crowd ctl daemon devicetree examples faults \
-	       first hibernate hostile keys libvirt macsec midway orchestrator order policy remedies report secureboot sources spinners \
+	       first hibernate hostile keys libvirt macsec midway migration orchestrator order policy remedies report secureboot sources spinners \
 	       uefi vmclock wireguard witness
 # ARM, with a device tree and with ACPI under UEFI.
 on_arm          := $(filter %-arm64,$(KERNELS))
