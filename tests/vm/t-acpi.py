@@ -229,16 +229,33 @@ def check_board(kernel, name, machine, t):
         check_in_tree(g, name, found["devices"][0], t)
 
 
+def check_refused(qemu, t):
+    """QEMU for ARM knows neither device."""
+    version = qemu.version().split(" (")[0]
+    for name in ("vmgenid", "vmclock"):
+        r = subprocess.run([*qemu.command, "-machine", "virt", "-display", "none", "-device", name],
+                           env=qemu.environment(), stdin=subprocess.DEVNULL, capture_output=True,
+                           text=True, check=False, timeout=CHECK_TIMEOUT)
+        t.ok(r.returncode and f"'{name}' is not a valid device model name" in r.stderr,
+             f"{version} for ARM: -device {name} is refused") or t.note(r.stderr)
+
+
+def check_boards(kernel, qemu, t):
+    check_refused(qemu, t)
+    for name, machine in BOARDS.items():
+        check_board(kernel, name, {**machine, "qemu": qemu}, t)
+
+
 def scenario(kernel, t):
     if kernels.row(kernel).arch == "arm64":
-        for name, machine in BOARDS.items():
-            check_board(kernel, name, machine, t)
+        for qemu in (qemus.ARM, *([qemus.newest(qemus.ARM)] if ALL else [])):
+            check_boards(kernel, qemu, t)
         return
     check_shapes(t)
     for name, machine in {**MACHINES, **(FURTHER if ALL else {})}.items():
         check(kernel, name, machine, t)
-        if ALL:
-            check(kernel, name, {**machine, "qemu": qemus.newer()}, t)
+        for qemu in (qemus.newer(), qemus.newest()) if ALL else ():
+            check(kernel, name, {**machine, "qemu": qemu}, t)
     if ALL:
         check_system_resource(kernel, t)
 

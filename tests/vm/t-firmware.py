@@ -6,8 +6,8 @@ one after a suspend to RAM, in which the firmware must tell QEMU the ID's addres
 
 import itertools
 
-from harness import tap
-from harness.scenario import boot, generation, info, new_guid, say
+from harness import qemu as qemus, tap
+from harness.scenario import ALL, boot, generation, info, new_guid, say
 
 TYPES = ("pc", "q35")
 FIRMWARES = ("seabios", "ovmf")
@@ -30,10 +30,10 @@ def check_noticed(c, t, count, name, sources=ANNOUNCED):
     t.equal(c.run("sysctl -n dev.vmgenc.0.guid").strip(), c.guid(), f"{name}: the ID is new")
 
 
-def check(kernel, t, machine_type, firmware):
-    name = f"{machine_type}, {firmware}"
+def check(kernel, t, machine_type, firmware, qemu):
+    name = f"{machine_type}, {firmware}, {qemu.version().split(' (')[0]}"
     with boot(kernel, ["info"], guid=new_guid(), type=machine_type, firmware=firmware,
-              sleeps=True) as g:
+              sleeps=True, qemu=qemu) as g:
         t.equal(g.run("sysctl -n dev.vmgenc.0.guid").strip(), g.guid(),
                 f"{name}: the ID is the host's")
         snapshot = g.snapshot()
@@ -52,8 +52,9 @@ def check(kernel, t, machine_type, firmware):
 
 
 def scenario(kernel, t):
-    for machine_type, firmware in itertools.product(TYPES, FIRMWARES):
-        check(kernel, t, machine_type, firmware)
+    hosts = (qemus.SYSTEM, *([qemus.newest()] if ALL else []))
+    for qemu, machine_type, firmware in itertools.product(hosts, TYPES, FIRMWARES):
+        check(kernel, t, machine_type, firmware, qemu)
 
 
 if __name__ == "__main__":
