@@ -9,13 +9,13 @@ import re
 from harness import tap
 from harness.changes import PROGRAMS, Changes, prepare, shown
 from harness.domain import NAME, Domain
-from harness.libvirt import URI, Libvirt
-from harness.scenario import new_guid, say
+from harness.libvirt import RELEASES, Libvirt
+from harness.scenario import ALL, new_guid, say
 
 SAVED = "/vm/saved"
 TWIN = "twin"
 # What somebody types to give a machine that is off another ID.
-ANOTHER = ("virt-xml", "--connect", URI, TWIN, "--edit", "--metadata", "genid=,genid_enable=yes")
+ANOTHER = ("virt-xml", TWIN, "--edit", "--metadata", "genid=,genid_enable=yes")
 
 
 def start(g):
@@ -73,9 +73,9 @@ def check_twins(g, t):
     start(twin)
     ids = [shown(machine) for machine in (g, twin)]
     t.equal(ids, [g.genid()] * 2, "virt-clone: two machines that run have one ID")
-    say(f"virt-clone: {ids[0]} twice")
+    say(f"libvirt {g.host.version()}: virt-clone: {ids[0]} twice")
     g.host.virsh("destroy", TWIN)
-    g.host.run(*ANOTHER)
+    g.host.virtinst(*ANOTHER)
     other = twin.genid("--inactive")
     t.ok(other != ids[0], f"{' '.join(ANOTHER)}: another ID")
     check_boot(twin, other, "with which the clone boots", t)
@@ -87,8 +87,8 @@ def check_twins(g, t):
          "virsh define with <genid/> in place of the ID: another one")
 
 
-def scenario(kernel, t):
-    with Libvirt() as host, Domain(host, kernel, PROGRAMS) as g:
+def check(kernel, release, t):
+    with Libvirt(release=release) as host, Domain(host, kernel, PROGRAMS) as g:
         g.define(check_remedy(g, t))
         first = g.genid("--inactive")
         check_boot(g, first, "the ID is that of libvirt's description", t)
@@ -101,6 +101,11 @@ def scenario(kernel, t):
         g.host.virsh("snapshot-delete", NAME, "off")
         g.host.virsh("snapshot-delete", NAME, "kept")
         check_twins(g, t)
+
+
+def scenario(kernel, t):
+    for release in RELEASES if ALL else list(RELEASES)[:1]:
+        check(kernel, release, t)
 
 
 if __name__ == "__main__":

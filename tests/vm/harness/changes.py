@@ -38,7 +38,8 @@ class Changes:
     """Of a guest that is prepared; counted from its boot on."""
 
     def __init__(self, kernel, g, t):
-        self.kernel, self.g, self.t = kernel, g, t
+        self.g, self.t = g, t
+        self.where = f"{kernel}, libvirt {g.host.version()}"
         self.changes = self.spurious = 0
         # Its time goes on in the host's sight when nothing else has to be done.
         g.spawn("exec chrt -i 0 stamp spin >/tmp/stamp")
@@ -95,4 +96,4 @@ class Changes:
 
     def row(self, what, result):
         """Of the table: what is typed, whether the ID is new, and who told of it."""
-        say(f"{self.kernel}: virsh {what:43} {result}")
+        say(f"{self.where}: virsh {what:43} {result}")

@@ -100,8 +100,8 @@ class Domain(Process):
 
     def twin(self, name):
         """Of virt-clone, which leaves serial ports where they are."""
-        self.host.run("virt-clone", "--connect", "qemu:///system", "--original", self.name,
-                      "--name", name, "--file", f"/vm/{name}.disk")
+        self.host.virtinst("virt-clone", "--original", self.name, "--name", name,
+                           "--file", f"/vm/{name}.disk")
         other = self._other(self.host, name)
         xml = self.host.virsh("dumpxml", name, "--inactive")
         other._define(xml.replace(f"/vm/{self.name}.", f"/vm/{name}."))

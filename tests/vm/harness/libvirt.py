@@ -9,6 +9,7 @@
 
 import os
 import pathlib
+import shutil
 import subprocess
 import tempfile
 import time
@@ -19,9 +20,13 @@ from harness.guest import end_with_parent
 from harness.machine import scratch
 from harness.suite import unpack
 
-SUITES = ("bookworm", "bookworm-security")
+# libvirt 9, and one that reverts to snapshots whose memory lies outside.
+RELEASES = {name: (name, f"{name}-security") for name in ("bookworm", "trixie")}
 # virtinst: virt-clone, whose code virt-manager has too, and virt-xml.
-PACKAGES = ("libvirt-daemon", "libvirt-clients", "qemu-system-x86", "qemu-utils", "virtinst")
+PACKAGES = ("libvirt-daemon", "libvirt-daemon-driver-qemu", "libvirt-clients", "qemu-system-x86",
+            "qemu-utils", "virtinst")
+# What libvirt-daemon had in it once.
+PARTS = {"bookworm": (), "trixie": ("libvirt-daemon-driver-storage",)}
 PATIENCE = 180      # seconds
 URI = "qemu:///system"
 FILES = {
@@ -44,13 +49,14 @@ exit"""
 SOCKET = "run/libvirt/libvirt-sock"
 
 
-def system():
+def system(release):
     """The directory in the cache, with what is in those packages and nothing set up."""
-    target = cache.directory() / "libvirt" / repository.digest(*SUITES, *PACKAGES)
+    suites, packages = RELEASES[release], (*PACKAGES, *PARTS[release])
+    target = cache.directory() / "libvirt" / repository.digest(*suites, *packages)
     with cache.locked("libvirt") as new:
         if not target.is_dir():
             target.parent.mkdir(exist_ok=True)
-            unpack(SUITES, new / "root", "--variant=extract", f"--include={','.join(PACKAGES)}")
+            unpack(suites, new / "root", "--variant=extract", f"--include={','.join(packages)}")
             (new / "root").rename(target)
     return cache.used(target)
 
@@ -62,23 +68,33 @@ class LibvirtError(Exception):
 class Libvirt:
     """libvirtd of this process alone, on a host of that name."""
 
-    def __init__(self, name="host"):
+    def __init__(self, name="host", release="bookworm"):
         self.name = name
+        self.release = release
         self.address = None
         self.root = pathlib.Path(tempfile.mkdtemp(dir=scratch(), prefix="libvirt-")) / "root"
-        kernels.run(["cp", "-a", system(), self.root])
-        for directory in ("dev", "proc", "run", "sys", "tmp", "vm"):
-            (self.root / directory).mkdir(exist_ok=True)
-        (self.root / "var/run").symlink_to("/run")
-        for path, text in FILES.items():
-            (self.root / path).parent.mkdir(parents=True, exist_ok=True)
-            (self.root / path).write_text(text.replace("{host_uuid}", str(uuid.uuid4())), "ascii")
+        kernels.run(["cp", "-a", system(release), self.root])
         self.log = self.root / "vm/libvirtd"
+        self._furnish()
         with open(self.log, "wb") as log:
             self.process = subprocess.Popen(
                 ["unshare", "--mount", "--net", "--uts", "--pid", "--fork", "--kill-child", "sh",
                  "-c", DAEMON, "sh", self.root, name], stdin=subprocess.DEVNULL, stdout=log,
                 stderr=log, preexec_fn=end_with_parent)
+
+    def _furnish(self):
+        for directory in ("dev", "proc", "run", "sys", "tmp", "vm"):
+            (self.root / directory).mkdir(exist_ok=True)
+        # Where packages have something there it is a directory as yet.
+        shutil.rmtree(self.root / "var/run", ignore_errors=True)
+        (self.root / "var/run").symlink_to("/run")
+        for path, text in FILES.items():
+            (self.root / path).parent.mkdir(parents=True, exist_ok=True)
+            (self.root / path).write_text(text.replace("{host_uuid}", str(uuid.uuid4())), "ascii")
+        # Another that its package would make, without which virtinst does not start.
+        found = (self.root / "usr/share/ca-certificates").rglob("*.crt")
+        bundle = self.root / "etc/ssl/certs/ca-certificates.crt"
+        bundle.write_bytes(b"".join(path.read_bytes() for path in sorted(found)))
 
     def __enter__(self):
         deadline = time.monotonic() + PATIENCE
@@ -107,6 +123,13 @@ class Libvirt:
 
     def virsh(self, *words):
         return self.run("virsh", "-q", "-c", URI, *words)
+
+    def version(self):
+        return self.virsh("--version").strip()
+
+    def virtinst(self, name, *words):
+        """A program of virtinst: some begin with env, which is not there."""
+        return self.run("python3", f"/usr/bin/{name}", "--connect", URI, *words)
 
     def place(self, source):
         """Words of virsh migrate on the source: where this host is."""
