@@ -36,6 +36,21 @@ void hash_id(const uint8_t id[VMGEN_ID_SIZE], char ret_hash[HASH_SIZE])
 	explicit_bzero(&context, sizeof(context));
 }
 
+/* vmgenctl(1) tells everyone how to compute it, so it stays as it is. */
+void hash_metric(const char *hash, char ret_metric[HASH_METRIC_SIZE])
+{
+	static const char application[] = "vmgen generation ID metric v1";
+	char digits[HASH_SIZE];
+	SHA2_CTX context;
+
+	SHA256Init(&context);
+	SHA256Update(&context, (const uint8_t *)application, sizeof(application));
+	SHA256Update(&context, (const uint8_t *)hash, HASH_SIZE - 1);
+	SHA256End(&context, digits);
+	digits[HASH_METRIC_SIZE - 1] = '\0';
+	memcpy(ret_metric, digits, HASH_METRIC_SIZE);
+}
+
 bool hash_valid(const char *text)
 {
 	return strlen(text) == HASH_SIZE - 1 &&

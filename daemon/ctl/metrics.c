@@ -13,17 +13,24 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/compat.h"
 #include "base/file.h"
 #include "base/json.h"
 #include "base/text.h"
+#include "config/config.h"
 #include "ctl.h"
 #include "ctl/view/arguments.h"
+#include "ctl/view/identifier.h"
 #include "ctl/view/results.h"
 #include "ctl/view/view.h"
+#include "record/fencefile.h"
+#include "record/intentfile.h"
+#include "record/statefile.h"
 
 static void metric(FILE *out, const char *name, const char *type, const char *help)
 {
@@ -122,6 +129,119 @@ static void print_last_run(FILE *out, const struct view *view)
 		print_hooks(out, view->hooks);
 }
 
+/*
+ * A number that no other output has. Machines with one ID may be clones whose generators have
+ * not parted yet, so the clocks go in too.
+ */
+static uint64_t draw(void)
+{
+	struct {
+		uint8_t random[VMGEN_ID_SIZE];
+		struct timespec real, boot;
+	} parts = { .random = { 0 } };
+	uint8_t mixed[VMGEN_ID_SIZE];
+	uint64_t number;
+
+	(void)!getrandom(parts.random, sizeof(parts.random), GRND_NONBLOCK);
+	(void)clock_gettime(CLOCK_REALTIME, &parts.real);
+	(void)clock_gettime(CLOCK_BOOTTIME, &parts.boot);
+	hash_bytes(&parts, sizeof(parts), mixed);
+	memcpy(&number, mixed, sizeof(number));
+	/* What a double can hold. */
+	return number >> 16;
+}
+
+static void print_id(FILE *out, const struct ctl *ctl, const struct view *view)
+{
+	char hash[HASH_METRIC_SIZE];
+
+	identifier_metric(ctl, view, hash);
+	if (!*hash)
+		return;
+	metric(out, "id_info", "gauge", "A hash of the generation ID; always 1.");
+	fprintf(out, "vmgen_id_info{id_hash=\"%s\"} 1\n", hash);
+	metric(out, "id_draw", "gauge", "Drawn anew for each output: two machines with one ID differ in it.");
+	fprintf(out, "vmgen_id_draw{id_hash=\"%s\"} %" PRIu64 "\n", hash, draw());
+}
+
+struct fences {
+	FILE *out;
+	unsigned int n;
+};
+
+static int print_fence(const char *unit, const struct fence *fence, void *context)
+{
+	struct fences *fences = context;
+
+	(void)fence;
+	fputs("vmgen_fenced{unit=\"", fences->out);
+	print_label(fences->out, unit);
+	fputs("\"} 1\n", fences->out);
+	fences->n++;
+	return 0;
+}
+
+/* Only root may look; who may not says nothing. */
+static void print_fences(FILE *out, const struct ctl *ctl)
+{
+	struct fences fences = { .n = 0 };
+	char *text = NULL;
+	size_t size;
+
+	fences.out = open_memstream(&text, &size);
+	if (!fences.out)
+		return;
+	if (!fence_each(ctl->state_dir, print_fence, &fences)) {
+		(void)fclose(fences.out);
+		metric(out, "fenced", "gauge", "A unit that is fenced; always 1.");
+		fputs(text ?: "", out);
+		gauge(out, "fences", "How many units are fenced.", fences.n);
+	} else {
+		(void)fclose(fences.out);
+	}
+	free(text);
+}
+
+/* Returns what is declared of the next change, "" for nothing, or NULL: this user may not know. */
+static const char *find_intent(const struct ctl *ctl, const char *dropped, char word[RECORD_WORD_SIZE])
+{
+	char error[INTENT_ERROR_SIZE];
+	struct state state = { .boot_id = "" };
+	bool declared, spent;
+	int fd, r;
+
+	fd = open(ctl->state_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return errno == ENOENT ? "" : NULL;
+	spent = !state_load(fd, &state, NULL) && state.intent_spent;
+	state_clear(&state);
+	r = intent_read(fd, dropped, word, &declared, error);
+	close(fd);
+	if (spent || (!r && !declared))
+		return "";
+	return r ? "unusable" : word;
+}
+
+static void print_intent(FILE *out, const struct ctl *ctl)
+{
+	char word[RECORD_WORD_SIZE], error[SETTINGS_ERROR_SIZE];
+	const char *intent = NULL;
+	struct config config;
+
+	if (config_init(&config))
+		return;
+	if (!config_read(&config, ctl->config, false, error))
+		intent = find_intent(ctl, config.intent_file, word);
+	config_clear(&config);
+	if (!intent)
+		return;
+	metric(out, "intent", "gauge", "Whether the next change has a declared intent.");
+	if (*intent)
+		fprintf(out, "vmgen_intent{intent=\"%s\"} 1\n", intent);
+	else
+		fputs("vmgen_intent 0\n", out);
+}
+
 /* By the name that such a metric has everywhere: the program's, not that of all the others. */
 static void print_build(FILE *out, const struct view *view)
 {
@@ -136,7 +256,7 @@ static void print_build(FILE *out, const struct view *view)
 	fputs("\"} 1\n", out);
 }
 
-static void print_all(FILE *out, const struct view *view)
+static void print_all(FILE *out, const struct ctl *ctl, const struct view *view)
 {
 	enum ctl_exit verdict = view_verdict(view);
 
@@ -149,12 +269,15 @@ static void print_all(FILE *out, const struct view *view)
 	fputs("\"} 1\n", out);
 	if (view->guest == GUEST_READY)
 		print_device(out, view);
+	print_id(out, ctl, view);
 	gauge(out, "vmgend_running", "Whether vmgend runs.", view->running);
 	print_build(out, view);
 	gauge(out, "handled", "Whether the last change was handled.", view->handled);
 	gauge(out, "recorded", "Whether what vmgend did is on disk.", view->recorded);
 	if (view->last)
 		print_last_run(out, view);
+	print_fences(out, ctl);
+	print_intent(out, ctl);
 }
 
 /*
@@ -189,7 +312,8 @@ out:
 	return r;
 }
 
-static enum ctl_exit write_metrics(const struct view *view, const char *output)
+static enum ctl_exit write_metrics(const struct ctl *ctl, const struct view *view,
+				   const char *output)
 {
 	char *text = NULL;
 	size_t size;
@@ -197,7 +321,7 @@ static enum ctl_exit write_metrics(const struct view *view, const char *output)
 	int r;
 
 	if (out)
-		print_all(out, view);
+		print_all(out, ctl, view);
 	if (!out || fclose(out)) {
 		text_print(stderr, "vmgenctl: out of memory\n");
 		free(text);
@@ -235,7 +359,7 @@ enum ctl_exit ctl_metrics(const struct ctl *ctl, int argc, char **argv)
 	if (!arguments_end(argc, argv, "metrics"))
 		return CTL_USAGE;
 	view_read(ctl, &view);
-	code = write_metrics(&view, output);
+	code = write_metrics(ctl, &view, output);
 	view_clear(&view);
 	return code;
 }

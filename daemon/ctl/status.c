@@ -14,6 +14,7 @@
 #include "ctl.h"
 #include "ctl/view/arguments.h"
 #include "ctl/view/boot.h"
+#include "ctl/view/identifier.h"
 #include "ctl/view/view.h"
 
 static void print_change(const struct view *view)
@@ -95,8 +96,13 @@ static void print_words(const struct view *view, enum ctl_exit verdict)
 		text_print(stdout, "             a directory of hooks could not be used, so its hooks did not run\n");
 }
 
-static int fill_device(struct json_object *json, const struct view *view)
+static int fill_device(struct json_object *json, const struct ctl *ctl, const struct view *view)
 {
+	char metric[HASH_METRIC_SIZE];
+
+	identifier_metric(ctl, view, metric);
+	if (*metric && json_add(json, "id_metric", json_object_new_string(metric)))
+		return -ENOMEM;
 	if (json_add(json, "id_untrusted", json_object_new_boolean(view_id_untrusted(view))) ||
 	    json_add(json, "generation", json_object_new_uint64(view->event.generation)) ||
 	    json_add(json, "source", json_object_new_string("vmgenid")) ||
@@ -114,7 +120,8 @@ static int fill_device(struct json_object *json, const struct view *view)
 	return 0;
 }
 
-static struct json_object *to_json(const struct view *view, enum ctl_exit verdict)
+static struct json_object *to_json(const struct ctl *ctl, const struct view *view,
+				   enum ctl_exit verdict)
 {
 	struct json_object *json = json_object_new_object();
 	const char *explanation = view_explain(view, verdict);
@@ -124,7 +131,7 @@ static struct json_object *to_json(const struct view *view, enum ctl_exit verdic
 	    !json_add(json, "verdict", json_object_new_int(verdict)) &&
 	    !json_add(json, "explanation", json_object_new_string(explanation ?: "")) &&
 	    !json_add(json, "device", json_object_new_string(view_device(view))) &&
-	    (view->guest != GUEST_READY || !fill_device(json, view)) &&
+	    (view->guest != GUEST_READY || !fill_device(json, ctl, view)) &&
 	    !json_add(json, "running", json_object_new_boolean(view->running)) &&
 	    !json_add(json, "handled", json_object_new_boolean(view->handled)) &&
 	    !json_add(json, "new_machine_id",
@@ -147,7 +154,7 @@ enum ctl_exit ctl_status(const struct ctl *ctl, int argc, char **argv)
 	verdict = view_verdict(&view);
 	if (!json)
 		print_words(&view, verdict);
-	else if (print_json(to_json(&view, verdict)))
+	else if (print_json(to_json(ctl, &view, verdict)))
 		verdict = CTL_FAILED;
 	view_clear(&view);
 	return verdict;

@@ -62,6 +62,7 @@ void report_activity(const struct report *report, const char *activity)
 		.device = strcmp(report->config->device, PATH_DEVICE) ? report->config->device :
 			  witness_node(seen->source),
 		.generation = seen->has_id ? seen->generation : 0,
+		.id_hash = seen->has_id && !seen->made_up ? seen->id_hash : "",
 		.handled = seen->has_id && !*state->run.id_hash && !report->waiting &&
 			   (seen->made_up || !strcmp(state->handled, seen->id_hash)),
 		.recorded = report->recorded,

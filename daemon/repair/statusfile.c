@@ -78,6 +78,7 @@ static int fill(struct json_object *json, const struct status *status)
 	    json_add(json, "lost", losses_to_json(status->source)) ||
 	    json_add(json, "device", json_object_new_string(status->device)) ||
 	    json_add(json, "generation", json_object_new_uint64(status->generation)) ||
+	    (*status->id_hash && json_add(json, "id_hash", json_object_new_string(status->id_hash))) ||
 	    json_add(json, "handled", json_object_new_boolean(status->handled)) ||
 	    json_add(json, "recorded", json_object_new_boolean(status->recorded)) ||
 	    (!status->recorded &&

@@ -47,6 +47,8 @@ struct status {
 	const char *device;
 	/* Of the witness; 0: no ID is provided. */
 	uint64_t generation;
+	/* Of the ID of that generation; empty: the source shows none. */
+	const char *id_hash;
 	/* The present ID was handled. */
 	bool handled;
 	/* What was done is on disk; if not: why, -errno; 0: it was not tried. */

@@ -105,6 +105,89 @@ static void test_metrics(void)
 	ok(!says("build_info"), "of a vmgend that does not run nothing is known");
 }
 
+#define TOLD	",\"id_hash\":\"f6a0d0090e17967753271b03e5c0a13ec016a1de6836641588cc00de02bc42b3\""
+
+/* The number behind vmgen_id_draw, or 0. */
+static unsigned long long drawn(void)
+{
+	const char *line = strstr(scratch_read("out"), "\nvmgen_id_draw{");
+	unsigned long long number = 0;
+
+	if (line)
+		(void)sscanf(line, "\nvmgen_id_draw{id_hash=\"%*[0-9a-f]\"} %llu", &number);
+	return number;
+}
+
+static void test_id_metric(void)
+{
+	unsigned long long before;
+
+	write_status(LAST(""));
+	expect("metrics", CTL_OK, "vmgen_id_info{id_hash=\"437d820d63aaef91\"} 1\n");
+	ok(!says("6762dbef89343294"), "not what hooks are told");
+	ok(!undeclared(), "with help and type");
+	before = drawn();
+	expect("metrics", CTL_OK, "vmgen_id_draw{id_hash=\"437d820d63aaef91\"} ");
+	ok(before && drawn() && before != drawn(), "drawn anew");
+	expect("status --json", CTL_OK, "\"id_metric\":\"437d820d63aaef91\"");
+	id_result = -EPERM;
+	expect("metrics", CTL_OK, "vmgen_generation 5\n");
+	ok(!says("vmgen_id_"), "who may not read the ID says nothing");
+	write_status(TOLD LAST(""));
+	expect("metrics", CTL_OK, "vmgen_id_info{id_hash=\"60e4f431e6eaa833\"} 1\n");
+	event.generation = 6;
+	expect("metrics", CTL_OK, "vmgen_generation 6\n");
+	ok(!says("vmgen_id_"), "nor is the ID of an earlier generation told");
+	event.generation = 5;
+	write_status(",\"id_hash\":\"x\\\"} 1\"" LAST(""));
+	expect("metrics", CTL_OK, "vmgen_generation 5\n");
+	ok(!says("vmgen_id_"), "nor what is no hash");
+	id_result = 0;
+	info.flags &= ~VMGEN_INFO_ID_VALID;
+	write_status(TOLD LAST(""));
+	expect("metrics", CTL_OK, "vmgen_verdict 9\n");
+	ok(!says("vmgen_id_"), "without an ID nothing is told of one");
+	expect("status --json", CTL_NO_ID, "\"id_valid\":false");
+	ok(!says("id_metric"), "in JSON neither");
+	info.flags |= VMGEN_INFO_ID_VALID;
+}
+
+static void test_fence_metrics(void)
+{
+	expect("metrics", CTL_OK, "vmgen_fences 0\n");
+	scratch_mkdir("state", 0700);
+	scratch_mkdir("state/fence", 0700);
+	scratch_write("state/fence/a\\x2db.service", "{}", 0600);
+	scratch_write("state/fence/web.socket", "{}", 0600);
+	expect("metrics", CTL_OK, "vmgen_fences 2\n");
+	ok(says("vmgen_fenced{unit=\"web.socket\"} 1\n"), "each by its name");
+	ok(says("vmgen_fenced{unit=\"a\\\\x2db.service\"} 1\n"), "no label is broken");
+	ok(!undeclared(), "with help and type");
+	(void)!chown(scratch_path("state/fence"), 65534, 65534);
+	expect("metrics", CTL_OK, "vmgen_protected 1\n");
+	ok(!says("vmgen_fence"), "fences of another user are not told");
+	(void)!chown(scratch_path("state/fence"), 0, 0);
+}
+
+static void test_intent_metrics(void)
+{
+	char text[3 * PATH_MAX];
+
+	snprintf(text, sizeof(text), "[vmgend]\nintent-file=%s\n", scratch_path("dropped"));
+	scratch_write("conf", text, 0644);
+	expect("metrics", CTL_OK, "vmgen_intent 0\n");
+	scratch_write("state/intent", "clone\n", 0600);
+	expect("metrics", CTL_OK, "vmgen_intent{intent=\"clone\"} 1\n");
+	scratch_write("dropped", "restore\n", 0644);
+	expect("metrics", CTL_OK, "vmgen_intent{intent=\"unusable\"} 1\n");
+	ok(!undeclared(), "with help and type");
+	unlink(scratch_path("state/intent"));
+	expect("metrics", CTL_OK, "vmgen_intent{intent=\"restore\"} 1\n");
+	scratch_write("conf", "[vmgend]\nnonsense=1\n", 0644);
+	expect("metrics", CTL_OK, "vmgen_protected 1\n");
+	ok(!says("vmgen_intent"), "with a configuration that cannot be read nobody knows");
+}
+
 /* Has what is printed on a terminal a colour in it? */
 static bool is_coloured(const char *name, const char *value)
 {
@@ -178,7 +261,10 @@ int main(void)
 	test_usage();
 	test_hooks();
 	test_metrics();
+	test_id_metric();
+	test_fence_metrics();
 	test_colours();
 	test_watch();
+	test_intent_metrics();
 	return tap_done();
 }

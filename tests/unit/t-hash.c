@@ -14,7 +14,7 @@ int main(void)
 {
 	static const char want[] = "f6a0d0090e17967753271b03e5c0a13ec016a1de6836641588cc00de02bc42b3";
 	uint8_t id[VMGEN_ID_SIZE];
-	char hash[HASH_SIZE];
+	char hash[HASH_SIZE], metric[HASH_METRIC_SIZE];
 	int i;
 
 	for (i = 0; i < VMGEN_ID_SIZE; i++)
@@ -22,6 +22,8 @@ int main(void)
 	hash_id(id, hash);
 	ok(!strcmp(hash, want), "the hash of a known ID");
 	ok(hash_valid(hash), "is the hash of an ID");
+	hash_metric(hash, metric);
+	ok(!strcmp(metric, "60e4f431e6eaa833"), "what the metric has of it, which vmgenctl(1) has as an example");
 	id[15]++;
 	hash_id(id, hash);
 	ok(strcmp(hash, want), "another ID has another");

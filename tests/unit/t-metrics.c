@@ -13,7 +13,10 @@
 /* Returns the exit status; what is told is in the file "out". */
 static int write_to(const char *name)
 {
-	struct ctl ctl = { .device = "/nonexistent", .runtime_dir = scratch_directory };
+	struct ctl ctl = {
+		.device = "/nonexistent", .runtime_dir = scratch_directory,
+		.state_dir = scratch_directory, .config = "/nonexistent",
+	};
 	char output[PATH_MAX + 16], *argv[] = { (char *)"metrics", output, NULL };
 	int fd, status;
 	pid_t pid;

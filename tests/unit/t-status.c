@@ -31,7 +31,7 @@ static void test_status(void)
 		.event = EVENT_CHANGED, .generation = 5, .reseed_error = -ENODATA,
 	};
 	struct status status = {
-		.activity = "running", .device = "/dev/vmgenid", .generation = 5,
+		.activity = "running", .device = "/dev/vmgenid", .generation = 5, .id_hash = "",
 		.run = &run, .last = &none, .record_error = -ENOSPC,
 	};
 	struct json_object *json, *value;
@@ -53,15 +53,19 @@ static void test_status(void)
 	   "why nothing is recorded");
 	ok(json_object_object_get_ex(json, "handled", &value) && !json_object_get_boolean(value), "handled");
 	ok(!json_object_object_get_ex(json, "last", &value), "no last run");
+	ok(!json_object_object_get_ex(json, "id_hash", &value), "no ID");
 	ok(json_object_object_get_ex(json, "run", &value) &&
 	   json_object_object_get_ex(value, "reseed_errno", &value) &&
 	   json_object_get_int(value) == ENODATA, "a failed reseed is told");
 	ok(json_object_object_get_ex(json, "lost", &value) && !json_object_array_length(value), "nothing is lost");
 	json_object_put(json);
 	status.source = WITNESS_SYSGENID;
+	status.id_hash = run.id_hash;
 	equal(status_write(scratch_directory, &status), 0, "written for another witness");
 	json = json_tokener_parse(scratch_read("status.json"));
 	ok(json_object_object_get_ex(json, "source", &value) && !strcmp(json_object_get_string(value), "sysgenid"), "its name");
+	ok(json_object_object_get_ex(json, "id_hash", &value) && !strcmp(json_object_get_string(value), run.id_hash),
+	   "the hash of an ID");
 	ok(json_object_object_get_ex(json, "lost", &value) && json_object_array_length(value) == 1 &&
 	   strstr(json_object_get_string(json_object_array_get_idx(value, 0)), "is down is not seen"), "what is lost");
 	json_object_put(json);

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/json.h"
 #include "identifier.h"
 
 enum guest identifier_hash(const struct ctl *ctl, char ret_hash[HASH_SIZE])
@@ -25,4 +26,33 @@ enum guest identifier_hash(const struct ctl *ctl, char ret_hash[HASH_SIZE])
 		explicit_bzero(id, sizeof(id));
 	}
 	return guest_diagnose(r == -ENODATA ? 0 : r, ctl->device, GUEST_SYSFS);
+}
+
+/* Returns the hash that vmgend tells, if it is of the present generation; else NULL. */
+static const char *told_hash(const struct view *view)
+{
+	uint64_t generation;
+	const char *hash;
+
+	if (!view->running || json_get_number(view->vmgend, "generation", &generation) ||
+	    generation != view->event.generation ||
+	    json_get_text(view->vmgend, "id_hash", &hash) || !hash_valid(hash))
+		return NULL;
+	return hash;
+}
+
+void identifier_metric(const struct ctl *ctl, const struct view *view,
+		       char ret_metric[HASH_METRIC_SIZE])
+{
+	char own[HASH_SIZE] = "";
+	const char *hash = own;
+
+	*ret_metric = '\0';
+	if (view->guest != GUEST_READY || !view_has_id(view))
+		return;
+	(void)identifier_hash(ctl, own);
+	if (!*own)
+		hash = told_hash(view);
+	if (hash)
+		hash_metric(hash, ret_metric);
 }
