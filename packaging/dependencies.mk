@@ -52,6 +52,8 @@ deps_test += wpasupplicant        # agrees on keys of MACsec there
 deps_test += musl-tools           # another C library
 deps_test += gcc-multilib         # a 32-bit program for 64-bit kernels
 deps_test += lintian rpmlint      # check the packages
+deps_test += prometheus prometheus-node-exporter   # promtool, for rules; and they run for them
+deps_test += jq                   # a line of vmgenctl(1)
 deps_test += flex bison bc libelf-dev xz-utils   # what building a kernel calls
 
 deps_bench := $(deps_test)

@@ -19,6 +19,8 @@ files := 755:$(O)/vmgend:$(SBINDIR) \
 	 $(foreach h,$(wildcard kmod/uapi/vmgen/*.h),\
 		644:$(h):$(INCLUDEDIR)/vmgen 644:$(h):$(DKMSDIR)/uapi/vmgen) \
 	 644:$(O)/identities:$(DATADIR)/vmgen \
+	 644:packaging/prometheus/vmgen.rules.yml:$(DATADIR)/vmgen/prometheus \
+	 644:packaging/prometheus/vmgen-dashboard.json:$(DATADIR)/vmgen/prometheus \
 	 644:packaging/bash-completion/vmgenctl:$(COMPLETIONDIR) \
 	 644:packaging/bash-completion/vmgen-acpi-check:$(COMPLETIONDIR) \
 	 644:packaging/modules-load.d/vmgenc.conf:$(MODULESLOADDIR) \
@@ -52,7 +54,7 @@ $(foreach f,$(files) $(settings),$(if $(findstring :,$(f)),,$(error A directory 
 	a blank in it, in front of "$(f)", where make takes names apart: name another directory)))
 # The directories that are nobody else's, should the note of those that were made be lost.
 own    := $(DKMSDIR) $(DKMSDIR)/uapi $(DKMSDIR)/uapi/vmgen $(INCLUDEDIR)/vmgen $(LIBEXECDIR) \
-	  $(DATADIR)/vmgen $(PREFIX)/lib/vmgen $(PREFIX)/lib/vmgen/samba_ad $(PREFIX)/lib/vmgen/acpi_check $(UNITDIR)/samba-ad-dc.service.d \
+	  $(DATADIR)/vmgen $(DATADIR)/vmgen/prometheus $(PREFIX)/lib/vmgen $(PREFIX)/lib/vmgen/samba_ad $(PREFIX)/lib/vmgen/acpi_check $(UNITDIR)/samba-ad-dc.service.d \
 	  $(UNITDIR)/samba.service.d $(HOOKSDIR) $(patsubst %/,%,$(dir $(HOOKSDIR))) $(CONFDIR) $(CONFDIR)/hooks.conf.d $(CONFDIR)/hooks.d
 lists = printf '%s\n' $(files:%=file:%) $(settings:%=setting:%) $(own:%=own:%) \
 	link:$(so):$(LIBDIR)/$(soname) link:$(soname):$(LIBDIR)/libvmgen.so
