@@ -83,6 +83,9 @@ more_shutdown := 6.1
 only_libvirt := 6.12
 only_migration := none
 more_migration := 6.12
+# Four clones, Prometheus and what it scrapes; tests/t-prometheus.sh has the rules.
+only_metrics := none
+more_metrics := 6.1
 # Many boots; the scenario debian has a clone of a stopped VM.
 only_copies := none
 more_copies := 6.1
@@ -154,7 +157,7 @@ only_bare := bare
 # (hibernate), that programs ahead of all others leave no time to the rest
 # (order), or that one by one they take half an hour (midway).
 not_debug   := $(whole) acpi awslc bare boots bound clones connections crowd ctl daemon devicetree examples faults \
-	       first hibernate hostile keys libvirt macsec midway migration orchestrator order policy remedies report secureboot sources spinners \
+	       first hibernate hostile keys libvirt macsec metrics midway migration orchestrator order policy remedies report secureboot sources spinners \
 	       uefi vmclock wireguard witness
 # ARM, with a device tree and with ACPI under UEFI.
 on_arm          := $(filter %-arm64,$(KERNELS))
