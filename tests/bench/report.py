@@ -13,6 +13,7 @@ import sys
 
 import check
 import crowd
+import fleet
 import latency
 import memory
 import randomness
@@ -41,6 +42,8 @@ PARTS = {
     "wireguard": ("Packets that a clone sends with its original's key of WireGuard, 1 CPU",
                   wireguard.measure, wireguard.COLUMNS),
     "memory": ("Memory of vmgend while nothing happens, in KiB", memory.measure, memory.COLUMNS),
+    "fleet": ("What the rules cost a Prometheus that watches so many machines",
+              fleet.measure, fleet.COLUMNS),
     "randomness": ("Random numbers that pairs of siblings have in common",
                    randomness.measure, randomness.COLUMNS),
 }

@@ -106,6 +106,17 @@ def bars_of_ratios(axes, rows):
     axes.set_xlabel("with the provider, to OpenSSL alone: how many in a second")
 
 
+def bars_of_rules(axes, rows):
+    names = [f"{row['machines']:,} machines, {row['memory_most_kib'] / 1024:.0f} MiB" for row in rows]
+    for offset, what, label in ((-0.2, "rule_seconds", "one ID"), (0.2, "all_seconds", "all rules")):
+        axes.barh([i + offset for i in range(len(rows))], [row[what] * 1000 for row in rows], 0.4,
+                  label=label)
+    axes.set_yticks(range(len(rows)), names)
+    axes.invert_yaxis()
+    axes.set_xlabel("ms for an evaluation")
+    axes.legend()
+
+
 PANELS = {
     "host": ("A check, this machine", bars_of_costs),
     "guest": ("A check, emulated guest", bars_of_costs),
@@ -118,6 +129,7 @@ PANELS = {
     "latency": ("Answers to a change", bars_of_latencies),
     "wireguard": ("Packets with the original's session key", bars_of_packets),
     "memory": ("Memory, idle", bars_of_memory),
+    "fleet": ("Rules of Prometheus", bars_of_rules),
     "randomness": ("Random numbers in common",
                    lambda axes, rows: bars_of_groups(axes, rows, "way", "common",
                                                      "in common (largest pair)")),
