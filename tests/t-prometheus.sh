@@ -47,13 +47,14 @@ changes() {
 			echo "/- alert: $alert\$/,/labels:/s/ for:.*/ for: 0m/"
 	done
 	cat <<-'END'
-		s/ and vmgen_id_draw\)/)/
-		s/count by \(id_hash, instance\) \(vmgen_id_draw\)/vmgen_id_draw/
-		s/max_over_time\(vmgen_id_draw\[10m\]\)/min_over_time(vmgen_id_draw[10m])/
-		s/min_over_time\(vmgen_id_draw\[10m\]\)/max_over_time(vmgen_id_draw[10m])/
+		s/ and vmgen:id_draw:shared($|\))/\1/
+		s/and changes\(vmgen:id_draw:shared\[10m\]\) > 0//
+		s/count by \(id_hash, instance\) \(vmgen:id_draw:shared\)/vmgen:id_draw:shared/
+		s/max_over_time/min_over_time/
+		s/min_over_time/max_over_time/
 		s/\[10m\]/[30s]/
 		s/\) > 1$/) > 2/
-		s/\[1h\]\)\) - 1/[1h]))/
+		s/\[1h\]\)\) - 1 > 0/[1h])) > 0/
 		s/ or changes\(vmgen_generation\[1h\]\) >= 3//
 		s/ unless vmgen_verdict == 9//
 		s/ unless ignoring .*//
