@@ -126,10 +126,10 @@ class Server(Program):
         return {alert["labels"]["instance"] for alert in self.ask("alerts")["alerts"]
                 if alert["labels"]["alertname"] == name and alert["state"] == "firing"}
 
-    def evaluation_seconds(self, name):
-        """How long the last evaluation of a rule took."""
-        return next(rule["evaluationTime"] for group in self.ask("rules")["groups"]
-                    for rule in group["rules"] if rule["name"] == name)
+    def rules(self):
+        """(name, expression) of each that ships."""
+        return [(rule["name"], rule["query"]) for group in self.ask("rules")["groups"]
+                for rule in group["rules"]]
 
     def memory_kib(self):
         """(now, at most)"""
