@@ -126,7 +126,7 @@ def measure(_):
 
 
 COLUMNS = (
-    ("machines", 10, lambda row: f"{row['machines']:8,}"),
+    ("machines", 10, lambda row: f"{row['up']:8,}"),
     ("series", 12, lambda row: f"{row['series']:9,}"),
     ("with one ID", 13, lambda row: " ".join(f"{n:.0f}" for n in row["found"])),
     ("to find that, ms", 18, lambda row: f"{row['rule_seconds'] * 1000:12.1f}"),
