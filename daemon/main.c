@@ -140,7 +140,7 @@ static void let_guardian_begin(struct daemon *daemon, uint64_t generation)
 	if (!r)
 		repair_hear(&daemon->repair, &message);
 	else if (r == -EAGAIN)
-		lose_guardian(daemon, "has not noticed the change");
+		lose_guardian(daemon, "has not detected the change");
 }
 
 /* guards_begun: the guardian has said so. */

@@ -69,7 +69,7 @@ enum exit_code setup_witness(const char *node, struct witness *ret_witness)
 	if (!r) {
 		log_warning("cannot use %s: %s; %s", node, strerror(-error),
 			    guest_explain(guest, GUEST_SYSFS));
-		log_warning("changes are noticed by %s instead", witness_node(kind));
+		log_warning("changes are detected by %s instead", witness_node(kind));
 		log_losses(kind);
 		return EXIT_STOPPED;
 	}

@@ -245,7 +245,7 @@ static void find(struct vmgenc *vg, const struct vmgenc_firmware *firmware)
  */
 static u32 handle_sci(void *context)
 {
-	vmgenc_notice(context, VMGENID_SOURCE_SCI);
+	vmgenc_notice(context, VMGENID_SOURCE_INTERRUPT);
 	return ACPI_INTERRUPT_NOT_HANDLED;
 }
 

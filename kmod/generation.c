@@ -21,14 +21,15 @@
 /* A host that changes the ID faster than the kernel reseeds is broken. */
 enum { SETTLE_TRIES = 16, SETTLE_PAUSE_MS = 100 };
 
+/* The words of vmgenctl(1), detected_by. */
 static const char * const source_names[] = {
-	[VMGENID_SOURCE_NONE]	 = "nobody",
-	[VMGENID_SOURCE_SCI]	 = "interrupt",
-	[VMGENID_SOURCE_NOTIFY]	 = "notify",
-	[VMGENID_SOURCE_CALL]	 = "system call",
-	[VMGENID_SOURCE_RECHECK] = "recheck",
-	[VMGENID_SOURCE_RESUME]	 = "wake-up",
-	[VMGENID_SOURCE_TIMER]	 = "timer",
+	[VMGENID_SOURCE_NONE]	   = "none",
+	[VMGENID_SOURCE_INTERRUPT] = "interrupt",
+	[VMGENID_SOURCE_NOTIFY]	   = "notify",
+	[VMGENID_SOURCE_CALL]	   = "call",
+	[VMGENID_SOURCE_RECHECK]   = "recheck",
+	[VMGENID_SOURCE_RESUME]	   = "resume",
+	[VMGENID_SOURCE_TIMER]	   = "timer",
 };
 
 static bool same(struct vmgenc_id a, struct vmgenc_id b)
@@ -259,7 +260,7 @@ static void report(struct vmgenc *vg, struct vmgenc_id id, bool changed, int err
 				    fips_enabled ? "FIPS mode" : "another /dev/urandom");
 	if (changed) {
 		tell_listeners(vg);
-		pr_notice_ratelimited("this virtual machine was cloned or restored: generation %llu (noticed by %s)\n",
+		pr_notice_ratelimited("this virtual machine was cloned or restored: generation %llu (detected by %s)\n",
 				      vg->record.generation,
 				      source_names[vg->record.source]);
 	} else if (!vmgenc_id_valid(id)) {

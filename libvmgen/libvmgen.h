@@ -88,7 +88,7 @@ struct vmgen_event {
 	 * change yet. Negative: before that clock's start.
 	 */
 	int64_t changed_boottime_ns VMGEN_ALIGNED;
-	/* Who noticed: enum vmgenid_source of <vmgen/vmgenid.h>. */
+	/* What detected it: enum vmgenid_source of <vmgen/vmgenid.h>. */
 	uint32_t source;
 	/* VMGEN_RNG_STALE, VMGEN_NO_ID, VMGEN_RNG_OTHER */
 	uint32_t flags;

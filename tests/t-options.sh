@@ -251,6 +251,24 @@ unknown_members() {
 		grep -oE '\*[a-z_]+\*' | tr -d '*')"
 }
 
+# What detects a change, "NUMBER word": the kernel log and the rest have one word for it.
+detectors() {
+	names=$(sed -nE 's/^\t(VMGENID_SOURCE_[A-Z]+)[ \t]*= ([0-9]),.*/\1 \2/p' kmod/uapi/vmgen/vmgenid.h)
+	sed -nE 's/^\t*\[(VMGENID_SOURCE_[A-Z]+)\][ \t]*= "([a-z-]+)",$/\1 \2/p' "$1" |
+		while read -r name word; do
+			echo "$(echo "$names" | sed -n "s/^$name //p") $word"
+		done
+}
+
+detectors_of_module() { detectors kmod/generation.c; }
+detectors_of_vmgenctl() { detectors daemon/ctl/view/view.c; }
+words_of_detectors() { detectors_of_vmgenctl | cut -d ' ' -f 2; }
+
+page_detectors() {
+	section "$vmgenctl" JSON | awk '/\*detected_by\*$/ { on = 1 } /^$/ { on = 0 } on' |
+		grep -oE '"[a-z]+"' | tr -d '"'
+}
+
 metrics() {
 	sed -nE -e 's/.*(metric|gauge|number|value)\(out, "([a-z_]+)".*/\2/p' \
 		-e 's/.*# TYPE (vmgend_[a-z_]+) .*/\1/p' daemon/ctl/metrics.c
@@ -289,6 +307,8 @@ differences() {
 	same 'parameter of vmgenc' parameters page_parameters
 	same 'finding of check' findings page_findings
 	same 'metric' metrics page_metrics
+	same 'what detects' detectors_of_module detectors_of_vmgenctl
+	same 'what detects' words_of_detectors page_detectors
 	same 'constant of libvmgen' constants page_constants
 	unknown_commands | sed 's/^/no such command: vmgenctl /'
 	unknown_members | sed 's/^/no such member in the manual: /'
@@ -329,6 +349,7 @@ mistakes() {
 		s/^\*dev.vmgenc.0.hid\*/*dev.vmgenc.0.hids*/|$module
 		s/VMGENID_WAIT/VMGENID_WAITS/|$module
 		s/VMGEN_INFO_RAW/VMGEN_INFO_RAWER/|libvmgen/vmgen_open.3.scd
+		s/"interrupt" (of ACPI)/"sci"/|$vmgenctl
 		s/vmgenctl forget/vmgenctl forgive/|README.md
 	END
 }

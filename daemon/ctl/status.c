@@ -25,8 +25,8 @@ static void print_change(const struct view *view)
 		text_print(stdout, "last change: none since the module was loaded\n");
 		return;
 	}
-	text_print(stdout, "last change: %.1f s ago, noticed by %s\n", (boottime_ns() - changed) / 1e9,
-		   view_noticed_by(view->event.source));
+	text_print(stdout, "last change: %.1f s ago, detected by %s\n", (boottime_ns() - changed) / 1e9,
+		   view_detected_by(view->event.source));
 	if (view->event.flags & VMGEN_RNG_STALE)
 		text_print(stdout, "kernel:      could NOT reseed its random number generator\n");
 }
@@ -111,8 +111,8 @@ static int fill_device(struct json_object *json, const struct ctl *ctl, const st
 	    json_add(json, "counter", json_object_new_boolean(view_counts(view))) ||
 	    json_add(json, "changed_boottime_ns",
 		     json_object_new_int64(view->event.changed_boottime_ns)) ||
-	    json_add(json, "noticed_by",
-		     json_object_new_string(view_noticed_by(view->event.source))) ||
+	    json_add(json, "detected_by",
+		     json_object_new_string(view_detected_by(view->event.source))) ||
 	    json_add(json, "rng_stale",
 		     json_object_new_boolean(view->event.flags & VMGEN_RNG_STALE)) ||
 	    json_add(json, "rng_other", json_object_new_boolean(view_rng_other(view))))

@@ -66,19 +66,19 @@ static void tell(struct watch *watch, const char *what, struct json_object *json
 
 static void tell_generation(struct watch *watch, const struct vmgen_event *event)
 {
-	const char *noticed_by = view_noticed_by(event->source);
+	const char *detected_by = view_detected_by(event->source);
 	struct json_object *json = json_object_new_object();
 	char words[128];
 
 	if (watch->generation)
 		snprintf(words, sizeof(words),
-			 "generation %" PRIu64 ": this machine was cloned or restored, noticed by %s",
-			 event->generation, noticed_by);
+			 "generation %" PRIu64 ": this machine was cloned or restored, detected by %s",
+			 event->generation, detected_by);
 	else
 		snprintf(words, sizeof(words), "generation %" PRIu64, event->generation);
 	if (!json ||
 	    json_add(json, "generation", json_object_new_uint64(event->generation)) ||
-	    json_add(json, "noticed_by", json_object_new_string(noticed_by)) ||
+	    json_add(json, "detected_by", json_object_new_string(detected_by)) ||
 	    json_add(json, "rng_stale",
 		     json_object_new_boolean(event->flags & VMGEN_RNG_STALE)) ||
 	    json_add(json, "rng_other",

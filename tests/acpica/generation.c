@@ -36,7 +36,7 @@ bool vmgenc_id_valid(struct vmgenc_id id)
 static unsigned long *counter(enum vmgenid_source source)
 {
 	switch (source) {
-	case VMGENID_SOURCE_SCI:
+	case VMGENID_SOURCE_INTERRUPT:
 		/* Only the interrupt, and ACPICA with the lock of its GPEs. */
 		notices.sci_locked += osl_in_interrupt() && osl_spinlock_held();
 		return &notices.sci;

@@ -14,7 +14,7 @@
 #include "libvmgen.h"
 
 static int open_result;
-static struct vmgen_event event = { .generation = 5, .source = VMGENID_SOURCE_SCI };
+static struct vmgen_event event = { .generation = 5, .source = VMGENID_SOURCE_INTERRUPT };
 static struct vmgen_info info = {
 	.device = VMGEN_VMGENID,
 	.flags = VMGEN_INFO_ID_VALID | VMGEN_INFO_NOTIFIES | VMGEN_INFO_INTREE,

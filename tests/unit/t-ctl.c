@@ -249,7 +249,7 @@ static void test_watch(void)
 	(void)kill(pid, SIGKILL);
 	(void)end(pid);
 	pid = begin("watch --json");
-	ok(comes("\"noticed_by\":\"sci\"") && comes("\"type\":\"vmgend\""), "as JSON, a line each");
+	ok(comes("\"detected_by\":\"interrupt\"") && comes("\"type\":\"vmgend\""), "as JSON, a line each");
 	(void)kill(pid, SIGKILL);
 	(void)end(pid);
 	close(fd);

@@ -86,7 +86,7 @@ def check_changes(g, clock, t):
     clock.set(COUNTER, 0)
     t.equal(generation(g), 5, "and wraps")
     clock.add(COUNTER)
-    g.wait_for("dmesg | grep -q 'noticed by timer'")
+    g.wait_for("dmesg | grep -q 'detected by timer'")
     t.equal(generation(g), 6, "where nobody asks, the timer does")
 
 
@@ -112,7 +112,7 @@ def check_notified(g, clock, t):
             "it notifies of other things, too, and none of these is spurious")
     clock.change()
     clock.notify()
-    g.wait_for("dmesg | grep -q 'noticed by notify'")
+    g.wait_for("dmesg | grep -q 'detected by notify'")
     t.equal(generation(g), 2, "its notification tells of a restore")
 
 

@@ -147,7 +147,7 @@ def check_timer(kernel, t):
         t.equal(sysctl(g, "poll_ms"), "1000", "it is polled")
         with contexts.traced(g) as trace:
             host.change()
-            g.wait_for("dmesg | grep -q 'noticed by timer'")
+            g.wait_for("dmesg | grep -q 'detected by timer'")
         check_contexts(trace, kernel, "s", t)
         t.equal(info(g)["source"], TIMER, "the timer notices a change")
         check_late(g, host, t)
@@ -162,7 +162,7 @@ def check_late(g, host, t):
     g.wait_for("grep vmgenc /proc/interrupts")
     host.change()
     g.run("echo 1 >/sys/module/controller/parameters/raise")
-    g.wait_for("dmesg | tail -n 1 | grep -q 'noticed by notify'")
+    g.wait_for("dmesg | tail -n 1 | grep -q 'detected by notify'")
     t.equal(info(g)["source"], NOTIFY, "and listened to when it is there")
 
 
@@ -185,7 +185,7 @@ def check_vmclock(g, kernel, host, t):
     clock.change()
     g.interrupt(LINE)
     g.resume()
-    g.wait_for("dmesg | tail -n 1 | grep -q 'noticed by notify'")
+    g.wait_for("dmesg | tail -n 1 | grep -q 'detected by notify'")
     t.equal(info(g)["source"], NOTIFY, "its interrupt tells of a restore")
     clock.disrupt()
     g.interrupt(LINE)

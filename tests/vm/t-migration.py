@@ -99,7 +99,7 @@ def check_many(g, changes, t):
     t.equal(len(set(ids)), ROUNDS, f"{ROUNDS} restores: {ROUNDS} IDs")
     (late, latest), (first, last) = ((statistics.median(row), max(row)) for row in zip(*times))
     changes.row(f"save, restore, {ROUNDS} in a row",
-                f"new  by sci after {late:.1f} ms (at most {latest:.1f}), "
+                f"new  by interrupt after {late:.1f} ms (at most {latest:.1f}), "
                 f"first guard after {first:.0f} ms (at most {last:.0f})")
     t.equal(g.execute("vmgenctl status")[0], 0, "after which vmgenctl says that all is well")
 

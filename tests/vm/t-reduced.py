@@ -40,7 +40,7 @@ def notify(g):
 def check_notify(g, host, t):
     host.change()
     notify(g)
-    g.wait_for("dmesg | grep -q 'generation 2 (noticed by notify)'")
+    g.wait_for("dmesg | grep -q 'generation 2 (detected by notify)'")
     facts = info(g)
     t.equal((facts["generation"], facts["source"]), ("2", NOTIFY), "the Notify is noticed first")
     t.equal((facts["record_flags"], facts["getrandom"]), ("0", "0"), "the generator is fresh")

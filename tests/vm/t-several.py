@@ -47,7 +47,7 @@ def check_choice(g, first, second, t):
         t.ok(line in lines, line)
     second.change()
     g.run("insmod /notify.ko && rmmod notify")
-    g.wait_for("dmesg | grep -q 'generation 2 (noticed by notify)'")
+    g.wait_for("dmesg | grep -q 'generation 2 (detected by notify)'")
     t.equal(info(g)["spurious_notifies"], "0", "its notification tells of a change")
     first.change()
     t.equal(generation(g), 2, "what another one holds is no change")

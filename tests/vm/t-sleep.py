@@ -13,7 +13,7 @@ from harness.scenario import boot, generation, info, new_guid, say, seed
 DRAWS = 1000
 # What each program or driver writes to the kernel's log when it is its turn.
 USER = "draw: user space runs"
-VMGEN = r"generation 2 \(noticed by wake-up\)"
+VMGEN = r"generation 2 \(detected by resume\)"
 CLOCKS = "crng reseeded on system resumption"      # Linux 5.19 and later
 INTREE = "crng reseeded due to virtual machine fork"
 

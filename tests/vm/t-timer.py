@@ -22,9 +22,9 @@ def check_quiet(g, host, t):
 
 def check_noticed(g, host, t, name):
     before = int(info(g)["found_by_timer"])
-    lines = int(g.run("dmesg | grep -c 'noticed by timer'; :"))
+    lines = int(g.run("dmesg | grep -c 'detected by timer'; :"))
     host.change()
-    g.wait_for(f"test $(dmesg | grep -c 'noticed by timer') -gt {lines}")
+    g.wait_for(f"test $(dmesg | grep -c 'detected by timer') -gt {lines}")
     facts = info(g)
     t.equal((facts["source"], int(facts["found_by_timer"])), (TIMER, before + 1), name)
 

@@ -58,7 +58,7 @@ def check_notify(g, t):
     g.host.change(guid)
     g.interrupt()
     g.resume()
-    g.wait_for("dmesg | grep -q 'generation 2 (noticed by notify)'")
+    g.wait_for("dmesg | grep -q 'generation 2 (detected by notify)'")
     facts = info(g)
     t.equal((facts["source"], facts["record_flags"], sysctl(g, "guid")), (NOTIFY, "0", guid),
             "the interrupt of the generic event device announces a change")

@@ -20,11 +20,11 @@
 #include "view.h"
 #include "vmgend.h"
 
-const char *view_noticed_by(uint32_t source)
+const char *view_detected_by(uint32_t source)
 {
 	static const char *const names[] = {
 		[VMGENID_SOURCE_NONE] = "none",
-		[VMGENID_SOURCE_SCI] = "sci",
+		[VMGENID_SOURCE_INTERRUPT] = "interrupt",
 		[VMGENID_SOURCE_NOTIFY] = "notify",
 		[VMGENID_SOURCE_CALL] = "call",
 		[VMGENID_SOURCE_RECHECK] = "recheck",

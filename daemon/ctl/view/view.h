@@ -83,8 +83,8 @@ enum ctl_exit view_verdict(const struct view *view);
 /* Returns a sentence: what is wrong, and the remedy; NULL: nothing. */
 const char *view_explain(const struct view *view, enum ctl_exit verdict);
 
-/* Returns the word for who noticed a change. */
-const char *view_noticed_by(uint32_t source);
+/* Returns the word for what detected a change: that of the kernel log as well. */
+const char *view_detected_by(uint32_t source);
 
 /* Is the outcome of a hook, as in status.json, one that nobody need look at? */
 bool view_outcome_good(const char *outcome);

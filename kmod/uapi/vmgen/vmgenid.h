@@ -94,12 +94,12 @@
 /* Bytes of the ID, in memory order (little-endian GUID; UAPI.14). */
 #define VMGENID_ID_SIZE		16
 
-/* Who noticed a change first: vmgenid_record.source. */
+/* What detected a change first: vmgenid_record.source. */
 enum vmgenid_source {
 	/* No change since the module was loaded. */
 	VMGENID_SOURCE_NONE	= 0,
 	/* The comparison in the ACPI system control interrupt. */
-	VMGENID_SOURCE_SCI	= 1,
+	VMGENID_SOURCE_INTERRUPT = 1,
 	/* The device's ACPI Notify; with a device tree, its interrupt. */
 	VMGENID_SOURCE_NOTIFY	= 2,
 	/* A read, poll or ioctl of this device. */
@@ -130,7 +130,7 @@ enum vmgenid_source {
 struct vmgenid_record {
 	__aligned_u64 generation;
 	/*
-	 * When it was noticed, nanoseconds of CLOCK_BOOTTIME as the caller's time name
+	 * When it was detected, nanoseconds of CLOCK_BOOTTIME as the caller's time name
 	 * space has it, in which it may be before the clock's start: negative. 0: no
 	 * change yet.
 	 */
@@ -215,7 +215,7 @@ struct vmgenid_info {
 	/* Counted since the module was loaded: */
 	__aligned_u64 changes;
 	__aligned_u64 spurious_notifies;	/* Notify without a change */
-	__aligned_u64 found_by_call;	/* changes noticed by VMGENID_SOURCE_CALL */
+	__aligned_u64 found_by_call;	/* changes detected by VMGENID_SOURCE_CALL */
 	__aligned_u64 found_by_resume;	/* by VMGENID_SOURCE_RESUME */
 	__aligned_u64 found_by_timer;	/* by VMGENID_SOURCE_TIMER */
 	__aligned_u64 lost_ids;		/* changes to all zeros or all ones */

@@ -74,12 +74,12 @@ class Changes:
         self._check(what, "one change, and one notification")
         status = json.loads(self.g.execute("vmgenctl status --json")[1])
         began = int(self.g.run("tail -n 1 /run/began").split()[1])
-        self.t.equal(status["noticed_by"], "sci", f"{what}: the interrupt told")
+        self.t.equal(status["detected_by"], "interrupt", f"{what}: the interrupt told")
         late, first = ((at - resumed) / MS for at in (status["changed_boottime_ns"], began))
         self.t.ok(0 <= late <= first,
                   f"{what}: after the guest has gone on, and before the first guard")
         if shown_alone:
-            self.row(what, f"new  by {status['noticed_by']} after {late:6.1f} ms, "
+            self.row(what, f"new  by {status['detected_by']} after {late:6.1f} ms, "
                            f"first guard after {first:6.0f} ms")
         return late, first
 
