@@ -5,9 +5,9 @@
  * The command line of vmgend.
  */
 #include <errno.h>
-#include <getopt.h>
 #include <stdio.h>
 
+#include "base/commandline.h"
 #include "base/paths.h"
 #include "base/text.h"
 #include "options.h"
@@ -40,7 +40,7 @@ static int set_path(char **path, const char *value)
 	int r = settings_parse_path(value, path);
 
 	if (r == -EINVAL)
-		text_print(stderr, "vmgend: \"%s\" is not an absolute path\n", value);
+		text_print(stderr, "vmgend: \"%s\" is not an absolute path: use one that begins with /\n", value);
 	return r;
 }
 
@@ -62,7 +62,7 @@ int options_parse(int argc, char **argv, struct options *options, struct config 
 	};
 	int option, r = 0;
 
-	while (!r && (option = getopt_long(argc, argv, "", table, NULL)) != -1) {
+	while (!r && (option = commandline_option("vmgend", argc, argv, false, table)) != -1) {
 		switch (option) {
 		case CONFIG:
 			options->config_path = optarg;
@@ -99,7 +99,7 @@ int options_parse(int argc, char **argv, struct options *options, struct config 
 	if (!r && optind == argc)
 		return -1;
 	if (!r)
-		text_print(stderr, "vmgend: \"%s\" is not expected\n", argv[optind]);
-	fprintf(stderr, "vmgend: try --help\n");
+		text_print(stderr, "vmgend: unexpected argument \"%s\"\n", argv[optind]);
+	fprintf(stderr, "vmgend: vmgend --help lists all options\n");
 	return EXIT_USAGE;
 }

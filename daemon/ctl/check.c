@@ -6,7 +6,6 @@
  * with its remedy.
  */
 #include <errno.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -95,16 +94,16 @@ static int take_options(int argc, char **argv, bool *ret_json, bool *ret_units)
 	int option;
 
 	*ret_json = *ret_units = false;
-	while ((option = getopt_long(argc, argv, "", table, NULL)) != -1) {
+	while ((option = arguments_option(argc, argv, table)) != -1) {
 		if (option == '?')
 			return -EINVAL;
 		*(option == 'j' ? ret_json : ret_units) = true;
 	}
 	if (*ret_json && *ret_units) {
-		text_print(stderr, "vmgenctl: check: --units is without --json\n");
+		text_print(stderr, "vmgenctl: check prints either --units or --json: use one of them\n");
 		return -EINVAL;
 	}
-	return arguments_end(argc, argv, "this command") ? 0 : -EINVAL;
+	return arguments_end(argc, argv, "check") ? 0 : -EINVAL;
 }
 
 enum ctl_exit ctl_check(const struct ctl *ctl, int argc, char **argv)

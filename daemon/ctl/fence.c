@@ -7,7 +7,6 @@
  * waits for nothing.
  */
 #include <errno.h>
-#include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,6 +21,7 @@
 #include "ctl/systemd/dropin.h"
 #include "ctl/systemd/manager.h"
 #include "ctl/systemd/mask.h"
+#include "ctl/view/arguments.h"
 #include "ctl/view/fenced.h"
 #include "ctl/view/view.h"
 #include "record/fencefile.h"
@@ -247,7 +247,7 @@ static enum ctl_exit set(struct command *command)
 		return code;
 	/* A guard may have found nothing to say; it fences all the same. */
 	if (!*command->reason && !command->author.is_hook) {
-		text_print(stderr, "vmgenctl: say why %s has to stay down\n", command->unit);
+		text_print(stderr, "vmgenctl: the reason is empty: say why %s has to stay down\n", command->unit);
 		return CTL_USAGE;
 	}
 	fence_clean_reason(command->reason, line);
@@ -352,49 +352,61 @@ static enum ctl_exit lift(struct command *command)
 	return lifted(command, !r ? synced : r);
 }
 
-static enum ctl_exit check(struct command *command)
-{
-	struct fenced fenced;
-	char unit[NAME_MAX + 1];
-	struct fence fence;
-	enum ctl_exit code = fenced_find(command->ctl, command->unit, unit, &fence);
-
-	if (code != CTL_FENCED)
-		return code;
-	fenced_tell_reason(command->ctl, unit, &fence, &fenced);
-	text_print(stderr, "vmgenctl: %s is fenced: %s\n", unit, fenced.reason);
-	text_print(stderr, "vmgenctl: when that is fixed: vmgenctl fence lift %s\n", unit);
-	return CTL_FENCED;
-}
-
-static enum ctl_exit show(struct command *command)
-{
-	return fenced_show(command->ctl, command->unit);
-}
+static const char *const words[] = { "set", "lift", "check", "show", "list", NULL };
 
 static const struct action {
-	const char *name;
+	const char *arguments;
 	int n_arguments;
-	bool has_author;
+	/* One of the two. */
 	enum ctl_exit (*run)(struct command *command);
+	enum ctl_exit (*look)(const struct ctl *ctl, const char *unit);
 } actions[] = {
-	{ "set", 2, true, set },
-	{ "lift", 1, true, lift },
-	{ "check", 1, false, check },
-	{ "show", 1, false, show },
+	{ "a unit and a reason", 2, set, NULL },
+	{ "a unit", 1, lift, NULL },
+	{ "a unit", 1, NULL, fenced_check },
+	{ "a unit", 1, NULL, fenced_show },
+	{ "", 0, NULL, fenced_list },
 };
 
 static enum ctl_exit run(struct command *command, const struct action *action)
 {
 	enum ctl_exit code;
 
-	if (action->has_author) {
-		code = find_author(command->ctl, &command->author);
-		/* A guard that fences does so, whatever it was told. */
-		if (code && action->run != set)
-			return code;
+	if (action->look)
+		return action->look(command->ctl, command->unit);
+	code = find_author(command->ctl, &command->author);
+	/* A guard that fences does so, whatever it was told. */
+	return code && action->run != set ? code : action->run(command);
+}
+
+/* Returns whether they are right. */
+static bool take_arguments(int argc, char **argv, int word, struct command *command,
+			   char ret_unit[NAME_MAX + 1])
+{
+	const struct action *action = &actions[word];
+
+	if (command->force && action->run != set) {
+		text_print(stderr, "vmgenctl: --force is for fence set, not for fence %s\n", words[word]);
+		return false;
 	}
-	return action->run(command);
+	if (argc - optind < action->n_arguments) {
+		text_print(stderr, "vmgenctl: fence %s needs %s\n", words[word], action->arguments);
+		return false;
+	}
+	if (argc - optind > action->n_arguments && action->run == set) {
+		text_print(stderr, "vmgenctl: unexpected argument \"%s\" for fence set: put the reason in quotation marks\n",
+			   argv[optind + 2]);
+		return false;
+	}
+	if (action->n_arguments && unitname_complete(argv[optind], ret_unit)) {
+		text_print(stderr, "vmgenctl: \"%s\" is not the name of a unit: use one such as nginx.service\n",
+			   argv[optind]);
+		return false;
+	}
+	command->unit = ret_unit;
+	optind += action->n_arguments;
+	command->reason = argv[optind - 1];
+	return arguments_end(argc, argv, words[word]);
 }
 
 enum ctl_exit ctl_fence(const struct ctl *ctl, int argc, char **argv)
@@ -405,29 +417,15 @@ enum ctl_exit ctl_fence(const struct ctl *ctl, int argc, char **argv)
 	};
 	struct command command = { .ctl = ctl };
 	char unit[NAME_MAX + 1];
-	int option;
-	size_t i;
+	int option, word;
 
-	while ((option = getopt_long(argc, argv, "", table, NULL)) != -1) {
+	while ((option = arguments_option(argc, argv, table)) != -1) {
 		if (option != 'f')
 			return CTL_USAGE;
 		command.force = true;
 	}
-	argc -= optind;
-	argv += optind;
-	if (argc == 1 && !command.force && !strcmp(argv[0], "list"))
-		return fenced_list(ctl);
-	for (i = 0; argc && i < sizeof(actions) / sizeof(actions[0]); i++) {
-		if (strcmp(actions[i].name, argv[0]) || argc != 1 + actions[i].n_arguments ||
-		    (command.force && actions[i].run != set))
-			continue;
-		command.unit = unit;
-		command.reason = argv[argc - 1];
-		if (!unitname_complete(argv[1], unit))
-			return run(&command, &actions[i]);
-		text_print(stderr, "vmgenctl: \"%s\" is not the name of a unit\n", argv[1]);
+	word = arguments_word(argc, argv, "fence command", words);
+	if (word < 0 || !take_arguments(argc, argv, word, &command, unit))
 		return CTL_USAGE;
-	}
-	text_print(stderr, "vmgenctl: fence: set needs a unit and a reason, lift, check and show a unit; --force is for set\n");
-	return CTL_USAGE;
+	return run(&command, &actions[word]);
 }

@@ -7,7 +7,6 @@
  * ID that it finds.
  */
 #include <errno.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -15,6 +14,7 @@
 #include "base/text.h"
 #include "config/config.h"
 #include "ctl.h"
+#include "ctl/view/arguments.h"
 #include "record/fencefile.h"
 #include "record/imagefile.h"
 #include "record/intentfile.h"
@@ -78,10 +78,8 @@ enum ctl_exit ctl_forget(const struct ctl *ctl, int argc, char **argv)
 	enum ctl_exit code;
 	int fd = -1, r;
 
-	if (getopt_long(argc, argv, "", table, NULL) != -1 || optind != argc) {
-		text_print(stderr, "vmgenctl: forget takes no argument\n");
+	if (arguments_option(argc, argv, table) != -1 || !arguments_end(argc, argv, "forget"))
 		return CTL_USAGE;
-	}
 	code = ctl_open_state(ctl, &fd);
 	if (code)
 		return code;

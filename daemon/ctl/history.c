@@ -6,7 +6,6 @@
  * took, and what went wrong.
  */
 #include <errno.h>
-#include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -76,23 +75,12 @@ static void print(struct json_object *runs, bool json)
 
 enum ctl_exit ctl_history(const struct ctl *ctl, int argc, char **argv)
 {
-	static const struct option table[] = {
-		{ "json", no_argument, NULL, 'j' },
-		{ .name = NULL },
-	};
 	struct json_object *runs;
-	bool json = false;
-	int option, r;
+	bool json;
+	int r;
 
-	while ((option = getopt_long(argc, argv, "", table, NULL)) != -1) {
-		if (option != 'j')
-			return CTL_USAGE;
-		json = true;
-	}
-	if (optind != argc) {
-		text_print(stderr, "vmgenctl: history takes no argument \"%s\"\n", argv[optind]);
+	if (arguments_only_json(argc, argv, &json))
 		return CTL_USAGE;
-	}
 	r = history_read(ctl->state_dir, &runs);
 	if (r == -ENOENT)
 		return CTL_OK;

@@ -286,7 +286,7 @@ static bool parse_options(int argc, char **argv, struct arguments *arguments, bo
 	int option;
 
 	*ret_runs = false;
-	while ((option = getopt_long(argc, argv, "", table, NULL)) != -1) {
+	while ((option = arguments_option(argc, argv, table)) != -1) {
 		if (option == 'j')
 			trigger->json = true;
 		else if (option == 'r')
@@ -298,32 +298,41 @@ static bool parse_options(int argc, char **argv, struct arguments *arguments, bo
 	return true;
 }
 
+static bool parse_name(int argc, char **argv, const char *command, struct arguments *arguments)
+{
+	if (optind == argc) {
+		text_print(stderr, "vmgenctl: hooks %s needs the name of a hook: vmgenctl hooks list shows all\n",
+			   command);
+		return false;
+	}
+	if (!hook_name_valid(argv[optind])) {
+		text_print(stderr, "vmgenctl: \"%s\" is not the name of a hook: vmgenctl hooks list shows all\n",
+			   argv[optind]);
+		return false;
+	}
+	arguments->name = arguments->trigger.hook = argv[optind++];
+	return true;
+}
+
 enum ctl_exit ctl_hooks(const struct ctl *ctl, int argc, char **argv)
 {
+	enum { LIST, WHY, RUN };
+	static const char *const words[] = { [LIST] = "list", [WHY] = "why", [RUN] = "run", NULL };
 	struct arguments arguments = { .trigger.deadline_ns = -1 };
-	const char *command;
 	bool runs;
+	int word;
 
-	if (!parse_options(argc, argv, &arguments, &runs) || optind == argc)
+	if (!parse_options(argc, argv, &arguments, &runs))
 		return CTL_USAGE;
-	command = argv[optind++];
-	if (strcmp(command, "list")) {
-		if (strcmp(command, "why") && strcmp(command, "run")) {
-			text_print(stderr, "vmgenctl: hooks does not know \"%s\"\n", command);
-			return CTL_USAGE;
-		}
-		if (optind == argc || !hook_name_valid(argv[optind])) {
-			text_print(stderr, "vmgenctl: hooks %s wants the name of a hook\n", command);
-			return CTL_USAGE;
-		}
-		arguments.name = arguments.trigger.hook = argv[optind++];
-	}
-	if (!arguments_end(argc, argv, command))
+	word = arguments_word(argc, argv, "hooks command", words);
+	if (word < 0 || (word != LIST && !parse_name(argc, argv, words[word], &arguments)) ||
+	    !arguments_end(argc, argv, words[word]))
 		return CTL_USAGE;
-	if (!strcmp(command, "run"))
+	if (word == RUN)
 		return request_run(ctl, &arguments.trigger);
 	if (!runs)
 		return show(ctl, &arguments);
-	text_print(stderr, "vmgenctl: --real and --timeout are for hooks run\n");
+	text_print(stderr, "vmgenctl: --real and --timeout are for hooks run, not for hooks %s\n",
+		   words[word]);
 	return CTL_USAGE;
 }

@@ -151,6 +151,7 @@ static enum ctl_exit list_json(const struct inventory *hooks, const struct ident
 enum ctl_exit ctl_identity(const struct ctl *ctl, int argc, char **argv)
 {
 	static const struct option table[] = { ARGUMENTS_JSON, { .name = NULL } };
+	static const char *const words[] = { "list", NULL };
 	char wrong[IDENTITY_ERROR_SIZE], error[SETTINGS_ERROR_SIZE];
 	struct identity_list list;
 	struct inventory hooks;
@@ -158,15 +159,14 @@ enum ctl_exit ctl_identity(const struct ctl *ctl, int argc, char **argv)
 	bool json = false;
 	int option;
 
-	while ((option = getopt_long(argc, argv, "", table, NULL)) != -1) {
+	while ((option = arguments_option(argc, argv, table)) != -1) {
 		if (option != 'j')
 			return CTL_USAGE;
 		json = true;
 	}
-	if (optind != argc - 1 || strcmp(argv[optind], "list")) {
-		text_print(stderr, "vmgenctl: identity takes one word: list\n");
+	if (arguments_word(argc, argv, "identity command", words) < 0 ||
+	    !arguments_end(argc, argv, "list"))
 		return CTL_USAGE;
-	}
 	if (identity_list_read(ctl->inventory, &list, wrong)) {
 		text_print(stderr, "vmgenctl: %s: install vmgend again, which brings it\n", wrong);
 		return CTL_FAILED;

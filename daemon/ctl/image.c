@@ -6,7 +6,6 @@
  * first boot, by a mark that tells a copy from the original.
  */
 #include <errno.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -14,6 +13,7 @@
 #include "base/event.h"
 #include "base/text.h"
 #include "ctl.h"
+#include "ctl/view/arguments.h"
 #include "ctl/view/identifier.h"
 #include "ctl/view/inventory.h"
 #include "ctl/view/view.h"
@@ -61,7 +61,7 @@ static void look_at_machine(const struct inventory *inventory, struct machine *r
 
 static enum ctl_exit mark(const struct ctl *ctl, const struct image *image)
 {
-	char *argv[] = { (char *)"vmgenctl", NULL };
+	char *argv[] = { (char *)"forget", NULL };
 	enum ctl_exit code;
 	int fd = -1, r;
 
@@ -153,16 +153,16 @@ static enum ctl_exit undo(const struct ctl *ctl, const struct inventory *invento
 	return r ? ctl_state_error(ctl, r) : CTL_OK;
 }
 
-static const struct {
-	const char *name;
-	enum ctl_exit (*run)(const struct ctl *ctl, const struct inventory *inventory);
-} commands[] = {
-	{ "prepare", prepare },
-	{ "show", show },
-	{ "undo", undo },
+enum { PREPARE, SHOW, UNDO };
+
+static const char *const words[] = {
+	[PREPARE] = "prepare", [SHOW] = "show", [UNDO] = "undo", NULL
 };
 
-enum { N_COMMANDS = sizeof(commands) / sizeof(commands[0]) };
+static enum ctl_exit (*const commands[])(const struct ctl *ctl,
+					 const struct inventory *inventory) = {
+	[PREPARE] = prepare, [SHOW] = show, [UNDO] = undo,
+};
 
 enum ctl_exit ctl_image(const struct ctl *ctl, int argc, char **argv)
 {
@@ -170,23 +170,18 @@ enum ctl_exit ctl_image(const struct ctl *ctl, int argc, char **argv)
 	char error[SETTINGS_ERROR_SIZE];
 	struct inventory inventory;
 	enum ctl_exit code;
-	const char *word;
-	size_t i = 0;
+	int word;
 
-	if (getopt_long(argc, argv, "", table, NULL) != -1)
+	if (arguments_option(argc, argv, table) != -1)
 		return CTL_USAGE;
-	word = optind == argc - 1 ? argv[optind] : "";
-	while (i < N_COMMANDS && strcmp(commands[i].name, word))
-		i++;
-	if (i == N_COMMANDS) {
-		text_print(stderr, "vmgenctl: image takes one word: prepare, show or undo\n");
+	word = arguments_word(argc, argv, "image command", words);
+	if (word < 0 || !arguments_end(argc, argv, words[word]))
 		return CTL_USAGE;
-	}
 	if (inventory_read(ctl->config, &inventory, error)) {
 		text_print(stderr, "vmgenctl: %s\n", error);
 		return CTL_FAILED;
 	}
-	code = commands[i].run(ctl, &inventory);
+	code = commands[word](ctl, &inventory);
 	inventory_clear(&inventory);
 	return code;
 }

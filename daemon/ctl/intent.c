@@ -140,15 +140,16 @@ enum ctl_exit ctl_intent(const struct ctl *ctl, int argc, char **argv)
 		{ "timeout", required_argument, NULL, 't' },
 		{ .name = NULL },
 	};
+	static const char *const words[] = { "clone", "restore", "clear", "show", NULL };
 	struct request request = { .rerun = "clone", .deadline_ns = -1 };
 	bool now = false, timeout = false;
 	char error[SETTINGS_ERROR_SIZE] = "the path of the configuration is too long";
 	enum ctl_exit code = CTL_FAILED;
 	struct config config;
 	const char *word;
-	int option;
+	int option, place;
 
-	while ((option = getopt_long(argc, argv, "", table, NULL)) != -1) {
+	while ((option = arguments_option(argc, argv, table)) != -1) {
 		if (option == 'n')
 			now = true;
 		else if (option != 't' || arguments_deadline(optarg, &request.deadline_ns))
@@ -156,13 +157,13 @@ enum ctl_exit ctl_intent(const struct ctl *ctl, int argc, char **argv)
 		else
 			timeout = true;
 	}
-	word = optind == argc - 1 ? argv[optind] : "";
-	if (!intent_valid(word) && strcmp(word, "clear") && strcmp(word, "show")) {
-		text_print(stderr, "vmgenctl: intent takes one word\n");
+	place = arguments_word(argc, argv, "intent", words);
+	if (place < 0 || !arguments_end(argc, argv, words[place]))
 		return CTL_USAGE;
-	}
-	if ((now && strcmp(word, "clone")) || (timeout && !now)) {
-		text_print(stderr, "vmgenctl: --now is for \"clone\", and --timeout for --now\n");
+	word = words[place];
+	if ((now || timeout) && !(now && !strcmp(word, "clone"))) {
+		text_print(stderr, "vmgenctl: %s: use intent clone --now\n", now ?
+			   "--now is for intent clone alone" : "--timeout is for --now alone");
 		return CTL_USAGE;
 	}
 	if (now)

@@ -5,11 +5,11 @@
  * vmgenctl: asks the device and vmgend's files.
  */
 #include <errno.h>
-#include <getopt.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "base/commandline.h"
 #include "base/file.h"
 #include "base/paths.h"
 #include "base/text.h"
@@ -180,8 +180,6 @@ static enum ctl_exit run_command(const struct ctl *ctl, int argc, char **argv)
 			usage_of(&commands[i]);
 			return CTL_OK;
 		}
-		/* getopt_long() begins its messages with it. */
-		argv[0] = (char *)"vmgenctl";
 		/* Starts getopt_long() again, with the arguments of the command. */
 		optind = 0;
 		code = commands[i].run(ctl, argc, argv);
@@ -190,7 +188,7 @@ static enum ctl_exit run_command(const struct ctl *ctl, int argc, char **argv)
 				   commands[i].arguments);
 		return code;
 	}
-	text_print(stderr, "vmgenctl: no command \"%s\"; try --help\n", argv[0]);
+	text_print(stderr, "vmgenctl: unknown command \"%s\": vmgenctl --help lists all\n", argv[0]);
 	return CTL_USAGE;
 }
 
@@ -225,8 +223,8 @@ int main(int argc, char **argv)
 	};
 	int option;
 
-	/* '+': what follows the command belongs to the command. */
-	while ((option = getopt_long(argc, argv, "+", table, NULL)) != -1) {
+	/* What follows the command belongs to the command. */
+	while ((option = commandline_option("vmgenctl", argc, argv, true, table)) != -1) {
 		switch (option) {
 		case DEVICE:
 			ctl.device = optarg;
@@ -250,6 +248,7 @@ int main(int argc, char **argv)
 			puts("vmgenctl " VERSION);
 			return CTL_OK;
 		default:
+			text_print(stderr, "vmgenctl: options of a command go after it: vmgenctl COMMAND --help lists them\n");
 			return CTL_USAGE;
 		}
 	}

@@ -351,7 +351,7 @@ enum ctl_exit ctl_metrics(const struct ctl *ctl, int argc, char **argv)
 	struct view view;
 	int option;
 
-	while ((option = getopt_long(argc, argv, "", table, NULL)) != -1) {
+	while ((option = arguments_option(argc, argv, table)) != -1) {
 		if (option != 'o')
 			return CTL_USAGE;
 		output = optarg;

@@ -6,7 +6,6 @@
  * the whole system or in one service, and back.
  */
 #include <errno.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +19,7 @@
 #include "ctl/openssl/ssldevice.h"
 #include "ctl/openssl/sslservice.h"
 #include "ctl/openssl/sslsystem.h"
+#include "ctl/view/arguments.h"
 #include "ctl/view/doubt.h"
 
 /* Where vmgen's lines are in the system's configuration, if they are there. */
@@ -181,15 +181,12 @@ static const struct action {
 	{ "status", NULL, NULL },
 };
 
-static const struct action *find_action(int words, char **word)
+static const struct action *find_action(int argc, char **argv)
 {
-	size_t i;
+	static const char *const words[] = { "enable", "disable", "status", NULL };
+	int word = arguments_word(argc, argv, "openssl command", words);
 
-	for (i = 0; words == 1 && i < sizeof(actions) / sizeof(*actions); i++)
-		if (!strcmp(actions[i].name, *word))
-			return &actions[i];
-	text_print(stderr, "vmgenctl: openssl: enable, disable or status\n");
-	return NULL;
+	return word < 0 || !arguments_end(argc, argv, words[word]) ? NULL : &actions[word];
 }
 
 enum ctl_exit ctl_openssl(const struct ctl *ctl, int argc, char **argv)
@@ -205,7 +202,7 @@ enum ctl_exit ctl_openssl(const struct ctl *ctl, int argc, char **argv)
 	bool all = false;
 	int option;
 
-	while ((option = getopt_long(argc, argv, "", table, NULL)) != -1) {
+	while ((option = arguments_option(argc, argv, table)) != -1) {
 		if (option == '?')
 			return CTL_USAGE;
 		if (option == 'a')
@@ -213,15 +210,15 @@ enum ctl_exit ctl_openssl(const struct ctl *ctl, int argc, char **argv)
 		else
 			service = optarg;
 	}
-	action = find_action(argc - optind, argv + optind);
+	action = find_action(argc, argv);
 	if (!action)
 		return CTL_USAGE;
 	if (service && (unitname_complete(service, unit) || !strstr(unit, ".service"))) {
-		text_print(stderr, "vmgenctl: \"%s\" is not the name of a service\n", service);
+		text_print(stderr, "vmgenctl: --service: \"%s\" is not the name of a service: use one such as nginx.service\n", service);
 		return CTL_USAGE;
 	}
 	if (all && (service || action->system != disable_system)) {
-		text_print(stderr, "vmgenctl: openssl: --all is for disable, without --service\n");
+		text_print(stderr, "vmgenctl: --all is for openssl disable alone, and takes no --service\n");
 		return CTL_USAGE;
 	}
 	if (!action->system)

@@ -4,7 +4,6 @@
  *
  * vmgenctl trigger: has vmgend run hooks.
  */
-#include <getopt.h>
 #include <stdio.h>
 
 #include "base/text.h"
@@ -24,7 +23,7 @@ enum ctl_exit ctl_trigger(const struct ctl *ctl, int argc, char **argv)
 	struct request request = { .deadline_ns = -1 };
 	int option;
 
-	while ((option = getopt_long(argc, argv, "", table, NULL)) != -1) {
+	while ((option = arguments_option(argc, argv, table)) != -1) {
 		if (option == 'r')
 			request.real = true;
 		else if (option == 'f')
@@ -37,7 +36,7 @@ enum ctl_exit ctl_trigger(const struct ctl *ctl, int argc, char **argv)
 	if (!arguments_end(argc, argv, "trigger"))
 		return CTL_USAGE;
 	if (request.real && request.rerun) {
-		text_print(stderr, "vmgenctl: --real runs all hooks, --failed those that failed: use one\n");
+		text_print(stderr, "vmgenctl: --real runs all hooks, --failed only those that failed: use one of them\n");
 		return CTL_USAGE;
 	}
 	return request_run(ctl, &request);

@@ -63,7 +63,7 @@ static int parse(int argc, char **argv, struct wait *wait)
 	};
 	int option;
 
-	while ((option = getopt_long(argc, argv, "", table, NULL)) != -1) {
+	while ((option = arguments_option(argc, argv, table)) != -1) {
 		if (option == 's')
 			wait->settled = true;
 		else if (option != 't' || arguments_deadline(optarg, &wait->deadline_ns))
@@ -73,7 +73,7 @@ static int parse(int argc, char **argv, struct wait *wait)
 		return 0;
 	wait->has_known = true;
 	if (parse_generation(argv[optind], &wait->known)) {
-		text_print(stderr, "vmgenctl: \"%s\" is not a generation\n", argv[optind]);
+		text_print(stderr, "vmgenctl: \"%s\" is not a generation: use a number, as vmgenctl wait prints it\n", argv[optind]);
 		return -EINVAL;
 	}
 	optind++;

@@ -55,7 +55,7 @@ static void test_check(void)
 	ok(!says("\033"), "no colours in a file");
 	ok(says("hooks that run: 1; disabled: 1; masked: 1"), "hooks are counted");
 	ok(says("programs with generators"), "programs that no hook restarts");
-	expect("check --units --json", CTL_USAGE, "--units is without --json");
+	expect("check --units --json", CTL_USAGE, "use one of them");
 	expect("check --units", CTL_OK, "");
 	expect("check --json", CTL_DEGRADED, "\"name\":\"hooks\",\n      \"state\":\"problem\"");
 	unlink(scratch_path("first/40-open"));
@@ -133,7 +133,7 @@ static void test_check_vmgend(void)
 static void test_image(void)
 {
 	write_status(LAST(""));
-	expect("image", CTL_USAGE, "image takes one word: prepare, show or undo");
+	expect("image", CTL_USAGE, "image needs one more word: use prepare, show or undo");
 	expect("image show", CTL_OK, "none");
 	expect("image prepare", CTL_FAILED, "no hook of identity is enabled, so a copy would keep the identity of this machine: enabled = yes in ");
 	ok(says("/settings/60-machine-id.conf") && says("vmgenctl forget\n"), "with the remedies");

@@ -10,13 +10,60 @@
 
 #include "ctl/view/colour.h"
 
+/* What was typed, and what could have been. */
+static const struct {
+	const char *words, *answer;
+} mistakes[] = {
+	{ "hooks", "hooks needs one more word: use list, why or run" },
+	{ "hooks show", "unknown hooks command \"show\": use list, why or run" },
+	{ "hooks why", "hooks why needs the name of a hook: vmgenctl hooks list" },
+	{ "hooks why ../x", "\"../x\" is not the name of a hook: vmgenctl hooks list" },
+	{ "hooks list --real", "for hooks run, not for hooks list" },
+	{ "hooks run 10-on x", "unexpected argument \"x\" for hooks run" },
+	{ "intent", "intent needs one more word: use clone, restore, clear or show" },
+	{ "intent foo", "unknown intent \"foo\": use clone, restore, clear or show" },
+	{ "intent f\1o", "unknown intent \"f\\x01o\": use" },
+	{ "intent clone foo", "unexpected argument \"foo\" for intent clone" },
+	{ "intent clone --timeout=3", "--timeout is for --now alone: use intent clone --now" },
+	{ "intent restore --now", "--now is for intent clone alone: use intent clone --now" },
+	{ "fence", "fence needs one more word: use set, lift, check, show or list" },
+	{ "fence drop x", "unknown fence command \"drop\": use set, lift, check, show or list" },
+	{ "fence set", "fence set needs a unit and a reason" },
+	{ "fence set x", "fence set needs a unit and a reason" },
+	{ "fence set x two words", "unexpected argument \"words\" for fence set: put the reason in" },
+	{ "fence lift", "fence lift needs a unit" },
+	{ "fence lift a/b", "\"a/b\" is not the name of a unit: use one such as nginx.service" },
+	{ "fence list x", "unexpected argument \"x\" for fence list" },
+	{ "fence list --force", "--force is for fence set, not for fence list" },
+	{ "openssl on", "unknown openssl command \"on\": use enable, disable or status" },
+	{ "openssl status x", "unexpected argument \"x\" for openssl status" },
+	{ "openssl status --service=a/b", "\"a/b\" is not the name of a service" },
+	{ "openssl enable --all", "--all is for openssl disable alone" },
+	{ "image make", "unknown image command \"make\": use prepare, show or undo" },
+	{ "image show x", "unexpected argument \"x\" for image show" },
+	{ "wait x", "\"x\" is not a generation: use a number" },
+	{ "wait 3 4", "unexpected argument \"4\" for wait" },
+	{ "status x", "unexpected argument \"x\" for status" },
+	{ "status --color", "unknown option \"--color\": use --json" },
+	{ "status --c\1o", "unknown option \"--c\\x01o\": use --json" },
+	{ "status x -j", "unknown option \"-j\": use --json" },
+	{ "status --json=x", "--json takes no value: use it without \"=x\"" },
+	{ "forget --all", "unknown option \"--all\": there is none here" },
+	{ "forget it", "unexpected argument \"it\" for forget" },
+	{ "history it", "unexpected argument \"it\" for history" },
+	{ "trigger --timeout", "--timeout needs a value: use --timeout=..." },
+	{ "trigger --timeout=x", "--timeout: \"x\" is not a number of seconds: use one such as 30" },
+	{ "trigger --reel", "use --real, --failed, --timeout=... or --json" },
+	{ "--json status", "options of a command go after it" },
+};
+
 static void test_usage(void)
 {
 	char words[64];
 	size_t i;
 
 	expect("", CTL_USAGE, "Usage: vmgenctl");
-	expect("nonsense", CTL_USAGE, "no command \"nonsense\"");
+	expect("nonsense", CTL_USAGE, "unknown command \"nonsense\"");
 	expect("--help", CTL_OK, "The exit status tells");
 	for (i = 0; i < N_COMMANDS; i++) {
 		snprintf(words, sizeof(words), "%s --help", commands[i].name);
@@ -26,11 +73,8 @@ static void test_usage(void)
 		snprintf(words, sizeof(words), "%s list 10-x nonsense", commands[i].name);
 		expect(words, CTL_USAGE, "Usage: vmgenctl");
 	}
-	expect("hooks", CTL_USAGE, "Usage: vmgenctl hooks");
-	expect("hooks why", CTL_USAGE, "wants the name of a hook");
-	expect("hooks why ../x", CTL_USAGE, "wants the name of a hook");
-	expect("hooks list --real", CTL_USAGE, "for hooks run");
-	expect("trigger --timeout=x", CTL_USAGE, "\"x\" is not a number of seconds");
+	for (i = 0; i < sizeof(mistakes) / sizeof(mistakes[0]); i++)
+		expect(mistakes[i].words, CTL_USAGE, mistakes[i].answer);
 }
 
 static void test_hooks(void)

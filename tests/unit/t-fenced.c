@@ -26,7 +26,7 @@ static void test_set(void)
 	ok(!FENCED("a.service") && !exists("units/a.service.d", NULL) && !exists("loaded/a.service.d", NULL),
 	   "lifted: nothing of it is left");
 	expect(RUN("lift", "a"), CTL_OK, "a.service is not fenced");
-	expect(RUN("set", "a", ""), CTL_USAGE, "say why a.service has to stay down");
+	expect(RUN("set", "a", ""), CTL_USAGE, "the reason is empty: say why a.service has to stay down");
 	expect(RUN("set", "a", "two\nlines"), CTL_OK, "kept as one line");
 	expect(RUN("lift", "a"), CTL_OK, "");
 }
@@ -46,7 +46,7 @@ static void test_unknown(void)
 	generation = NULL;
 	expect(RUN("set", "x@.service", "why"), CTL_USAGE, "x@.service is a template");
 	expect(RUN("set", "x.timer", "why"), CTL_USAGE, "x.timer can ask for no fence");
-	expect(RUN("lift", "--force", "x"), CTL_USAGE, "--force is for set");
+	expect(RUN("lift", "--force", "x"), CTL_USAGE, "--force is for fence set, not for fence lift");
 	unit("x@1.service", DOWN, "");
 	expect(RUN("set", "x@1", "why"), CTL_OK, "");
 	ok(FENCED("x@1.service") && DROPPED("x@1.service"), "an instance is a unit");

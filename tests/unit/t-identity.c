@@ -178,9 +178,9 @@ static void test_look(void)
 
 static void test_list(void)
 {
-	expect("identity", CTL_USAGE, "takes one word");
-	expect("identity show", CTL_USAGE, "takes one word");
-	expect("identity list x", CTL_USAGE, "takes one word");
+	expect("identity", CTL_USAGE, "identity needs one more word: use list");
+	expect("identity show", CTL_USAGE, "unknown identity command \"show\": use list");
+	expect("identity list x", CTL_USAGE, "unexpected argument \"x\" for identity list");
 	unlink(scratch_path("inventory"));
 	expect("identity list", CTL_FAILED, "No such file or directory: install vmgend again");
 	expect("check", CTL_DEGRADED, "what a clone of this machine would have too cannot be told: ");

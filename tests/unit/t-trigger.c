@@ -122,7 +122,7 @@ static void test_failed(void)
 	write_hook("80-bad", "printf 80:$1\\  >>ran");
 	expect(run_line("trigger --failed"), CTL_OK, "succeeded", "when it was fixed");
 	expect(run_line("trigger --failed"), CTL_OK, "no hook failed in the last run", "once more");
-	expect(run_line("trigger --failed --real"), CTL_USAGE, "use one", "with --real");
+	expect(run_line("trigger --failed --real"), CTL_USAGE, "use one of them", "with --real");
 	write_hook("80-bad", "printf 80:$1\\  >>ran; exit 3");
 	expect(run_trigger(&real), CTL_DEGRADED, "80-bad", "it fails again");
 	scratch_write("settings/80-bad.conf", "[hook]\nenabled=no\n", 0644);
@@ -142,7 +142,7 @@ static void test_now(void)
 	expect(run_line("intent clone --now"), CTL_OK, "60-id", "which is said afterwards");
 	ok(!strcmp(scratch_read("ran"), "60:changed "), "it runs then");
 	expect(run_line("intent clone --now"), CTL_FAILED, "used for the last change already", "twice");
-	expect(run_line("intent restore --now"), CTL_USAGE, "--now is for \"clone\"", "a restore");
+	expect(run_line("intent restore --now"), CTL_USAGE, "--now is for intent clone alone", "a restore");
 	unlink(scratch_path("hooks/60-id"));
 }
 

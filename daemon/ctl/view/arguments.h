@@ -16,10 +16,22 @@
 /* A row for the table of getopt_long(3). */
 #define ARGUMENTS_JSON	{ "json", no_argument, NULL, 'j' }
 
+/*
+ * As getopt_long(3) without short options. argv[0]: the name of the command. Returns the
+ * value of the option; -1: there is no more; '?': a mistake.
+ */
+int arguments_option(int argc, char **argv, const struct option *table);
+
+/*
+ * Takes the next argument, after the options, which must be one of these; the last one is
+ * NULL. what: of what it is one ("intent"). Returns its place in words, or -EINVAL.
+ */
+int arguments_word(int argc, char **argv, const char *what, const char *const *words);
+
 /* Takes --json and nothing else. Returns 0 or -EINVAL. */
 int arguments_only_json(int argc, char **argv, bool *ret_json);
 
-/* Are there no arguments but options? argv: after getopt_long(3). */
+/* Are there no arguments left? command: the command, or its word, that takes no more. */
 bool arguments_end(int argc, char **argv, const char *command);
 
 /* Seconds from now, fractions allowed, as CLOCK_BOOTTIME. Returns 0 or -EINVAL. */

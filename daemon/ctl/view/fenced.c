@@ -81,11 +81,12 @@ static int print(const char *unit, const struct fence *fence, void *context)
 	return 0;
 }
 
-enum ctl_exit fenced_list(const struct ctl *ctl)
+enum ctl_exit fenced_list(const struct ctl *ctl, const char *unit)
 {
 	struct list list = { .ctl = ctl };
 	int r = fence_each(ctl->state_dir, print, &list);
 
+	(void)unit;
 	return r ? ctl_state_error(ctl, r) : CTL_OK;
 }
 
@@ -136,7 +137,8 @@ static enum ctl_exit find_alias(const struct ctl *ctl, const char *unit,
 	return r ? CTL_FENCED : CTL_OK;
 }
 
-enum ctl_exit fenced_find(const struct ctl *ctl, const char *unit, char ret_unit[NAME_MAX + 1],
+/* ret_unit: the name by which it is fenced. */
+static enum ctl_exit find(const struct ctl *ctl, const char *unit, char ret_unit[NAME_MAX + 1],
 			  struct fence *ret_fence)
 {
 	int fd, others = 0, r;
@@ -164,6 +166,21 @@ enum ctl_exit fenced_find(const struct ctl *ctl, const char *unit, char ret_unit
 	return ctl_state_error(ctl, r);
 }
 
+enum ctl_exit fenced_check(const struct ctl *ctl, const char *unit)
+{
+	struct fenced fenced;
+	char name[NAME_MAX + 1];
+	struct fence fence;
+	enum ctl_exit code = find(ctl, unit, name, &fence);
+
+	if (code != CTL_FENCED)
+		return code;
+	fenced_tell_reason(ctl, name, &fence, &fenced);
+	text_print(stderr, "vmgenctl: %s is fenced: %s\n", name, fenced.reason);
+	text_print(stderr, "vmgenctl: when that is fixed: vmgenctl fence lift %s\n", name);
+	return CTL_FENCED;
+}
+
 static void print_generation(const struct fence *fence)
 {
 	char boot_id[BOOT_ID_SIZE];
@@ -183,7 +200,7 @@ enum ctl_exit fenced_show(const struct ctl *ctl, const char *unit)
 	enum ctl_exit code;
 	int error = 0;
 
-	code = fenced_find(ctl, unit, name, &fence);
+	code = find(ctl, unit, name, &fence);
 	if (code == CTL_OK)
 		text_print(stdout, "%s is not fenced\n", unit);
 	if (code != CTL_FENCED)

@@ -31,15 +31,12 @@ void fenced_tell_reason(const struct ctl *ctl, const char *unit, const struct fe
 void fenced_look(const struct ctl *ctl, const char *unit, const struct fence *fence,
 		 int *io_error, struct fenced *ret_fenced);
 
-/* fence list; fence show. */
-enum ctl_exit fenced_list(const struct ctl *ctl);
-enum ctl_exit fenced_show(const struct ctl *ctl, const char *unit);
-
 /*
- * For ExecStartPre=, and by any name of a unit: CTL_FENCED and why, or CTL_OK if
- * it certainly is not fenced. ret_unit: the name by which it is.
+ * fence check, for ExecStartPre=, and fence show, by any name of a unit: CTL_FENCED and why,
+ * or CTL_OK if it certainly is not fenced. fence list, of all units.
  */
-enum ctl_exit fenced_find(const struct ctl *ctl, const char *unit, char ret_unit[NAME_MAX + 1],
-			  struct fence *ret_fence);
+enum ctl_exit fenced_check(const struct ctl *ctl, const char *unit);
+enum ctl_exit fenced_show(const struct ctl *ctl, const char *unit);
+enum ctl_exit fenced_list(const struct ctl *ctl, const char *unit);
 
 #endif /* FENCED_H */
