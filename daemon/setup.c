@@ -15,9 +15,20 @@
 #include "base/file.h"
 #include "base/guest.h"
 #include "base/log.h"
+#include "config/inspection.h"
 #include "process/lock.h"
 #include "repair/repair.h"
 #include "setup.h"
+
+/* Of settings whose hook is not there the first mistake alone is told. */
+static enum exit_code check_hooks(const struct config *config, char *error)
+{
+	if (config_check_hooks(config, error) || config_check_users(config, error)) {
+		log_error("%s", error);
+		return EXIT_CONFIG;
+	}
+	return inspection_check_all(config, log_line) ? EXIT_CONFIG : EXIT_STOPPED;
+}
 
 enum exit_code setup_config(const struct options *options, struct config *config)
 {
@@ -32,12 +43,7 @@ enum exit_code setup_config(const struct options *options, struct config *config
 		return EXIT_CONFIG;
 	}
 	/* In daily use a mistake in a hook's file stops that hook alone. */
-	if (options->check_config &&
-	    (config_check_hooks(config, error) || config_check_users(config, error))) {
-		log_error("%s", error);
-		return EXIT_CONFIG;
-	}
-	return EXIT_STOPPED;
+	return options->check_config ? check_hooks(config, error) : EXIT_STOPPED;
 }
 
 /* What is lost is said once, and in status.json. */

@@ -55,4 +55,9 @@ sees_sys() {
 }
 ok 'as told, /sys is mounted, and vmgenctl looks there' sees_sys
 ok 'with /dev a configuration can be checked' says 0 '' /own/vmgend --check-config
+mkdir -p "$root/etc/vmgen/hooks.d" && printf '\357\273\277#!/bin/sh\n' >"$root/etc/vmgen/hooks.d/80-web" &&
+	chmod 755 "$root/etc/vmgen" "$root/etc/vmgen/hooks.d" "$root/etc/vmgen/hooks.d/80-web"
+ok 'and with it the hooks: what could not run fails' says 6 '80-web: .* byte order mark' /own/vmgend --check-config
+ok 'and vmgenctl hooks list says the same' says 8 '80-web.*unusable' /own/vmgenctl hooks list
+ok 'with its remedy' says 8 'sed -i' /own/vmgenctl hooks list
 tap_done

@@ -11,9 +11,9 @@
 #include <unistd.h>
 
 #include "base/paths.h"
-#include "interpreter.h"
 #include "pin.h"
 #include "pinset.h"
+#include "process/interpreter.h"
 
 /* As many as the kernel follows. */
 enum { MAX_INTERPRETERS = 5 };

@@ -10,7 +10,7 @@
 #include <link.h>
 #include <time.h>
 
-#include "guard/interpreter.h"
+#include "process/interpreter.h"
 #include "pinned.h"
 #include "tap.h"
 

@@ -8,7 +8,7 @@
 #include <errno.h>
 #include <stdint.h>
 
-#include "guard/interpreter.h"
+#include "process/interpreter.h"
 #include "pinned.h"
 #include "tap.h"
 

@@ -2,8 +2,7 @@
 /*
  * Copyright (C) the vmgen authors
  *
- * Every hook there is. The code that finds and checks them is the daemon's own,
- * so the answer is what it would do.
+ * Every hook there is.
  */
 #include <errno.h>
 #include <stdarg.h>
@@ -11,30 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <syslog.h>
-#include <unistd.h>
 
 #include "inventory.h"
-
-static const struct {
-	const char *name;
-	bool bad;
-} states[] = {
-	[ITEM_ON]		= { "on", false },
-	[ITEM_DISABLED]		= { "disabled", false },
-	[ITEM_MASKED]		= { "masked", false },
-	[ITEM_BAD_SETTINGS]	= { "bad-settings", true },
-	[ITEM_UNUSABLE]		= { "unusable", true },
-};
-
-const char *item_state_name(enum item_state state)
-{
-	return states[state].name;
-}
-
-bool item_state_bad(enum item_state state)
-{
-	return states[state].bad;
-}
 
 /* Where complain() puts what it is told: it has no argument for that. */
 static struct json_object *complaints;
@@ -56,33 +33,15 @@ complain(int priority, const char *format, ...)
 		json_object_put(json);
 }
 
-static int set_reason(struct item *item, enum item_state state, const char *reason)
-{
-	item->state = state;
-	item->reason = strdup(reason);
-	return item->reason ? 0 : -ENOMEM;
-}
-
 static int examine(const struct config *config, struct item *item)
 {
-	char error[SETTINGS_ERROR_SIZE], reason[HOOK_REASON_SIZE];
-	int fd;
+	char reason[INSPECTION_REASON_SIZE];
 
-	if (item->hook->masked) {
-		item->state = ITEM_MASKED;
+	item->state = inspection_look(config, item->hook, &item->settings, reason);
+	if (!*reason)
 		return 0;
-	}
-	if (config_read_hook(config, item->hook->name, &item->settings, error))
-		return set_reason(item, ITEM_BAD_SETTINGS, error);
-	if (!item->settings.enabled) {
-		item->state = ITEM_DISABLED;
-		return 0;
-	}
-	if (hook_open(item->hook, &fd, reason))
-		return set_reason(item, ITEM_UNUSABLE, reason);
-	close(fd);
-	item->state = ITEM_ON;
-	return 0;
+	item->reason = strdup(reason);
+	return item->reason ? 0 : -ENOMEM;
 }
 
 static int examine_all(struct inventory *inventory)

@@ -10,20 +10,7 @@
 
 #include <json-c/json.h>
 
-#include "config/config.h"
-#include "config/hook.h"
-
-enum item_state {
-	ITEM_ON,
-	/* Its settings say enabled=no. */
-	ITEM_DISABLED,
-	/* By a link to /dev/null or an empty file. */
-	ITEM_MASKED,
-	/* Its settings have a mistake. */
-	ITEM_BAD_SETTINGS,
-	/* It does not pass the checks. */
-	ITEM_UNUSABLE,
-};
+#include "config/inspection.h"
 
 struct item {
 	const struct hook *hook;
@@ -53,11 +40,5 @@ void inventory_clear(struct inventory *inventory);
 
 /* Returns the item of this name, or NULL. */
 const struct item *inventory_find(const struct inventory *inventory, const char *name);
-
-/* Returns the word for a state. */
-const char *item_state_name(enum item_state state);
-
-/* Is it a state that somebody should look at? */
-bool item_state_bad(enum item_state state);
 
 #endif /* INVENTORY_H */

@@ -12,8 +12,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "capture.h"
 #include "interpreter.h"
-#include "process/capture.h"
 
 enum {
 	/* Of a page, which is as many as the kernel reads. */
