@@ -44,6 +44,8 @@
 #define NAME_STATUS		"status.json"
 #define NAME_GENERATION		"generation"
 #define NAME_TRIGGER		"trigger"
+/* What the hooks of the last drill printed, for root. */
+#define NAME_OUTPUTS		"outputs.json"
 #define NAME_LOCKS		"lock"
 /* Of the hook 60-machine-id: the machine ID is new, and PID 1 may have the old one. */
 #define NAME_MACHINE_ID		"machine-id"

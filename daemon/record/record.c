@@ -130,18 +130,44 @@ const struct hook_result *record_result(const struct record *record, const char 
 	return NULL;
 }
 
-/* Returns a copy, or NULL: the result is worth more than this. */
-static char *copy_output(const struct record *record, const struct hook_result *result)
+/* What the outputs of others than this hook take. */
+static size_t outputs_size(const struct record *record, const char *hook)
 {
 	size_t i, size = 0;
 
-	if (!result->output || !*result->output || outcome_settled(result->outcome))
-		return NULL;
 	for (i = 0; i < record->n_results; i++)
-		if (record->results[i].output && strcmp(record->results[i].name, result->name))
+		if (record->results[i].output && strcmp(record->results[i].name, hook))
 			size += strlen(record->results[i].output) + 1;
-	size += strlen(result->output) + 1;
-	return size <= RECORD_OUTPUT_MAX ? strdup(result->output) : NULL;
+	return size;
+}
+
+/* Returns false: what is left is of hooks that failed. */
+static bool drop_output(struct record *record)
+{
+	size_t i;
+
+	for (i = 0; i < record->n_results; i++) {
+		if (!record->results[i].output || !outcome_settled(record->results[i].outcome))
+			continue;
+		free((char *)record->results[i].output);
+		record->results[i].output = NULL;
+		return true;
+	}
+	return false;
+}
+
+/* Returns a copy, or NULL: the result is worth more than this. */
+static char *copy_output(struct record *record, const struct hook_result *result)
+{
+	size_t size;
+
+	if (!result->output || !*result->output)
+		return NULL;
+	size = strlen(result->output) + 1;
+	while (outputs_size(record, result->name) + size > RECORD_OUTPUT_MAX)
+		if (outcome_settled(result->outcome) || !drop_output(record))
+			return NULL;
+	return strdup(result->output);
 }
 
 int record_set_result(struct record *record, const struct hook_result *result)
@@ -176,14 +202,15 @@ size_t record_failures(const struct record *record)
 
 static struct json_object *result_to_json(const struct hook_result *result, enum record_view view)
 {
+	bool shown = result->output && (view == RECORD_OUTPUTS || (view == RECORD_WHOLE &&
+			!outcome_settled(result->outcome)));
 	struct json_object *json = json_object_new_object();
 
 	if (json &&
 	    !json_add(json, "outcome", json_object_new_string(outcome_name(result->outcome))) &&
 	    !json_add(json, "status", json_object_new_int(result->status)) &&
 	    !json_add(json, "duration_ms", json_object_new_uint64(result->duration_ms)) &&
-	    (view == RECORD_PUBLIC || !result->output ||
-	     !json_add(json, "output", json_object_new_string(result->output))))
+	    (!shown || !json_add(json, "output", json_object_new_string(result->output))))
 		return json;
 	json_object_put(json);
 	return NULL;

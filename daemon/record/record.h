@@ -60,7 +60,7 @@ struct hook_result {
 	uint64_t duration_ms;
 	/*
 	 * The last lines that a hook printed, made safe; NULL: none. In a record it belongs
-	 * to that, and only what failed has it.
+	 * to that, and where there is no room for all, what failed goes first.
 	 */
 	const char *output;
 };
@@ -174,8 +174,10 @@ const struct hook_result *record_result(const struct record *record, const char 
 size_t record_failures(const struct record *record);
 
 enum record_view {
-	/* For root: with the outputs of hooks. */
+	/* For root: with the outputs of hooks that failed. */
 	RECORD_WHOLE,
+	/* For root: with those of all hooks. */
+	RECORD_OUTPUTS,
 	/* For everybody. */
 	RECORD_PUBLIC,
 };

@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "base/paths.h"
@@ -129,6 +130,19 @@ void drill_init(struct drill *drill, struct repair *repair)
 		log_notice("a drill that was asked for before this start is dropped");
 }
 
+/* Before the status says that it is over, because then somebody reads it. */
+static void tell_outputs(const struct drill *drill)
+{
+	const struct repair *repair = drill->repair;
+	bool whole = drill->report.real && !*drill->report.hook;
+	int r = status_write_outputs(repair->config->runtime_dir, drill->report.id,
+				     whole ? &repair->state.last : &drill->report.record);
+
+	if (r)
+		log_warning("vmgenctl cannot show what the hooks of the drill printed: %s/" NAME_OUTPUTS ": %s",
+			    repair->config->runtime_dir, file_strerror(r));
+}
+
 static void finish(struct drill *drill)
 {
 	drill->run = run_free(drill->run);
@@ -136,6 +150,8 @@ static void finish(struct drill *drill)
 		rerun_finish(drill->repair, drill->rerun, &drill->report.record);
 	record_finish(&drill->report.record);
 	drill->report.phase = DRILL_OVER;
+	if (!drill->report.refusal)
+		tell_outputs(drill);
 	if (drill->report.refusal)
 		log_warning("drill: nothing is run: %s", drill->report.refusal);
 	else

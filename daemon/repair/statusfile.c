@@ -90,22 +90,37 @@ static int fill(struct json_object *json, const struct status *status)
 	return 0;
 }
 
+static int replace(const char *directory, const char *name, struct json_object *json, mode_t mode)
+{
+	int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC), r;
+
+	if (fd < 0)
+		return -errno;
+	r = json_replace_file(fd, name, json, mode, FILE_ATOMIC);
+	close(fd);
+	return r;
+}
+
 int status_write(const char *directory, const struct status *status)
 {
 	struct json_object *json = json_object_new_object();
-	int fd, r;
+	int r;
 
 	r = json ? fill(json, status) : -ENOMEM;
-	if (r)
-		goto out;
-	fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0) {
-		r = -errno;
-		goto out;
-	}
-	r = json_replace_file(fd, NAME_STATUS, json, 0644, FILE_ATOMIC);
-	close(fd);
-out:
+	if (!r)
+		r = replace(directory, NAME_STATUS, json, 0644);
+	json_object_put(json);
+	return r;
+}
+
+int status_write_outputs(const char *directory, const char *id, const struct record *results)
+{
+	struct json_object *json = json_object_new_object();
+	int r = -ENOMEM;
+
+	if (json && !json_add(json, "id", json_object_new_string(id)) &&
+	    !json_add(json, "hooks", record_results_to_json(results, RECORD_OUTPUTS)))
+		r = replace(directory, NAME_OUTPUTS, json, 0600);
 	json_object_put(json);
 	return r;
 }

@@ -64,6 +64,12 @@ struct status {
 int status_write(const char *directory, const struct status *status);
 
 /*
+ * Replaces the file of what the hooks of a drill printed, which root alone reads. results: of
+ * the drill, or of the run of the repair that it was. Returns 0 or -errno.
+ */
+int status_write_outputs(const char *directory, const char *id, const struct record *results);
+
+/*
  * Writes the generation that was handled last into the generation file; 0: the
  * present one is not handled yet. Returns 0 or -errno.
  */

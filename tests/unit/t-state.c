@@ -345,7 +345,14 @@ static void test_outputs(void)
 	result.output = text;
 	result.outcome = OUTCOME_SUCCEEDED;
 	equal(record_set_result(&state.run, &result), 0, "of what succeeded");
-	ok(!record_result(&state.run, "30-999")->output, "none is kept");
+	ok(!record_result(&state.run, "30-999")->output, "none is kept where others need the room");
+	strcpy(result.name, "30-1");
+	equal(record_set_result(&state.run, &result), 0, "nor of one that had failed before");
+	strcpy(result.name, "30-999");
+	result.outcome = OUTCOME_FAILED;
+	equal(record_set_result(&state.run, &result), 0, "of what fails then");
+	ok(record_result(&state.run, "30-999")->output && !record_result(&state.run, "30-1")->output,
+	   "it takes that room");
 	equal(save(&state), 0, "for a keeper's eyes");
 	equal(state_result(directory, HASH_B, "30-0", &result), 0, "a result is looked up");
 	ok(!result.output, "without its output, which is gone with the state");

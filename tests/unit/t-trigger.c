@@ -126,9 +126,42 @@ static void test_failed(void)
 	write_hook("80-bad", "printf 80:$1\\  >>ran; exit 3");
 	expect(run_trigger(&real), CTL_DEGRADED, "80-bad", "it fails again");
 	scratch_write("settings/80-bad.conf", "[hook]\nenabled=no\n", 0644);
-	expect(run_line("trigger --failed"), CTL_FAILED, "80-bad failed, but was not run: vmgenctl hooks why 80-bad",
+	expect(run_line("trigger --failed"), CTL_FAILED, "80-bad failed, but did not run again: vmgenctl hooks why 80-bad",
 	       "what failed and was disabled");
 	unlink(scratch_path("settings/80-bad.conf"));
+}
+
+/* What each hook printed, and why others did not run. */
+static void test_shown(void)
+{
+	const struct request all = { .deadline_ns = -1 }, real = { .deadline_ns = -1, .real = true };
+	const struct request json = { .deadline_ns = -1, .json = true };
+	const struct request off = { .deadline_ns = -1, .hook = "70-off" };
+	const struct request evil = { .deadline_ns = -1, .hook = "30-evil" };
+
+	write_hook("20-says", "echo first; echo second");
+	write_hook("30-evil", "printf '\\033[31mred\\n'");
+	scratch_write("hooks/40-windows", "#!/bin/sh\r\nexit 0\r\n", 0755);
+	(void)!symlink("/dev/null", scratch_path("hooks/50-masked"));
+	expect(run_trigger(&all), CTL_DEGRADED, "    | first\n    | second\n", "what a hook printed");
+	ok(strstr(scratch_read("out"), "    | \\x1b[31mred\n"), "safe for a terminal");
+	ok(strstr(scratch_read("out"), "did not run: it is disabled: enabled = yes in") &&
+	   strstr(scratch_read("out"), "did not run: it is masked by"), "why others did not run");
+	ok(strstr(scratch_read("out"), "40-windows                       unusable") &&
+	   strstr(scratch_read("out"), "    -> ") && strstr(scratch_read("out"), "(CR LF)"), "and what cannot");
+	expect(run_trigger(&off), CTL_FAILED, "70-off                           did not run: it is disabled", "one alone");
+	ok(!strstr(scratch_read("out"), "50-masked"), "says nothing of others");
+	expect(run_trigger(&evil), CTL_OK, "    | \\x1b[31mred\n", "that prints");
+	expect(run_trigger(&json), CTL_DEGRADED, "\"output\":\"first\\nsecond\"", "as JSON");
+	ok(strstr(scratch_read("out"), "\"not_run\":{"), "with what did not run");
+	expect(run_trigger(&real), CTL_DEGRADED, "    | first\n", "in a real drill as well");
+	ok(!strstr(scratch_read("run/status.json"), "first") && !strstr(scratch_read("state/history"), "first"),
+	   "for root alone, and not for long");
+	unlink(scratch_path("hooks/20-says"));
+	unlink(scratch_path("hooks/30-evil"));
+	unlink(scratch_path("hooks/40-windows"));
+	unlink(scratch_path("hooks/50-masked"));
+	expect(run_trigger(&real), CTL_DEGRADED, "80-bad", "without them");
 }
 
 static void test_now(void)
@@ -211,6 +244,7 @@ int main(void)
 	(void)unsetenv("NOTIFY_SOCKET");
 	played_create();
 	ctl.runtime_dir = strdup(scratch_path("run"));
+	ctl.config = strdup(scratch_path("conf"));
 	scratch_mkdir("hooks", 0755);
 	scratch_mkdir("settings", 0755);
 	snprintf(text, sizeof(text), "[vmgend]\njitter=0\nhook-timeout=86400\nhook-path=%s\nhook-settings=%s\n",
@@ -224,6 +258,7 @@ int main(void)
 	vmgend = start_vmgend();
 	ok(scratch_comes("run/generation", "1\n"), "vmgend is there");
 	test_answers();
+	test_shown();
 	test_failed();
 	test_now();
 	write_hook("90-hang", "echo yes >begun; until [ -e go ]; do sleep 0.05; done; echo end >ended");

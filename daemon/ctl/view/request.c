@@ -207,7 +207,8 @@ static enum ctl_exit ask(struct exchange *exchange)
 		(void)unlinkat(exchange->dir_fd, NAME_TRIGGER, 0);
 		return complain(r);
 	}
-	code = results_print(status, exchange->request->rerun, exchange->request->json);
+	code = results_print(exchange->ctl, status, exchange->request->rerun,
+			     exchange->request->json);
 	json_object_put(status);
 	return code;
 }

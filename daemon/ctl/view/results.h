@@ -18,9 +18,11 @@ void result_describe(struct json_object *result, char ret_text[RESULT_SIZE]);
 bool result_good(struct json_object *result);
 
 /*
- * Prints how a drill that is over ended. status: of vmgend. rerun: what was asked for
- * of the last run, or NULL.
+ * Prints what a drill that is over did, as vmgend says it in its status: each hook with its
+ * output, and of the others why they did not run. rerun: NULL, or the word for what of the
+ * last run was run again. Returns the exit status for it.
  */
-enum ctl_exit results_print(struct json_object *status, const char *rerun, bool json);
+enum ctl_exit results_print(const struct ctl *ctl, struct json_object *status, const char *rerun,
+			    bool json);
 
 #endif /* RESULTS_H */

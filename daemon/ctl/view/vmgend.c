@@ -75,6 +75,28 @@ int vmgend_status(const char *runtime_dir, struct json_object **ret_status, bool
 	return 0;
 }
 
+int vmgend_outputs(const char *runtime_dir, const char *id, struct json_object **ret_hooks)
+{
+	struct json_object *json, *hooks;
+	const char *written;
+	char *text;
+	int r;
+
+	r = read_file(runtime_dir, NAME_OUTPUTS, &text);
+	if (r)
+		return r;
+	json = json_parse(text);
+	free(text);
+	if (!json_get_text(json, "id", &written) && !strcmp(written, id) &&
+	    json_object_object_get_ex(json, "hooks", &hooks) &&
+	    json_object_is_type(hooks, json_type_object))
+		*ret_hooks = json_object_get(hooks);
+	else
+		r = -EBADMSG;
+	json_object_put(json);
+	return r;
+}
+
 int vmgend_generation(const char *runtime_dir, uint64_t *ret_generation)
 {
 	char *text, *end;

@@ -23,4 +23,10 @@ int vmgend_status(const char *runtime_dir, struct json_object **ret_status, bool
  */
 int vmgend_generation(const char *runtime_dir, uint64_t *ret_generation);
 
+/*
+ * How the hooks of the drill with this id ended, with their outputs: an object that the
+ * caller puts. Returns 0; -EBADMSG: it is of another drill; or -errno.
+ */
+int vmgend_outputs(const char *runtime_dir, const char *id, struct json_object **ret_hooks);
+
 #endif /* VMGEND_H */
