@@ -68,8 +68,8 @@ static int start_guardian(struct daemon *daemon)
 	if (!r && daemon->loop)
 		r = loop_watch_guardian(daemon->loop, daemon->guardian.fd);
 	if (r)
-		log_error("cannot start the guardian: %s; guards begin later than they could",
-			  r == -EBUSY ? "the one before hangs in the kernel" : strerror(-r));
+		log_error("cannot start the guardian: %s; guards start later than they could",
+			  r == -EBUSY ? "the previous one hangs in the kernel" : strerror(-r));
 	return r;
 }
 
@@ -152,7 +152,7 @@ static void look(struct daemon *daemon, bool guards_begun)
 
 	r = witness_read(&daemon->witness);
 	if (r == -EPIPE) {
-		log_warning("the kernel's log was written faster than vmgend could read it; perhaps a change was told there");
+		log_warning("the kernel's log was written faster than vmgend could read it; it may have reported a change");
 		(void)repair_reseed(&daemon->repair.seen);
 	}
 	/* Of a host that is slow to write -ETIMEDOUT. */
@@ -274,9 +274,9 @@ static void on_reload(void *context)
 		notify_reloading();
 	r = config_reload(&daemon->config, options->config_path, options->config_required, error);
 	if (r)
-		log_error("the configuration stays as it is: %s", error);
+		log_error("the configuration was not reloaded: %s", error);
 	else
-		log_notice("the configuration was read again");
+		log_notice("the configuration was reloaded");
 	daemon->guardian_outdated |= !r;
 	settle(daemon);
 	if (daemon->ready)
@@ -289,7 +289,7 @@ static void on_stop(void *context)
 
 	notify_stopping();
 	if (daemon->repair.run)
-		log_notice("stopping in the middle of a run: hooks that are running go on, and the next start does the rest");
+		log_notice("stopping during a run: hooks that are running continue, and the next start runs the rest");
 	else if (!drill_is_in_way(&daemon->drill))
 		shutdown_mark(&daemon->repair, &daemon->witness);
 	stop(daemon, EXIT_STOPPED);

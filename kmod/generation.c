@@ -253,10 +253,10 @@ static void tell_listeners(struct vmgenc *vg)
 static void report(struct vmgenc *vg, struct vmgenc_id id, bool changed, int err)
 {
 	if (err)
-		pr_warn_ratelimited("the kernel's random number generator could not be reseeded (error %d): have vmgend running, or reseed it by hand\n",
+		pr_warn_ratelimited("the kernel's random number generator could not be reseeded (error %d): start vmgend, which reseeds from user space\n",
 				    err);
 	if (vg->record.flags & VMGENID_RNG_OTHER)
-		pr_warn_ratelimited("programs may read another random number generator than the one that is reseeded (%s): see RNG_OTHER in vmgenid(4)\n",
+		pr_warn_ratelimited("programs may read another random number generator than the one that is reseeded (%s): vmgenctl check\n",
 				    fips_enabled ? "FIPS mode" : "another /dev/urandom");
 	if (changed) {
 		tell_listeners(vg);
@@ -264,11 +264,14 @@ static void report(struct vmgenc *vg, struct vmgenc_id id, bool changed, int err
 				      vg->record.generation,
 				      source_names[vg->record.source]);
 	} else if (!vmgenc_id_valid(id)) {
-		pr_warn_ratelimited("%s: the host provides no generation %s\n", vg->device->path,
-				    vg->device->kind->counts ? "counter any more" :
-				    id.half[0] ? "ID (it is all ones)" : "ID (it is all zeros)");
+		if (vg->device->kind->counts)
+			pr_warn_ratelimited("%s: the host provides no generation counter any more\n",
+					    vg->device->path);
+		else
+			pr_warn_ratelimited("%s: the host provides no generation ID (it is all %s): give the device of this VM a GUID on the host\n",
+					    vg->device->path, id.half[0] ? "ones" : "zeros");
 	} else if (vg->id_untrusted) {
-		pr_warn_ratelimited("the ID may be older than this machine, because hibernation writes it back: boot with acpi_sleep=nonvs\n");
+		pr_warn_ratelimited("the ID may be older than this machine, because hibernation writes it back: boot it with acpi_sleep=nonvs\n");
 	}
 }
 

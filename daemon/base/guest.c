@@ -153,7 +153,7 @@ const char *guest_explain(enum guest guest, const char *sysfs)
 		[GUEST_NO_SYSFS] = "/sys is not mounted, so it cannot be told whether this VM has a VM Generation ID device: mount -t sysfs sysfs /sys; in the chroot of an image, look when that runs",
 		[GUEST_NO_DEVICE] = "this VM has a VMClock, but no VM Generation ID device: modprobe vmgenc, then dmesg | grep vmgenc tells whether that counts restores",
 		[GUEST_NO_MODULE] = "the kernel module is not loaded: modprobe vmgenc",
-		[GUEST_REFUSED] = "the kernel module is loaded but gives no device: dmesg | grep vmgenc tells why",
+		[GUEST_REFUSED] = "the kernel module is loaded but gives no device: dmesg | grep vmgenc shows why",
 		[GUEST_NO_NODE] = "is the path of the device right?",
 		[GUEST_BROKEN] = "the device is there but does not work: is the module of the same release?",
 	};

@@ -89,7 +89,7 @@ static const struct host {
 	  MISSING "on the host, for QEMU: " QEMU "; for libvirt: <genid/>; for Proxmox: qm set VMID --vmgenid 1 (not tried)",
 	  &virt_clone },
 	{ { MAKER("FIRECK") },
-	  MISSING "Firecracker gives one since 1.8: upgrade it, and make the snapshot anew (not tried)", NULL },
+	  MISSING "Firecracker gives one since 1.8: upgrade it, and make the snapshot again (not tried)", NULL },
 	{ { NO_DMI, NO_ACPI, NO_TREE },
 	  MISSING "it has neither ACPI nor a device tree, which describe one: Firecracker has ACPI since 1.8 (not tried); for QEMU's microvm give it the machine q35 and " QEMU, NULL },
 	{ { SIGN(NULL, NULL) },

@@ -106,7 +106,7 @@ static enum ctl_exit put(struct command *command, const char *unit)
 	}
 	if (fence_read(command->fd, unit, &fence))
 		return ctl_state_error(command->ctl, r);
-	text_print(stderr, "vmgenctl: %s is fenced, but the reason or the fence may be lost: %s: make room in %s, and say it again\n",
+	text_print(stderr, "vmgenctl: %s is fenced, but the reason or the fence may be lost: %s: make room in %s, then run this again\n",
 		   unit, strerror(-r), command->ctl->state_dir);
 	return CTL_DEGRADED;
 }
@@ -134,7 +134,7 @@ static const char *install_error(int error)
 {
 	switch (error) {
 	case -EILSEQ:
-		return "its drop-in zz-vmgen-fence.conf was changed: remove it, and say it again";
+		return "its drop-in zz-vmgen-fence.conf was changed: remove it, then run this again";
 	case -EINVAL:
 		return "give the state directory as a plain path from / on";
 	default:
@@ -220,7 +220,7 @@ static enum ctl_exit set_open(struct command *command)
 	if (!command->asked && !command->known.exists && !command->force) {
 		if (early && command->result == FENCE_SET)
 			take_back(command);
-		text_print(stderr, "vmgenctl: systemd knows no unit %s: correct its name, or with --force fence it all the same\n",
+		text_print(stderr, "vmgenctl: systemd knows no unit %s: correct its name, or use --force to fence it anyway\n",
 			   unit);
 		return CTL_FAILED;
 	}
@@ -277,7 +277,7 @@ static int lift_name(struct command *command, const char *unit, bool *ret_remove
 	if (removed == 1)
 		*ret_removed = true;
 	else if (removed)
-		text_print(stderr, "vmgenctl: the drop-in zz-vmgen-fence.conf of %s stays, and asks on: %s\n", unit,
+		text_print(stderr, "vmgenctl: the drop-in zz-vmgen-fence.conf of %s stays, and still asks: %s\n", unit,
 			   removed == -EILSEQ ? "it was changed; remove it by hand" : strerror(-removed));
 	return r;
 }
@@ -347,7 +347,7 @@ static enum ctl_exit lift(struct command *command)
 	}
 	if (removed && manager_reload(command->author.is_hook ? MANAGER_QUICK_RELOAD_MS :
 				      MANAGER_PATIENT_RELOAD_MS))
-		text_print(stderr, "vmgenctl: systemctl daemon-reload failed: %s asks on until it is done\n",
+		text_print(stderr, "vmgenctl: systemctl daemon-reload failed: %s still asks for a fence until that is done\n",
 			   command->unit);
 	return lifted(command, !r ? synced : r);
 }

@@ -26,13 +26,13 @@ static void print_times(const struct record *run)
 	text_print(stdout, "%s  %s: generation %" PRIu64 " by %s, ", ctl_date(corrected, date),
 		   event_name(run->event), run->generation, run->source);
 	if (record_duration(run, &duration))
-		text_print(stdout, "answered in %.1f s\n", duration / 1e6);
+		text_print(stdout, "handled in %.1f s\n", duration / 1e6);
 	else if (run->finished_boottime_usec)
-		text_print(stdout, "answered in a later boot\n");
+		text_print(stdout, "handled in a later boot\n");
 	else
-		text_print(stdout, "answered; how long that took was not recorded\n");
+		text_print(stdout, "handled; how long that took was not recorded\n");
 	if (stepped)
-		text_print(stdout, "    the clock was set meanwhile; before that it said %s\n",
+		text_print(stdout, "    the clock was set during the run; before that it showed %s\n",
 			   ctl_date(run->detected_usec, date));
 }
 
@@ -42,7 +42,7 @@ static void print_words(const struct record *run)
 	size_t i;
 
 	print_times(run);
-	text_print(stdout, "    looked like: %s; was said to be: %s\n", run->hint,
+	text_print(stdout, "    looks like: %s; declared intent: %s\n", run->hint,
 		   record_said(run, said));
 	print_boot(run, "    ");
 	if (*run->intent_unused)

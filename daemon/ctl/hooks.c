@@ -209,7 +209,7 @@ static void print_why(const struct inventory *inventory, const struct item *item
 	putchar('\n');
 	for_each_file(inventory, name, print_file, NULL);
 	if (item->reason)
-		text_print(stdout, "  %-10s %s\n", "wrong:", item->reason);
+		text_print(stdout, "  %-10s %s\n", "problem:", item->reason);
 	if (item->state != ITEM_MASKED)
 		print_settings(inventory, name);
 	if (item->settings.timeout_sec)
@@ -222,7 +222,7 @@ static void print_why(const struct inventory *inventory, const struct item *item
 	if (last)
 		result_describe(last, text);
 	putchar('\n');
-	text_print(stdout, "  %-10s %s\n", "last run:", last ? text : "it was not run");
+	text_print(stdout, "  %-10s %s\n", "last run:", last ? text : "it did not run");
 }
 
 /* The item alone is a whole answer. */

@@ -45,7 +45,7 @@ static enum ctl_exit set(const struct ctl *ctl, int fd, const char *word, const 
 
 	r = state_load(fd, &state, &reason);
 	if (r) {
-		text_print(stderr, "vmgenctl: not said: vmgend has no good record (%s), and its next start, which makes one, would drop it: %s, then say it again\n",
+		text_print(stderr, "vmgenctl: the intent was not recorded: vmgend has no usable record (%s), and drops the intent when it makes one at its next start: %s, then declare it again\n",
 			   reason, systemd_or("systemctl restart vmgend", "restart vmgend"));
 		return CTL_FAILED;
 	}
@@ -60,9 +60,9 @@ static enum ctl_exit set(const struct ctl *ctl, int fd, const char *word, const 
 static const char *judge(const struct hostword *word, const char *id_hash, const char *handled)
 {
 	if (strcmp(word->id_hash, id_hash))
-		return "; it does not count: " HOSTPLACE_STALE;
+		return "; it is not used: " HOSTPLACE_STALE;
 	if (!strcmp(handled, id_hash))
-		return "; it counts no more: " HOSTPLACE_SPENT;
+		return "; it is not used any more: " HOSTPLACE_SPENT;
 	return "; it is for the change to the present ID, which is not handled yet";
 }
 
@@ -77,10 +77,10 @@ static void show_words(const struct ctl *ctl, const char *handled)
 	for (i = 0; i < HOSTPLACES; i++) {
 		r = hostplace_read(i, GUEST_SYSFS, PATH_CREDENTIALS, &word, reason);
 		if (r && r != -ENOENT)
-			text_print(stdout, "what the host says in %s does not count: %s\n",
+			text_print(stdout, "what the host declares in %s is not used: %s\n",
 				   hostplace_name(i), reason);
 		if (!r)
-			text_print(stdout, "the host says in %s: %s%s%s%s\n", hostplace_name(i),
+			text_print(stdout, "the host declares in %s: %s%s%s%s\n", hostplace_name(i),
 				   word.intent, *word.name ? ", " : "", word.name,
 				   judge(&word, id_hash, handled));
 	}
@@ -102,7 +102,7 @@ static enum ctl_exit show(const struct ctl *ctl, int fd, const char *dropped, bo
 	if (r)
 		text_print(stderr, "vmgenctl: %s\n", error);
 	if (said && !kept) {
-		text_print(stderr, "vmgenctl: vmgend has no good record, and its next start, which makes one, drops this: %s, then say it again\n",
+		text_print(stderr, "vmgenctl: vmgend has no usable record, and drops this intent when it makes one at its next start: %s, then declare it again\n",
 			   systemd_or("systemctl restart vmgend", "restart vmgend"));
 		r = -EBADMSG;
 	}

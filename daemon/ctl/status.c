@@ -28,7 +28,7 @@ static void print_change(const struct view *view)
 	text_print(stdout, "last change: %.1f s ago, detected by %s\n", (boottime_ns() - changed) / 1e9,
 		   view_detected_by(view->event.source));
 	if (view->event.flags & VMGEN_RNG_STALE)
-		text_print(stdout, "kernel:      could NOT reseed its random number generator\n");
+		text_print(stdout, "kernel:      could NOT reseed its random number generator: vmgenctl check\n");
 }
 
 static void list_failures(struct json_object *hooks)
@@ -52,7 +52,7 @@ static void print_last(struct json_object *last)
 	if (record_from_json(last, &run))
 		return;
 	if (*run.intent)
-		text_print(stdout, "said to be:  %s\n", record_said(&run, said));
+		text_print(stdout, "intent:      %s\n", record_said(&run, said));
 	print_boot(&run, "             ");
 	if (run.sentinels.known)
 		text_print(stdout, "sentinels:   %s\n", tally_text(&run.sentinels, tally));
@@ -85,11 +85,11 @@ static void print_words(const struct view *view, enum ctl_exit verdict)
 	if (view->last)
 		print_last(view->last);
 	if (view->seed_errno)
-		text_print(stdout, "             the seed file of the next boot was not renewed: the log of vmgend tells why (journalctl -u vmgend)\n");
+		text_print(stdout, "             the seed file for the next boot was not renewed: the log of vmgend shows why (journalctl -u vmgend)\n");
 	if (view->intent_unused)
 		text_print(stdout, "             %s\n", view->intent_unused);
 	if (view->new_machine_id)
-		text_print(stdout, "machine ID:  new; PID 1 may keep the one before (%%m in units) until the next boot\n");
+		text_print(stdout, "machine ID:  new in this boot; PID 1 may still use the old one (%%m in units) until the next boot\n");
 	if (view->hooks)
 		list_failures(view->hooks);
 	if (view->incomplete)

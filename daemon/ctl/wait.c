@@ -200,7 +200,7 @@ static enum ctl_exit report(int r, uint64_t generation)
 		return CTL_TIMEOUT;
 	case -ESRCH:
 		text_print(stderr, "vmgenctl: vmgend is not running: %s\n",
-			   systemd_or("systemctl start vmgend", "have the init of this system start it"));
+			   systemd_or("systemctl start vmgend", "start it with the init system of this machine"));
 		return CTL_NOT_RUNNING;
 	case -ENXIO:
 		text_print(stderr, "vmgenctl: the host provides no ID: give the device of this VM a GUID on the host\n");

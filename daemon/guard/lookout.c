@@ -18,7 +18,7 @@ void lookout_post(struct lookout *lookout, const struct config *config)
 		return;
 	r = sentinel_start(config->proc, &lookout->sentinel);
 	if (r)
-		log_warning("no process can zero fork sentinels: %s; programs with BoringSSL notice no change",
+		log_warning("no process can zero fork sentinels: %s; programs with BoringSSL detect no change",
 			    strerror(-r));
 	else if (lookout->owes)
 		(void)sentinel_wake(&lookout->sentinel, lookout->generation);

@@ -151,7 +151,7 @@ static void hold(struct vigil *vigil)
 	vigil->held_ms = now_ms();
 	if (!missing)
 		return;
-	log_error("not all guards could be got ready; this is tried again");
+	log_error("not all guards could be prepared; vmgend tries again");
 	hold_later(vigil);
 }
 
@@ -210,7 +210,7 @@ static void lose(struct vigil *vigil, pid_t pid)
 		return;
 	if (vigil->hold_again != NEVER)
 		return;
-	log_warning("a process that had a guard ready for the next change is gone; all are got ready anew");
+	log_warning("a process that held a guard ready for the next change is gone; all guards are prepared again");
 	hold_later(vigil);
 }
 

@@ -112,7 +112,7 @@ int intent_read(int state_fd, const char *dropped, char ret_word[RECORD_WORD_SIZ
 	*ret_said = *set || *word;
 	if (*set && *word && strcmp(set, word)) {
 		snprintf(ret_error, INTENT_ERROR_SIZE,
-			 "%s says \"%s\" and vmgenctl intent said \"%s\": neither is used", dropped, word,
+			 "%s declares \"%s\", and vmgenctl intent declared \"%s\": neither is used", dropped, word,
 			 set);
 		ret_word[0] = '\0';
 		return -EINVAL;

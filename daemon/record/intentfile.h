@@ -16,7 +16,7 @@
 enum { INTENT_ERROR_SIZE = 512 };
 
 /* After a change for which an intent was not used; see intent_unused in record.h. */
-#define INTENT_REMEDY "put that right, say it again if vmgenctl intent show says none, then: vmgenctl trigger --real"
+#define INTENT_REMEDY "fix the cause, declare the intent again if vmgenctl intent show prints none, then: vmgenctl trigger --real"
 
 /* As intent_from of a record. */
 #define INTENT_ADMIN	"admin"

@@ -69,7 +69,7 @@ void record_set_intent(struct record *record, const char *word, const char *from
 const char *record_said(const struct record *record, char text[RECORD_SAID_SIZE])
 {
 	if (!*record->intent)
-		return "nothing";
+		return "none";
 	snprintf(text, RECORD_SAID_SIZE, "%s%s%s (%s)", record->intent, *record->name ? ", " : "",
 		 record->name, *record->intent_from ? record->intent_from : "admin");
 	return text;

@@ -37,14 +37,14 @@ int declared_clear(const struct config *config, int state_fd, struct state *stat
 		r = image_remove(state_fd);
 	state->image_spent = r;
 	if (r)
-		log_error("cannot remove the mark of an image that was used (vmgenctl image undo): %s; it counts no more",
+		log_error("cannot remove the mark of an image that was used (vmgenctl image undo): %s; it is not used again",
 			  file_strerror(r));
 	if (!state->intent_spent)
 		return 0;
 	r = intent_remove(state_fd, config->intent_file);
 	state->intent_spent = r;
 	if (r)
-		log_error("cannot remove an intent that was used (%s, or vmgenctl intent): %s; it counts no more, and a new one does not before it is gone",
+		log_error("cannot remove an intent that was used (%s, or vmgenctl intent): %s; it is not used again, and a new one only when it is gone",
 			  config->intent_file, file_strerror(r));
 	return r;
 }
@@ -74,7 +74,7 @@ static void take_intent(const struct config *config, int state_fd, struct state 
 
 	r = declared_clear(config, state_fd, state);
 	if (r) {
-		declared_leave(run, "an intent that was used before cannot be removed, so one that was said since would not count: %s",
+		declared_leave(run, "an intent that was used before cannot be removed, so one that was declared since is not used: %s",
 			     file_strerror(r));
 		return;
 	}
@@ -167,9 +167,9 @@ static const char *reason_to_ignore(int state_fd, const struct record *run, cons
 	if (is_handled(state_fd, run->id_hash))
 		return HOSTPLACE_SPENT;
 	if (*run->intent_unused)
-		return "something else that was said cannot be used";
+		return "another declared intent cannot be used";
 	if (run->event == EVENT_UNKNOWN)
-		return "there is no good record to tell whether it was used";
+		return "there is no usable record to tell whether it was used";
 	if (run->event == EVENT_ADOPTED && !*run->intent)
 		return "there is no record to tell whether it was used, and no mark of vmgenctl image prepare tells that this is a copy";
 	return NULL;
@@ -183,7 +183,7 @@ static void take_word(struct record *run, const struct hostword *word, const cha
 
 	if ((*run->intent && !marked && strcmp(run->intent, word->intent)) ||
 	    (*run->name && *word->name && strcmp(run->name, word->name))) {
-		declared_leave(run, "what was said differs (%s; %s%s%s (%s)), so none of it is used",
+		declared_leave(run, "the declared intents differ (%s; %s%s%s (%s)), so none of them is used",
 			       record_said(run, said), word->intent, *word->name ? ", " : "",
 			       word->name, from);
 		return;
@@ -210,12 +210,12 @@ static void take_words(const struct config *config, int state_fd, struct record 
 			continue;
 		ignored = r ? reason : reason_to_ignore(state_fd, run, &word);
 		if (ignored)
-			log_notice("what the host says in %s is not used: %s", hostplace_name(i),
+			log_notice("what the host declares in %s is not used: %s", hostplace_name(i),
 				   ignored);
 		else
 			take_word(run, &word, hostplace_name(i));
 		if (!r && word.unknown_keys)
-			log_notice("what the host says in %s has keys that this vmgend does not know; it ignores them",
+			log_notice("what the host declares in %s has keys that this vmgend does not know, and ignores",
 				   hostplace_name(i));
 	}
 }

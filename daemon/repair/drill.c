@@ -127,7 +127,7 @@ void drill_init(struct drill *drill, struct repair *repair)
 	repair->drill = &drill->report;
 	/* Who left it has given up, and nobody expects hooks to run now. */
 	if (remove_request(drill))
-		log_notice("a drill that was asked for before this start is dropped");
+		log_notice("a drill that was requested before this start is dropped");
 }
 
 /* Before the status says that it is over, because then somebody reads it. */
@@ -153,10 +153,10 @@ static void finish(struct drill *drill)
 	if (!drill->report.refusal)
 		tell_outputs(drill);
 	if (drill->report.refusal)
-		log_warning("drill: nothing is run: %s", drill->report.refusal);
+		log_warning("drill: no hook runs: %s", drill->report.refusal);
 	else
-		log_notice("drill: over%s",
-			   drill->report.interrupted ? ", cut short by a change" : "");
+		log_notice("drill: finished%s",
+			   drill->report.interrupted ? ", ended early by a change" : "");
 	repair_report_again(drill->repair);
 }
 
@@ -189,8 +189,8 @@ static const char *begin(struct drill *drill)
 
 static void start(struct drill *drill)
 {
-	log_notice("drill: hooks run because vmgenctl asked for it, %s",
-		   drill->report.real || drill->rerun ? "in earnest" : "with event test");
+	log_notice("drill: vmgenctl asked vmgend to run hooks, %s",
+		   drill->report.real || drill->rerun ? "with event changed" : "with event test");
 	drill->report.phase = DRILL_RUNNING;
 	record_detect(&drill->report.record);
 	drill->report.refusal = begin(drill);

@@ -29,7 +29,7 @@ static const char *reason_to_act(const struct record *run)
 	if (strcmp(run->hint, "rollback"))
 		return "its UUID and MAC addresses are not those on record, or not known";
 	if (*run->intent || *run->intent_unused)
-		return "the administrator or the host said what this is";
+		return "the administrator or the host declared an intent";
 	return NULL;
 }
 
@@ -121,14 +121,14 @@ void policy_describe(const struct config *config, int state_fd, struct state *st
 	if (state_fd >= 0)
 		declared_take(config, state_fd, state, &present, same);
 	else
-		declared_leave(run, "whether an intent was said is not known, because %s cannot be opened",
+		declared_leave(run, "whether an intent was declared is not known, because %s cannot be opened",
 			     config->state_dir);
 	if (goes_on_as_clone(run, replaced))
 		go_on_as_clone(run, replaced);
 	if (run->event == EVENT_ADOPTED && *run->intent)
 		log_notice("this is a copy of an image that vmgenctl image prepare has marked: it takes an identity of its own (hooks from 60 to 79)");
 	else if (run->event == EVENT_CHANGED || run->event == EVENT_BOOT_CHANGED)
-		log_info("by UUID and MAC addresses this looks like: %s; said to be: %s",
+		log_info("by UUID and MAC addresses this machine looks like: %s; declared intent: %s",
 			 run->hint, record_said(run, said));
 }
 

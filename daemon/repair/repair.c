@@ -62,7 +62,7 @@ int repair_reseed(const struct sighting *sighting)
 		log_info("reseeded the kernel's random number generator, with %zu bytes of hardware entropy",
 			 hardware);
 	else if (r == -ENODATA)
-		log_warning("the kernel's random number generator is not seeded yet, so it cannot reseed; the ID is mixed in and counts when it is (a virtio-rng device makes that sooner)");
+		log_warning("the kernel's random number generator is not seeded yet, so it cannot reseed; the ID is mixed in and takes effect when it is (a virtio-rng device makes that sooner)");
 	else
 		log_event(LOG_ERR, &fields,
 			  "cannot reseed the kernel's random number generator, clones may draw the same numbers: %s%s",
@@ -98,7 +98,7 @@ void repair_save(struct repair *repair, int fd)
 	repair->record_error = r;
 	if (r)
 		log_event(LOG_ERR, &fields,
-			  "cannot record in %s, so after a restart this is done again: %s",
+			  "cannot record in %s, so vmgend does this again after a restart: %s",
 			  repair->config->state_dir, file_strerror(r));
 	if (fd >= 0)
 		close(fd);
@@ -206,7 +206,7 @@ static void keep_traces(struct repair *repair, int state_fd)
 
 	r = last->reseed_error ? 0 : seed_refresh(seed_file, reason);
 	if (r && r != -ENOENT)
-		log_error("the seed file is not renewed, so the next boot is seeded as that of every clone: %s",
+		log_error("the seed file was not renewed, so the next boot starts with the same seed as every clone: %s",
 			  reason);
 	last->seed_error = r == -ENOENT ? 0 : r;
 	repair_keep_history(repair, state_fd);
@@ -383,7 +383,7 @@ void repair_change(struct repair *repair, const struct sighting *sighting, bool 
 	if (repair->waiter)
 		return;
 	if (repair->run) {
-		log_notice("this came during a run: the guards begin at once; the hooks that are running end first, then the others run for the newest ID");
+		log_notice("this change came during a run: guards start at once, and the other hooks run when those that are running have ended");
 		run_stop(repair->run);
 		repair->pending = true;
 		repair_advance(repair);

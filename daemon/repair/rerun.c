@@ -78,7 +78,7 @@ static const char *refuse_intent(const struct repair *repair, const char *word)
 	char waiting[RECORD_WORD_SIZE];
 
 	if (last->event != EVENT_CHANGED && last->event != EVENT_BOOT_CHANGED)
-		return "no change is on record that was handled";
+		return "there is no record of a change that was handled";
 	if (*last->intent)
 		return "an intent was used for the last change already (vmgenctl history)";
 	if (!look_for_intent(repair, waiting))
@@ -97,7 +97,7 @@ const char *rerun_begin(struct repair *repair, enum rerun rerun, struct record *
 	struct run *run;
 
 	if (!*last->id_hash)
-		return "no run is on record that has finished";
+		return "there is no record of a run that has finished";
 	if (*intent)
 		refusal = refuse_intent(repair, intent);
 	if (refusal)

@@ -22,7 +22,7 @@ static void tell(const struct tally *tally)
 	char text[TALLY_TEXT_SIZE];
 
 	if (tally_missed(tally))
-		log_warning("fork sentinels: %s; those programs may go on with the random numbers of clones",
+		log_warning("fork sentinels: %s; those programs may use the same random numbers as clones",
 			    tally_text(tally, text));
 	else
 		log_info("fork sentinels: %s", tally_text(tally, text));

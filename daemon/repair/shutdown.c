@@ -64,7 +64,7 @@ static int take_outside(const struct markstore *store, const struct mark_place *
 	if (r != -EBADMSG && r != -ENOPKG && (r || strcmp(ret_mark, MARK_CLEARED)))
 		r2 = store->put(place, MARK_CLEARED);
 	if (r || r2)
-		log_error("the mark of a clean shutdown cannot be %s (%s): %s; a disk that goes back to the last shutdown may be taken for an ordinary boot later: put that right, or set boot-change = run in vmgend.conf",
+		log_error("the mark of a clean shutdown cannot be %s (%s): %s; a disk that goes back to the last shutdown may be taken for an ordinary boot later: fix the cause, or set boot-change = run in vmgend.conf",
 			  r2 ? "cleared" : "read", store->title, explain(r2 ? r2 : r));
 	return r ? r : r2;
 }

@@ -60,7 +60,7 @@ static void log_start(enum event event, const struct sighting *sighting, bool re
 {
 	static const char *const texts[] = {
 		[EVENT_NONE]		= "nothing happened while vmgend was not running",
-		[EVENT_ADOPTED]		= "adopted: there is nothing on record to compare with, so the present ID becomes the recorded one",
+		[EVENT_ADOPTED]		= "adopted: there is no record to compare with, so the present ID is recorded",
 		[EVENT_CHANGED]		= "changed: this machine was cloned or restored while vmgend was not running",
 		[EVENT_BOOT_CHANGED]	= "boot-changed: the ID changed while the system was down, so this machine was cloned or restored, unless its host gives a new ID to ordinary boots",
 		[EVENT_UNKNOWN]		= "unknown: perhaps this machine was cloned or restored",
@@ -76,7 +76,7 @@ static void log_start(enum event event, const struct sighting *sighting, bool re
 	};
 
 	if (!sighting->has_id)
-		log_warning("the host provides no generation ID (all zeros or all ones); give the device of this VM a GUID");
+		log_warning("the host provides no generation ID (all zeros or all ones); give the device of this VM a GUID on the host");
 	else if (event == EVENT_NONE && sighting->source == WITNESS_KMSG)
 		log_notice("what happened while vmgend was not running is not known");
 	else
@@ -170,7 +170,7 @@ static int wait_for_hooks(struct repair *repair)
 	if (r)
 		return r;
 	begin_guards(repair);
-	log_notice("hooks that an earlier vmgend started are still running; when they have ended it goes on");
+	log_notice("hooks of an earlier vmgend are still running; vmgend continues when they have ended");
 	repair->waiter_holds_start = state_holds_start(repair->config->state_dir);
 	if (repair->waiter_holds_start)
 		notify_extend_start(RUN_LIMIT_MAX + EXTEND_MARGIN_SEC);

@@ -97,16 +97,16 @@ static void log_result(const struct job *job, const struct hook_result *result)
 		break;
 	case OUTCOME_KILLED:
 		log_event(LOG_ERR, &fields,
-			  "%s: killed by signal %d (SIG%s), not by vmgend; see the kernel's log",
+			  "%s: killed by signal %d (SIG%s), not by vmgend; dmesg may show why",
 			  name, result->status, sigabbrev_np(result->status) ?: "?");
 		break;
 	case OUTCOME_TIMED_OUT:
 		log_event(LOG_ERR, &fields,
-			  "%s: had not ended after %u s, so all its processes were ended; fix it, or raise timeout in %s/%s.conf",
+			  "%s: still ran after %u s, so vmgend ended all its processes; fix it, or raise timeout in %s/%s.conf",
 			  name, job->settings->timeout_sec, job->config->hook_settings_dir, name);
 		break;
 	case OUTCOME_LOST:
-		log_notice("%s: ended, because it begins anew for a newer change", name);
+		log_notice("%s: ended, because it starts again for a newer change", name);
 		break;
 	case OUTCOME_UNUSABLE:
 		/* Told where it was found. */
@@ -131,9 +131,9 @@ static void log_unusable(const struct job *job, int error)
 	else if (error == -ETIMEDOUT)
 		remedy = "; the disk that it or its interpreter is on does not answer";
 	else if (attempt_is_shortage(error))
-		remedy = "; tried again while its time lasts";
+		remedy = "; vmgend tries again until its timeout";
 	else if (error == -EACCES)
-		remedy = "; it or its interpreter may not be executed, by that user at any rate, or the file system is mounted noexec";
+		remedy = "; its user may not execute it or its interpreter, or their file system is mounted noexec";
 	log_problem(job, "cannot execute %s/%s: %s%s", hook->directory, hook->name,
 		    strerror(-error), remedy);
 }
@@ -218,7 +218,7 @@ static void tell_earlier(const char *hook)
 	struct leftover left;
 
 	if (!cgroup_clear(hook, &left) && left.n_processes)
-		log_notice("%s: of an earlier run %zu processes still go on: %s", hook,
+		log_notice("%s: %zu processes of an earlier run are still running: %s", hook,
 			   left.n_processes, leftover_text(&left, text));
 }
 
@@ -275,7 +275,7 @@ static void log_early_end(const struct job *job, const siginfo_t *end)
 	/* It had nothing to wait for, or does not know how. */
 	log_event(exited && (!end->si_status || end->si_status == EXIT_NOT_APPLICABLE) ?
 		  LOG_INFO : LOG_WARNING, &not_ready,
-		  "%s: ended while it stood by (%s %d); it is executed at the change",
+		  "%s: ended while it stood by (%s %d); it is started again at the change",
 		  job->hook->name, exited ? "exit status" : "signal", end->si_status);
 }
 

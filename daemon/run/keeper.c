@@ -168,7 +168,7 @@ report_guard(const struct job *job, struct keeper_report *report, int turn_fd)
 		child_stand_back();
 		record(job, report);
 		if (report->record_error && report->record_error != -ESTALE)
-			log_error("%s: its end cannot be recorded in %s (it may run again): %s",
+			log_error("%s: its result cannot be recorded in %s (it may run again): %s",
 				  report->result.name, job->config->state_dir,
 				  strerror(-report->record_error));
 	}

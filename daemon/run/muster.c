@@ -22,7 +22,7 @@ static int hold_hook(struct run *run, const struct hook *hook,
 
 	r = keeper_hold(&job, &keeper);
 	if (r)
-		log_error("%s: cannot be got ready for a change: cannot start a process: %s",
+		log_error("%s: cannot be prepared for a change: cannot start a process: %s",
 			  hook->name, strerror(-r));
 	else
 		run_add_member(run, hook, &keeper, settings, 1);

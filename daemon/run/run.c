@@ -292,12 +292,12 @@ static void collect(struct run *run)
 		fields = about(run, report.result.name, report.result.outcome);
 		if (report.result.outcome == OUTCOME_LOST && report.record_error == -EPIPE)
 			log_event(LOG_ERR, &fields,
-				  "%s: the process that looked after it is gone; nobody knows how it ended",
+				  "%s: its keeper is gone, so nobody knows how it ended",
 				  report.result.name);
 		else if (report.record_error && report.record_error != -EPIPE)
-			log_error("%s: its end cannot be recorded in %s (it would run again after a restart): %s",
+			log_error("%s: its result cannot be recorded in %s (it would run again after a restart): %s",
 				  report.result.name, run->config->state_dir,
-				  report.record_error == -ESTALE ? "neither was that the run began" :
+				  report.record_error == -ESTALE ? "the start of the run was not recorded either" :
 				  file_strerror(report.record_error));
 		set_result(run, &report.result);
 		if (report.result.outcome == OUTCOME_LOST)

@@ -167,7 +167,7 @@ static void tell_leftovers(const struct supervision *hook)
 	if (waitid(P_ALL, 0, &child, WEXITED | WNOHANG | WNOWAIT) || tree_signal(0, &tree) ||
 	    !tree.alive.n_processes)
 		return;
-	log_notice("%s: has ended, and %zu of its processes go on: %s",
+	log_notice("%s: has ended, but %zu of its processes are still running: %s",
 		   hook->hook, tree.alive.n_processes,
 		   leftover_text(&tree.alive, text));
 }

@@ -46,6 +46,6 @@ void turn_take(const struct job *job, int fd)
 			(void)kill(holder, SIGINT);
 		nanosleep(&pause, NULL);
 	}
-	log_warning("%s: an older instance of it could not be ended; it begins all the same",
+	log_warning("%s: an older instance of it could not be ended; it starts anyway",
 		    job->hook->name);
 }

@@ -31,8 +31,8 @@ static const struct {
 	enum witness_loss loss;
 	const char *text;
 } losses[] = {
-	{ WITNESS_LOSS_BOOT, "a change while this system is down is not seen" },
-	{ WITNESS_LOSS_RESTART, "a change while vmgend is not running is not seen" },
+	{ WITNESS_LOSS_BOOT, "a change while this system is down is not detected" },
+	{ WITNESS_LOSS_RESTART, "a change while vmgend is not running is not detected" },
 	{ WITNESS_LOSS_PROGRAMS, "programs that use libvmgen have no device to ask" },
 	{ WITNESS_LOSS_RESEED, 
 	  "programs may draw before the kernel's random number generator has reseeded" },

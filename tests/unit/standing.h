@@ -223,7 +223,7 @@ static inline bool times_out(const char *name)
 	char text[64];
 	int i;
 
-	snprintf(text, sizeof(text), "%s: had not ended after 600 s", name);
+	snprintf(text, sizeof(text), "%s: still ran after 600 s", name);
 	for (i = 0; i < SCRATCH_LOOKS && !strstr(scratch_read("log"), text); i++) {
 		*clock_ahead_sec += i % 100 ? 0 : 1000;
 		usleep(10000);

@@ -127,7 +127,7 @@ static void test_leftover(void)
 	scratch_write("conf/10-hook.conf", RIG_TIMEOUT, 0644);
 	begin_record(EVENT_CHANGED);
 	run_hooks_until(written);
-	snprintf(text, sizeof(text), "10-hook: of an earlier run 1 processes still go on: sleep (%d)\n", first);
+	snprintf(text, sizeof(text), "10-hook: 1 processes of an earlier run are still running: sleep (%d)\n", first);
 	expect("10-hook", OUTCOME_TIMED_OUT, 0, text);
 	ok(strstr(scratch_read("out-cgroup"), "/10-hook.1\n"), "the next run has a cgroup all the same");
 	ok(is_dead("out-left"), "that is ended with it");

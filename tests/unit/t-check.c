@@ -15,6 +15,7 @@
 #include "base/guest.h"
 #include "base/host.h"
 #include "base/systemd.h"
+#include "ctl/view/view.h"
 
 static bool booted = true;
 /* Of the machine; it has no EFI variables. */
@@ -105,7 +106,7 @@ static void test_check_vmgend(void)
 	write_status(LAST(BAD));
 	expect("check", CTL_DEGRADED, "problem  last-run  at the last change (changed) hook 80-bad: failed");
 	expect("status", CTL_DEGRADED, "80-bad: failed");
-	ok(says("then vmgenctl trigger --failed\n"), "with the remedy");
+	ok(says("when that is fixed: vmgenctl trigger --failed\n"), "with the remedy");
 	write_status(HANDLED ",\"lost\":[\"no ID\",\"no page\"]");
 	expect("check", CTL_OK, "warning  source    no page");
 	write_status(",\"handled\":false,\"recorded\":true");
@@ -115,11 +116,11 @@ static void test_check_vmgend(void)
 	write_status(",\"handled\":false,\"recorded\":true,\"run\":{\"hooks\":{\"50-x\":{\"outcome\":\"lost\"}}}");
 	expect("status", CTL_NOT_HANDLED, "the last change is being handled");
 	write_status(",\"handled\":true,\"recorded\":false,\"record_errno\":28");
-	expect("check", CTL_DEGRADED, "cannot record what it did, so it is done again after a restart: No space left on device (df -h");
+	expect("check", CTL_DEGRADED, "cannot record what it did, so it does it again after a restart: No space left on device (df -h");
 	expect("status", CTL_DEGRADED, "recorded:    no: No space left on device (df -h");
-	ok(says("then vmgenctl trigger --real\n"), "with the remedy, for what failed is not all");
+	ok(says("when that is fixed: vmgenctl trigger --real\n"), "with the remedy, for what failed is not all");
 	write_status(",\"handled\":true,\"recorded\":false");
-	expect("check", CTL_DEGRADED, "cannot record what it did, so it is done again after a restart: the log of vmgend");
+	expect("check", CTL_DEGRADED, "cannot record what it did, so it does it again after a restart: the log of vmgend");
 	(void)mkdir(scratch_path("state"), 0700);
 	scratch_write("state/history", "{}\n", 0600);
 	expect("check", CTL_DEGRADED, "problem  history ");
@@ -148,7 +149,7 @@ static void test_image(void)
 	expect("image show", CTL_OK, "prepared on this machine; a copy runs at its first boot:\n  60-own\n  79-own\n");
 	expect("forget", CTL_OK, "the mark of vmgenctl image prepare stays");
 	expect("check", CTL_OK, "note     image     this is a template: ");
-	ok(says("-> if it is no template any more: vmgenctl image undo\n"), "with the remedy");
+	ok(says("-> if it is not a template any more: vmgenctl image undo\n"), "with the remedy");
 	expect("hooks why 60-own", CTL_OK, "events:    adopted (intent clone) changed boot-changed (intent clone) test\n");
 	info.flags &= ~VMGEN_INFO_ID_VALID;
 	expect("image show", CTL_OK, "whether it was this one is not known");
@@ -180,7 +181,7 @@ static void test_image(void)
 	expect("status", CTL_OK, "last run:    adopted");
 	ok(!says("machine ID:"), "the machine ID is what it was");
 	scratch_write("machine-id", "", 0644);
-	expect("status", CTL_OK, "machine ID:  new; PID 1 may keep the one before (%m in units) until the next boot");
+	expect("status", CTL_OK, "machine ID:  new in this boot; PID 1 may still use the old one (%m in units) until the next boot");
 	expect("status --json", CTL_OK, "\"new_machine_id\":true");
 	unlink(scratch_path("machine-id"));
 	write_status(LAST(""));
@@ -218,10 +219,10 @@ static void test_impostor(void)
 	expect("check", CTL_NOT_RUNNING, "vmgend is not running");
 	ok(says("-> systemctl enable --now vmgend"), "with the remedy");
 	booted = false;
-	expect("check", CTL_NOT_RUNNING, "-> have the init of this system start vmgend");
+	expect("check", CTL_NOT_RUNNING, "-> start vmgend with the init system of this machine");
 	ok(!says("systemctl"), "systemctl is not named where systemd does not run");
-	expect("status", CTL_NOT_RUNNING, "so no hook runs: have the init of this system start it");
-	expect("wait --settled", CTL_NOT_RUNNING, "is not running: have the init of this system start it");
+	expect("status", CTL_NOT_RUNNING, "so no hook runs: start it with the init system of this machine");
+	expect("wait --settled", CTL_NOT_RUNNING, "is not running: start it with the init system of this machine");
 	booted = true;
 	write_status(",\"handled\":true,\"recorded\":false");
 	(void)kill(pid, SIGKILL);
@@ -232,7 +233,7 @@ static void test_seed(void)
 {
 	write_status(HANDLED ",\"last\":{\"event\":\"changed\",\"generation\":5,\"reseed_errno\":0,\"hooks\":{},"
 		     "\"seed_errno\":22}");
-	expect("status", CTL_DEGRADED, "the seed file of the next boot was not renewed");
+	expect("status", CTL_DEGRADED, "the seed file for the next boot was not renewed");
 	expect("check", CTL_DEGRADED, "problem  seed      at the last change (changed) the seed file was not renewed");
 }
 
@@ -241,12 +242,44 @@ static void test_unused_intent(void)
 {
 	write_status(HANDLED ",\"last\":{\"event\":\"changed\",\"generation\":5,\"reseed_errno\":0,\"hooks\":{},"
 		     "\"intent_unused\":\"the intent is kept: No space left on device\"}");
-	expect("status", CTL_DEGRADED, "what was said of the last change was not used: put that right");
+	expect("status", CTL_DEGRADED, "the declared intent was not used for the last change: fix the cause");
 	ok(says("the intent is kept: No space left on device\n"), "and why");
 	expect("status --json", CTL_DEGRADED, "\"intent_unused\":\"the intent is kept");
 	expect("check", CTL_DEGRADED, "problem  intent    the intent is kept: No space left on device");
-	ok(says("-> put that right, say it again if vmgenctl intent show says none, then: vmgenctl trigger --real"),
+	ok(says("-> fix the cause, declare the intent again if vmgenctl intent show prints none, then: vmgenctl trigger --real"),
 	   "with the remedy");
+}
+
+/* Whoever looks, with either command, is told to do the same. */
+static void test_one_remedy(void)
+{
+	static const struct {
+		const char *status, *remedy;
+		unsigned int more, less;
+	} states[] = {
+		{ LAST(BAD), VIEW_FAILED_REMEDY, 0, 0 },
+		{ HANDLED ",\"last\":{\"event\":\"changed\",\"generation\":5,\"reseed_errno\":5,\"hooks\":{}}",
+		  VIEW_FAILED_REMEDY, 0, 0 },
+		{ HANDLED ",\"last\":{\"event\":\"changed\",\"generation\":5,\"reseed_errno\":0,\"incomplete\":true,"
+		  "\"hooks\":{}}", VIEW_ALL_REMEDY, 0, 0 },
+		{ ",\"handled\":true,\"recorded\":false,\"record_errno\":28", VIEW_ALL_REMEDY, 0, 0 },
+		{ ",\"handled\":false,\"recorded\":true", "vmgenctl wait --settled", 0, 0 },
+		{ HANDLED, "give the device of this VM a GUID on the host", 0, VMGEN_INFO_ID_VALID },
+		{ HANDLED, "boot it with acpi_sleep=nonvs", VMGEN_INFO_ID_UNTRUSTED, 0 },
+	};
+	const unsigned int flags = info.flags;
+	size_t i;
+
+	for (i = 0; i < sizeof(states) / sizeof(states[0]); i++) {
+		write_status(states[i].status);
+		info.flags = (flags | states[i].more) & ~states[i].less;
+		(void)end(begin("status"));
+		ok(says(states[i].remedy), "status: %s", states[i].remedy);
+		(void)end(begin("check"));
+		ok(says(states[i].remedy), "and check says the same");
+	}
+	info.flags = flags;
+	write_status(HANDLED);
 }
 
 static void test_check_device(void)
@@ -259,8 +292,8 @@ static void test_check_device(void)
 	write_status(HANDLED ",\"source\":\"counter\",\"lost\":[\"no ID\"]");
 	expect("check", CTL_DEGRADED, "problem  device    QEMU\"VGID, a VMClock, counts restores and has no ID");
 	ok(says(host_remedy(GUEST_SYSFS)) && !says("load the module"), "with the remedy of this host");
-	ok(says("no driver of the kernel's own reseeds"), "the kernel's driver of a VMClock does not reseed");
-	expect("status", CTL_DEGRADED, "a change while this system is down is not seen");
+	ok(says("the kernel has no driver of its own that reseeds"), "the kernel's driver of a VMClock does not reseed");
+	expect("status", CTL_DEGRADED, "a change while this system is down is not detected");
 	expect("status --json", CTL_DEGRADED, "\"id_valid\":false");
 	ok(says("\"counter\":true"), "a program can tell it from no ID");
 	write_status(",\"handled\":false,\"recorded\":true,\"source\":\"counter\"");
@@ -299,7 +332,7 @@ static void test_check_device(void)
 	open_result = -EACCES;
 	expect("check", CTL_NO_RIGHTS, "This machine is NOT protected.");
 	write_status(HANDLED ",\"source\":\"kmsg\",\"lost\":[\"no ID\"]");
-	expect("status", CTL_DEGRADED, "vmgend has to do without the kernel module");
+	expect("status", CTL_DEGRADED, "vmgend runs without the kernel module");
 	expect("check", CTL_DEGRADED, "warning  source    no ID");
 	expect("wait --settled", CTL_OK, "5\n");
 	expect("wait --settled --timeout=0 5", CTL_TIMEOUT, "");
@@ -323,6 +356,7 @@ int main(void)
 	test_check_vmgend();
 	test_image();
 	test_impostor();
+	test_one_remedy();
 	test_unused_intent();
 	test_seed();
 	write_status(",\"handled\":true,\"recorded\":false");

@@ -240,7 +240,7 @@ static void test_boot(void)
 	in_credential(WORD_B);
 	boot_change();
 	expect("they differ", EVENT_BOOT_CHANGED, "", "", "");
-	expect_unused("what was said differs (restore (fw_cfg); clone, web-3 (smbios)), so none of it is used");
+	expect_unused("the declared intents differ (restore (fw_cfg); clone, web-3 (smbios)), so none of them is used");
 	begin();
 	in_smbios("vmgen.intent=" WORD_B, "x");
 	in_fw_cfg("vmgen-intent 1 id=" GUID_B " intent=clone name=web-5\n");
@@ -262,7 +262,7 @@ static void test_administrator(void)
 	in_fw_cfg(WORD_B "\n");
 	change();
 	expect("the administrator says something else", EVENT_CHANGED, "", "", "");
-	expect_unused("what was said differs (restore (admin); clone, web-3 (fw_cfg)), so none of it is used");
+	expect_unused("the declared intents differ (restore (admin); clone, web-3 (fw_cfg)), so none of them is used");
 	begin();
 	scratch_write("etc/intent", "Restore\n", 0644);
 	in_fw_cfg(WORD_B "\n");

@@ -67,7 +67,7 @@ int main(void)
 	expect_all("the host provides no ID to check them against");
 	event.flags = 0;
 	info.flags = VMGEN_INFO_ID_VALID | VMGEN_INFO_ID_UNTRUSTED;
-	expect_all("this machine was hibernated, and a change cannot be seen across that");
+	expect_all("this machine was hibernated, and cannot detect a change across that");
 	info.flags = VMGEN_INFO_ID_VALID;
 	expect_all(NULL);
 	open_result = -ENOENT;

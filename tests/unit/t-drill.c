@@ -386,7 +386,7 @@ static void test_start(void)
 	begin(&first);
 	advance();
 	request("{\"id\":\"d-0\",\"real\":false,\"rerun\":\"clone\"}");
-	expect_told("refusal", "\"no change is on record that was handled\"");
+	expect_told("refusal", "\"there is no record of a change that was handled\"");
 	end();
 	scratch_write("trigger", "{\"id\":\"d-1\",\"real\":false}", 0600);
 	begin(&none);

@@ -113,7 +113,7 @@ static void test_no_fork(void)
 	ok(wait_for_guardian(pid, 0), "a guard stands by");
 	shared->no_fork = true;
 	hook("13-late", "echo $VMGEN_GENERATION >late");
-	ok(comes("log", "13-late: cannot be got ready"), "a guard comes that cannot stand by");
+	ok(comes("log", "13-late: cannot be prepared"), "a guard comes that cannot stand by");
 	played_change();
 	expect_guard("changed 10", "what stands by needs no fork");
 	ok(comes("log", "13-late: not run: cannot start a process"), "what does not cannot begin");

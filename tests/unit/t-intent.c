@@ -50,7 +50,7 @@ static void test_intent(void)
 	say("restore");
 	start('C');
 	expect("a contradiction", EVENT_CHANGED, "");
-	expect_unused("says \"clone\" and vmgenctl intent said \"restore\": neither is used");
+	expect_unused("declares \"clone\", and vmgenctl intent declared \"restore\": neither is used");
 	say("clone");
 	scratch_write("state/state.json", "damaged", 0600);
 	start('A');

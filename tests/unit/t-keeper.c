@@ -157,7 +157,7 @@ static void test_timeout(void)
 		"out-meek", "out-stubborn", "out-child", "out-left", "out-trap", "out-fugitive",
 		"out-deeper", "out-hops", "out-chatty", "10-quick", "10-daemon", NULL,
 	};
-	char text[64];
+	char text[128];
 	int fd;
 
 	clean_hooks();
@@ -187,7 +187,7 @@ static void test_timeout(void)
 	begin_record(EVENT_CHANGED);
 	run_hooks_until(written);
 	fd = open(scratch_path("out-lock"), O_RDONLY | O_CLOEXEC);
-	expect("10-meek", OUTCOME_TIMED_OUT, 0, "10-meek: had not ended after 600 s");
+	expect("10-meek", OUTCOME_TIMED_OUT, 0, "10-meek: still ran after 600 s");
 	expect("10-stubborn", OUTCOME_TIMED_OUT, 0, "conf/10-stubborn.conf");
 	expect("10-chatty", OUTCOME_TIMED_OUT, 0, "bytes of its output are left out here");
 	expect("10-quick", OUTCOME_SUCCEEDED, 0, NULL);
@@ -202,10 +202,10 @@ static void test_timeout(void)
 	close(fd);
 	ok(is_dead("out-deeper"), "and what that had left behind");
 	ok(!strstr(scratch_read("log"), "10-quick: killed"), "10-quick was left alone");
-	snprintf(text, sizeof(text), "10-daemon: has ended, and 1 of its processes go on: sleep (%d)\n",
+	snprintf(text, sizeof(text), "10-daemon: has ended, but 1 of its processes are still running: sleep (%d)\n",
 		 atoi(scratch_read("out-daemon")));
 	ok(strstr(scratch_read("log"), text), "what 10-daemon left is told");
-	ok(!strstr(scratch_read("log"), "10-quick: has ended, and"), "what left nothing is not");
+	ok(!strstr(scratch_read("log"), "10-quick: has ended, but"), "what left nothing is not");
 	ok(!kill(atoi(scratch_read("out-daemon")), SIGKILL), "what 10-daemon started lives on");
 }
 
@@ -243,7 +243,7 @@ static void test_lost(void)
 	if (state_add_result(config.state_dir, HASH, &recorded))
 		scratch_give_up("state");
 	run_hooks();
-	expect("10-again", OUTCOME_SUCCEEDED, 0, "10-again: the process that looked after it is gone");
+	expect("10-again", OUTCOME_SUCCEEDED, 0, "10-again: its keeper is gone");
 	ok(is_dead("out-once"), "a hook does not outlive its keeper, so no two run at once");
 	expect("10-recorded", OUTCOME_SUCCEEDED, 0, NULL);
 	ok(!strcmp(scratch_read("out-recorded"), "\n"), "what is on record counts, and is not run again");

@@ -56,11 +56,11 @@ static void expect(const char *words, int want, const char *text)
 
 static void test_intent(void)
 {
-	expect("intent clone", CTL_FAILED, "not said: vmgend has no good record (there is none), and its next start");
+	expect("intent clone", CTL_FAILED, "the intent was not recorded: vmgend has no usable record (there is none), and drops");
 	ok(access(scratch_path("state/intent"), F_OK), "intent: what would be dropped is not kept");
 	expect("intent show", CTL_OK, "none\n");
 	scratch_write("state/intent", "clone\n", 0600);
-	expect("intent show", CTL_FAILED, "its next start, which makes one, drops this");
+	expect("intent show", CTL_FAILED, "drops this intent when it makes one at its next start");
 	scratch_write("state/state.json", "{\"version\": 2}\n", 0600);
 	expect("intent restore", CTL_FAILED, "(its version is not known to this vmgend)");
 	scratch_write("state/state.json", "{\"version\": 1}\n", 0600);

@@ -4,7 +4,7 @@
  *
  * Why the module is not loaded, from made-up trees of sysfs and of modules.
  */
-#include "ctl/check/module.h"
+#include "ctl/view/module.h"
 #include "scratch.h"
 #include "tap.h"
 

@@ -109,14 +109,14 @@ static void test_history(void)
 {
 	struct record run = run_of(MONTH, 0);
 
-	expect_history(&run, "2020-10-13 12:26:40  changed: generation 0 by vmgenid, answered in 2.5 s\n",
-		       "    the clock was set meanwhile; before that it said 2020-09-13 12:26:40\n");
+	expect_history(&run, "2020-10-13 12:26:40  changed: generation 0 by vmgenid, handled in 2.5 s\n",
+		       "    the clock was set during the run; before that it showed 2020-09-13 12:26:40\n");
 	strcpy(run.intent_unused, "the intent \"clone\" is kept");
 	run.detected_boottime_usec = 0;
-	expect_history(&run, "2020-09-13 12:26:40  changed: generation 0 by vmgenid, answered in a later boot\n",
+	expect_history(&run, "2020-09-13 12:26:40  changed: generation 0 by vmgenid, handled in a later boot\n",
 		       "    the intent \"clone\" is kept\n");
 	run.finished_boottime_usec = 0;
-	expect_history(&run, "answered; how long that took was not recorded\n", "");
+	expect_history(&run, "handled; how long that took was not recorded\n", "");
 }
 
 /* Returns what it is read as: 0 or -errno. change: members that replace its own. */

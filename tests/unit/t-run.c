@@ -167,7 +167,7 @@ static void test_no_state(void)
 	config.state_dir = strdup(scratch_path("hooks/10-a"));
 	run_hooks();
 	ok(!access(scratch_path("out-a"), F_OK), "a hook runs although nothing can be recorded");
-	ok(scratch_comes("log", "10-a: its end cannot be recorded in"), "and that is told");
+	ok(scratch_comes("log", "10-a: its result cannot be recorded in"), "and that is told");
 }
 
 int main(void)

@@ -64,7 +64,7 @@ static void test_killed(void)
 	pid = begin();
 	first = stands("10-waits.stands", 1);
 	(void)kill(first, SIGKILL);
-	expect("log", "10-waits: ended while it stood by (signal 9); it is executed at the change",
+	expect("log", "10-waits: ended while it stood by (signal 9); it is started again at the change",
 	       "one that is killed meanwhile is named");
 	text = told("executed", 0);
 	played_change();

@@ -67,7 +67,7 @@ static void test_status(void)
 	ok(json_object_object_get_ex(json, "id_hash", &value) && !strcmp(json_object_get_string(value), run.id_hash),
 	   "the hash of an ID");
 	ok(json_object_object_get_ex(json, "lost", &value) && json_object_array_length(value) == 1 &&
-	   strstr(json_object_get_string(json_object_array_get_idx(value, 0)), "is down is not seen"), "what is lost");
+	   strstr(json_object_get_string(json_object_array_get_idx(value, 0)), "is down is not detected"), "what is lost");
 	json_object_put(json);
 	ok(access(scratch_path(".status.json.new"), F_OK), "nothing is left behind");
 	equal(status_write(scratch_path("none"), &status), -ENOENT, "no directory: told");

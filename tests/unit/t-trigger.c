@@ -83,7 +83,7 @@ static void test_without_vmgend(const char *name)
 
 	expect(run_trigger(&all), CTL_NOT_RUNNING, "systemctl start vmgend", name);
 	booted = false;
-	expect(run_trigger(&all), CTL_NOT_RUNNING, "have the init of this system start it", name);
+	expect(run_trigger(&all), CTL_NOT_RUNNING, "start it with the init system of this machine", name);
 	booted = true;
 	ok(access(scratch_path("run/trigger"), F_OK), "%s: no request is left behind", name);
 }

@@ -105,7 +105,7 @@ static void test_hung_guardian(void)
 	played_change();
 	expect_guard(generation, "holds no guard up");
 	ok(comes("run/generation", generation), "and the change is handled");
-	ok(comes("log", "the one before hangs in the kernel"), "and it gets no company");
+	ok(comes("log", "the previous one hangs in the kernel"), "and it gets no company");
 	ok(waitpid(guardian, NULL, __WALL) == guardian || waitpid(guardian, NULL, __WALL) == guardian,
 	   "it ends");
 	ok(wait_for_guardian(pid, guardian), "and there is another one");

@@ -102,7 +102,7 @@ static void test_reload(void)
 	close(saved);
 	ok(is_told("READY=1"), "started");
 	reload(pid, "[vmgend]\nhook-path=/nowhere\nhook-timeuot=1\n");
-	ok(strstr(scratch_read("log"), "stays as it is: ") && strstr(scratch_read("log"), "conf:3: unknown key"),
+	ok(strstr(scratch_read("log"), "the configuration was not reloaded: ") && strstr(scratch_read("log"), "conf:3: unknown key"),
 	   "a mistake is named");
 	played_change();
 	ok(is_told("last: changed, hooks that failed: 0") && strstr(scratch_read("log"), "10-guard: succeeded"),

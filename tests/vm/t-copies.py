@@ -192,7 +192,7 @@ def check_early_readers(c, case):
     """Who has read the machine ID before it was this copy's own."""
     case.equal(c.run("systemctl start specifier; cat /var/tmp/specifier").strip(), ID,
                "PID 1 keeps the machine ID that it had read for a unit with %m")
-    check_told(c, case, 0, "machine ID:  new; PID 1 may keep the one before (%m in units) until "
+    check_told(c, case, 0, "machine ID:  new in this boot; PID 1 may still use the old one (%m in units) until "
                "the next boot")
     case.ok(BEFORE in c.run("journalctl -q -b -D /var/log/journal -u early -o cat"),
             "journalctl -b -D /var/log/journal shows what was logged before in this boot")

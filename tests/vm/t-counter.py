@@ -134,9 +134,9 @@ def check_vmgend(g, clock, port, t):
     g.wait_for("vmgenctl wait --settled")
     status, output = g.execute("vmgenctl check")
     t.equal(status, DEGRADED, "vmgenctl check finds a problem")
-    t.ok("counts restores and has no ID: a change while this system is down is not seen" in output,
+    t.ok("counts restores and has no ID: a change while this system is down is not detected" in output,
          "which is that there is no ID")
-    t.ok("without it a change while this system is down is not seen" in g.run("cat /run/vmgend.log"),
+    t.ok("without it a change while this system is down is not detected" in g.run("cat /run/vmgend.log"),
          "vmgend says so, too")
     first = port.report()
     t.equal(told(first), ("adopted", "adopted", ""), "the host is told by a report without a hash")

@@ -80,7 +80,7 @@ def check_stopped(snapshot, t):
         t.equal(lines(c, "10-guard"), [], "while vmgend is stopped nothing runs")
         status, output = c.execute("vmgenctl status")
         t.equal(status, 3, "vmgenctl status says that vmgend is not running")
-        t.ok("have the init of this system start it" in output,
+        t.ok("start it with the init system of this machine" in output,
              "and what starts it where there is no systemd")
         status, output = c.execute("vmgenctl wait --settled")
         t.equal((status, "vmgend is not running" in output), (3, True),

@@ -53,10 +53,10 @@ def check_two(snapshot, t):
         t.equal(settle(d), ("changed", "restore", "", "fw_cfg", "restore,", ""),
                 "its sibling is told something else")
         t.equal(c.run("cat /run/10-guard"), ",\n", "guards are told nothing, and wait for nothing")
-        t.ok("said to be:  clone, web-1 (fw_cfg)\n" in c.run("vmgenctl status"),
+        t.ok("intent:      clone, web-1 (fw_cfg)\n" in c.run("vmgenctl status"),
              "vmgenctl status tells")
         t.equal(c.run("vmgenctl intent show"),
-                "none\nthe host says in fw_cfg: clone, web-1; it counts no more: it was for the "
+                "none\nthe host declares in fw_cfg: clone, web-1; it is not used any more: it was for the "
                 "change to the present ID, which is handled\n", "vmgenctl intent show, too")
         c.run("vmgenctl trigger --real")
         t.equal(settle(c), NOTHING, "it counts once: the same answer again is not told it")
@@ -68,7 +68,7 @@ def check_ignored(snapshot, content, why, what, t):
     with hostword.told(snapshot, content(guid)).clone(guid=guid) as c:
         t.equal(settle(c), NOTHING, what)
         log = c.run("cat /run/vmgend.log")
-        t.ok(f"what the host says in fw_cfg is not used: {why}" in log, f"and told: {why}") or t.note(log)
+        t.ok(f"what the host declares in fw_cfg is not used: {why}" in log, f"and told: {why}") or t.note(log)
         shown = c.run("vmgenctl intent show")
         t.ok(shown.startswith("none\n") and why in shown, "vmgenctl intent show says the same") or \
             t.note(shown)
@@ -76,7 +76,7 @@ def check_ignored(snapshot, content, why, what, t):
 
 def scenario(kernel, t):
     with start(kernel, new_guid()) as g:
-        t.ok("does not count: it does not begin with" in g.run("vmgenctl intent show"),
+        t.ok("is not used: it does not begin with" in g.run("vmgenctl intent show"),
              "padding alone says nothing")
         snapshot = g.snapshot()
     first, old = check_two(snapshot, t)

@@ -94,7 +94,7 @@ def check_init(g, t):
     g.run("sed -i.whole /^vg:/d /etc/inittab; telinit q")
     g.wait_for("! vmgenctl wait --settled")
     status, output = g.execute("vmgenctl status")
-    t.ok(status == 3 and "have the init of this system start it" in output,
+    t.ok(status == 3 and "start it with the init system of this machine" in output,
          f"without its line it ends, and vmgenctl says what to do: {status}")
     t.ok("systemctl" not in output, "and nothing of systemctl")
     g.run("mv /etc/inittab.whole /etc/inittab; telinit q")

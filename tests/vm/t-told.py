@@ -52,7 +52,7 @@ def check_agent(c, t):
     status, output = agent.execute("vmgenctl", "intent", "clone", "--now", timeout=240)
     t.equal((status, c.run("cat /var/tmp/waits")), (0, "changed \n"),
             "the guest agent says that this is a clone") or t.note(output)
-    t.ok("said to be:  clone (admin)" in c.run("vmgenctl status"), "vmgenctl status tells")
+    t.ok("intent:      clone (admin)" in c.run("vmgenctl status"), "vmgenctl status tells")
 
 
 def check_cold_boot(g, t):
@@ -64,8 +64,8 @@ def check_cold_boot(g, t):
     t.equal(g.run("cat /var/tmp/waits"), "boot-changed web-3\n", "the hook of identity was told")
     shown = g.run("vmgenctl intent show").splitlines()
     t.equal([line.split(";")[0] for line in shown],
-            ["none", "the host says in fw_cfg: clone", "the host says in smbios: clone, web-3",
-             "the host says in credential: clone, web-3"], "each of its ways was there")
+            ["none", "the host declares in fw_cfg: clone", "the host declares in smbios: clone, web-3",
+             "the host declares in credential: clone, web-3"], "each of its ways was there")
     check_mounts(g, t)
     t.equal(g.run("journalctl -q -b -p err -u vmgend -o cat"), "", "vmgend has no error to report")
 

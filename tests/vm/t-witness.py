@@ -54,7 +54,7 @@ def check_log(kernel, t):
         pid = start(g)
         log = g.run("cat /run/vmgend.log")
         t.ok("modprobe vmgenc" in log and "by /dev/kmsg instead" in log and
-             "while this system is down is not seen" in log,
+             "while this system is down is not detected" in log,
              "without the module vmgend goes on, and says what to do and what is lost")
         facts = status(g)
         t.equal((facts["source"], facts["device"], len(facts["lost"]), facts["handled"]),

@@ -12,13 +12,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
-#include <sys/utsname.h>
 #include <unistd.h>
 
 #include "base/file.h"
 #include "base/host.h"
+#include "ctl/view/module.h"
 #include "finding.h"
-#include "module.h"
 
 #define PATH_SYSGENID	"/dev/sysgenid"
 #define PATH_HWRNG	"/sys/class/misc/hw_random/rng_current"
@@ -32,15 +31,14 @@ enum {
 
 static void check_missing(const struct view *view, struct findings *findings)
 {
-	struct utsname kernel;
 	enum module module;
 
-	if (view->guest != GUEST_NO_MODULE || uname(&kernel)) {
+	if (view->guest != GUEST_NO_MODULE) {
 		finding_add(findings, "device", FINDING_PROBLEM, "", "%s",
 			    guest_explain(view->guest, GUEST_SYSFS));
 		return;
 	}
-	module = module_diagnose(MODULE_SYSFS, MODULE_TREE, kernel.release);
+	module = module_of_this_kernel();
 	finding_add(findings, "device", FINDING_PROBLEM, module_remedy(module), "%s",
 		    module_explain(module));
 }
@@ -56,7 +54,7 @@ static void check_device(const struct view *view, struct findings *findings)
 	else if (view_counts(view))
 		finding_add(findings, "device", FINDING_PROBLEM,
 			    host_remedy(GUEST_SYSFS),
-			    "%s, a VMClock, counts restores and has no ID: a change while this system is down is not seen",
+			    "%s, a VMClock, counts restores and has no ID: a change while this system is down is not detected",
 			    info->hid);
 	else
 		finding_add(findings, "device", FINDING_PROBLEM,
@@ -65,17 +63,17 @@ static void check_device(const struct view *view, struct findings *findings)
 	if (view_id_untrusted(view))
 		finding_add(findings, "hibernate", FINDING_PROBLEM,
 			    "boot it with acpi_sleep=nonvs",
-			    "this machine was hibernated, and a change of its ID cannot be seen across that");
+			    "this machine was hibernated, and cannot detect a change of its ID across that");
 	if (info->flags & VMGEN_INFO_NOTIFIES)
 		finding_add(findings, "notify", FINDING_OK, "", "the host notifies of changes");
 	else
 		finding_add(findings, "notify", FINDING_WARNING,
 			    "sysctl dev.vmgenc.0.poll_ms sets how often the module looks",
-			    "this host does not notify of changes, so one is found late, by looking");
+			    "this host does not notify of changes, so the module looks for them, and detects them late");
 	/* There may be one for a VMClock. */
 	finding_add(findings, "driver", FINDING_OK, "", "%s", info->flags & VMGEN_INFO_INTREE ?
-		    "the kernel's own driver reseeds, too, but tells no program" :
-		    "no driver of the kernel's own reseeds its generator, the module alone has it do that");
+		    "the in-tree driver reseeds too, but tells no program" :
+		    "the kernel has no driver of its own that reseeds its random number generator: only the module does");
 }
 
 /* What nothing tells this VM of cannot be seen in it; that it happens there is known. */
@@ -96,11 +94,11 @@ static void check_programs(const struct view *view, struct findings *findings)
 	else if (view->guest == GUEST_READY)
 		finding_add(findings, "sysgenid", FINDING_NOTE,
 			    "load vmgenc without sysgenid=0; dmesg | grep vmgenc tells if the name was taken",
-			    "without " PATH_SYSGENID " programs with AWS-LC notice nothing");
+			    "without " PATH_SYSGENID "programs with AWS-LC detect no change");
 	if (sysconf(_SC_NPROCESSORS_ONLN) > 1)
 		finding_add(findings, "window", FINDING_NOTE,
 			    "programs that must not draw in it use vmgen_getrandom(3)",
-			    "other CPUs run on for a moment before the first one notices a change");
+			    "other CPUs run on for a moment before the first one detects a change");
 }
 
 static bool has_word(const char *text, const char *word)
@@ -150,7 +148,7 @@ static void check_reader(const struct view *view, struct findings *findings)
 			    "the kernel is in FIPS mode, and programs may draw from another generator than the one that is reseeded");
 	else if (view_rng_other(view))
 		finding_add(findings, "random", FINDING_PROBLEM,
-			    "unload the module that serves /dev/urandom, make the node anew (rm /dev/urandom; mknod -m 666 /dev/urandom c 1 9), and load vmgenc again",
+			    "unload the module that serves /dev/urandom, make the node again (rm /dev/urandom; mknod -m 666 /dev/urandom c 1 9), and load vmgenc again",
 			    "/dev/urandom is not the kernel's own generator, so it is not the one that is reseeded");
 }
 
@@ -162,8 +160,8 @@ static void check_random(const struct view *view, struct findings *findings)
 
 	if (view->event.flags & VMGEN_RNG_STALE)
 		finding_add(findings, "random", FINDING_PROBLEM,
-			    "start vmgend, which reseeds from user space; dmesg | grep vmgenc tells why",
-			    "the module could not make the kernel's generator reseed");
+			    "start vmgend, which reseeds from user space; dmesg | grep vmgenc shows why",
+			    "the module could not reseed the kernel's random number generator");
 	else if (getrandom(&byte, 1, GRND_NONBLOCK) < 0 && errno == EAGAIN)
 		finding_add(findings, "random", FINDING_WARNING,
 			    "a virtio-rng device seeds it at once (QEMU: -device virtio-rng-pci)",

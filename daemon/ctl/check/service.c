@@ -25,8 +25,6 @@
 
 enum { FIRST_APPLICATION_BAND = 80 };
 
-#define ASK_THE_LOG	"the log of vmgend tells why (journalctl -u vmgend)"
-
 /* What its source cannot tell, one text or several. */
 static void check_lost(const struct view *view, struct findings *findings)
 {
@@ -51,14 +49,14 @@ static void check_vmgend(const struct view *view, struct findings *findings)
 	if (!view->running) {
 		finding_add(findings, "vmgend", FINDING_PROBLEM,
 			    systemd_or("systemctl enable --now vmgend",
-				       "have the init of this system start vmgend"),
+				       "start vmgend with the init system of this machine"),
 			    "vmgend is not running, so no hook runs");
 		return;
 	}
 	if (!view->recorded)
 		finding_add(findings, "vmgend", FINDING_PROBLEM,
-			    "put that right, then: vmgenctl trigger --real",
-			    "vmgend cannot record what it did, so it is done again after a restart: %s",
+			    VIEW_ALL_REMEDY,
+			    "vmgend cannot record what it did, so it does it again after a restart: %s",
 			    view_record_error(view));
 	else if (view->outdated)
 		finding_add(findings, "vmgend", FINDING_PROBLEM,
@@ -82,15 +80,15 @@ static void check_last_run(const struct view *view, struct findings *findings)
 		return;
 	(void)json_get_text(view->last, "event", &event);
 	if (view_reseed_failed(view))
-		finding_add(findings, "reseed", FINDING_PROBLEM, ASK_THE_LOG,
-			    "at the last change (%s) the kernel's generator could not be reseeded: %s",
+		finding_add(findings, "reseed", FINDING_PROBLEM, VIEW_FAILED_REMEDY,
+			    "at the last change (%s) vmgend could not reseed the kernel's random number generator: %s",
 			    event, strerror(view->reseed_errno));
 	if (view->incomplete)
-		finding_add(findings, "last-run", FINDING_PROBLEM, ASK_THE_LOG,
+		finding_add(findings, "last-run", FINDING_PROBLEM, VIEW_ALL_REMEDY,
 			    "at the last change (%s) a directory of hooks could not be used", event);
 	if (view->seed_errno)
-		finding_add(findings, "seed", FINDING_PROBLEM, ASK_THE_LOG,
-			    "at the last change (%s) the seed file was not renewed, so the next boot is seeded as that of every clone",
+		finding_add(findings, "seed", FINDING_PROBLEM, VIEW_FAILED_REMEDY,
+			    "at the last change (%s) the seed file was not renewed, so the next boot starts with the same seed as every clone",
 			    event);
 	if (view->intent_unused)
 		finding_add(findings, "intent", FINDING_PROBLEM, INTENT_REMEDY, "%s",
@@ -107,7 +105,7 @@ static void check_last_run(const struct view *view, struct findings *findings)
 		if (json_get_text(hook, "outcome", &outcome))
 			outcome = "?";
 		if (!view_outcome_good(outcome))
-			finding_add(findings, "last-run", FINDING_PROBLEM, ASK_THE_LOG,
+			finding_add(findings, "last-run", FINDING_PROBLEM, VIEW_FAILED_REMEDY,
 				    "at the last change (%s) hook %s: %s", event, name, outcome);
 	}
 }
@@ -142,7 +140,7 @@ static void check_hooks(const struct inventory *inventory, struct findings *find
 			    counts[ITEM_DISABLED], counts[ITEM_MASKED]);
 	else
 		finding_add(findings, "hooks", FINDING_WARNING, "see vmgend-hooks(7)",
-			    "no hook would run, so a change renews the kernel's generator and nothing else");
+			    "no hook would run, so at a change only the kernel's random number generator is reseeded");
 	if (!applications)
 		finding_add(findings, "programs", FINDING_NOTE,
 			    "restart them in a hook from 80 on, see vmgend-hooks(7)",
@@ -183,8 +181,8 @@ static void check_image(const struct ctl *ctl, struct findings *findings)
 	close(fd);
 	if (!r)
 		finding_add(findings, "image", FINDING_NOTE,
-			    "if it is no template any more: vmgenctl image undo",
-			    "this is a template: whoever starts with its disk and another ID takes another identity, also when it is restored on another host");
+			    "if it is not a template any more: vmgenctl image undo",
+			    "this is a template: a machine that starts with its disk and another ID takes a new identity, even when it is restored on another host");
 	else if (r != -ENOENT)
 		finding_add(findings, "image", FINDING_PROBLEM,
 			    "vmgenctl image undo, then prepare it again",

@@ -32,7 +32,7 @@ static const struct {
 	{ without_id, "the host provides no ID to check them against" },
 	{ stale, "the kernel could not reseed after a change" },
 	{ view_counts, "the host counts restores and provides no ID that tells clones apart" },
-	{ view_id_untrusted, "this machine was hibernated, and a change cannot be seen across that" },
+	{ view_id_untrusted, "this machine was hibernated, and cannot detect a change across that" },
 };
 
 const char *doubt_random(const struct view *view)

@@ -50,7 +50,7 @@ static enum ctl_exit complain(int r)
 	case -ESRCH:
 	case -ENOENT:
 		text_print(stderr, "vmgenctl: vmgend is not running: %s\n",
-			   systemd_or("systemctl start vmgend", "have the init of this system start it"));
+			   systemd_or("systemctl start vmgend", "start it with the init system of this machine"));
 		return CTL_NOT_RUNNING;
 	case -EAGAIN:
 		text_print(stderr, "vmgenctl: vmgend did not take the request, because it was just starting, or the request was damaged; try again\n");

@@ -16,6 +16,7 @@
 #include "base/paths.h"
 #include "base/systemd.h"
 #include "config/hook.h"
+#include "module.h"
 #include "record/intentfile.h"
 #include "view.h"
 #include "vmgend.h"
@@ -194,7 +195,7 @@ const char *view_record_error(const struct view *view)
 	uint64_t error;
 
 	if (json_get_number(view->vmgend, "record_errno", &error) || !error || error > 4095)
-		return "the log of vmgend tells why (journalctl -u vmgend)";
+		return "the log of vmgend shows why (journalctl -u vmgend)";
 	return file_strerror(-(int)error);
 }
 
@@ -257,40 +258,51 @@ enum ctl_exit view_verdict(const struct view *view)
 	return CTL_OK;
 }
 
+/* As vmgenctl check does, in one text. */
+static const char *explain_module(void)
+{
+	static char text[1024];
+	enum module module = module_of_this_kernel();
+
+	snprintf(text, sizeof(text), "%s: %s", module_explain(module), module_remedy(module));
+	return text;
+}
+
 const char *view_explain(const struct view *view, enum ctl_exit verdict)
 {
 	if (view->fallback && verdict == CTL_DEGRADED)
-		return "vmgend has to do without the kernel module, so it does not see all changes: vmgenctl check";
+		return "vmgend runs without the kernel module, so it cannot detect all changes: vmgenctl check";
 	if (view->guest != GUEST_READY && !view->fallback)
-		return guest_explain(view->guest, GUEST_SYSFS);
+		return view->guest == GUEST_NO_MODULE ? explain_module() :
+		       guest_explain(view->guest, GUEST_SYSFS);
 	if (verdict == CTL_NO_ID)
 		return "the host provides no ID: give the device of this VM a GUID on the host";
 	switch (verdict) {
 	case CTL_NOT_RUNNING:
 		return systemd_or("vmgend is not running, so no hook runs: systemctl enable --now vmgend",
-				  "vmgend is not running, so no hook runs: have the init of this system start it");
+				  "vmgend is not running, so no hook runs: start it with the init system of this machine");
 	case CTL_NOT_HANDLED:
 		if (view->outdated)
 			return systemd_or(VIEW_OUTDATED ": systemctl restart vmgend",
 					  VIEW_OUTDATED ": restart vmgend");
 		if (view->guard_lost)
-			return "a guard could not be started, so the last change is not handled; it is tried again: the log of vmgend names it, and what is short (journalctl -u vmgend)";
+			return "a guard could not be started, so the last change is not handled yet; vmgend tries again: the log of vmgend names the guard and what it lacks (journalctl -u vmgend)";
 		return "the last change is being handled: vmgenctl wait --settled";
 	case CTL_DEGRADED:
 		if (view_id_untrusted(view))
-			return "this machine was hibernated, and a change of its ID cannot be seen across that: boot it with acpi_sleep=nonvs";
+			return "this machine was hibernated, and cannot detect a change of its ID across that: boot it with acpi_sleep=nonvs";
 		if (view->intent_unused && view->recorded && !view->n_failures && !view->incomplete &&
 		    !view_reseed_failed(view))
-			return "what was said of the last change was not used: " INTENT_REMEDY;
+			return "the declared intent was not used for the last change: " INTENT_REMEDY;
 		if (view->incomplete || !view->recorded)
-			return "a directory of hooks or the record could not be used; see the log of vmgend (journalctl -u vmgend), fix it, then vmgenctl trigger --real";
+			return "a directory of hooks or the record could not be used: " VIEW_ALL_REMEDY;
 		if (view_counts(view) && !view->n_failures && !view_reseed_failed(view) &&
 		    !view->seed_errno)
-			return "the host counts restores and provides no ID, so a change while this system is down is not seen: vmgenctl check";
+			return "the host counts restores and provides no ID, so a change while this system is down is not detected: vmgenctl check";
 		if (view->shares_id && !view->n_failures && !view_reseed_failed(view) &&
 		    !view->seed_errno)
 			return VIEW_SHARES_ID ": " VIEW_SHARES_ID_REMEDY;
-		return "a hook, the reseed or the seed file failed; see the log of vmgend (journalctl -u vmgend), fix it, then vmgenctl trigger --failed";
+		return "a hook, the reseed or the seed file failed: " VIEW_FAILED_REMEDY;
 	case CTL_RNG_OTHER:
 		return "programs may draw from another random number generator than the one that is reseeded: vmgenctl check";
 	case CTL_OK:

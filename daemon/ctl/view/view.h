@@ -48,6 +48,10 @@ struct view {
 #define VIEW_SHARES_ID	"this machine is a copy of an image and has the ID of the original, so it kept that one's identity"
 #define VIEW_SHARES_ID_REMEDY \
 	"give it a GUID of its own on the host, and boot it with that"
+/* Of a run in which something failed; of one that lacked hooks or cannot be recorded. */
+#define VIEW_ASK_THE_LOG	"the log of vmgend shows why (journalctl -u vmgend)"
+#define VIEW_FAILED_REMEDY	VIEW_ASK_THE_LOG "; when that is fixed: vmgenctl trigger --failed"
+#define VIEW_ALL_REMEDY		VIEW_ASK_THE_LOG "; when that is fixed: vmgenctl trigger --real"
 #define VIEW_OUTDATED	"vmgend was started before this VM had an ID, and does not use it"
 
 /* Looks at the device and at vmgend's files. The caller clears the view. */

@@ -86,7 +86,7 @@ def read(path=GUID_FILE):
         if has_device():
             remedy = "modprobe vmgenc"
             if os.path.isdir("/sys/module/vmgenc"):
-                remedy = "dmesg | grep vmgenc tells why the module refuses it"
+                remedy = "dmesg | grep vmgenc shows why the module refuses it"
             raise Hidden("this machine has a generation ID, but the kernel module does not show "
                          f"it: {remedy}; vmgenctl check tells more") from None
         return None

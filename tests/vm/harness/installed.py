@@ -182,7 +182,7 @@ def check_protected(g, t, when):
 def check_missing(g, t, when):
     """The kernel that runs has no module of ours: nothing is worse than that, and it is told."""
     t.equal(g.run("systemctl is-active vmgend").strip(), "active", f"{when}: vmgend is active")
-    for command, words in (("status", "has to do without the kernel module"),
+    for command, words in (("status", "runs without the kernel module"),
                            ("check", "is not installed for the kernel that runs")):
         status, output = g.execute(f"vmgenctl {command}")
         if not t.ok(status and words in output, f"{when}: vmgenctl {command} says so, and fails"):

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -81,6 +82,16 @@ enum module module_diagnose(const char *sysfs, const char *tree, const char *rel
 		return MODULE_NOT_LOADED;
 	return contains(directory, "modules.dep", DEPENDENCIES_SIZE, "updates/vmgenc.ko") ?
 	       MODULE_NEEDS_KEY : MODULE_NEEDS_SIGNATURE;
+}
+
+enum module module_of_this_kernel(void)
+{
+	struct utsname kernel;
+
+	/* It fails for a bad pointer alone. */
+	if (uname(&kernel))
+		return MODULE_NOT_LOADED;
+	return module_diagnose(MODULE_SYSFS, MODULE_TREE, kernel.release);
 }
 
 const char *module_explain(enum module module)

@@ -27,6 +27,9 @@ enum module {
 /* sysfs, tree: the above. release: as uname(2) has it. */
 enum module module_diagnose(const char *sysfs, const char *tree, const char *release);
 
+/* The same of the kernel that runs, where it is. */
+enum module module_of_this_kernel(void);
+
 const char *module_explain(enum module module);
 const char *module_remedy(enum module module);
 
