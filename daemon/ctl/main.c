@@ -32,13 +32,13 @@ static const struct command {
 	const char *details;
 } commands[] = {
 	{
-		"status", "[--json]", "is this machine protected, was the last change handled?",
+		"status", "[--json]", "show whether this machine is protected, and whether the last change was handled",
 		ctl_status, JSON_OPTION,
 	},
 	{
-		"check", "[--json|--units]", "what protects this machine, what does not, and the remedy",
+		"check", "[--json|--units]", "show what protects this machine, what does not, and the remedy",
 		ctl_check,
-		"      --units            only the services that \"auto\" has 80-restart-units restart\n"
+		"      --units            only the services that 80-restart-units restarts for \"auto\"\n"
 		JSON_OPTION,
 	},
 	{
@@ -48,45 +48,45 @@ static const struct command {
 		"      --timeout=SECONDS  no longer than this\n",
 	},
 	{
-		"watch", "[--json]", "follow changes and what vmgend does, line by line",
+		"watch", "[--json]", "print each change and what vmgend does, line by line",
 		ctl_watch, JSON_OPTION,
 	},
 	{
 		"hooks", "list|why|run [OPTION]... [NAME]",
-		"which hooks there are, why one runs or not; run one", ctl_hooks,
-		"  list                   all hooks, in their order\n"
-		"  why NAME               which file it is, its settings, what is wrong with it\n"
-		"  run NAME               run it alone, as vmgenctl trigger does\n"
-		"      --real             run: in earnest, with event changed\n"
+		"list hooks, explain why one runs or not, run one", ctl_hooks,
+		"  list                   all hooks, in the order in which they run\n"
+		"  why NAME               its file, its settings, and what is wrong with it\n"
+		"  run NAME               run it alone, in a drill as vmgenctl trigger\n"
+		"      --real             run: for real, with event changed\n"
 		"      --timeout=SECONDS  run: wait no longer than this\n"
 		JSON_OPTION,
 	},
 	{
 		"trigger", "[--real|--failed] [--timeout=SECONDS] [--json]",
-		"a drill: run all hooks with event test", ctl_trigger,
-		"      --real             in earnest: reseed, then all hooks with event changed\n"
-		"      --failed           in earnest: what failed in the last run, nothing else\n"
+		"start a drill: run all hooks with event test, and show what they print", ctl_trigger,
+		"      --real             for real: reseed, then run all hooks with event changed\n"
+		"      --failed           for real: only the hooks that failed in the last run\n"
 		"      --timeout=SECONDS  wait no longer than this\n"
 		JSON_OPTION,
 	},
 	{
-		"history", "[--json]", "the runs that finished, the latest last", ctl_history,
+		"history", "[--json]", "list the runs that finished, the latest last", ctl_history,
 		JSON_OPTION,
 	},
 	{
 		"intent", "clone [--now [--timeout=SECONDS]] | restore|clear|show",
-		"say beforehand what the next change will be", ctl_intent,
-		"  clone                  the next change makes this machine another one\n"
-		"  restore                it takes this machine back\n"
-		"  clear                  say nothing\n"
-		"  show                   what was said, by the host too\n"
-		"      --now              clone: the last change was that; run what waited for it\n"
+		"declare what the next change will be", ctl_intent,
+		"  clone                  the next change makes this machine a clone\n"
+		"  restore                the next change restores this machine\n"
+		"  clear                  clear the declared intent\n"
+		"  show                   what is declared, by the host too\n"
+		"      --now              clone: the last change was that; run the hooks that waited\n"
 		"      --timeout=SECONDS  with --now: wait no longer than this\n",
 	},
 	{
 		"fence", "set [--force] UNIT REASON | lift|check|show UNIT | list",
 		"keep a unit down until somebody has fixed what a change broke", ctl_fence,
-		"  set UNIT REASON        keep it down, and have it ask\n"
+		"  set UNIT REASON        keep it down: it asks before it starts\n"
 		"      --force            set: also a unit that systemd does not know\n"
 		"  lift UNIT              let it start again\n"
 		"  check UNIT             for ExecStartPre=: fails while it is fenced\n"
@@ -95,32 +95,32 @@ static const struct command {
 	},
 	{
 		"openssl", "enable|disable|status [--service=UNIT] | disable --all",
-		"have OpenSSL take random numbers that no clone has", ctl_openssl,
-		"  enable                 for every program, by the configuration of OpenSSL\n"
-		"  disable                put that back\n"
-		"  status                 what a program that starts now would take\n"
+		"make OpenSSL use random numbers that no clone has", ctl_openssl,
+		"  enable                 for all programs, in the configuration of OpenSSL\n"
+		"  disable                restore that configuration\n"
+		"  status                 what a program that starts now would use\n"
 		"      --service=UNIT     for this service alone\n"
 		"      --all              for every program and each service\n",
 	},
 	{
-		"image", "prepare|show|undo", "have copies of this system take an identity of their own",
+		"image", "prepare|show|undo", "give each copy of this system an identity of its own",
 		ctl_image,
-		"  prepare                forget, and mark this system for the copies\n"
+		"  prepare                as forget, and mark this system for its copies\n"
 		"  show                   whether it is marked, and what a copy runs\n"
-		"  undo                   take the mark back\n",
+		"  undo                   remove the mark\n",
 	},
 	{
-		"identity", "list [--json]", "what a clone of this machine would have too",
+		"identity", "list [--json]", "list what a clone of this machine would share with it",
 		ctl_identity,
-		"  list                   what is here, and what renews it\n"
+		"  list                   what this machine has, and what renews it\n"
 		JSON_OPTION,
 	},
 	{
-		"forget", "", "clear the record, in a system that is made to be copied",
+		"forget", "", "clear the record, in a system that will be copied",
 		ctl_forget, NULL,
 	},
 	{
-		"metrics", "[--output=FILE]", "the status for Prometheus", ctl_metrics,
+		"metrics", "[--output=FILE]", "print the status for Prometheus", ctl_metrics,
 		"      --output=FILE      replace FILE in one step\n",
 	},
 };
@@ -133,7 +133,7 @@ static void usage(FILE *stream)
 
 	fprintf(stream,
 		"Usage: vmgenctl [OPTION]... COMMAND [ARGUMENT]...\n"
-		"Asks whether this virtual machine was cloned or restored, and repaired.\n"
+		"Shows whether this virtual machine was cloned or restored, and repaired.\n"
 		"\n");
 	for (i = 0; i < N_COMMANDS; i++)
 		fprintf(stream, "  %s %s\n          %s\n", commands[i].name, commands[i].arguments,
@@ -148,7 +148,7 @@ static void usage(FILE *stream)
 		"      --help             print this text and exit\n"
 		"      --version          print the version and exit\n"
 		"\n"
-		"COMMAND --help tells more. The exit status tells the answer. See vmgenctl(1).\n");
+		"COMMAND --help explains a command. The exit status is the answer. See vmgenctl(1).\n");
 }
 
 static void usage_of(const struct command *command)

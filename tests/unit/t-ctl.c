@@ -64,7 +64,7 @@ static void test_usage(void)
 
 	expect("", CTL_USAGE, "Usage: vmgenctl");
 	expect("nonsense", CTL_USAGE, "unknown command \"nonsense\"");
-	expect("--help", CTL_OK, "The exit status tells");
+	expect("--help", CTL_OK, "The exit status is the answer");
 	for (i = 0; i < N_COMMANDS; i++) {
 		snprintf(words, sizeof(words), "%s --help", commands[i].name);
 		expect(words, CTL_OK, "print this text and exit");
