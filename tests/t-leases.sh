@@ -144,7 +144,7 @@ from_configuration() {
 		'"$1"'
 		hook 0 40-dhclient test
 		lives
-		grep "would start anew, as ifup does: CLIENT=-i;  dhclient -4 -v" said
+		grep "would start again, as ifup does: CLIENT=-i;  dhclient -4 -v" said
 		nothing_starts
 		hook 0 40-dhclient
 		ended

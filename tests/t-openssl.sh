@@ -284,7 +284,7 @@ sys.stdin.read()' "$1" <"$scratch/end" &
 
 # It is left alone, and everybody is told.
 node_elsewhere() {
-	ctl enable >"$scratch/said" && ours && node_has default && grep 'Node.js goes on .* nodejs_conf' "$scratch/said" &&
+	ctl enable >"$scratch/said" && ours && node_has default && grep 'Node.js still uses .* nodejs_conf' "$scratch/said" &&
 		check_names_node node true && check_names_node node-MainThread true
 }
 

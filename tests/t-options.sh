@@ -196,7 +196,7 @@ refused_keys() {
 
 # Those of the journal, and its messages that have an explanation.
 sources() { sed -nE 's/^\t\[WITNESS_[A-Z]+\] = \{ "([a-z]+)".*/\1/p' daemon/witness/witness.c; }
-page_sources() { sed -n 's/^\tThe source that told of the change: //p' "$pages/$hooks" | grep -oE '[a-z]{3,}'; }
+page_sources() { sed -n 's/^[[:blank:]]The source that told of the change: //p' "$pages/$hooks" | grep -oE '[a-z]{3,}'; }
 page_source_member() { grep 'and the device node' "$pages/$vmgend" | grep -oE '"[a-z]+"' | tr -d '"'; }
 
 fields() { sed -nE 's/.*add(_number)?\(&entry, "((VMGEN|MESSAGE)_[A-Z]+)".*/\2/p' daemon/base/journal.c; }

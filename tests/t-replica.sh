@@ -142,7 +142,7 @@ ok 'it is masked meanwhile, wherever its file is, so that it is not started anew
 	[ "$(grep -c daemon-reload $work/asked)" = 2 ]; echo "$said" | grep -q "doubt.service.*masked until the next boot"
 	touch $work/certain; hook 0; [ ! -L $mask ]'
 ok 'and if systemd does not take that it says so' machine 'doubt' '
-	touch $work/hangs; hook 1; echo "$said" | grep -q "doubt.service.*systemd does not answer, and may start it anew"'
+	touch $work/hangs; hook 1; echo "$said" | grep -q "doubt.service.*systemd does not answer, and may start it again"'
 ok 'of an alias it is the unit itself, or that could start all the same' machine 'doubt\ndoubtful\ndoubtless' '
 	masks=/run/systemd/system.control; hook 1; ls $masks; [ "$(readlink $masks/real.service)" = /dev/null ]
 	[ "$(echo $(ls $masks))" = "doubt.service doubtless.service real.service" ]
@@ -164,7 +164,7 @@ ok 'a drop-in that somebody has changed is told at once: to try again is no help
 	rm /etc/systemd/system/a.service.d/*; hook 0; grep -qx "kill --signal=KILL a.service" $work/asked'
 ok 'a name that systemd does not know is told, and not masked, or it would look like one that is down' machine 'gone\na' '
 	hook 1; echo "$said" | grep -q "line 1: there is no unit gone.service: correct its name"
-	echo "$said" | grep -qx "gone.service: is fenced all the same: vmgenctl fence lift gone.service"
+	echo "$said" | grep -qx "gone.service: is fenced anyway: vmgenctl fence lift gone.service"
 	[ ! -L /run/systemd/system.control/gone.service ]; [ -e /var/lib/vmgen/fence/gone.service ]
 	echo "$said" | grep -q "gone.*masked" && exit 1 || :; grep -q "kill.*a.service" $work/asked'
 ok 'where systemd does not answer it is asked once for such names, and all are masked' machine 'gone1\ngone2\ndoubt' '

@@ -115,6 +115,53 @@ forbidden_words() {
 		tr -d '"'
 }
 
+# What readers stumble over, in texts, messages and manuals, and what to say instead. Comments are
+# not looked at.
+stale_phrases() {
+	cat <<-'END'
+		mend(s|ed|ing)?|fix
+		put (that |it )?right|fix
+		in earnest|real drill, or for real
+		without success|failed
+		(ha(s|ve|d)|having) (the|its|their) [^.,;:]{0,40}(generator|RNG) (reseed|reseeded)|reseeds the generator
+		seeds? (their [a-z]+ )?anew|reseed
+		anew|again
+		all the same|anyway
+		said to be|declared intent
+		(what|that) was said|declared intent
+		the administrator said|the administrator declared
+		say it again|run this again
+		so (write|do|stop|say|have|read) [a-z]+ that|a sentence of its own
+		noticed by|detected by
+		got ready|prepared
+		at any rate|at least
+		in vain|for nothing
+		(nobody|it|he|who) shall|must, or will
+		hypervisor'?s? (maker|author)|hypervisor vendor
+	END
+}
+
+# Lines "FILE: text": of the texts of the programs, and of the files themselves.
+all_texts() {
+	python3 tests/remedies/extraction.py . texts
+	sources '*.scd' '*.md' 'packaging/systemd' 'packaging/debian/control' ':!CONTRIBUTING.md' | while read -r f; do
+		# Paragraphs as one line, since a phrase may go over the end of one.
+		awk -v f="$f" 'BEGIN { RS = "" } { gsub(/[[:space:]]+/, " "); print f ": " $0 }' "$f"
+	done
+}
+
+# Of lines on standard input.
+stale_uses() {
+	texts=$(cat)
+	stale_phrases | while IFS= read -r row; do
+		printf '%s\n' "$texts" | grep -oiP "^[^:]*: |.{0,30}\b(${row%|*})\b.{0,30}" | awk -v say="${row##*|}" '
+			/^[^ ]*: $/ { file = $0; next } { print file "\"" $0 "\": say: " say }'
+	done
+}
+
+in_texts() { all_texts | stale_uses; }
+finds_stale() { [ "$(echo "a.c: $1" | stale_uses | sed 's/.*: say: //')" = "$2" ]; }
+
 # Also where a line ends between two words, in a comment for example.
 forbidden_uses() {
 	words=$(forbidden_words | sed 's/ /[\\s*#;]+/g' | paste -sd '|')
@@ -142,5 +189,9 @@ ok 'pyflakes' pyflakes3 $(sources '*.py')
 # shellcheck disable=SC2046
 ok 'codespell' codespell $(sources ':!LICENSES')
 empty 'no text has a word that the table in CONTRIBUTING.md rules out' forbidden_uses
+empty 'no message, manual or text has a phrase that readers stumble over' in_texts
+ok 'control: one is found' finds_stale 'they have mended it' fix
+ok 'control: one with other words in it' finds_stale 'it has the kernel generator reseeded' 'reseeds the generator'
+ok 'control: others are not' finds_stale 'it is fixed, amended and reseeded' ''
 empty 'mandoc finds nothing in the manual pages' lint_manuals
 tap_done

@@ -91,7 +91,7 @@ static enum ctl_exit prepare(const struct ctl *ctl, const struct inventory *inve
 	enum ctl_exit code;
 
 	if (!list_hooks(inventory, NULL)) {
-		text_print(stderr, "vmgenctl: not prepared: no hook of identity is enabled, so a copy would keep the identity of this machine: enabled = yes in %s/60-machine-id.conf, for example (vmgenctl hooks list); if copies shall keep it: vmgenctl forget\n",
+		text_print(stderr, "vmgenctl: not prepared: no hook of identity is enabled, so a copy would keep the identity of this machine: enabled = yes in %s/60-machine-id.conf, for example (vmgenctl hooks list); if copies should keep it: vmgenctl forget\n",
 			   inventory->config.hook_settings_dir);
 		return CTL_FAILED;
 	}

@@ -75,7 +75,7 @@ static void print_device(FILE *out, const struct view *view)
 			found[i].kind, found[i].count);
 	metric(out, "spurious_notifies_total", "counter", "Notifications without a change.");
 	fprintf(out, "vmgen_spurious_notifies_total %" PRIu64 "\n", view->info.spurious_notifies);
-	gauge(out, "rng_stale", "The kernel module could not have the generator reseed.",
+	gauge(out, "rng_stale", "The kernel module could not reseed the generator.",
 	      view->event.flags & VMGEN_RNG_STALE ? 1 : 0);
 	gauge(out, "rng_other", "Programs may draw from another generator than the one that is reseeded.",
 	      view_rng_other(view));

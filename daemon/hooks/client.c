@@ -156,7 +156,7 @@ static int restart(sd_bus *bus, const struct unit *unit, const struct process *p
 	int r;
 
 	if (event && !strcmp(event, "test")) {
-		printf("would start %s anew\n", unit->name);
+		printf("would restart %s\n", unit->name);
 		return DONE;
 	}
 	r = unit_keep(bus, unit);
@@ -169,10 +169,10 @@ static int restart(sd_bus *bus, const struct unit *unit, const struct process *p
 	if (!r)
 		r = unit_start(bus, unit);
 	if (!r) {
-		printf("started %s anew\n", unit->name);
+		printf("restarted %s\n", unit->name);
 		return DONE;
 	}
-	printf("%s could not be started anew: %s; then: systemctl start %s\n", unit->name,
+	printf("%s could not be restarted: %s; then: systemctl start %s\n", unit->name,
 	       strerror(-r), unit->name);
 	return FAILED;
 }
@@ -184,7 +184,7 @@ static int report(pid_t pid, const struct program *program, int r)
 		printf("process %d, %s: the service manager does not tell its unit: %s\n", pid,
 		       program->path, strerror(-r));
 	else
-		printf("process %d, %s: neither a unit nor ifupdown has started it, so nothing tells how to start it anew, and it does not ask for its lease again; by hand: dhclient -x; dhclient INTERFACE\n",
+		printf("process %d, %s: neither a unit nor ifupdown has started it, so nothing tells how to restart it, and it does not ask for its lease again; by hand: dhclient -x; dhclient INTERFACE\n",
 		       pid, program->path);
 	return FAILED;
 }

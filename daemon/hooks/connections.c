@@ -342,7 +342,7 @@ int main(void)
 	}
 	name = getenv("VMGEN_EVENT");
 	if (!name || event_parse(name, &event) || (event != EVENT_CHANGED && event != EVENT_TEST)) {
-		printf("connections end by themselves unless the system goes on\n");
+		printf("connections end by themselves unless the system keeps running\n");
 		return NOT_APPLICABLE;
 	}
 	run.drill = event == EVENT_TEST;

@@ -107,7 +107,7 @@ static int restart(struct repair *repair, const struct ike_units *units, const c
 	if (!r)
 		r = start(repair, name);
 	if (!r)
-		text_print(stdout, "%s is started anew\n", name);
+		text_print(stdout, "%s is started again\n", name);
 	else
 		text_print(stdout, "%s did not start; what its policies matched stays blocked; when it can start: "
 			   AGAIN "; or lift that in its network name space: " ASSOCIATION_LIFT "\n",
@@ -247,7 +247,7 @@ static int conclude(struct repair *repair, int r, int status)
 	bool ended;
 
 	if (is_superseded(repair)) {
-		printf("a newer change has stopped it again, whose 50-ipsec goes on\n");
+		printf("a newer change has stopped it again, and its 50-ipsec starts it\n");
 		return 0;
 	}
 	if (n > ASSOCIATION_NAMED_MAX)
@@ -337,10 +337,10 @@ int association_repair(bool drill)
 		printf("no IKE daemon was stopped\n");
 		status = NOT_APPLICABLE;
 	} else if (repair.note.generation > repair.own) {
-		printf("a newer change has stopped it again, whose 50-ipsec goes on\n");
+		printf("a newer change has stopped it again, and its 50-ipsec starts it\n");
 	} else if (drill) {
 		if (*repair.note.units)
-			text_print(stdout, "would start%s anew\n", repair.note.units);
+			text_print(stdout, "would start%s again\n", repair.note.units);
 		printf("would lift the blocks of what has a policy again\n");
 	} else {
 		status = repair_all(&repair, &units);

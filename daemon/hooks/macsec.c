@@ -333,7 +333,7 @@ static void go_on(struct work *work, uint64_t generation)
 static int tell(struct work *work, uint64_t generation, bool agrees)
 {
 	if (is_superseded(generation)) {
-		puts("a newer change has stopped wpa_supplicant again, whose 50-macsec goes on");
+		puts("a newer change has stopped wpa_supplicant again, and its 50-macsec continues it");
 		return EXIT_SUCCESS;
 	}
 	if (is_ended)
@@ -346,7 +346,7 @@ static int tell(struct work *work, uint64_t generation, bool agrees)
 		puts("no wpa_supplicant is left to agree on new keys: restart what runs it");
 		return EXIT_FAILURE;
 	}
-	puts(agrees ? "new keys are agreed on" : "wpa_supplicant goes on");
+	puts(agrees ? "new keys are agreed on" : "wpa_supplicant continues");
 	return EXIT_SUCCESS;
 }
 

@@ -168,7 +168,7 @@ static void find_missing(void)
 			continue;
 		run.results[i] = FENCING_MISSING;
 		tell_missing(i);
-		text_print(stdout, "%s: is fenced all the same: vmgenctl fence lift %s\n",
+		text_print(stdout, "%s: is fenced anyway: vmgenctl fence lift %s\n",
 			   ready.list.entries[i].unit, ready.list.entries[i].unit);
 	}
 }
@@ -183,7 +183,7 @@ static void tell_unfenced(size_t i, bool is_masked)
 	fail("%s: is not fenced for certain, so it %s, and is %s: vmgenctl hooks run --real 10-replica\n",
 	     unit, run.groups[i] >= 0 ? "stays frozen" : "may run on",
 	     is_masked ? "masked until the next boot" :
-	     "to be masked, but systemd does not answer, and may start it anew");
+	     "to be masked, but systemd does not answer, and may start it again");
 }
 
 static void fence_all(void)

@@ -85,7 +85,7 @@ static void tell_failure(const struct netns *netns, const char *name, int result
 	char text[COMMAND_SIZE];
 
 	if (result == -EKEYREJECTED)
-		text_print(stdout, "%s%s%s%s has lost its private key: give it back%s, or start anew what has configured it\n",
+		text_print(stdout, "%s%s%s%s has lost its private key: give it back%s, or restart what has configured it\n",
 			   name, where.before, where.name, where.after,
 			   command(netns, "set", name, " private-key FILE", text));
 	else if (result == -ESTALE)

@@ -4,6 +4,7 @@
 """Which remedies the programs print, each with the test that runs it.
 
     extraction.py DIRECTORY list      every remedy in the sources below the directory
+    extraction.py DIRECTORY texts     every text that they can print, a line each
     extraction.py DIRECTORY missing   those that the table does not have
     extraction.py DIRECTORY stale     rows of the table that no source prints
     extraction.py DIRECTORY unproven  rows whose test does not have what they say
@@ -103,16 +104,21 @@ def remedies_of(text):
             yield re.sub(r"\s+", " ", match[group]).strip(" .'\"")
 
 
-def extract(root):
-    """{remedy: first file that has it}"""
-    found = {}
+def texts(root):
+    """(file, literal) of all sources."""
     for part in PARTS:
         for path in sorted((root / part).rglob("*")):
             if path.is_file() and path.suffix not in (".scd", ".pyc", ".abi", ".map"):
-                name = str(path.relative_to(root))
-                for literal in [] if name in HELP else literals(path):
-                    for remedy in remedies_of(plain(literal)):
-                        found.setdefault(remedy, name)
+                for literal in literals(path):
+                    yield str(path.relative_to(root)), literal
+
+
+def extract(root):
+    """{remedy: first file that has it}"""
+    found = {}
+    for name, literal in texts(root):
+        for remedy in [] if name in HELP else remedies_of(plain(literal)):
+            found.setdefault(remedy, name)
     return found
 
 
@@ -130,6 +136,10 @@ def proven(tests, row):
 
 
 def main(root, what):
+    if what == "texts":
+        for name, literal in texts(root):
+            print(f"{name}: {' '.join(literal.split())}")
+        return
     found = extract(root)
     table = rows()
     if what == "list":

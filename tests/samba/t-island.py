@@ -119,7 +119,7 @@ def heard_itself(d, t):
     while "was removed from the domain" not in (output := d.dc2.safeguard("--check")[1]):
         assert time.monotonic() < deadline, output
         d.replicate(d.dc2, d.dc1, PARTS[1], seconds=0)
-    t.ok("join it anew" in output and "Traceback" not in output,
+    t.ok("join it again" in output and "Traceback" not in output,
          "a database that has heard of it is told from a damaged one") or t.note(output)
     status, output = d.dc2.safeguard("verify")
     t.ok(status == 10 and "was removed from the domain" in fence(d.dc2), "and fenced"

@@ -135,7 +135,7 @@ static void test_back(void)
 	come_back(0);
 	come_back(1);
 	equal(run("50-ipsec"), 0, "a daemon is back");
-	ok(!strcmp(said, "ipsec.service is started anew\n"), "which is said");
+	ok(!strcmp(said, "ipsec.service is started again\n"), "which is said");
 	equal(count_sub(), 0, "nothing is blocked");
 	equal(run("50-ipsec"), NOT_APPLICABLE, "and nothing is left to do");
 }
@@ -248,7 +248,7 @@ static void test_event(void)
 	setenv("VMGEN_EVENT", "test", 1);
 	equal(run("10-ipsec"), 0, "a drill runs");
 	equal(run("50-ipsec"), 0, "that of the other too");
-	ok(!strcmp(said, "would start ipsec.service anew\nwould lift the blocks of what has a policy again\n"), "and says what it would do");
+	ok(!strcmp(said, "would start ipsec.service again\nwould lift the blocks of what has a policy again\n"), "and says what it would do");
 	setenv("VMGEN_EVENT", "changed", 1);
 	equal(run("10-ipsec"), 0, "so does a change");
 	equal(stops, 2, "both of them");

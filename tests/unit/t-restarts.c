@@ -201,7 +201,7 @@ static void test_told(void)
 	have("aws.service", 8, 1U << CENSUS_BORINGSSL);
 	generators_tell(&census, &findings);
 	told = json_object_to_json_string_ext(findings.list, JSON_C_TO_STRING_PLAIN);
-	if (!ok(strstr(told, "\"ok\",\"text\":\"services and other processes with BoringSSL, which vmgend has draw anew at a change: 1: boring.service") &&
+	if (!ok(strstr(told, "\"ok\",\"text\":\"services and other processes with BoringSSL, which vmgend tells to reseed at a change:  1: boring.service") &&
 		strstr(told, "\"note\",\"text\":\"services and other processes with BoringSSL or AWS-LC, whose random numbers every clone has as well: 1: aws.service") &&
 		json_object_array_length(findings.list) == 2,
 		"what vmgend reaches by its sentinel is well, and what it does not is told"))

@@ -29,7 +29,7 @@ static void test_stopped(void)
 	equal(run_guard(GUARD, "changed"), 0, "the guard has stopped it");
 	kernel.n = 0;
 	equal(run_guard(REPAIR, "changed"), 0, "its interface is gone");
-	ok(!is_stopped(daemons[MACSEC].pid) && !strcmp(said, "wpa_supplicant goes on\n"), "it goes on");
+	ok(!is_stopped(daemons[MACSEC].pid) && !strcmp(said, "wpa_supplicant continues\n"), "it goes on");
 	begin(of_mka);
 	kernel.delete_error = -EPERM;
 	equal(run_guard(GUARD, "changed"), 1, "its keys could not be deleted");
@@ -50,7 +50,7 @@ static void test_stopped(void)
 
 static void test_superseded(void)
 {
-	static const char newer[] = "a newer change has stopped wpa_supplicant again, whose 50-macsec goes on\n";
+	static const char newer[] = "a newer change has stopped wpa_supplicant again, and its 50-macsec continues it\n";
 
 	begin(of_mka);
 	kernel.interfaces[0].keys = 0;

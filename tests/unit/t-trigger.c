@@ -195,7 +195,7 @@ static void test_time(pid_t vmgend)
 	ok(scratch_comes("begun", "yes"), "a hook that hangs");
 	*clock_ahead_sec += 1000;
 	ok(waitpid(pid, &status, 0) == pid, "is not waited for");
-	expect(WEXITSTATUS(status), CTL_TIMEOUT, "the time is over", "when the time is over");
+	expect(WEXITSTATUS(status), CTL_TIMEOUT, "the timeout is over", "when the time is over");
 	fflush(stdout);
 	pid = fork();
 	if (!pid)

@@ -318,7 +318,7 @@ def check_goes_on(c, what, t):
     t.ok(c.run(state.format(wifi)).strip() != "T", f"{what}: the guard stops no other wpa_supplicant")
     c.run(f"{IP} link del macsec0")
     t.equal(c.execute(f"vmgenctl hooks run {REPAIR} --real")[0], 0, "the other hook succeeds")
-    t.ok("wpa_supplicant goes on" in c.run("cat /run/vmgend.log"), "without its interface it goes on")
+    t.ok("wpa_supplicant continues" in c.run("cat /run/vmgend.log"), "without its interface it goes on")
     t.ok(c.run(state.format(agrees)).strip() != "T", "and is not stopped any more")
 
 

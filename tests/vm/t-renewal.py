@@ -222,7 +222,7 @@ def check_live(c, before, had, t):
     t.equal(c.run(f"grep -acE 'RELEASE|NAK|DECLINE' {LOG} || true").strip(), "0",
             "no lease of the original was given back, or asked for")
     t.equal(services(c)["Docker"], before["Docker"], "Docker goes on, with the ID that it has read")
-    t.ok("docker.service has the ID before until it is started anew" in log(c), "as the log says")
+    t.ok("docker.service has the old ID until it is restarted" in log(c), "as the log says")
     c.run("systemctl restart containerd docker", timeout=300)
     now = identity(c)
     check_others(now, before, t, "live clone")
@@ -290,7 +290,7 @@ def check_swarm(c, t):
     c.run("docker swarm init --advertise-addr 127.0.0.1", timeout=300)
     node = c.run("docker info -f '{{.Swarm.NodeID}}'")
     status, output = by_hand(c, "60-container-engine")
-    remedy = re.search("stop Docker, remove (/[a-z/]+), start it and join anew", output)
+    remedy = re.search("stop Docker, remove (/[a-z/]+), start it and join again", output)
     t.ok(status == 1 and remedy, "the node of a swarm is a failure") or t.note(output)
     c.run(f"systemctl stop docker docker.socket; rm -r {remedy[1]}; systemctl start docker; "
           "docker swarm init --advertise-addr 127.0.0.1", timeout=300)

@@ -104,7 +104,7 @@ def judge_range(ranges, place):
         verdicts.append(holds("R1b", f"the ID lies in {where}", QEMU))
     else:
         verdicts.append(unknown("R1b", "the map does not name all of the ID's memory, which may "
-                                "be ROM or a device's all the same", QEMU))
+                                "be ROM or a device's anyway", QEMU))
     ram, reclaim = memory.named(over, memory.RAM), memory.named(over, memory.RECLAIM)
     if ram:
         verdicts.append(fails("R1c", f"the ID lies in {memory.text(ram[0])}, which the operating "

@@ -52,7 +52,7 @@ void generators_tell(const struct census *census, struct findings *findings)
 	n = roll_names(census, CENSUS_SENTINEL, true, names);
 	if (n)
 		finding_add(findings, "programs", FINDING_OK, "",
-			    "services and other processes with BoringSSL, which vmgend has draw anew at a change: %u: %s",
+			    "services and other processes with BoringSSL, which vmgend tells to reseed at a change:  %u: %s",
 			    n, names);
 	tell_restarted(census, findings);
 }

@@ -81,7 +81,7 @@ void check_sentinels(const struct ctl *ctl, const struct view *view, const char 
 	if (tally_missed(&last.sentinels))
 		finding_add(findings, "sentinels", FINDING_WARNING,
 			    "list their units in /etc/vmgen/restart-units",
-			    "programs with BoringSSL may go on as their clones, as not all could be looked at for fork sentinels at the last change: %s",
+			    "programs with BoringSSL may use the same random numbers as their clones, because not all could be looked at for fork sentinels at the last change: %s",
 			    tally_text(&last.sentinels, text));
 	else if (last.sentinels.known)
 		finding_add(findings, "sentinels", FINDING_OK, "",

@@ -115,7 +115,7 @@ enum ctl_exit sslchange_parse(const char *path, const char *text, struct sslconf
 void sslchange_tell_node(const struct sslconf *conf)
 {
 	if (!sslconf_reaches_node(conf))
-		text_print(stdout, "Node.js goes on with OpenSSL's own: have " SSLCONF_NODE
+		text_print(stdout, "Node.js still uses OpenSSL's own: have " SSLCONF_NODE
 			   " in the same file name what openssl_conf names and enable again, or start it with --openssl-shared-config\n");
 }
 

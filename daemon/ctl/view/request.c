@@ -56,7 +56,7 @@ static enum ctl_exit complain(int r)
 		text_print(stderr, "vmgenctl: vmgend did not take the request, because it was just starting, or the request was damaged; try again\n");
 		return CTL_FAILED;
 	case -ETIMEDOUT:
-		text_print(stderr, "vmgenctl: the time is over; hooks that are running go on, see vmgenctl status --json\n");
+		text_print(stderr, "vmgenctl: the timeout is over; hooks that are running continue, see vmgenctl status --json\n");
 		return CTL_TIMEOUT;
 	default:
 		text_print(stderr, "vmgenctl: cannot ask vmgend: %s\n", file_strerror(r));

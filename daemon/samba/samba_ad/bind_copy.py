@@ -178,7 +178,7 @@ class BindCopy:
         """Killed at any point, it leaves a fault that has it done again. named must be down."""
         self.sweep()
         if missing := self.incomplete():
-            say(f"{self.path} is not whole ({missing}), so it is made anew")
+            say(f"{self.path} is not whole ({missing}), so it is made again")
             self.rebuild()
             return
         for name in self.broken_links():
@@ -266,12 +266,12 @@ class BindCopy:
         group = (top or os.lstat(os.path.dirname(self.directory))).st_gid
         os.mkdir(self.new, 0o700)
         try:
-            with limited(f"to make {self.path} anew"):
+            with limited(f"to make {self.path} again"):
                 self.create(group)
         except Failure:
             raise
         except Exception as e:  # pylint: disable=broad-exception-caught
-            raise Failure(f"{self.path} cannot be made anew ({e}): stop named, run "
+            raise Failure(f"{self.path} cannot be made again ({e}): stop named, run "
                           "samba_upgradedns --dns-backend=BIND9_DLZ") from None
         os.chown(self.new, -1, group)
         os.chmod(self.new, 0o770)

@@ -93,7 +93,7 @@ class Controller:
         if self.was_removed():
             return Refusal(f"{self.lp.get('netbios name')} was removed from the domain: it has "
                            "heard from its partners that they have deleted it; remove the data "
-                           "of Samba here and join it anew")
+                           "of Samba here and join it again")
         return Refusal(f"{self.path}: {what} cannot be read ({message(error)}); samba-tool "
                        "dbcheck tells more")
 

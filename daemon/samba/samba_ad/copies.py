@@ -82,7 +82,7 @@ def wait_for_upgrade():
     while pids := [pid for pid in holders.processes() if holders.command(pid) == UPGRADE and
                    holders.identity(pid)[0] == 0]:
         if time.monotonic() > deadline:
-            raise Failure(f"samba_upgradedns (process {pids[0]}) makes the copy of BIND anew: "
+            raise Failure(f"samba_upgradedns (process {pids[0]}) makes the copy of BIND again: "
                           "wait until it has ended")
         time.sleep(0.2)
 
@@ -99,10 +99,10 @@ def refresh(p, dc):
             if not holders.of(before):
                 break
         else:
-            raise Failure(f"{copy.path} is opened again and again while it is put right: "
+            raise Failure(f"{copy.path} is opened again and again while it is fixed: "
                           "stop named")
         if fault := copy.fault():
-            raise Failure(f"{fault}; make it anew, as root: stop named, run "
+            raise Failure(f"{fault}; make it again, as root: stop named, run "
                           "samba_upgradedns --dns-backend=BIND9_DLZ; if BIND does not use it any "
                           f"more, remove {copy.directory}")
         say(f"{copy.path}, on which BIND works, has the invocationId {dc.invocation_id()} too")
@@ -201,7 +201,7 @@ def tell(p, dc):
         path, value = stray[0]
         found.append(f"{path}{more} is a copy of the database with another invocationId ({value}): "
                      "partners do not take what is written there; if it is a backup, move it out "
-                     "of Samba's directories, else stop what uses it and make it anew")
+                     "of Samba's directories, else stop what uses it and make it again")
     text = "; ".join(found)
     try:
         if text:

@@ -92,11 +92,11 @@ def refuse_without_id():
 
 
 def refuse_clone(hint, intent):
-    remedy = ("a copy beside its original is no second domain controller: join it anew under "
+    remedy = ("a copy beside its original is no second domain controller: join it again under "
               "another name")
     gone = "if the original is gone for good"
     if intent == origin.CLONE:
-        raise Refusal(f"the administrator said that this is a clone; {remedy}", gone)
+        raise Refusal(f"the declared intent is clone; {remedy}", gone)
     if hint == origin.CLONE and intent != origin.RESTORE:
         raise Refusal(f"this looks like a clone (other UUID and MAC addresses); {remedy}", gone)
 
@@ -133,7 +133,7 @@ def refuse_by_age(p, dc, newest, days, sure):
                   f"{clock.day(newest)}: {wrong}objects deleted since ({days} days) would come "
                   "back: on another domain controller, samba-tool domain demote "
                   f"--remove-other-dead-server={dc.name}, and join it again",
-                  "if the others shall take them")
+                  "if the others should take them")
 
 
 def pools_a_day(state):
@@ -159,7 +159,7 @@ def permit(p, dc, hint, intent):
 def announce(dc, generation, found, hint, intent):
     text = (f"hash on record: {short(dc.generation_id())}, now: "
             f"{short(generation.bytes) if generation else 'none'}; looks like: "
-            f"{hint or 'unknown'}; the administrator said: {intent or 'nothing'}")
+            f"{hint or 'unknown'}; declared intent: {intent or 'none'}")
     if found == Verdict.SAID:
         log.say(f"{dc.name} of {dc.domain}: {found.value} ({text})")
         return

@@ -16,7 +16,7 @@ def text(dc, options):
     return (f"{dc.name} has a generation ID on record (hash {short(dc.generation_id())}), but this "
             "machine has none any more, so nothing tells whether it was rolled back: have the host "
             "provide one; if the database was put back: "
-            f"{command_line.by_hand(options, 'repair', '--rolled-back')}; if it shall stay "
+            f"{command_line.by_hand(options, 'repair', '--rolled-back')}; if it should stay "
             f"without: {command_line.by_hand(options, '--force', 'repair')}")
 
 

@@ -11,7 +11,7 @@ import sys
 from samba_ad import ends, inquiry
 from samba_ad.log import say
 
-REMEDY = "remove the data of Samba here and join it anew"
+REMEDY = "remove the data of Samba here and join it again"
 
 
 def require_member(p, dc, refusing):

@@ -49,5 +49,5 @@ def wait(path, wanted=READ, seconds=SECONDS):
         while (pid := holder(name, wanted)) is not None:
             if time.monotonic() > deadline:
                 who = f"{holders.command(pid)} (process {pid})" if pid > 0 else "somebody"
-                raise Failure(f"{name} is locked by {who}, which does not go on: end it")
+                raise Failure(f"{name} is locked by {who}, which does not continue: end it")
             time.sleep(0.05)

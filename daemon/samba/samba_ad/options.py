@@ -66,7 +66,7 @@ def parse(arguments=None):
     parser.add_argument("--hint", metavar="WORD", type=word("clone", "rollback", "unknown"),
                         help="what the machine looks like: clone, rollback, unknown")
     parser.add_argument("--intent", metavar="WORD", type=word("clone", "restore"),
-                        help="what the administrator said: clone, restore")
+                        help="the declared intent: clone, restore")
     options = parser.parse_args(arguments)
     require(options, parser.error)
     options.state_directory = os.path.abspath(options.state_directory)

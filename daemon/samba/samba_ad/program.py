@@ -68,7 +68,7 @@ class Program:
         reason = self.fence.reason()
         if reason is not None and not self.options.force:
             raise ends.Fenced(f"{self.options.unit} is fenced: {reason} (after vmgenctl fence lift "
-                              f"{self.options.unit} the next start decides anew)")
+                              f"{self.options.unit} the next start decides again)")
 
     def read_id(self):
         """The Generation or None, and whether somebody said to go on although there is one."""
@@ -76,7 +76,7 @@ class Program:
             return generation.read(self.options.guid_file), False
         except generation.Hidden as e:
             if not self.options.force and not self.state.waived():
-                raise type(e)(f"{e}; to start it all the same: "
+                raise type(e)(f"{e}; to start it anyway: "
                               f"{command_line.forced(self.options)}") from None
             say(str(e))
             return None, True

@@ -18,5 +18,5 @@ def note(p, dc, why):
         p.notices.clear("password")
         return
     p.notices.set("password", f"{', '.join(refusing)}: the password of {dc.name}$ is refused. If "
-                  "it was changed after the snapshot nothing replicates: set it anew, see "
+                  "it was changed after the snapshot nothing replicates: set it again, see "
                   "PASSWORDS in vmgend-samba-ad(8)")

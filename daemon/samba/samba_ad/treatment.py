@@ -219,7 +219,7 @@ def lost(p, dc):
     if not expected:
         return False
     if expected.ntds != dc.guid:
-        say(f"{dc.name} was joined anew since the last repair")
+        say(f"{dc.name} was joined again since the last repair")
         if not p.options.dry_run:
             p.state.forget_partners()
             p.state.forget_expected()
