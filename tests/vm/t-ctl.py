@@ -97,7 +97,9 @@ def check_drill(g, t):
     before = g.run(f"cat {STATE}")
     status, output = g.execute("vmgenctl trigger")
     t.equal((status, [line.split()[:2] for line in output.splitlines()]),
-            (0, [["10-guard", "succeeded"], ["80-last", "succeeded"]]), "a drill tells how hooks ended")
+            (0, [["10-guard", "succeeded"], ["80-last", "succeeded"], ["60-identity", "did"]]),
+            "a drill tells how hooks ended, and which did not run")
+    t.ok("did not run: it is disabled" in output, "and why")
     t.equal(ran(g), ["10 test", "80 test"], "hooks are told that it is one")
     t.equal((g.run(f"cat {STATE}"), generation(g)), (before, 1), "record and generation do not move")
     t.equal(g.execute(f"{NOBODY} vmgenctl trigger")[0], 4, "only root may")
@@ -128,7 +130,7 @@ def check_change(snapshot, t):
                 "a change ends a guard of a drill, and comes before the next hook of it")
         c.wait_for("test -e /run/drilled")
         t.equal(c.run("cat /run/drilled").split(), ["1"], "the drill was cut short")
-        t.ok("a change came meanwhile" in c.run("cat /run/drill"), "and says so")
+        t.ok("a change came during the drill" in c.run("cat /run/drill"), "and says so")
         c.wait_for("grep -q '\"type\":\"handled\"' /run/watch")
         told = [json.loads(line) for line in c.run("cat /run/watch").splitlines()]
         types = [line["type"] for line in told]
