@@ -165,7 +165,7 @@ static void name_devices(const struct vmgenc *vg)
 				vmgenc_id_valid(vmgenc_device_sample(dev)) ?
 				"one device is enough," : "it provides no ID,", vg->device->path);
 	if (vg->device->kind->counts)
-		pr_notice("%s: a VMClock counts the restores of this machine, but there is no ID: a clone that is made while the machine is off cannot be seen\n",
+		pr_notice("%s: a VMClock counts the restores of this machine, but there is no ID: a clone that is made while the machine is off cannot be detected\n",
 			  vg->device->path);
 }
 

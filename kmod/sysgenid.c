@@ -414,7 +414,7 @@ void vmgenc_sysgenid_init(struct vmgenc *vg)
 		return;
 	err = create(vg);
 	if (err == -EEXIST)
-		pr_notice("/dev/sysgenid is there already and is left alone: its users learn of changes from whoever made it\n");
+		pr_notice("/dev/sysgenid is there already and is left alone: its users learn of changes from the driver that made it\n");
 	else if (err)
 		pr_warn("/dev/sysgenid could not be created (error %d): programs that use it will not learn of changes\n",
 			err);

@@ -141,13 +141,13 @@ const char *file_strerror(int r)
 {
 	switch (r) {
 	case -ENOSPC:
-		return "No space left on device (df -h and df -i tell where; remove what is not needed)";
+		return "No space left on device (df -h and df -i show where; remove what is not needed)";
 	case -EDQUOT:
 		return "Disk quota exceeded (remove files of the same owner, or raise the quota)";
 	case -EROFS:
-		return "Read-only file system (dmesg tells whether it failed; if not: mount -o remount,rw MOUNTPOINT)";
+		return "Read-only file system (dmesg shows whether it failed; if not: mount -o remount,rw MOUNTPOINT)";
 	case -EIO:
-		return "Input/output error (dmesg tells of which disk)";
+		return "Input/output error (dmesg shows of which disk)";
 	default:
 		return strerror(-r);
 	}

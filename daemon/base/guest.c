@@ -149,9 +149,9 @@ const char *guest_explain(enum guest guest, const char *sysfs)
 {
 	static const char *const texts[] = {
 		[GUEST_READY] = "the device is there",
-		[GUEST_NO_RIGHTS] = "the device may not be opened, or does not give the ID: this needs root with CAP_SYS_ADMIN in the initial user namespace; vmgenid(4) tells of containers",
-		[GUEST_NO_SYSFS] = "/sys is not mounted, so it cannot be told whether this VM has a VM Generation ID device: mount -t sysfs sysfs /sys; in the chroot of an image, look when that runs",
-		[GUEST_NO_DEVICE] = "this VM has a VMClock, but no VM Generation ID device: modprobe vmgenc, then dmesg | grep vmgenc tells whether that counts restores",
+		[GUEST_NO_RIGHTS] = "this user may not open the device or read the ID: only root with CAP_SYS_ADMIN in the initial user namespace can; for containers see vmgenid(4)",
+		[GUEST_NO_SYSFS] = "/sys is not mounted, so vmgen cannot tell whether this VM has a VM Generation ID device: mount -t sysfs sysfs /sys; in the chroot of an image, check when the image runs",
+		[GUEST_NO_DEVICE] = "this VM has a VMClock, but no VM Generation ID device: modprobe vmgenc, then dmesg | grep vmgenc shows whether that counts restores",
 		[GUEST_NO_MODULE] = "the kernel module is not loaded: modprobe vmgenc",
 		[GUEST_REFUSED] = "the kernel module is loaded but gives no device: dmesg | grep vmgenc shows why",
 		[GUEST_NO_NODE] = "is the path of the device right?",

@@ -49,14 +49,14 @@ struct sign {
 
 /* The saved configuration has the ID in it, and that of the command line draws another. */
 static const struct host_habit xl = {
-	.text = "xl restore without a configuration keeps the ID, so nothing tells this VM of such a restore",
+	.text = "xl restore without a configuration keeps the ID, so this VM cannot detect such a restore",
 	.remedy = "xl restore CONFIG FILE",
 	.usual = true,
 };
 
 /* Whether QEMU is libvirt's is not to be seen: libvirt leaves DMI and fw_cfg as they are. */
 static const struct host_habit virt_clone = {
-	.text = "virt-clone of libvirt keeps <genid>, so nothing tells a clone that it makes",
+	.text = "virt-clone of libvirt keeps <genid>, so a clone that it makes cannot detect that",
 	.remedy = "give the clone another <genid> before it starts",
 };
 

@@ -84,7 +84,7 @@ static enum ctl_exit refuse_kind(const char *unit)
 		return CTL_USAGE;
 	}
 	if (strcmp(dot, ".service") && strcmp(dot, ".socket")) {
-		text_print(stderr, "vmgenctl: %s can ask for no fence: services and sockets can, so fence what it starts\n",
+		text_print(stderr, "vmgenctl: %s cannot be fenced: only services and sockets ask for a fence, so fence what it starts\n",
 			   unit);
 		return CTL_USAGE;
 	}
@@ -100,7 +100,7 @@ static enum ctl_exit put(struct command *command, const char *unit)
 		return CTL_OK;
 	if (!r) {
 		if (!fence_read(command->fd, unit, &fence))
-			text_print(stderr, "vmgenctl: %s is fenced already, by generation %" PRIu64 ", which is newer: that stays\n",
+			text_print(stderr, "vmgenctl: %s is fenced already, by generation %" PRIu64 ", which is newer; that fence stays\n",
 				   unit, fence.generation);
 		return CTL_OK;
 	}

@@ -99,7 +99,7 @@ static void walk(struct others *others)
 		printf("%u network name spaces of other user name spaces were not looked at\n",
 		       others->foreign_missed);
 	if (others->forbidden)
-		printf("SAs are not to be seen here: this needs CAP_NET_ADMIN\n");
+		printf("this hook cannot see SAs: it needs CAP_NET_ADMIN\n");
 }
 
 void association_name_manual(const struct ike_namespaces *known)

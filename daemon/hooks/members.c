@@ -31,7 +31,7 @@ const char *members_misfit(const char *unit)
 	size_t i;
 
 	if (strcmp(dot, ".service") && strcmp(dot, ".socket"))
-		return "can ask for no fence: list a service or a socket";
+		return "cannot be fenced: list a service or a socket";
 	if (dot > unit && dot[-1] == '@')
 		return "is a template, which nothing starts: list its instances";
 	for (i = 0; i < sizeof(needed) / sizeof(needed[0]); i++)

@@ -19,7 +19,7 @@ IDENT = bytes(range(16, 32))
 VMCLOCK = (struct.pack("<IIH", 0x4B4C4356, 0x70, 1).ljust(0x18, b"\0") +
            struct.pack("<Q", 1 << 8).ljust(0x50, b"\0") + struct.pack("<Q", 7))
 COUNTS = ("a VMClock counts the restores of this machine, but there is no ID: "
-          "a clone that is made while the machine is off cannot be seen")
+          "a clone that is made while the machine is off cannot be detected")
 MACHINE = """\
 DefinitionBlock ("", "SSDT", 2, "VMGEN", "MACHINE", 1) { Name (\\MEMA, 0x0FFE0000) }
 """

@@ -45,7 +45,7 @@ static void test_unknown(void)
 	ok(!FENCED("never.service"), "a hook's is taken back");
 	generation = NULL;
 	expect(RUN("set", "x@.service", "why"), CTL_USAGE, "x@.service is a template");
-	expect(RUN("set", "x.timer", "why"), CTL_USAGE, "x.timer can ask for no fence");
+	expect(RUN("set", "x.timer", "why"), CTL_USAGE, "x.timer cannot be fenced");
 	expect(RUN("lift", "--force", "x"), CTL_USAGE, "--force is for fence set, not for fence lift");
 	unit("x@1.service", DOWN, "");
 	expect(RUN("set", "x@1", "why"), CTL_OK, "");
@@ -129,7 +129,7 @@ static void test_state(void)
 	DROP("hang");
 	scratch_write("state/fence/n0.service", "", 0600);
 	expect(RUN("list"), CTL_OK, "state/fence/n0.service is cut short");
-	expect(RUN("check", "n0"), CTL_FENCED, "nobody knows why");
+	expect(RUN("check", "n0"), CTL_FENCED, "the reason is not known");
 	for (i = 0; i < 6; i++)
 		unlink(scratch_path("state/fence/n%zu.service", i));
 	expect(RUN("lift", "run"), CTL_OK, "");

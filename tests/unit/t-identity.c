@@ -183,7 +183,7 @@ static void test_list(void)
 	expect("identity list x", CTL_USAGE, "unexpected argument \"x\" for identity list");
 	unlink(scratch_path("inventory"));
 	expect("identity list", CTL_FAILED, "No such file or directory: install vmgend again");
-	expect("check", CTL_DEGRADED, "what a clone of this machine would have too cannot be told: ");
+	expect("check", CTL_DEGRADED, "vmgenctl cannot tell what a clone of this machine would share with it: ");
 	write_inventory(scratch_directory);
 	expect("identity list", CTL_OK, "renewed  on                     ");
 	ok(says("keys/one_key\n         harm-1\n         -> in a clone: hook 10-on\n"), "what a hook renews");
@@ -198,7 +198,7 @@ static void test_list(void)
 	expect("identity list --json", CTL_OK, "\"hook_state\":\"disabled\"");
 	ok(says("\"name\":\"asked\"") && says("\"state\":\"ask\"") && says("\"command\":\"show that\"") &&
 	   says("\"others\":1") && says("\"hook_state\":\"missing\""), "as JSON");
-	expect("check", CTL_DEGRADED, "identities of this machine that a clone would have too: 3; of these, hooks renew 1 on intent clone");
+	expect("check", CTL_DEGRADED, "identities of this machine that a clone would share:  3; of these, hooks renew 1 on intent clone");
 	scratch_write("inventory", "a\n", 0644);
 	expect("identity list", CTL_FAILED, "line 1: has not five fields");
 }

@@ -42,17 +42,17 @@ void check_identities(const struct ctl *ctl, struct findings *findings)
 	if (identity_list_read(ctl->inventory, &list, error)) {
 		finding_add(findings, "identity", FINDING_WARNING,
 			    "install vmgend again, which brings it",
-			    "what a clone of this machine would have too cannot be told: %s", error);
+			    "vmgenctl cannot tell what a clone of this machine would share with it: %s", error);
 		inventory_clear(&hooks);
 		return;
 	}
 	count_all(&hooks, &list, &count);
 	finding_add(findings, "identity", FINDING_NOTE, "vmgenctl identity list",
-		    "identities of this machine that a clone would have too: %zu; of these, hooks renew %zu on intent clone",
+		    "identities of this machine that a clone would share:  %zu; of these, hooks renew %zu on intent clone",
 		    count.here, count.renewed);
 	if (count.unseen)
 		finding_add(findings, "identity", FINDING_NOTE, "run this as root",
-			    "identities that cannot be seen here: %zu", count.unseen);
+			    "identities that this user cannot see:  %zu", count.unseen);
 	identity_list_clear(&list);
 	inventory_clear(&hooks);
 }

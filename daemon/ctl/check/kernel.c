@@ -93,7 +93,7 @@ static void check_programs(const struct view *view, struct findings *findings)
 			    PATH_SYSGENID " tells programs with AWS-LC");
 	else if (view->guest == GUEST_READY)
 		finding_add(findings, "sysgenid", FINDING_NOTE,
-			    "load vmgenc without sysgenid=0; dmesg | grep vmgenc tells if the name was taken",
+			    "load vmgenc without sysgenid=0; dmesg | grep vmgenc shows whether the name was taken",
 			    "without " PATH_SYSGENID "programs with AWS-LC detect no change");
 	if (sysconf(_SC_NPROCESSORS_ONLN) > 1)
 		finding_add(findings, "window", FINDING_NOTE,

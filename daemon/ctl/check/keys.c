@@ -232,7 +232,7 @@ static void tell_tunnels(const struct inventory *inventory, struct findings *fin
 	n = join_units(&tunnels, true, text, sizeof(text));
 	if (n && tunnels.error)
 		finding_add(findings, "keys", FINDING_WARNING, "run this again",
-			    "whether a restart kills these units at once cannot be told: %zu: %s", n, text);
+			    "it is not known whether a restart kills these units at once:  %zu: %s", n, text);
 	else if (n)
 		finding_add(findings, "keys", FINDING_WARNING,
 			    "systemctl edit UNIT, and write: [Service] RestartKillSignal=SIGKILL (not tried)",

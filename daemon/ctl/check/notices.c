@@ -19,7 +19,7 @@ static void add(const struct notice *notice, void *context)
 
 	if (notice->damage)
 		finding_add(context, FINDING_NAME, FINDING_PROBLEM,
-			    "remove it; vmgend-samba-ad --check tells what is to be done",
+			    "remove it; vmgend-samba-ad --check shows what to do",
 			    "%s%snotice %s %s", notice->unit, blank, notice->name, notice->damage);
 	else
 		finding_add(context, FINDING_NAME, FINDING_PROBLEM, "", "%s%s%s: %s", notice->unit,

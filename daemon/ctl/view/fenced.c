@@ -22,7 +22,7 @@ void fenced_tell_reason(const struct ctl *ctl, const char *unit, const struct fe
 			struct fenced *fenced)
 {
 	if (fence->damage)
-		snprintf(fenced->reason, sizeof(fenced->reason), "nobody knows why: %s/fence/%s %s",
+		snprintf(fenced->reason, sizeof(fenced->reason), "the reason is not known: %s/fence/%s %s",
 			 ctl->state_dir, unit, fence->damage);
 	else
 		snprintf(fenced->reason, sizeof(fenced->reason), "%s",
