@@ -128,6 +128,8 @@ only_awslc  := 6.12
 only_order  := 6.12
 only_midway := 6.1-cloud
 only_spinners := 6.1
+only_herd   := 6.12
+more_herd   := 6.1-cloud
 # Linux has no driver of its own there.
 only_counter := 6.12
 more_counter := 5.10 6.1
@@ -157,7 +159,7 @@ only_bare := bare
 # (hibernate), that programs ahead of all others leave no time to the rest
 # (order), or that one by one they take half an hour (midway).
 not_debug   := $(whole) acpi awslc bare boots bound clones connections crowd ctl daemon devicetree examples faults \
-	       first hibernate hostile keys libvirt macsec metrics midway migration orchestrator order policy remedies report secureboot sources spinners \
+	       first herd hibernate hostile keys libvirt macsec metrics midway migration orchestrator order policy remedies report secureboot sources spinners \
 	       uefi vmclock wireguard witness
 # ARM, with a device tree and with ACPI under UEFI.
 on_arm          := $(filter %-arm64,$(KERNELS))
