@@ -16,6 +16,7 @@ import crowd
 import fleet
 import latency
 import memory
+import pages
 import randomness
 import stale
 import tls
@@ -42,6 +43,8 @@ PARTS = {
     "wireguard": ("Packets that a clone sends with its original's key of WireGuard, 1 CPU",
                   wireguard.measure, wireguard.COLUMNS),
     "memory": ("Memory of vmgend while nothing happens, in KiB", memory.measure, memory.COLUMNS),
+    "pages": ("Pages of memory that a clone writes to in its first half minute, 1 CPU",
+              pages.measure, pages.COLUMNS),
     "fleet": ("What the rules cost a Prometheus that watches so many machines",
               fleet.measure, fleet.COLUMNS),
     "randomness": ("Random numbers that pairs of siblings have in common",

@@ -98,6 +98,12 @@ def bars_of_memory(axes, rows):
     axes.set_xlabel("KiB")
 
 
+def bars_of_pages(axes, rows):
+    axes.barh([f"{row['who']}\n{row['kernel']}" for row in rows], [row["reaction"] for row in rows])
+    axes.invert_yaxis()
+    axes.set_xlabel("pages more than of a clone with the same ID")
+
+
 def bars_of_ratios(axes, rows):
     axes.barh([" ".join(row[key] for key in ("user", "by", "work") if key in row) for row in rows],
               [row["to_openssl"] for row in rows])
@@ -129,6 +135,7 @@ PANELS = {
     "latency": ("Answers to a change", bars_of_latencies),
     "wireguard": ("Packets with the original's session key", bars_of_packets),
     "memory": ("Memory, idle", bars_of_memory),
+    "pages": ("Pages that a clone writes to for another ID", bars_of_pages),
     "fleet": ("Rules of Prometheus", bars_of_rules),
     "randomness": ("Random numbers in common",
                    lambda axes, rows: bars_of_groups(axes, rows, "way", "common",
