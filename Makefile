@@ -369,6 +369,7 @@ include tests/fuzz/acpi/acpi.mk
 include tests/matrix.mk
 include packaging/packages.mk
 include packaging/module/module.mk
+include packaging/html/html.mk
 include packaging/dependencies.mk
 
 -include $(shell find $(O) -type f -name '*.d' 2>/dev/null)

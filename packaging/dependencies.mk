@@ -6,6 +6,7 @@
 
 # The targets that need a group.
 needs_build := deb% sysext
+needs_docs  := $(if $(debian),docs)
 needs_rpm   := $(if $(debian),rpm)
 needs_test  := abi acpica check% demo fetched fuzz% modules module-%
 needs_bench := bench
@@ -14,6 +15,9 @@ needs_bench := bench
 
 # As in Build-Depends, without blanks; some have other names in other releases.
 deps_rpm  := rpm             # rpmbuild
+
+# Of this one no other is made.
+deps_docs := mandoc          # makes HTML of the manual pages
 
 deps_test := $(deps_rpm)
 deps_test += gcc-12|gcc      # the compiler of the kernels that make check boots
@@ -65,14 +69,14 @@ deps_bench += stress-ng           # its device stressor
 control := packaging/debian/control
 listed   = $(subst $(space),$(,),$(strip $(deps_$(1))))
 # The last group that a target of this make needs.
-group   := $(lastword $(foreach g,build rpm test bench,$(if $(filter $(needs_$(g)),$(MAKECMDGOALS)),$(g))))
+group   := $(lastword $(foreach g,build docs rpm test bench,$(if $(filter $(needs_$(g)),$(MAKECMDGOALS)),$(g))))
 sudo     = $(if $(filter 0,$(shell id -u)),,sudo)
 apt      = $(sudo) env DEBIAN_FRONTEND=noninteractive apt-get -q -y --no-install-recommends \
 	   -o DPkg::Lock::Timeout=300
 
 ifneq ($(shell command -v apt-get 2>/dev/null),)
 deps: deps-build
-$(addprefix deps-,build rpm test bench): deps-%:
+$(addprefix deps-,build docs rpm test bench): deps-%:
 	$(sudo) apt-get update -q
 	$(apt) build-dep ./packaging
 	$(if $(deps_$*),$(apt) satisfy '$(call listed,$*)')
@@ -84,7 +88,7 @@ need-deps:
 		{ echo 'Installing what make deps-$(lacking) installs' && \
 		  $(MAKE) --no-print-directory deps-$(lacking); }
 else
-deps deps-build deps-rpm deps-test deps-bench need-deps:
+deps deps-build deps-docs deps-rpm deps-test deps-bench need-deps:
 	@echo 'make $(or $(MAKECMDGOALS),all): there is no apt-get here, and what this needs has' \
 		'the names of Debian packages. make, make kmod and make rpm do without:' \
 		'see README.md, "Install".' >&2; exit 1
@@ -97,8 +101,9 @@ endif
 help::
 	@printf '\nDebian packages that targets need, in packaging/dependencies.mk; they install them:\n'
 	@echo 'make deps       what building needs, by packaging/debian/control; for make deb'
+	@echo 'make deps-docs  and mandoc, for make docs'
 	@echo 'make deps-rpm   and rpmbuild, for make rpm on Debian'
 	@echo 'make deps-test  and QEMU, other compilers, checkers; for make check and make demo'
 	@echo 'make deps-bench   and what make bench draws with'
 
-.PHONY: deps deps-build deps-rpm deps-test deps-bench need-deps
+.PHONY: deps deps-build deps-docs deps-rpm deps-test deps-bench need-deps
