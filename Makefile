@@ -148,7 +148,7 @@ examples   := $(patsubst %.c,%,$(wildcard libvmgen/examples/*.c))
 units      := $(if $(filter yes,$(SYSTEMD)),$(O)/vmgend.service $(O)/vmgen.conf $(O)/vmgen-generator)
 provider   := $(if $(filter yes,$(PROVIDER)),$(O)/vmgen.so)
 bench      := $(patsubst %.c,%,$(filter-out tests/bench/guest/u32.c,$(wildcard tests/bench/guest/*.c)))
-man        := $(patsubst %.scd,%,$(wildcard kmod/*.scd libvmgen/*.scd $(if $(provider),libvmgen/openssl/*.scd) daemon/*.scd daemon/acpi/*.scd daemon/samba/*.scd))
+man        := $(patsubst %.scd,%,$(wildcard kmod/*.scd packaging/*.scd libvmgen/*.scd $(if $(provider),libvmgen/openssl/*.scd) daemon/*.scd daemon/acpi/*.scd daemon/samba/*.scd))
 # Functions that share a page with the first of them.
 also_open    := close info reopen
 also_changed := changed_now generation settled

@@ -57,9 +57,9 @@ third_kernel() {
 		has_module 6.1.0-1-amd64
 }
 
-# As the README has it for the image of another machine, whose kernel does not run.
-line=$(grep -o 'dkms install vmgenc/[0-9.]* -k' README.md)
-by_readme() {
+# As vmgen(7) has it for the image of another machine, whose kernel does not run.
+line=$(grep -o 'dkms install vmgenc/[0-9.]* -k' daemon/vmgen.7.scd)
+by_page() {
 	kernel 6.12.5-amd64 && $line 6.12.5-amd64 && has_module 6.12.5-amd64
 }
 
@@ -171,7 +171,7 @@ removed() {
 ok 'dkms installs the source at once' at_once
 ok 'each of two kernels gets the module' two_kernels
 ok 'so does one that comes later' third_kernel
-ok 'one that does not run gets it by the line of the README' by_readme
+ok 'one that does not run gets it by the line of vmgen(7)' by_page
 ok 'each is compiled once' compiled_once
 ok 'asked for several kernels, none gets the module of another one' several
 ok 'what is patched before the build is compiled' patched

@@ -350,7 +350,7 @@ mistakes() {
 		s/VMGENID_WAIT/VMGENID_WAITS/|$module
 		s/VMGEN_INFO_RAW/VMGEN_INFO_RAWER/|libvmgen/vmgen_open.3.scd
 		s/"interrupt" (of ACPI)/"sci"/|$vmgenctl
-		s/vmgenctl forget/vmgenctl forgive/|README.md
+		s/vmgenctl intent/vmgenctl intention/|README.md
 	END
 }
 

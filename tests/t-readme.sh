@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Copyright (C) the vmgen authors
 #
-# Everything that the README shows in a block of code is run by some test: by one
-# that reads that block itself, or by the one that the table names for a line.
+# Everything that the README and vmgen-install(7) show in a block of code is run by some test: by
+# one that reads that block itself, or by the one that the table names for a line. What programs
+# print, in the README's blocks of text, has words that they print.
 #
 # functions are called through ok and empty, and patterns have signs of the shell
 # shellcheck disable=SC2317,SC2016
@@ -14,6 +15,7 @@ cd "$(dirname "$0")/.." || exit 1
 scratch=$(mktemp -d) || exit 1
 trap 'rm -rf "$scratch"' EXIT
 readme=README.md
+page=packaging/vmgen-install.7.scd
 
 # block|line or *|file that runs it|what in that file does
 table() {
@@ -21,34 +23,37 @@ table() {
 		vmgen 1|make demo|tests/t-demo.sh|make demo
 		vmgen 2|make check|.ci/run|make check
 		Packages 1|*|tests/vm/t-readme.py|"Packages", t)
-		Packages 2|*|tests/vm/harness/ways.py|plain.lines(way, 1)
+		PACKAGES 1|*|tests/vm/harness/ways.py|plain.lines(way, 1)
 		Source 1|*|tests/vm/harness/debian.py|### Source
-		Source 2|*|tests/vm/harness/ways.py|plain.lines(way, 1)
+		SOURCE 1|*|tests/vm/harness/ways.py|plain.lines(way, 1)
 		RPM 1|make rpm|tests/t-rpm.sh|make -s rpm
 		RPM 1|dnf install ./build/rpm/RPMS/*/vmgend-0*.rpm ./build/rpm/RPMS/noarch/vmgen-dkms-*.rpm|tests/t-rpm.sh|those_of_readme
 		RPM 1|vmgenctl status|tests/vm/t-debian.py|vmgenctl status
 		A fleet that builds once 1|*|tests/vm/t-fleet.py|plain.build(suite, WAY
 		A fleet that builds once 2|*|tests/vm/t-fleet.py|plain.lines(WAY, 1)
-		A fleet that builds once 3|*|tests/vm/t-fleet.py|plain.lines(WAY, 2)
-		Without packages 1|*|tests/vm/t-sysvinit.py|"### Without packages"
-		A read-only /usr 1|*|tests/vm/t-sysext.py|plain.build(suite, WAY
-		A read-only /usr 2|*|tests/vm/t-sysext.py|plain.lines(WAY, 1)
-		A read-only /usr 3|*|tests/vm/t-sysext.py|plain.lines(WAY, 2)
-		Hooks 1|*|tests/vm/t-debian.py|readme.blocks("README.md", "## Hooks")
-		Hooks 2|*|tests/vm/t-debian.py|readme.blocks("README.md", "## Hooks")
-		Monitoring 1|*|tests/vm/t-debian.py|readme.blocks("README.md", "## Monitoring")
-		For programs 1|*|tests/t-readme.sh|block "For programs 1"
-		For makers of hypervisors and firmware 1|*|tests/t-acpi-input.sh|For makers of hypervisors
-		Programs with OpenSSL 1|*|tests/vm/t-openssl.py|g.run("vmgenctl openssl enable"
+		A FLEET THAT BUILDS ONCE 1|*|tests/vm/t-fleet.py|plain.lines(WAY, 2)
+		WITHOUT PACKAGES 1|*|tests/vm/t-sysvinit.py|"Without packages"
+		A READ-ONLY /USR 1|*|tests/vm/t-sysext.py|plain.build(suite, WAY
+		A READ-ONLY /USR 2|*|tests/vm/t-sysext.py|plain.lines(WAY, 1)
+		A READ-ONLY /USR 3|*|tests/vm/t-sysext.py|plain.lines(WAY, 2)
+		First day 1|*|tests/vm/t-debian.py|readme.blocks("README.md", "## First day")
+		First day 2|*|tests/vm/t-debian.py|readme.blocks("README.md", "## First day")
 	END
 }
 
-# Lines "SECTION NUMBER|LINE"; lines that go on are one.
+# Lines "SECTION NUMBER|LINE"; lines that go on are one, and text is no code.
 lines() {
 	awk '!on && /^##?#? / { section = substr($0, index($0, " ") + 1); n = 0 }
-	     /^```/ { on = !on; n += on; next }
+	     /^```text$/ { text = on = 1; next }
+	     /^```/ { n += !on; on = !on; text = 0; next }
+	     text { next }
 	     on && /\\$/ { kept = kept substr($0, 1, length - 1); next }
-	     on { print section " " n "|" kept $0; kept = "" }' "$readme"
+	     on { print section " " n "|" kept $0; kept = "" }' "$readme" "$page"
+}
+
+# Lines "NUMBER|LINE" of the blocks of text.
+shown() {
+	awk '/^```text$/ { on = 1; n++; next } /^```/ { on = 0 } on { print n "|" $0 }' "$readme"
 }
 
 # block NAME: its text
@@ -66,7 +71,7 @@ unknown() {
 not_there() {
 	table | while IFS='|' read -r name line file what; do
 		[ "$line" = '*' ] && line=
-		lines | grep -qF -e "$name|$line" || echo "$name: $line is not in the README"
+		lines | grep -qF -e "$name|$line" || echo "$name: $line is in neither"
 		grep -qF -e "$what" "$file" || echo "$name: $file does not have: $what"
 	done
 }
@@ -80,7 +85,7 @@ more_is_found() {
 }
 
 unknown_targets() {
-	grep -ohE '`make [a-z-]+' "$readme" | cut -d ' ' -f 2 | sort -u | while read -r target; do
+	grep -ohE '[`_]make [a-z-]+' "$readme" "$page" | cut -d ' ' -f 2 | sort -u | while read -r target; do
 		grep -q "^$target:" Makefile tests/matrix.mk packaging/*.mk packaging/*/*.mk ||
 			echo "make $target"
 	done
@@ -88,8 +93,7 @@ unknown_targets() {
 
 # Rows "SYSTEM|HOW|SEEN|TESTS" of what was tried where.
 tried() {
-	sed -n '/^### Where it was tried$/,/^##/p' "$readme" | sed -n 's/^| *\(.*\) *|$/\1/p' |
-		sed -e 1d -e '/^---/d' -e 's/ *| */|/g' -e 's/|$/|/'
+	sed -n '/^# WHERE IT WAS TRIED$/,/^# SEE ALSO/p' "$page" | sed -n 's/^[|:]  //p' | paste -d '|' - - - -
 }
 
 # What the files of tests are that make check-all runs, as the table has them: a scenario with its
@@ -104,9 +108,12 @@ unproven() {
 	runs >"$scratch/runs"
 	[ "$(tried | wc -l)" -ge 5 ] || echo 'the table is not there'
 	tried | while IFS='|' read -r system how seen tests; do
-		[ "$seen" = 'not tried' ] && [ -z "$tests" ] && continue
-		[ -n "$tests" ] && [ "$seen" != 'not tried' ] || echo "$system, $how: no test"
-		echo "$tests" | grep -oE '[^`,]*[^`, ]' | while read -r run; do
+		[ "$seen" = 'not tried' ] && [ "$tests" = none ] && continue
+		if [ "$tests" = none ] || [ "$seen" = 'not tried' ]; then
+			echo "$system, $how: no test"
+			continue
+		fi
+		echo "$tests" | grep -oE '[^_,]*[^_, ]' | while read -r run; do
 			grep -qxF "$run" "$scratch/runs" || echo "$system, $how: nobody runs $run"
 		done
 	done
@@ -114,16 +121,13 @@ unproven() {
 
 # One with a test that is no more, and one without any.
 unproven_is_found() {
-	sed '/^### Where it was tried$/,/^##/s/^|---.*/&\n| A | a | seen | `vm\/t-gone.py trixie` |\n| B | b | seen | |/' \
-		README.md >"$scratch/README.md"
-	readme=$scratch/README.md
+	sed '/^# WHERE IT WAS TRIED$/,/^# SEE/s/^:\[ \*test\*$/&\n|  A\n:  a\n:  seen\n:  _vm\/t-gone.py trixie_\n|  B\n:  b\n:  seen\n:  none/' \
+		"$page" >"$scratch/page.scd"
+	page=$scratch/page.scd
 	[ "$(unproven | paste -sd ,)" = 'A, a: nobody runs vm/t-gone.py trixie,B, b: no test' ]
 }
 
-# What the README, the manual and the test of copies call their cases, beyond a comma.
-cases_of_readme() {
-	sed -n '/^### Cases of a copy$/,/^##/s/^| *\([^|]*[^| ]\) *|.*/\1/p' README.md | sed -e 1d -e '/^---/d'
-}
+# What the manual and the test of copies call their cases, beyond a comma.
 cases_of_manual() {
 	sed -n '/^# CASES OF A COPY$/,/^# GUARDS/s/^\*\(.*\)\*$/\1/p' daemon/vmgend.8.scd
 }
@@ -131,37 +135,57 @@ cases_of_test() {
 	sed -n '/^CASES = {/,/^}/s/^    "\([^",]*\).*: .*/\1/p' tests/vm/t-copies.py | sort -u
 }
 same_cases() {
-	[ "$(cases_of_readme | wc -l)" -ge 8 ] &&
-		[ "$(cases_of_readme)" = "$(cases_of_manual)" ] &&
-		[ -z "$(cases_of_readme | sort | comm -23 - "$scratch/cases")" ]
+	[ "$(cases_of_manual | wc -l)" -ge 8 ] &&
+		[ -z "$(cases_of_manual | sort | comm -23 - "$scratch/cases")" ]
 }
 
-# The fragment for programs, as part of one.
+# What the README shows as printed by the demo, and by vmgenctl status: in each line what stands
+# before two blanks, or before a colon, is what the program has.
+not_printed() {
+	[ "$(shown | cut -d '|' -f 1 | uniq | wc -l)" = 3 ] || echo 'there are three texts'
+	shown | sed -n -e 's/^1|\(.*[^ ]\)   *[^ ].*  .*/\1/p' | sed 's/   *.*//' | sort -u | while read -r label; do
+		grep -qF "\"$label\"" tests/vm/harness/demo.py || echo "demo: $label"
+	done
+	shown | sed -n 's/^2|\([a-z ]*: *\).*/\1/p' | while IFS= read -r label; do
+		grep -qF "\"$label" daemon/ctl/status.c || echo "status: $label"
+	done
+}
+
+too_long() {
+	[ "$(wc -l <"$readme")" -le 200 ] || wc -l "$readme"
+}
+
+# The fragment of libvmgen(3), as part of a program.
+fragment() {
+	sed -n '/^struct vmgen \*v = NULL;$/,/^```$/p' libvmgen/libvmgen.3.scd | sed '/^```$/d'
+}
 compiles() {
 	make -s install DESTDIR="$scratch/root" || return 1
 	{
-		block 'For programs 1' | grep '^#include'
+		echo '#include <libvmgen.h>'
 		printf 'extern void complain(void), reseed_and_forget(void);\nvoid use(void);\nvoid use(void)\n{\n'
-		block 'For programs 1' | grep -v -e '^#include' -e '^\.\.\.$'
+		fragment | grep -v '^\.\.\.$'
 		echo '}'
 	} >"$scratch/use.c"
-	"$1" -x "$2" -Wall -Wextra -Werror -I "$scratch/root/usr/local/include" -c "$scratch/use.c" \
+	[ "$(fragment | wc -l)" = 7 ] && "$1" -x "$2" -Wall -Wextra -Werror -I "$scratch/root/usr/local/include" -c "$scratch/use.c" \
 		-o "$scratch/use.o"
 }
 
 empty 'each line of code of the README has a test' unknown
 empty 'which runs it' not_there
 ok 'a line without one would be found' more_is_found
+empty 'what it shows as printed is what is printed' not_printed
+empty 'it has at most 200 lines' too_long
 empty 'each target of make that it names exists' unknown_targets
 empty 'what it says was seen somewhere, a test sees there' unproven
 ok 'what no test has seen would be found' unproven_is_found
 cases_of_test >"$scratch/cases"
-ok 'README and manual have the same cases of a copy, and each has a test' same_cases
+ok 'each case of a copy that the manual has is in a test' same_cases
 same_example() {
-	[ "$(block 'Hooks 1' | grep -v '^#')" = "$(grep -v '^#' daemon/hooks/example/80-restart-web.example)" ]
+	[ "$(block 'First day 1' | grep -v '^#')" = "$(grep -v '^#' daemon/hooks/example/80-restart-web.example)" ]
 }
 
 ok 'the hook that it shows is the example that is shipped' same_example
-ok 'gcc compiles its program' compiles gcc c
+ok 'gcc compiles the fragment of libvmgen(3)' compiles gcc c
 ok 'so does g++' compiles g++ c++
 tap_done

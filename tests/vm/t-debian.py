@@ -96,8 +96,8 @@ def check_reload(g, t):
 
 
 def check_readme(g, t):
-    """The hook and the commands of the README, while there is no other hook."""
-    script, commands = readme.blocks("README.md", "## Hooks")
+    """The hook and the commands of the README, and a line of vmgenctl(1), while there is no other hook."""
+    script, commands = readme.blocks("README.md", "## First day")[1:3]
     path = re.search(r"^# (/etc/vmgen/hooks\.d/\S+):", script, re.M).group(1)
     g.run(f"mkdir -p /etc/vmgen/hooks.d; cat >{path} <<'END'\n{script}END\nchmod 755 {path}\n"
           f"cat >/etc/systemd/system/nginx.service <<'END'\n{SITE}END\nsystemctl daemon-reload")
@@ -108,11 +108,11 @@ def check_readme(g, t):
             t.note(output)
     t.ok("would restart nginx" in g.run("journalctl -u vmgend") and
          g.execute("test -e /var/tmp/restarted")[0], "README: its hook changes nothing in a drill")
-    environment, line = readme.blocks("README.md", "## Monitoring")[0].splitlines()
+    environment, line = readme.blocks("daemon/vmgenctl.1.scd", "# EXAMPLES")[1].splitlines()
     command = re.fullmatch(r"\* \* \* \* \* root (.*)", line).group(1)
     status, output = g.execute(f"mkdir -p {METRICS}; env -i {environment} sh -c "
                                f"{shlex.quote(command)}")
-    t.equal((status, output), (0, ""), f"README, by cron: {command}")
+    t.equal((status, output), (0, ""), f"vmgenctl(1), by cron: {command}")
     t.equal(g.run(f"grep ^vmgen_protected {METRICS}/*.prom").split()[-1:], ["1"], "and it does")
 
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
 # Copyright (C) the vmgen authors
-"""The README's commands for systems whose /usr is read-only, in a booted Debian of the named release:
+"""The commands of vmgen-install(7) for a read-only /usr, in a booted Debian of the named release:
 an extension is merged by systemd-sysext, also at boot; one for another kernel; and none again.
 """
 
@@ -18,7 +18,7 @@ UNIT = "/etc/systemd/system/usr.mount"
 READ_ONLY = ("printf '%s\\n' [Mount] What=/usr Where=/usr Options=bind,ro [Install] "
              f"WantedBy=local-fs.target >{UNIT} && systemctl enable --now usr.mount")
 WANTS = "/etc/systemd/system/{}.target.wants"
-# What stays, says the README; and that unit.
+# What stays, says the page; and that unit.
 KEPT = ("/var/lib/extensions", WANTS.format("sysinit") + "/systemd-sysext.service", UNIT,
         WANTS.format("local-fs"), WANTS.format("local-fs") + "/usr.mount")
 SETTING = "/etc/vmgen/hooks.conf.d/10-connections.conf"
@@ -56,7 +56,7 @@ def check_first(g, t):
 
 
 def check_late(g, t):
-    """As the README says it."""
+    """As the page says it."""
     vmgend, sysinit, boot = (int(g.run(f"{STARTED} {unit}")) for unit in (
         "vmgend.service", "sysinit.target", "multi-user.target"))
     t.ok(vmgend > sysinit, "cold boot: vmgend is active after sysinit.target, in which it should be")

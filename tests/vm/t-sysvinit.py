@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
 # Copyright (C) the vmgen authors
-"""vmgen made with SYSTEMD=no in a Debian without systemd, where the line of the README has sysvinit
+"""vmgen made with SYSTEMD=no in a Debian without systemd, where the line of vmgen-install(7) has sysvinit
 start vmgend: clones are noticed, hooks do what they can, and what nobody can do here says so."""
 
 import json
@@ -44,7 +44,7 @@ class Sysvinit(Prebuilt):
         shutil.copy(machine.agent(self.arch), root / "sbin/vmgen-agent")
         table = root / "etc/inittab"
         lines = [line for line in table.read_text("ascii").splitlines(True) if "getty" not in line]
-        own = readme.blocks("README.md", "### Without packages")[0]
+        own = readme.way("Without packages")[0]
         table.write_text("".join([*lines, AGENT, own]), "ascii")
 
 

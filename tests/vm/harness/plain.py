@@ -34,8 +34,8 @@ ANSWERS = 'APT::Get::Assume-Yes "true";\n'
 
 
 def lines(way, number=0):
-    """The lines of a block of the README's section, those that go on put together."""
-    text = readme.blocks("README.md", f"### {way}")[number].replace("\\\n", " ")
+    """The lines of a block of a way to install, those that go on put together."""
+    text = readme.way(way)[number].replace("\\\n", " ")
     return [" ".join(line.split()) for line in text.splitlines()
             if line.strip() and not line.startswith("#")]
 

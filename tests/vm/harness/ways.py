@@ -13,7 +13,7 @@ from harness.leftover import leftover, named
 from harness.scenario import new_guid, say
 
 ABSENT = ("cc", "clang", "dkms", "git", "make", "python3")
-# What stays, says the README.
+# What stays, says vmgen-install(7).
 KEPT = {"Packages": (), "Source": ("/var/lib/vmgen",)}
 
 
