@@ -43,10 +43,12 @@ figures() {
 }
 
 picture() {
-	python3 - "$out/bench.svg" <<-'END'
+	python3 - "$out/bench.svg" "$out/bench-dark.svg" <<-'END'
 		import sys, xml.etree.ElementTree as tree
-		text = [e.text for e in tree.parse(sys.argv[1]).iter() if e.text]
-		assert {"load", "u32", "changed", "changed_raw"} <= {t.strip() for t in text}, text
+		for name, dark in zip(sys.argv[1:], (False, True), strict=True):
+		    texts = [e for e in tree.parse(name).iter() if e.tag.endswith("}text")]
+		    assert {"load", "u32", "changed", "changed_raw"} <= {e.text for e in texts}, name
+		    assert all(("fill: #ffffff" in e.get("style")) == dark for e in texts if e.get("style")), name
 	END
 }
 
@@ -56,7 +58,7 @@ refuses() {
 
 ok 'a check is measured on this machine, and the OpenSSL provider' report --samples 3 host openssl
 ok 'the JSON file has a row for each way, with its figures' figures
-ok 'so has the picture' picture
+ok 'so have the pictures, for light and dark pages' picture
 ok 'an unknown part is refused' refuses nonsense
 ok 'so are no samples' refuses --samples 1
 tap_done

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Copyright (C) the vmgen authors
 """Runs what make bench measures, all of it or the parts that are named: prints a table of each,
-writes all figures to bench.json and draws them in bench.svg."""
+writes all figures to bench.json and draws them in bench.svg, and for dark pages in bench-dark.svg."""
 
 import argparse
 import json

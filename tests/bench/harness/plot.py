@@ -1,7 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-2-Clause
 # Copyright (C) the vmgen authors
-"""plot.py JSON SVG: draws what report.py has measured, a panel for each part."""
+"""plot.py JSON SVG: draws what report.py has measured, a panel for each part; SVG for a light page,
+and beside it NAME-dark.svg for a dark one, as a <picture> shows them."""
 
 import json
 import pathlib
@@ -11,7 +12,9 @@ import matplotlib
 
 matplotlib.use("SVG")
 # Text stays text, and the same figures give the same file.
-matplotlib.rcParams.update({"svg.fonttype": "none", "svg.hashsalt": "vmgen", "font.size": 9})
+OWN = {"svg.fonttype": "none", "svg.hashsalt": "vmgen", "font.size": 9}
+# What is added to the name of the file, and what matplotlib calls it.
+STYLES = {"": "default", "-dark": "dark_background"}
 
 from matplotlib import pyplot  # noqa: E402: the back end is chosen before
 
@@ -22,7 +25,8 @@ def bars_of_costs(axes, rows):
         medians = [row[mode]["median"] for row in rows]
         errors = [[row[mode]["median"] - row[mode]["low"] for row in rows],
                   [row[mode]["high"] - row[mode]["median"] for row in rows]]
-        axes.barh([i + offset for i in range(len(rows))], medians, 0.4, xerr=errors, label=mode)
+        axes.barh([i + offset for i in range(len(rows))], medians, 0.4, xerr=errors,
+                  ecolor="gray", label=mode)
     axes.set_yticks(range(len(rows)), names)
     axes.invert_yaxis()
     axes.set_xscale("log")
@@ -108,7 +112,7 @@ def bars_of_ratios(axes, rows):
     axes.barh([" ".join(row[key] for key in ("user", "by", "work") if key in row) for row in rows],
               [row["to_openssl"] for row in rows])
     axes.invert_yaxis()
-    axes.axvline(1, color="black", linewidth=0.5)
+    axes.axvline(1, color=matplotlib.rcParams["axes.edgecolor"], linewidth=0.5)
     axes.set_xlabel("with the provider, to OpenSSL alone: how many in a second")
 
 
@@ -143,8 +147,7 @@ PANELS = {
 }
 
 
-def main(source, target):
-    found = json.loads(pathlib.Path(source).read_text("ascii"))
+def draw(found, target):
     figure, panels = pyplot.subplots(len(found), 1, figsize=(8, 3.6 * len(found)), squeeze=False)
     for axes, (part, rows) in zip(panels[:, 0], found.items(), strict=True):
         title, fill = PANELS[part]
@@ -152,6 +155,15 @@ def main(source, target):
         fill(axes, rows)
     figure.tight_layout()
     figure.savefig(target, format="svg", metadata={"Date": None})
+    pyplot.close(figure)
+
+
+def main(source, target):
+    found = json.loads(pathlib.Path(source).read_text("ascii"))
+    target = pathlib.Path(target)
+    for suffix, style in STYLES.items():
+        with pyplot.style.context([style, OWN]):
+            draw(found, target.with_name(f"{target.stem}{suffix}{target.suffix}"))
 
 
 if __name__ == "__main__":
