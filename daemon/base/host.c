@@ -57,7 +57,7 @@ static const struct host_habit xl = {
 /* Whether QEMU is libvirt's is not to be seen: libvirt leaves DMI and fw_cfg as they are. */
 static const struct host_habit virt_clone = {
 	.text = "virt-clone of libvirt keeps <genid>, so a clone that it makes cannot detect that",
-	.remedy = "give the clone another <genid> before it starts",
+	.remedy = "before the clone starts: virt-xml NAME --edit --metadata genid=,genid_enable=yes",
 };
 
 static const struct host {

@@ -33,7 +33,8 @@ COMMANDS = (
     r"mokutil --", r"chmod [0-9a-z]", r"chown [a-z]", r"mount -(?:o|t) [a-z,]+(?: sysfs)?",
     r"(?:mv|rm) [/X]", r"mknod -m", r"ls -", r"lsns -t net", r"df -", r"sysctl [a-z]+\.",
     r"samba-tool (?:dbcheck|computer show|domain demote|domain trust validate)",
-    r"samba_upgradedns -", r"ip (?:link|macsec|xfrm) [a-z]+", r"qm set", r"xl restore [A-Z]", r"echo X >>", r"ldd\b",
+    r"samba_upgradedns -", r"ip (?:link|macsec|xfrm) [a-z]+", r"qm set", r"xl restore [A-Z]",
+    r"virt-xml [A-Z]", r"echo X >>", r"ldd\b",
 )
 # And how it goes on.
 MORE = r"(?:[^\s;:,()]|(?: (?:-|X|[0-9A-Z/&|'\"]|c 1|vmgend?\b|vmgenc\b|vmgenctl\b|modprobe\b|wait\b|grep\b)))"
