@@ -12,8 +12,8 @@ from harness.changes import PROGRAMS, Changes, prepare
 from harness.domain import NAME, Domain
 from harness.libvirt import RELEASES, Libvirt, LibvirtError, connect
 
-# How soon is of more interest here: vmgend has no sanitizers.
-PLAIN = ("vmgend", "vmgenctl")
+# How soon is of more interest here: vmgend and the guard have no sanitizers.
+PLAIN = ("stamp", "vmgend", "vmgenctl")
 ROUNDS = 20
 SAVED = "/vm/saved"
 DUMPS = ((), ("--live",), ("--memory-only",), ("--memory-only", "--live"))

@@ -91,6 +91,12 @@ static const uint8_t *find_in_range(int mem, uint64_t start, uint64_t end, const
 	return NULL;
 }
 
+/* Xen's firmware puts it into the latter, which is open to programs with iomem=relaxed alone. */
+static bool may_hold_id(const char *name)
+{
+	return !strcasecmp(name, "reserved") || !strcmp(name, "ACPI Non-volatile Storage");
+}
+
 static int find_guid(const uint8_t *guid, const uint8_t **ret_id)
 {
 	const uint64_t page = 4096, max_range = 64 << 20;
@@ -103,9 +109,9 @@ static int find_guid(const uint8_t *guid, const uint8_t **ret_id)
 	if (mem < 0 || !iomem)
 		return -errno;
 	while (!id && fgets(line, sizeof(line), iomem)) {
-		if (sscanf(line, " %" SCNx64 "-%" SCNx64 " : %63s", &start, &end, name) != 3)
+		if (sscanf(line, " %" SCNx64 "-%" SCNx64 " : %63[^\n]", &start, &end, name) != 3)
 			continue;
-		if (strcasecmp(name, "reserved") || start % page || end - start >= max_range)
+		if (!may_hold_id(name) || start % page || end - start >= max_range)
 			continue;
 		id = find_in_range(mem, start, end, guid);
 	}

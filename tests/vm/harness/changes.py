@@ -9,29 +9,18 @@ soon: a check each, and a row of a table.
 
 import json
 
+from harness import hosted
+from harness.hosted import MS, shown
 from harness.scenario import info, say
 
 PROGRAMS = ["vmgend", "vmgenctl", "info", "stamp"]
 # The first of guards says when it began, and the last of hooks what it was called with.
 HOOKS = {"10-began": "#!/bin/stamp /run/began\\n",
          "80-hook": "#!/bin/sh\\necho $1 >>/run/80-hook\\n"}
-DIRECTORY = "/etc/vmgen/hooks.d"
-MS = 1000000        # nanoseconds
-
-
-def shown(g):
-    """The ID as the guest has it."""
-    return g.run("sysctl -n dev.vmgenc.0.guid").strip()
 
 
 def prepare(g):
-    """In a guest that has booted, up to a vmgend that has nothing to do."""
-    g.run(f"mkdir -p {DIRECTORY}; printf '[vmgend]\\njitter = 0\\n' >/etc/vmgen/vmgend.conf")
-    for name, text in HOOKS.items():
-        g.run(f"printf '{text}' >{DIRECTORY}/{name}; chmod +x {DIRECTORY}/{name}")
-    g.run("insmod /vmgenc.ko")
-    g.spawn("exec vmgend >/run/vmgend.log 2>&1")
-    g.wait_for("vmgenctl wait --settled")
+    hosted.prepare(g, HOOKS)
 
 
 class Changes:
