@@ -160,7 +160,7 @@ static void print_id(FILE *out, const struct ctl *ctl, const struct view *view)
 		return;
 	metric(out, "id_info", "gauge", "A hash of the generation ID; always 1.");
 	fprintf(out, "vmgen_id_info{id_hash=\"%s\"} 1\n", hash);
-	metric(out, "id_draw", "gauge", "Drawn anew for each output: two machines with one ID differ in it.");
+	metric(out, "id_draw", "gauge", "Drawn again for each output: two machines with one ID differ in it.");
 	fprintf(out, "vmgen_id_draw{id_hash=\"%s\"} %" PRIu64 "\n", hash, draw());
 }
 
