@@ -86,6 +86,9 @@ more_migration := 6.12
 # Four clones, Prometheus and what it scrapes; tests/t-prometheus.sh has the rules.
 only_metrics := none
 more_metrics := 6.1
+# Hosts in a machine that is emulated: long, and for make check-hosts alone.
+emulated := kvm xen
+$(foreach s,$(emulated),$(eval only_$(s) := none))
 # Many boots; the scenario debian has a clone of a stopped VM.
 only_copies := none
 more_copies := 6.1
@@ -184,7 +187,7 @@ harness = PYTHONPATH=tests/vm $(PYTHON) -m harness
 
 vm_programs := $(O)/tests/vm/guest/init $(guest:%=$(O)/asan/%) $(O)/asan/tests/vm/guest/abi32 \
 	       $(examples:%=$(O)/asan/%) $(O)/tsan/tests/vm/guest/crowd \
-	       $(addprefix $(O)/tests/vm/guest/,boringssl chatter chore first flood listen mute rights stranger strike window) $(O)/asan/vmgend $(O)/asan/vmgenctl $(O)/asan/clock $(hook_programs:%=$(O)/asan/%) \
+	       $(addprefix $(O)/tests/vm/guest/,boringssl chatter chore draw first flood info listen mute rights stamp stranger strike window) $(O)/asan/vmgend $(O)/asan/vmgenctl $(O)/asan/clock $(hook_programs:%=$(O)/asan/%) \
 	       $(if $(filter %-arm64,$(KERNELS))$(filter check-debug,$(MAKECMDGOALS)),$(patsubst %,$(O)/aarch64/tests/vm/guest/%,init abi draw info library notice))
 vm_tests    := $(foreach s,$(whole) $(filter-out $(whole),$(SCENARIOS)),$(if $(filter $(s),$(SCENARIOS)),\
 	       $(foreach k,$(call runs_on,$(s)),$(O)/check/$(k)/$(s).t)))
@@ -199,6 +202,10 @@ more_tests  += $(O)/check/bookworm/cross.t
 
 # OpenSSL's own tests, on the provider: OpenSSL has to be built for them.
 more_tests  += $(O)/check/bookworm/upstream.t
+
+# Real hosts, and QEMU's newest. The kernels are those that make check-all takes there.
+on_hosts    := 6.1/kvm 6.1/xen 6.12/libvirt 6.12/migration 6.12/restore 6.12/acpi 6.12-arm64/acpi newest/vmclock
+hosts_tests := $(patsubst %,$(O)/check/%.t,$(foreach s,$(SCENARIOS),$(filter %/$(s),$(on_hosts))))
 
 debug_tests := $(patsubst %,$(O)/check/debug/%.t,$(filter-out $(not_debug),$(SCENARIOS))) \
 	       $(patsubst %,$(O)/check/debug-arm64/%.t,$(filter devicetree mutants,$(SCENARIOS)))
@@ -216,7 +223,7 @@ readme_tests := $(foreach r,bookworm trixie testing,$(foreach w,readme elsewhere
 more_tests   += $(readme_tests)
 
 # One file for each scenario and kernel, so that prove has a line for each.
-$(sort $(vm_tests) $(more_tests) $(debug_tests) $(long_tests) $(release_tests)): tests/matrix.mk
+$(sort $(vm_tests) $(more_tests) $(debug_tests) $(long_tests) $(release_tests) $(hosts_tests)): tests/matrix.mk
 	@mkdir -p $(@D)
 	@printf '#!/bin/sh\nexec $(PYTHON) %s/tests/vm/t-%s.py %s\n' \
 		'$(CURDIR)' '$(basename $(notdir $@))' '$(notdir $(@D))' >$@ && chmod +x $@
@@ -311,6 +318,11 @@ check-hooks: export VMGEN_LONG := 1
 check-hooks: $(call needs,$(call chosen,$(long_tests) $(samba_tests)))
 	$(call prove,$(long_tests) $(samba_tests))
 
+# Xen, KVM and libvirt, with the commands that their users type.
+check-hosts: export VMGEN_ALL := 1
+check-hosts: $(call needs,$(call chosen,$(hosts_tests)))
+	$(call prove,$(hosts_tests))
+
 check-debug: $(call needs,$(call chosen,$(debug_tests)))
 	$(call prove,$(debug_tests))
 
@@ -358,9 +370,10 @@ help::
 	@echo '                KERNELS=, SCENARIOS= and UNITS= choose among them'
 	@echo 'make check-kernels  builds the module for every kernel that Debian has'
 	@echo 'make check-hooks  what ships as hooks: domain controllers of $(samba_suites)'
+	@echo 'make check-hosts  real hypervisors: Xen and KVM in an emulated machine, libvirt'
 	@echo 'make check-faults  vmgend: KILLS=$(KILLS), CUTS=$(CUTS) of the power'
 	@echo 'make check-debug  the scenarios on kernels with sanitizers, built at first'
 	@echo 'make fuzz       fuzzes the library, for FUZZ_SECONDS=$(FUZZ_SECONDS) a fuzzer'
 	@echo 'make bench      what a check costs and misses; KERNELS= and PARTS= choose'
 
-.PHONY: fetched modules check check-all check-quick check-steady check-debug check-faults check-hooks check-static check-kernels demo bench fuzz
+.PHONY: fetched modules check check-all check-quick check-steady check-debug check-faults check-hooks check-hosts check-static check-kernels demo bench fuzz
