@@ -168,7 +168,7 @@ enum ctl_exit ctl_identity(const struct ctl *ctl, int argc, char **argv)
 	    !arguments_end(argc, argv, "list"))
 		return CTL_USAGE;
 	if (identity_list_read(ctl->inventory, &list, wrong)) {
-		text_print(stderr, "vmgenctl: %s: install vmgend again, which brings it\n", wrong);
+		text_print(stderr, "vmgenctl: %s: install vmgend again, which has it\n", wrong);
 		return CTL_FAILED;
 	}
 	if (inventory_read(ctl->config, &hooks, error)) {

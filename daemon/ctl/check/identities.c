@@ -41,7 +41,7 @@ void check_identities(const struct ctl *ctl, struct findings *findings)
 		return;
 	if (identity_list_read(ctl->inventory, &list, error)) {
 		finding_add(findings, "identity", FINDING_WARNING,
-			    "install vmgend again, which brings it",
+			    "install vmgend again, which has it",
 			    "vmgenctl cannot tell what a clone of this machine would share with it: %s", error);
 		inventory_clear(&hooks);
 		return;

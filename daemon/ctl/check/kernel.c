@@ -97,7 +97,7 @@ static void check_programs(const struct view *view, struct findings *findings)
 			    "without " PATH_SYSGENID "programs with AWS-LC detect no change");
 	if (sysconf(_SC_NPROCESSORS_ONLN) > 1)
 		finding_add(findings, "window", FINDING_NOTE,
-			    "programs that must not draw in it use vmgen_getrandom(3)",
+			    "programs that must not draw random numbers meanwhile use vmgen_getrandom(3)",
 			    "other CPUs run on for a moment before the first one detects a change");
 }
 

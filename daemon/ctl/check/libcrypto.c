@@ -48,7 +48,7 @@ static const struct {
 	  "services and other processes with OpenSSL's FIPS provider, whose own random numbers every clone has as well",
 	  RESTART_UNITS },
 	{ CENSUS_STRANGE, FINDING_NOTE,
-	  "processes that could not be examined, as reading their program's file may never end",
+	  "processes that could not be examined, because reading the file of their program may hang",
 	  RESTART_UNITS " if they use OpenSSL" },
 	{ CENSUS_UNKNOWN, FINDING_WARNING,
 	  "processes that could not be examined in time",
