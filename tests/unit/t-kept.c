@@ -85,13 +85,13 @@ static void test_full(void)
 	while (write(fd, "", 1) == 1)
 		;
 	close(fd);
-	expect("intent clone", CTL_FAILED, "/state: No space left on device (df -h and df -i tell where");
+	expect("intent clone", CTL_FAILED, "/state: No space left on device (df -h and df -i show where");
 	expect("intent show", CTL_OK, "none\n");
 	unlink(scratch_path("state/fill"));
 	expect("intent clone", CTL_OK, "");
 	if (mount(NULL, state, NULL, MS_REMOUNT | MS_RDONLY, NULL))
 		scratch_give_up("remount");
-	expect("intent restore", CTL_FAILED, "/state: Read-only file system (dmesg tells");
+	expect("intent restore", CTL_FAILED, "/state: Read-only file system (dmesg shows");
 	expect("intent clear", CTL_FAILED, "Read-only file system");
 	expect("intent show", CTL_OK, "clone\n");
 	if (umount(state))

@@ -88,8 +88,10 @@ def check_fips(g, t):
 
 def check_hooks(g, t):
     lines = g.run("vmgenctl hooks list").splitlines()
-    t.equal([line.split()[:2] for line in lines],
+    t.equal([line.split()[:2] for line in lines if not line.startswith(" ")],
             [["10-guard", "on"], ["60-identity", "disabled"], ["80-last", "on"]], "hooks are listed")
+    t.ok(any("-> /etc/vmgen/hooks.conf.d/60-identity.conf" in line for line in lines),
+         "with what enables one that is disabled")
     t.ok("enabled=no" in g.run("vmgenctl hooks why 60-identity"), "hooks why knows why")
 
 
@@ -133,7 +135,8 @@ def check_change(snapshot, t):
         t.ok("a change came during the drill" in c.run("cat /run/drill"), "and says so")
         c.wait_for("grep -q '\"type\":\"handled\"' /run/watch")
         told = [json.loads(line) for line in c.run("cat /run/watch").splitlines()]
-        types = [line["type"] for line in told]
+        # When the drill that was cut short is told of depends on the disk.
+        types = [line["type"] for line in told if line["type"] != "drill"]
         t.equal((types[:2], types[-2:]), (["generation", "vmgend"], ["started", "handled"]),
                 "watch shows what is, and then a run")
         t.equal([line["generation"] for line in told if line["type"] == "generation"], [1, 2],
