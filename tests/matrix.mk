@@ -58,7 +58,7 @@ more_hostword := 5.10 6.1 newest
 # A whole system has a kernel of its own, and what ACPI tables can look like
 # takes a boot each.
 whole := bullseye clock copies debian fence foreign inventory ipsec lease mac openssl programs renewal replica samba \
-	 services shutdown stranger sysvinit told
+	 services shutdown stranger sysprep sysvinit told
 $(foreach s,$(whole),$(eval only_$(s) := 6.1))
 # Packages for ARM: make check has the module and its library there.
 only_foreign := none
@@ -104,6 +104,9 @@ more_inventory := 6.1
 # With the packages whose identities are renewed; tests/t-renewal.sh has the hooks on files.
 only_renewal := none
 more_renewal := 6.1
+# With libguestfs, whose appliance is emulated; tests/vm/t-copies.py has other templates.
+only_sysprep := none
+more_sysprep := 6.1
 # Without systemd.
 only_sysvinit := none
 more_sysvinit := 6.1

@@ -76,12 +76,7 @@ def scenario(kernel, t):
     debian = Prebuilt(kernel, ("openssh-server", "openssl"), prepare=prepare)
     original = (ID, (scratch() / "key").read_text("ascii").split()[1])
     disk, output = build(debian.disk)
-    t.ok("this machine has no ID, so every machine with one counts as a copy" in output,
-         "vmgenctl says that the appliance has no ID")
-    t.ok("prepared: a copy, which starts with another ID, runs at its first boot:" in output,
-         "and that the image is prepared")
-    for name in HOOKS:
-        t.ok(re.search(rf"(?m)^ +{name}$", output), f"{name} among it")
+    t.ok("Running: vmgenctl image prepare" in output, "virt-sysprep has had vmgenctl do its part")
     copies = [boot_copy(debian, disk, number, t) for number in (0xb, 0xc)]
     for what, values in zip(("machine IDs", "host keys"), zip(original, *copies)):
         t.equal(len(set(values)), 3, f"the template and two copies have {what} of their own")
