@@ -11,6 +11,7 @@
 
 import json
 import pathlib
+import select
 import socket
 import subprocess
 import tempfile
@@ -147,6 +148,16 @@ class Domain(Process):
             if time.monotonic() > deadline:
                 raise self.error(f"the state is {found!r}, not {state!r}", GuestTimeout)
             time.sleep(0.5)
+
+    def wake(self):
+        """From S3, of which xl list shows nothing, after the command that began it; returns its output."""
+        deadline = time.monotonic() + COMMAND_TIMEOUT * self.patience
+        # Where nobody sleeps it does nothing.
+        while not select.select([self.channel], [], [], 2)[0]:
+            if time.monotonic() > deadline:
+                raise self.error("it does not wake up", GuestTimeout)
+            xl("trigger", NAME, "s3resume")
+        return self.answer("S3")
 
     def wait_for_end(self):
         """Of a domain that ends by itself; returns what it has said on a console of Xen's."""
