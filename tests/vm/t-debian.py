@@ -89,9 +89,9 @@ def install(g, debian, t):
 
 def check_reload(g, t):
     g.run("printf '[vmgend]\\nx=1\\n' >/etc/vmgen/vmgend.conf; systemctl reload vmgend")
-    g.wait_for("journalctl -u vmgend | grep -q 'stays as it is: .*unknown key'")
+    g.wait_for("journalctl -u vmgend | grep -q 'not reloaded: .*unknown key'")
     g.run("rm /etc/vmgen/vmgend.conf; systemctl reload vmgend")
-    g.wait_for("journalctl -u vmgend | grep -q 'configuration was read again'")
+    g.wait_for("journalctl -u vmgend | grep -q 'configuration was reloaded'")
     t.equal(g.run("systemctl is-active vmgend").strip(), "active", "systemctl reload: it goes on")
 
 

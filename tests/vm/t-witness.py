@@ -145,9 +145,9 @@ def check_waiting(snapshot, t):
 def check_reload(g, pid, t):
     g.run(f"mkdir -p /etc/vmgen/vmgend.conf.d; printf '[vmgend]\\nhook-timeuot=5\\n' "
           f">/etc/vmgen/vmgend.conf; kill -HUP {pid}")
-    g.wait_for("grep -q 'stays as it is: /etc/vmgen/vmgend.conf:2: unknown key' /run/vmgend.log")
+    g.wait_for("grep -q 'not reloaded: /etc/vmgen/vmgend.conf:2: unknown key' /run/vmgend.log")
     g.run(f"printf '[vmgend]\\nhook-timeout=5\\n' >/etc/vmgen/vmgend.conf; kill -HUP {pid}")
-    g.wait_for("grep -q 'configuration was read again' /run/vmgend.log")
+    g.wait_for("grep -q 'configuration was reloaded' /run/vmgend.log")
     t.ok(True, "a reload names a mistake and keeps what it had; without one it takes the new")
 
 
