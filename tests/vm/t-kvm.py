@@ -13,7 +13,7 @@ from harness.scenario import boot, new_guid, program
 # These run there as they are.
 SCENARIOS = ("restore", "window")
 PROGRAMS = ("draw", "info", "notice", "window")
-# Whoever nests one host at a time says which part of this is for it.
+# Which part of this a nested host runs: the clock needs a machine of its own.
 PART = "VMGEN_PART"
 HOURS = 3 * 3600
 

@@ -12,6 +12,7 @@ it does here, and finds a hypervisor.
 
 import gzip
 import pathlib
+import shlex
 import shutil
 import tempfile
 import time
@@ -127,7 +128,8 @@ class Outer(Process):
 
     def inside(self, command, timeout=BOOT_TIMEOUT):
         """The output of a shell command in the system."""
-        return self.run(f"chroot {ROOT} /usr/bin/env -i {ENVIRONMENT} sh -c '{command}'", timeout)
+        return self.run(f"chroot {ROOT} /usr/bin/env -i {ENVIRONMENT} sh -c {shlex.quote(command)}",
+                        timeout)
 
     def scenario(self, name, t, settings=""):
         command = (f"chroot {ROOT} /usr/bin/env -i {ENVIRONMENT} {settings} "
