@@ -261,7 +261,7 @@ static void handle_notify(acpi_handle handle, u32 event, void *context)
 }
 
 /*
- * CONFIG_ACPI_CONFIGFS lets root load a table, and unload it whoever listens to its devices:
+ * CONFIG_ACPI_CONFIGFS lets root load a table, and unload it while drivers listen to its devices:
  * what the handle points at is freed after this. ACPICA holds the lock of its namespace.
  */
 static void forget(acpi_handle handle, void *context)

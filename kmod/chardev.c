@@ -22,7 +22,7 @@
 /* An open file. */
 struct vmgenc_file {
 	struct vmgenc *vg;
-	/* Of whoever opened it; may be passed on. Constant. */
+	/* Of the process that opened it; may be passed on. Constant. */
 	bool privileged;
 	u64 cookie;
 	/* One reader takes a generation, also of threads that share the file. */
@@ -153,7 +153,7 @@ static __poll_t vmgenc_poll(struct file *file, poll_table *table)
 	struct vmgenc *vg = vf->vg;
 
 	poll_wait(file, queue_of(vf), table);
-	/* Not ready while it is settled: the worker wakes whoever polls. */
+	/* Not ready while it is settled: the worker wakes all who poll. */
 	if (vmgenc_notice(vg, VMGENID_SOURCE_CALL))
 		return 0;
 	return has_news(vf) ? EPOLLIN | EPOLLRDNORM : 0;
@@ -161,7 +161,7 @@ static __poll_t vmgenc_poll(struct file *file, poll_table *table)
 
 /*
  * Where memory is encrypted, memremap() decides by what the firmware calls the region
- * whether this page is, whatever it is asked for; a second mapping might differ.
+ * whether this page is, and ignores what it is asked for; a second mapping might differ.
  */
 static bool raw_page_allowed(const struct file *file, const struct vmgenc_device *dev)
 {
@@ -215,7 +215,7 @@ static bool differs_from(struct vmgenc *vg, u64 known)
 	return vmgenc_record(vg).generation != known || vmgenc_differs(vg);
 }
 
-/* A call that the kernel restarts would begin its time-out anew. */
+/* A call that the kernel restarts would begin its timeout again. */
 static int interrupted(s64 timeout_ns)
 {
 	return timeout_ns < 0 ? -ERESTARTSYS : -EINTR;

@@ -2,7 +2,7 @@
 /*
  * Copyright (C) the vmgen authors
  *
- * The devices, whoever describes them: firmware is asked for them, where it says
+ * The devices, no matter what describes them: firmware is asked for them, where it says
  * that the ID lies is checked, the ID is mapped, and one of them is chosen.
  */
 #include <linux/device.h>
@@ -202,7 +202,7 @@ void vmgenc_device_unmap(struct vmgenc *vg)
 
 /*
  * After the host's notification, where it may be waited: others may have
- * noticed the change before it arrived, so this compares the counts. A VMClock
+ * detected the change before it arrived, so this compares the counts. A VMClock
  * notifies of all that it shows, and a device that is not in use of what the
  * other one is about.
  */

@@ -117,7 +117,7 @@ static void request(struct vmgenc_device *dev)
 	/* A VMClock may have an interrupt and say that it is not used. */
 	WRITE_ONCE(dev->notifies, !err && (!dev->kind->notifies ||
 					   dev->kind->notifies(dev->memory)));
-	/* Of a change before, which raised it in vain. */
+	/* Of an earlier change, which raised it while nobody listened. */
 	vmgenc_notice(dev->vg, VMGENID_SOURCE_RECHECK);
 }
 

@@ -102,7 +102,7 @@ bool vmgenc_notice(struct vmgenc *vg, enum vmgenid_source source)
 
 /*
  * For when the memory may hold an old ID although the machine changed hands:
- * has the generator reseeded whatever the ID is. Any context.
+ * reseeds the kernel RNG, also if the ID is the same. Any context.
  */
 void vmgenc_distrust(struct vmgenc *vg, enum vmgenid_source source)
 {
@@ -287,7 +287,7 @@ static void settle(struct kthread_work *work)
 	bool changed;
 	int err;
 
-	/* Whoever saw a change that went away again waits as well. */
+	/* Those who saw a change that went away again wait as well. */
 	if (vg->adopted && !doubtful && !vmgenc_differs(vg)) {
 		vmgenc_waiters_wake(vg);
 		return;

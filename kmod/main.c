@@ -3,8 +3,8 @@
  * Copyright (C) the vmgen authors
  *
  * The Virtual Machine Generation ID changes when a virtual machine is cloned
- * or restored from a snapshot. This module notices, has the kernel's random
- * number generator reseeded, and tells every program.
+ * or restored from a snapshot. This module detects that, reseeds the
+ * kernel's random number generator, and tells every program.
  */
 #include <linux/init.h>
 #include <linux/module.h>

@@ -43,7 +43,7 @@ static struct file *open_inode(struct vfsmount *mnt)
 
 /*
  * By an inode of its own, in the kernel's file system for such: a path would pin a
- * mount of whoever loads the module, and lead to what they have there.
+ * mount of the process that loads the module, and lead to what it has there.
  */
 static struct file *open_urandom(void)
 {

@@ -50,7 +50,7 @@ static int renew(const struct stdrng *s, struct crypto_rng *rng)
 }
 
 /*
- * Only the one in use: whoever makes one later has it seeded by what has been
+ * Only the one in use: one that is made later is seeded by what has been
  * reseeded by then. Making one here could load modules, for which programs run.
  * Who was making it when the snapshot was taken is missed; that is done once.
  */

@@ -11,8 +11,8 @@
 
 /*
  * What the host shows: memory holds the GUID in little-endian form. A VMClock has none.
- * A sysctl learns nothing of its open file, so this asks whoever reads. Only the mode is
- * asked of whoever opens: it keeps out all who could have a privileged program read.
+ * A sysctl learns nothing of its open file, so this checks the process that reads. Only
+ * the mode checks the one that opens: it keeps out all who could have a privileged program read.
  */
 static int show_guid(COMPAT_CTL_CONST struct ctl_table *table, int write,
 		     void *buf, size_t *size, loff_t *pos)

@@ -34,7 +34,7 @@ MODULE_PARM_DESC(sysgenid, "Offer /dev/sysgenid (default: yes)");
 /* An open file. Its state is the vmgenc's lock's, for it is counted there too. */
 struct watcher {
 	struct vmgenc *vg;
-	/* Of whoever opened it. Constant. */
+	/* Of the process that opened it. Constant. */
 	bool privileged;
 	u64 confirmed;
 	bool tracked;
@@ -223,7 +223,7 @@ static __poll_t sysgenid_poll(struct file *file, poll_table *table)
 	struct watcher *w = file->private_data;
 
 	poll_wait(file, queue_of(w), table);
-	/* Not ready while it is settled: the worker wakes whoever polls. */
+	/* Not ready while it is settled: the worker wakes all who poll. */
 	if (vmgenc_notice(w->vg, VMGENID_SOURCE_CALL))
 		return 0;
 	return is_outdated(w) ? EPOLLIN | EPOLLRDNORM : 0;
@@ -283,7 +283,7 @@ static long ioctl_wait(struct watcher *w, unsigned long timeout_ms)
 		if (err == -ERESTARTSYS)
 			break;
 	}
-	/* A call that the kernel restarts would begin its time-out anew. */
+	/* A call that the kernel restarts would begin its timeout again. */
 	return forever ? err : -EINTR;
 }
 

@@ -69,7 +69,7 @@ static const char *check(const void *memory, u64 room)
 /*
  * Counter and complement: never an ID that is none, and both halves move. A host that
  * does not stop writing is believed word by word: none of these tears, and a counter
- * that moves early moves all the same.
+ * that moves early moves anyway.
  */
 static struct vmgenc_id sample(const void *memory)
 {

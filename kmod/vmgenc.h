@@ -112,7 +112,7 @@ struct vmgenc {
 	const struct vmgenc_listener * const *listeners;
 	struct kthread_worker *worker;
 	struct kthread_work settle;
-	/* Who noticed first since the worker last looked. */
+	/* What detected it first since the worker last looked. */
 	u32 noticed_by;
 	/* The machine changed hands in a way that the ID need not show. */
 	bool doubtful;
@@ -230,7 +230,7 @@ void vmgenc_random_exit(struct vmgenc *vg);
 void vmgenc_stdrng_renew(void);
 
 /*
- * Whoever calls may know the ID. A file mode cannot say that: it means uid 0, and a
+ * The caller may know the ID. A file mode cannot say that: it means uid 0, and a
  * container has one. No audit, because programs try, and go on without.
  */
 static inline bool vmgenc_is_privileged(void)

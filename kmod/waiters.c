@@ -79,7 +79,7 @@ static void wake_others(struct kthread_work *work)
 	wake_queue(&w->others);
 }
 
-/* Whoever waits looks again, the privileged first. May sleep. */
+/* All who wait look again, the privileged first. May sleep. */
 void vmgenc_waiters_wake(struct vmgenc *vg)
 {
 	struct vmgenc_waiters *w = &vg->waiters;
@@ -88,7 +88,7 @@ void vmgenc_waiters_wake(struct vmgenc *vg)
 	wake_queue(&w->settling);
 	/*
 	 * Not by the worker: an epoll instance that is polled itself counts as one, and the
-	 * kernel wakes in one go whatever waits on it. If this is queued already, it has
+	 * kernel wakes all that wait on it in one go. If this is queued already, it has
 	 * not begun: it will see this change.
 	 */
 	kthread_queue_work(w->others_worker, &w->wake_others);

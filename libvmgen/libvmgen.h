@@ -18,7 +18,7 @@
  * Structures that a caller passes come with their size: one that is larger than the
  * library's is filled up with zeros, one of an older release gets what it has.
  *
- * Handles. Where one is asked for and NULL is passed, whoever asks whether
+ * Handles. Where one is asked for and NULL is passed, who asks whether
  * something changed gets "yes", and everybody else -EINVAL: a program that could
  * not open a device stays safe, and slow.
  *
@@ -84,7 +84,7 @@ struct vmgen_event {
 	/* Starts at 1 with each load of the kernel module, only grows. */
 	uint64_t generation VMGEN_ALIGNED;
 	/*
-	 * CLOCK_BOOTTIME of the caller's time name space when it was noticed; 0: no
+	 * CLOCK_BOOTTIME of the caller's time name space when it was detected; 0: no
 	 * change yet. Negative: before that clock's start.
 	 */
 	int64_t changed_boottime_ns VMGEN_ALIGNED;
@@ -341,9 +341,9 @@ int vmgen_getrandom(struct vmgen *v, void *buf, size_t size) VMGEN_MUST_CHECK;
  * number to one handle; all zeros at first; its fields are the library's. Not
  * in memory that processes share. A child gets its own with fork(2).
  *
- * It is fresh for the handle that it was run with last, and for no other: whoever
- * closes a handle and opens another one, after the kernel module was loaded anew
- * for example, has run called again. So threads that share a guard share a handle.
+ * It is fresh for the handle that it was run with last, and for no other: after
+ * a program has closed a handle and opened another one, for example because the kernel
+ * module was loaded again, run is called again. So threads that share a guard share a handle.
  */
 struct vmgen_guard {
 	uint64_t generation VMGEN_ALIGNED;

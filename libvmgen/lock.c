@@ -49,7 +49,7 @@ static _Atomic uint32_t *word_of_process(void)
 	int saved = errno;
 
 	if (atomic_load(&state) == UNKNOWN) {
-		/* Whoever comes at the same time does the same. */
+		/* Threads that come at the same time do the same. */
 		atomic_store(&state, size <= PAGE_MAX && is_wiped_by_fork(page, PAGES * size) ?
 					     WIPED : KEPT);
 		errno = saved;

@@ -52,12 +52,12 @@ int vmgen_draw_kernel(void *context, void *buf, size_t size)
 	}
 	r = done < size ? -errno : 0;
 	errno = saved;
-	/* A seccomp filter's choice, which shall not read as judge()'s. */
+	/* A seccomp filter's choice, which must not read as judge()'s. */
 	return r == -ENODATA || r == -EOPNOTSUPP ? -ENOSYS : r;
 }
 
 /*
- * Whoever does not look at what is returned goes on with what is in the buffer, so
+ * Who does not look at what is returned goes on with what is in the buffer, so
  * that is neither what a clone may have nor what everybody knows.
  */
 static int give_up(int r, vmgen_draw_fn *draw, void *context, void *buf, size_t size)

@@ -108,7 +108,7 @@ int source_take_errno(int saved);
 /* What the generation is made of; bits beyond the mask may move without meaning. */
 static inline uint64_t source_word(const struct source *s)
 {
-	/* Pairs with the store of whoever keeps the page: it comes last there. */
+	/* Pairs with the store of what keeps the page: it comes last there. */
 	return __atomic_load_n(s->counter, __ATOMIC_ACQUIRE);
 }
 

@@ -12,7 +12,7 @@
 
 #define VMCLOCK_MAGIC	0x4b4c4356
 
-/* Little-endian; in pages, hence aligned, which 32-bit machines leave open. */
+/* Little-endian; in pages, so aligned, which 32-bit machines leave open. */
 struct vmclock_page {
 	uint32_t magic;
 	/* Bytes that the host keeps, from the beginning. */

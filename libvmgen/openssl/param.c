@@ -2,7 +2,7 @@
 /*
  * Copyright (C) the vmgen authors
  *
- * Answers to whoever asks by OSSL_PARAM(3), as far as we have any.
+ * Answers to those who ask by OSSL_PARAM(3), as far as we have any.
  */
 #include <stdint.h>
 #include <string.h>
@@ -12,7 +12,7 @@
 static int store(OSSL_PARAM *param, const void *value, size_t size)
 {
 	param->return_size = size;
-	/* Whoever has no room for it asks how much it takes. */
+	/* A caller without a buffer asks how much it takes. */
 	if (!param->data)
 		return 1;
 	if (param->data_size < size)

@@ -28,11 +28,11 @@ static void teardown(void *context)
 }
 
 /*
- * Whoever frees a generator after OPENSSL_cleanup() may have the last reference to the
+ * Who frees a generator after OPENSSL_cleanup() may have the last reference to the
  * provider, or its parent has. OpenSSL would then end it by means of locks that are gone: it
  * takes reasons out of the error queue's, and our library context takes leave of its
  * parent. Its own generators are spared that, as what is in libcrypto has no reasons. So
- * one reference is never given back; in a list, for whoever looks for leaks at exit. Whether
+ * one reference is never given back; in a list, for tools that look for leaks at exit. Whether
  * another libcrypto has cleaned up cannot be told, so there none is.
  */
 void provider_outlive(struct provider *provider)
@@ -83,7 +83,7 @@ static int get_params(void *context, OSSL_PARAM params[])
 
 /*
  * Of several generators of one name OpenSSL gives the one of which it was told first to
- * whoever asks by name alone, and he wants OpenSSL's. So at first we tell it of the one
+ * those who ask by name alone, and they want OpenSSL's. So at first we tell it of the one
  * that has a name of its own, and have it forget that; when it asks again, it has been
  * told of all others. It asks twice before it makes its own generators, for they take a
  * source of seeds first.

@@ -14,7 +14,7 @@
  * SYSGENID_TRIGGER_GEN_UPDATE; never without a reason, because AWS-LC ends the
  * process when it moves while random bytes are made.
  *
- * It moves after the kernel's random number generator has reseeded, so whoever
+ * It moves after the kernel's random number generator has reseeded, so who
  * sees it move may draw from getrandom(2) at once. It moves even if that reseed
  * could not be had, because what programs keep is stale in any case; only
  * /dev/vmgenid can say so (VMGENID_RNG_STALE).
@@ -26,7 +26,7 @@
  * until the new one is written to it. Processes that share an open file (fork,
  * dup) are one watcher.
  *
- * The node has mode 0444 and belongs to root. Whoever cannot write to it cannot
+ * The node has mode 0444 and belongs to root. Who cannot write to it cannot
  * confirm a generation: an open file of theirs stays outdated, and they open
  * another one, which begins with the present generation.
  *
@@ -67,8 +67,8 @@
 /*
  * Has SYSGENID_WAIT_WATCHERS wait for this watcher (argument not 0), or no
  * longer (0, as at first). A watcher that is closed is forgotten.
- * EACCES: the descriptor is not open for writing, so it could never confirm
- * and would be waited for in vain.
+ * EACCES: the descriptor is not open for writing, so it could never confirm,
+ * and all would wait for it for ever.
  */
 #define SYSGENID_SET_WATCHER_TRACKING	_IO(SYSGENID_IOCTL, 1)
 

@@ -12,7 +12,7 @@
  *
  * The generation is 64 bits wide, starts at 1 each time the module is loaded
  * and only grows. Compare it with !=. It moves after the kernel's random
- * number generator has taken in the new ID and reseeded, so whoever sees it
+ * number generator has taken in the new ID and reseeded, so who sees it
  * move may draw from getrandom(2) at once. If that reseed could not be had,
  * VMGENID_RNG_STALE is set in the record and in the page; if it may not be the
  * reseed of what getrandom(2) draws from, VMGENID_RNG_OTHER.
@@ -55,13 +55,13 @@
  *	that gives way to all wakes the others, 64 at once, and where there are
  *	more than that, not before 20 ms have passed. This counts for read, poll
  *	and VMGENID_WAIT. An epoll instance that is polled itself is one waiter:
- *	whatever waits on it the kernel wakes in one go.
+ *	the kernel wakes all that wait on it in one go.
  *
  * mmap(2), read-only, MAP_SHARED, one page
  *	Offset 0: struct vmgenid_page, kept by the module.
  *	Offset one page: the hypervisor's own page; the ID stands at
  *	vmgenid_info.id_offset. It is new before the first instruction after a
- *	restore, hence before the generation moves: whoever sees it move must
+ *	restore, so before the generation moves: who sees it move must
  *	call VMGENID_WAIT before it draws random numbers. EACCES on a
  *	descriptor that is not open for writing, because the page may hold
  *	other data of the firmware.
@@ -77,7 +77,7 @@
  * Cookie
  *	Each open file has a number of its own, which INFO tells and no other
  *	open file has had before or will have, on this machine and also after
- *	the module was loaded anew. Descriptors that share the open file (fork,
+ *	the module was loaded again. Descriptors that share the open file (fork,
  *	dup, SCM_RIGHTS) share it. So a program whose descriptors somebody else
  *	may close finds out, by VMGENID_WAIT, whether a number is still its file.
  *	It is no secret, and clones go on with the same.
@@ -188,7 +188,7 @@ struct vmgenid_wait {
  * writes back afterwards (EfiACPIMemoryNVS), so it may be older than the
  * machine. The kernel's generator was reseeded, the generation did not move.
  * Cleared by the next change. With the kernel parameter acpi_sleep=nonvs Linux
- * leaves the memory alone and the ID can be relied on, whatever this flag says.
+ * leaves the memory alone and the ID can be relied on, in spite of this flag.
  */
 #define VMGENID_INFO_ID_UNTRUSTED	(1U << 5)
 /*
