@@ -127,7 +127,7 @@ static void lose_guardian(struct daemon *daemon, const char *reason)
 	repair_take_over(&daemon->repair);
 }
 
-/* The guards come first: whatever is done here may take their time or their CPU. */
+/* The guards come first: all that is done here may take their time or their CPU. */
 static void let_guardian_begin(struct daemon *daemon, uint64_t generation)
 {
 	struct guardian_message message;
@@ -238,7 +238,7 @@ static void on_watcher(void *context)
 		return;
 	}
 	log_warning("cannot confirm changes to " WATCHER_NODE " any more: %s", strerror(-r));
-	/* Nobody shall wait for it in vain. */
+	/* Nobody must wait for it any more. */
 	close(daemon->watcher_fd);
 	daemon->watcher_fd = -1;
 }
@@ -399,7 +399,7 @@ int main(int argc, char **argv)
 
 	log_init();
 	umask(022);
-	/* Whoever reads the log may go away. */
+	/* The reader of the log may go away. */
 	(void)signal(SIGPIPE, SIG_IGN);
 	/* Until the loop takes them. */
 	(void)signal(SIGHUP, SIG_IGN);

@@ -37,7 +37,7 @@ enum exit_code setup_config(const struct options *options, struct config *config
 
 	if (config_read(config, options->config_path, options->config_required, error)) {
 		log_error("%s", error);
-		/* Whatever else is wrong, nothing ever skips this. */
+		/* No other fault ever skips this. */
 		if (!options->check_config)
 			(void)repair_reseed(&nothing);
 		return EXIT_CONFIG;

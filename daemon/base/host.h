@@ -22,7 +22,7 @@ const char *host_remedy(const char *sysfs);
 /* What keeps the ID there although this VM is restored or cloned. Sentences as above. */
 struct host_habit {
 	const char *text, *remedy;
-	/* Whoever uses that host does so, if not told otherwise; else one of its tools does. */
+	/* That host does so if nobody tells it otherwise; else only one of its tools does. */
 	bool usual;
 };
 

@@ -29,7 +29,7 @@ int json_get_text(struct json_object *object, const char *key, const char **ret_
 int json_get_number(struct json_object *object, const char *key, uint64_t *ret_number);
 
 /*
- * Returns the object as text that a strict parser takes whatever is in it, and that
+ * Returns the object as text that a strict parser takes with any content, and that
  * a terminal can show; the caller frees it. flags: of json-c. NULL: no memory.
  */
 char *json_document(struct json_object *object, int flags);

@@ -47,8 +47,8 @@ void log_to_syslog(void)
 }
 
 /*
- * Not by syslog(3), which waits while nobody reads. Whoever takes it adds the time. Keepers
- * of hooks log as well, hence the process ID.
+ * Not by syslog(3), which waits while nobody reads. The reader adds the time. Keepers
+ * of hooks log as well, so the process ID is there.
  */
 static int write_syslog(int priority, const char *line)
 {

@@ -7,7 +7,7 @@
  *
  * In: libraries, libvmgen's header among them, and no other directory of ours.
  * Out: calls that do one thing each, and say what failed as a negative errno.
- * Never: an answer to a change, or a hook that is run. Whoever calls decides what a
+ * Never: an answer to a change, or a hook that is run. The caller decides what a
  * failure means. Each header is for everyone: this room has no inside.
  *
  * This header: where things are. The directories are part of the documented interface,

@@ -66,7 +66,7 @@ int sink_write(int fd, const char *text, size_t size)
 
 /*
  * The connection is not kept: a child that has closed all descriptors would write to
- * whatever has its number then.
+ * what has its number then.
  */
 static int send_as(int type, const char *path, const char *text, size_t size)
 {

@@ -80,7 +80,7 @@ int config_read(struct config *config, const char *path, bool required,
 struct hook_settings config_hook_defaults(const struct config *config, const char *hook);
 
 /*
- * Reads all of it anew, the settings of hooks included, and takes it over if
+ * Reads all of it again, the settings of hooks included, and takes it over if
  * there is no mistake; paths of the command line stay. As config_read(), but
  * config is never half changed.
  */

@@ -2,7 +2,7 @@
 /*
  * Copyright (C) the vmgen authors
  *
- * INI files with one section and a table of known keys. Whatever is not in the
+ * INI files with one section and a table of known keys. What is not in the
  * table is an error, because a misspelt setting would silently not apply.
  */
 #ifndef SETTINGS_H

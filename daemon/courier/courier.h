@@ -9,7 +9,7 @@
  * In: a record that has ended, and that the descriptor of courier_fd() is readable.
  * Out: one line on the port, one message to the socket. A newer report takes the place
  * of one that was not delivered yet.
- * Never: a wait, whatever the host does; a report that the record does not hold; the ID
+ * Never: a wait, also if the host does nothing; a report that the record does not hold; the ID
  * itself. Nobody learns from a report that fails: it is told in the log, and forgotten
  * after COURIER_LIMIT_SEC.
  */

@@ -24,7 +24,7 @@ struct hostreport {
 	bool ended;
 };
 
-/* Each returns 0 or -ENOMEM. What has no room is counted all the same, in "failures". */
+/* Each returns 0 or -ENOMEM. What has no room is counted anyway, in "failures". */
 int hostreport_line(const struct hostreport *report, char ret_line[static HOSTREPORT_SIZE]);
 int hostreport_notification(const struct hostreport *report,
 			    char ret_text[static HOSTREPORT_SIZE]);

@@ -182,6 +182,6 @@ int notifysocket_send(int fd, const char *text, size_t *sent)
 			return 0;
 		(void)shutdown(fd, SHUT_WR);
 	}
-	/* Whatever the host answers: it has read. */
+	/* Any answer of the host means that it has read. */
 	return recv(fd, &byte, 1, MSG_DONTWAIT) < 0 && errno == EAGAIN ? -EAGAIN : 0;
 }

@@ -192,7 +192,7 @@ static enum ctl_exit hold(struct command *command, const char *unit)
 				     !dropin_is_own(unit, command->ctl->state_dir)))
 		code = have_it_ask(command, unit);
 	else if (command->known.is_listed)
-		/* It asks already, and shall where it is listed no more. */
+		/* It asks already, and must go on when it is no longer listed. */
 		code = install(command, unit);
 	if (code)
 		return code;
@@ -245,7 +245,7 @@ static enum ctl_exit set(struct command *command)
 
 	if (code)
 		return code;
-	/* A guard may have found nothing to say; it fences all the same. */
+	/* A guard may have found nothing to say; it fences anyway. */
 	if (!*command->reason && !command->author.is_hook) {
 		text_print(stderr, "vmgenctl: the reason is empty: say why %s has to stay down\n", command->unit);
 		return CTL_USAGE;
@@ -375,7 +375,7 @@ static enum ctl_exit run(struct command *command, const struct action *action)
 	if (action->look)
 		return action->look(command->ctl, command->unit);
 	code = find_author(command->ctl, &command->author);
-	/* A guard that fences does so, whatever it was told. */
+	/* A guard that fences does so with any arguments. */
 	return code && action->run != set ? code : action->run(command);
 }
 

@@ -281,8 +281,8 @@ static void print_all(FILE *out, const struct ctl *ctl, const struct view *view)
 }
 
 /*
- * The directory may belong to whoever collects the metrics. Without links he chooses
- * nothing but what lies in his own.
+ * The directory may belong to the user who collects the metrics. Without links he
+ * chooses nothing but what lies in his own.
  */
 static int open_directory(const char *path)
 {

@@ -3,7 +3,7 @@
  * Copyright (C) the vmgen authors
  *
  * Where a directory lies on its disk. ext4 has directories in the page cache
- * of its device, which whoever maps the device can lock.
+ * of its device. A process that maps the device can lock them.
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -39,7 +39,7 @@ enum {
 	FIRST_PAUSE_MS = 1000,
 	LAST_PAUSE_MS = 64000,
 	/*
-	 * With one CPU whatever else is done after a release takes it from the guards,
+	 * With one CPU all else that is done after a release takes it from the guards,
 	 * which are about to be executed: so long nothing is.
 	 */
 	HEAD_START_MS = 25,
@@ -69,7 +69,7 @@ struct vigil {
 	size_t n_told;
 	/* CLOCK_BOOTTIME in milliseconds, or NEVER: no word from the daemon, ... */
 	int64_t patience_ends;
-	/* ... what is to be got ready (again), ... */
+	/* ... what has to be prepared (again), ... */
 	int64_t hold_again;
 	/* ... and the daemon is to hear that guards have begun. */
 	int64_t tell_begun;

@@ -116,7 +116,7 @@ static int visit_of(pid_t pid, int own_fd, association_visitor *visit, void *con
 		else
 			r = visit_here(visit, st.st_ino != own.st_ino ? pid : 0, context);
 		if (st.st_ino != own.st_ino && setns(own_fd, CLONE_NEWNET))
-			/* Whatever follows would be done in the wrong one. */
+			/* All that follows would be done in the wrong one. */
 			abort();
 	}
 	if (fd >= 0)

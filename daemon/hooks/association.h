@@ -60,12 +60,12 @@ typedef int association_visitor(struct netlink *xfrm, pid_t elsewhere, void *con
  * Calls visit with a socket in each network name space of the units' processes, and adds
  * those to the list. Returns 0, or the first -errno, of visit as well; -EPROTONOSUPPORT:
  * this kernel has no IPsec; -ESRCH: none of the processes is left. The other name spaces are
- * visited all the same.
+ * visited anyway.
  */
 int association_visit(const struct ike_units *units, association_visitor *visit, void *context,
 		      struct ike_namespaces *ret_namespaces);
 
-/* Also this hook's own, whoever is in it: daemons that have ended have left blocks there. */
+/* Also this hook's own, with anybody in it: daemons that have ended have left blocks there. */
 int association_visit_also_own(const struct ike_units *units, association_visitor *visit,
 			       void *context);
 

@@ -51,13 +51,13 @@ bool fencing_put(const struct unitlist *list)
 {
 	enum fence_result result;
 	struct fence_author author;
-	/* Of an earlier run, by whatever names. */
+	/* Of an earlier run, by any names. */
 	bool is_stale = mask_remove_all();
 	const char *unit;
 	int fd, r;
 	size_t i;
 
-	/* Whatever its number, it is a change. */
+	/* With any number it is a change. */
 	(void)fence_find_hook(&author);
 	r = fence_open(PATH_STATE_DIR, true, &fd);
 	for (i = 0; i < list->n; i++) {

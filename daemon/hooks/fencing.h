@@ -22,7 +22,7 @@ enum {
 /*
  * Puts them, and has each unit ask for its own from the next boot on. Waits for nobody, and
  * prints nothing: what failed fails again in fencing_hold(), and is told there. Returns whether
- * the service manager has to read units anew for them: not where vmgen-generator has listed all.
+ * the service manager has to read units again for them: not where vmgen-generator has listed all.
  */
 bool fencing_put(const struct unitlist *list);
 
@@ -35,7 +35,7 @@ void fencing_hold(const struct unitlist *list, bool is_stale, int ret_results[UN
 
 /*
  * Masks the units whose fences failed, but for those that are missing, until the next boot, or
- * until fencing_put(), so that nothing starts them anew. Of an alias it is the unit itself that
+ * until fencing_put(), so that nothing starts them again. Of an alias it is the unit itself that
  * is masked. Returns 0; -errno: nobody knows what holds.
  */
 int fencing_mask(const struct unitlist *list, const int results[UNITLIST_MAX]);

@@ -4,7 +4,7 @@
  *
  * vmgen-generator: systemd runs it whenever it reads units, and before the first is started. Has
  * the units of /etc/vmgen/replica-units ask for their fences, so that one which 10-replica puts
- * holds by itself: while a boot is busy systemd may not read units anew in time.
+ * holds without more: while a boot is busy systemd may not read units again in time.
  */
 #include <stdio.h>
 #include <string.h>

@@ -63,7 +63,7 @@ static int start(const struct repair *repair, const char *unit)
 	int64_t deadline = deadline_in(START_MS);
 	int r;
 
-	/* Or it may have been started too often of late. */
+	/* Or it may have been started too often in a short time. */
 	(void)systemctl("reset-failed", "--quiet", unit);
 	r = systemctl("start", "--no-block", unit);
 	/* It may be called failed meanwhile, while commands of its unit clean up. */
@@ -259,7 +259,7 @@ static int conclude(struct repair *repair, int r, int status)
 	ended = count_ended(repair, true);
 	if (status || r || ended || repair->stuck)
 		return 1;
-	/* Whoever stops it from now on wants it stopped. */
+	/* If somebody stops it from now on, it has to stay stopped. */
 	repair->note.units[0] = '\0';
 	if (!n)
 		repair->note.since = 0;

@@ -144,7 +144,7 @@ static void see_to(struct work *work, struct secy_socket *socket, const struct n
 
 /*
  * Others than the system's own wpa_supplicant, and those in other name spaces, 50-macsec
- * cannot have agree on new keys, so whatever they have agreed on counts as set by hand.
+ * cannot have agree on new keys, so what they have agreed on counts as set by hand.
  */
 static void find_healing(struct work *work, struct secy_list *list)
 {
@@ -310,7 +310,7 @@ static void wait_for(struct work *work, uint64_t generation, int ms, bool keys)
 		nanosleep(&pause, NULL);
 		if (!keys)
 			continue;
-		/* Somebody may have started it anew. */
+		/* Somebody may have started it again. */
 		supplicants_release(&work->supplicants);
 		(void)supplicants_find(&work->supplicants);
 		look(work, false);
@@ -319,7 +319,7 @@ static void wait_for(struct work *work, uint64_t generation, int ms, bool keys)
 	}
 }
 
-/* Whatever has happened, none of them stays stopped, unless a newer guard has done that. */
+/* In no case does one of them stay stopped, unless a newer guard has done that. */
 static void go_on(struct work *work, uint64_t generation)
 {
 	if (is_superseded(generation))
@@ -352,7 +352,7 @@ static int tell(struct work *work, uint64_t generation, bool agrees)
 
 /*
  * A daemon that was silent for so long is gone for its other ends, and they for it, so they
- * begin a new session. To start it anew would come to the same, if something knew how.
+ * begin a new session. To start it again would do the same, if something knew how.
  */
 static int agree_anew(struct work *work, uint64_t generation)
 {

@@ -5,7 +5,7 @@
  * 10-replica: a member of a replicated store that goes back has forgotten what it told its
  * peers, who still count on it. Freezes the units that the administrator has listed, and puts
  * their fences, all of them before anybody is asked anything; then has the service manager take
- * the fences, and ends those units whose fence holds, because it may start anew what ends.
+ * the fences, and ends those units whose fence holds, because it may start again what ends.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -238,7 +238,7 @@ static void end(size_t i)
 	}
 	if (run.groups[i] >= 0)
 		(void)freezer_set(run.groups[i], false);
-	/* One that would be started again waits for that in vain. */
+	/* One that would be started again waits for that for ever. */
 	(void)systemctl("stop", "--no-block", unit);
 	text_print(stdout, "%s: is killed and fenced; 10-replica in vmgend-hooks(7) says how it joins its peers again\n",
 		   unit);

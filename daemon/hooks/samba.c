@@ -3,7 +3,7 @@
  * Copyright (C) the vmgen authors
  *
  * A guard: what a Samba domain controller writes from now on would clash with what
- * it wrote in the time line that is lost, so it must not write. Freezes it, and
+ * it wrote in the lost time, so it must not write. Freezes it, and
  * leaves the rest to vmgend-samba-ad, whose interpreter takes its time to begin.
  * 50-samba-ad repairs it and lets it go on.
  */

@@ -32,7 +32,7 @@ void unit_clear(struct unit *unit);
 /* It stays known until the bus is closed, also if it is transient and ends. */
 int unit_keep(sd_bus *bus, const struct unit *unit);
 
-/* Until the service manager has noticed that the main process has ended. */
+/* Until the service manager has detected that the main process has ended. */
 int unit_await_end(sd_bus *bus, const struct unit *unit);
 
 /* Does not wait for what it starts. */

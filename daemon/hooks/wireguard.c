@@ -52,7 +52,7 @@ static struct where where_is(const struct netns *netns)
 			      (struct where){ "", "", "" };
 }
 
-/* Of a foreign one it is said, and no failure: whoever is root there could make it one. */
+/* That of a foreign one is told, and is no failure: anybody who is root there could cause it. */
 static void complain(struct work *work, const struct netns *netns, const char *what, int error)
 {
 	struct where where = where_is(netns);
@@ -129,7 +129,7 @@ static int handle(struct work *work, struct netlink *generic, uint32_t index)
 		r = act(generic, work->family, index);
 	if (r != -ENOENT)
 		return r;
-	/* The module was loaded, or loaded anew, while this hook stood by. */
+	/* The module was loaded, or loaded again, while this hook stood by. */
 	r = netlink_family(generic, WG_GENL_NAME, &work->family);
 	return r ? r : act(generic, work->family, index);
 }
@@ -183,7 +183,7 @@ static void missed(const struct netns *netns, int error, void *context)
 	complain(context, netns, "cannot look for interfaces", error);
 }
 
-/* What is said is said at the end: whoever reads it must not hold the work up. */
+/* All is told at the end: a slow reader must not hold the work up. */
 static int handle_everywhere(struct work *work)
 {
 	const struct netns_visitor visitor = {

@@ -2,7 +2,7 @@
 /*
  * Copyright (C) the vmgen authors
  *
- * Established TCP connections, each with the session keys and counters of whatever is
+ * Established TCP connections, each with the session keys and counters of what is
  * spoken on it: found, and ended where they are, without a word to the peer's program.
  * Of those that are closed on this side nothing new can be sent.
  */

@@ -29,7 +29,7 @@ struct netns {
 	/* Where that file is; NULL: it has none. */
 	const char *directory;
 	/*
-	 * It belongs to another user name space. Whoever has made that, which any user may, is
+	 * It belongs to another user name space. A user who has made that, which any may, is
 	 * root in it: what he does or says there must not make work fail that is done for all.
 	 */
 	bool foreign;

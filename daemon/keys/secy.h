@@ -89,7 +89,7 @@ int secy_listen(struct secy_list *list);
 
 /*
  * Deletes all keys to send with, after which the interface sends nothing until it gets others;
- * if it heals also the senders, which its daemon would not make anew while they are there. What is
+ * if it heals also the senders, which its daemon would not make again while they are there. What is
  * gone already is no error. Returns 0; -errno: the first error, after all was tried.
  */
 int secy_forget(struct secy_socket *socket, const struct secy *interface);

@@ -297,7 +297,7 @@ static struct nftnl_rule *make_rule(void)
 }
 
 /*
- * The kernel's clients of NFS connect anew from the same port. Their peer, which still has the
+ * The kernel's clients of NFS connect again from the same port. Their peer, which still has the
  * old connection, answers with an ACK of that, and takes no SYN before it gets an RST.
  */
 static const struct deed {

@@ -5,7 +5,7 @@
  * Keeps RSTs of connections from leaving: the kernel sends one when it ends a connection, and
  * for every segment of it that comes later. Where addresses are shared they would end the
  * connection of the machine that this one was cloned from. A table of nftables drops them on
- * their way out, and nothing else, until this machine connects anew between the same ends.
+ * their way out, and nothing else, until this machine connects again between the same ends.
  */
 #ifndef SILENCE_H
 #define SILENCE_H

@@ -78,7 +78,7 @@ static int set_key(struct exchange *exchange, const struct tunnel *wanted)
 }
 
 /*
- * It must not stay without its key, whatever went wrong. given: what the exchange gave back; a
+ * It must not stay without its key, also after an error. given: what the exchange gave back; a
  * third one is somebody else's, who set it afterwards.
  */
 static int verify(struct exchange *exchange, const struct tunnel *wanted,

@@ -2,7 +2,7 @@
 /*
  * Copyright (C) the vmgen authors
  *
- * WireGuard in the kernel: how its interfaces, whoever configured them, forget the session
+ * WireGuard in the kernel: how its interfaces, configured by anybody, forget the session
  * keys that all clones of a snapshot have in common. generic is of NETLINK_GENERIC, and family
  * is that of WG_GENL_NAME. What is configured stays, and so do the times of the latest
  * handshakes, by which an interface knows what a stranger has recorded and sends again.
@@ -24,8 +24,8 @@ int wireguard_try(struct netlink *generic, uint16_t family, uint32_t index);
 /*
  * Has an interface forget its session keys: it sends nothing any more that is encrypted with
  * one of them, and agrees on others with the next packet, or at once if packets wait. What
- * comes in is still decrypted with those of before, for three minutes at most. Whoever is
- * killed in the middle of it leaves the interface with its private key.
+ * comes in is still decrypted with those of before, for three minutes at most. A process
+ * that is killed in the middle of it leaves the interface with its private key.
  *
  * Returns what wireguard_try() returns; -EKEYREJECTED: it has not got its private key back;
  * -ESTALE: it has forgotten, but its peers, its port or its mark were changed meanwhile, by

@@ -104,7 +104,7 @@ static void __attribute__((noreturn)) be_child(const char *name)
 	struct answer answer = { .error = 0 };
 	struct account account = { .groups = NULL };
 
-	/* In the code of whatever name services there are. */
+	/* In the code of the name services that there are. */
 	child_stand_back();
 	answer.error = look_up(name, &answer, &account);
 	_exit(!put(&answer, sizeof(answer)) ||

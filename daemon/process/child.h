@@ -25,7 +25,7 @@ pid_t child_fork(int fd);
 
 /*
  * Has a child end by itself until a deadline (deadline.h), and kills it then; 0: at
- * once. One that hangs in the kernel stays, for whoever takes the ends of all
+ * once. One that hangs in the kernel stays, for the code that takes the ends of all
  * children. Returns 0 and its status as of waitpid(2); -ETIMEDOUT: it was killed;
  * -ECHILD: somebody else took its end.
  */

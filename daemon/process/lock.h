@@ -28,8 +28,8 @@ int lock_take(int fd, pid_t *ret_holder);
 int lock_take_within(int fd, int timeout_ms);
 
 /*
- * Shares a lock with others who do: nobody can take it then. Whoever has taken
- * it gives that up. Returns 0; -EWOULDBLOCK: somebody has taken it; or -errno.
+ * Shares a lock with others who do: nobody can take it then. A process that has
+ * taken it gives that up. Returns 0; -EWOULDBLOCK: somebody has taken it; or -errno.
  */
 int lock_share(int fd);
 

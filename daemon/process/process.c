@@ -3,7 +3,7 @@
  * Copyright (C) the vmgen authors
  *
  * Starts a program from a checked descriptor. Parent and child talk through a
- * socket: the child says that it stands by, the parent that it shall go, and the
+ * socket: the child says that it stands by, the parent that it has to go, and the
  * child why it could not; a successful exec closes it. A program that waits has another
  * socket, which holds its packet also when it has not been executed yet.
  */

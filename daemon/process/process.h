@@ -38,7 +38,7 @@ struct process {
 	int control_fd;
 	/* The other end of its standard input; -1: that is /dev/null. */
 	int input_fd;
-	/* It shall execute, or has. */
+	/* It was told to execute, or has. */
 	bool begun;
 };
 
@@ -67,7 +67,7 @@ int process_prepare(const struct program *program, struct process *ret_process);
 
 /*
  * Has the child execute, and does not wait for that: process_go() or process_abandon()
- * must follow all the same, or process_take() once it has ended. For a program that waits.
+ * must follow anyway, or process_take() once it has ended. For a program that waits.
  */
 void process_begin(struct process *process);
 
@@ -83,7 +83,7 @@ int process_take(struct process *process, int *ret_output_fd, siginfo_t *ret_end
  * Gives a program that waits its packet, and has one execute that has not begun. Returns
  * 0, and the caller closes the descriptors and reaps the process; -ESRCH: it had been killed
  * while it stood by; -errno, that of execveat(2) included, and no process is left;
- * -ETIMEDOUT: one was killed, and the caller reaps it with whatever else it has.
+ * -ETIMEDOUT: one was killed, and the caller reaps it with all else that it has.
  */
 int process_go(struct process *process, const void *packet, size_t size, unsigned int limit_ms);
 
@@ -92,7 +92,7 @@ bool process_missed(const struct process *process);
 
 /*
  * Ends a child that stands by, or all of its session that waits; the caller reaps it
- * with whatever else it has.
+ * with all else that it has.
  */
 void process_abandon(struct process *process);
 

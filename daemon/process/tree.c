@@ -202,7 +202,7 @@ static int chase(DIR *dir, struct table *table)
 	return r;
 }
 
-/* The numbers began anew between a parent and its child. */
+/* The numbers began again between a parent and its child. */
 static void mark_rest(struct table *table)
 {
 	struct entry *entry;

@@ -2,7 +2,7 @@
 /*
  * Copyright (C) the vmgen authors
  *
- * All descendants of this process, whatever session or group they moved to. A
+ * All descendants of this process, in any session or group they moved to. A
  * subreaper (PR_SET_CHILD_SUBREAPER) loses none of them while it lives.
  */
 #ifndef TREE_H

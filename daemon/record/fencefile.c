@@ -3,7 +3,7 @@
  * Copyright (C) the vmgen authors
  *
  * Fences: a file for each unit, with the reason in its first line and the
- * generation in the second. That it is there is what counts: whatever it holds,
+ * generation in the second. That it is there is what counts: with any content
  * the unit is fenced.
  */
 #include <dirent.h>
@@ -112,7 +112,7 @@ int fence_read(int fd, const char *unit, struct fence *ret_fence)
 {
 	struct fence fence = { .damage = NULL };
 	char *text, *second;
-	/* Of whatever has this name it can be said that it is there. */
+	/* Of anything with this name one can say that it is there. */
 	int r = linefile_read(fd, unit, FILE_LIMIT, &text, &fence.damage);
 
 	if (r)
@@ -136,7 +136,7 @@ static bool is_newer(const struct fence *fence, const struct fence_author *autho
 	       (!author->has_generation || fence->generation > author->generation);
 }
 
-/* What shall be there; an administrator's is as new as the one that it replaces. */
+/* What has to be there; an administrator's is as new as the one that it replaces. */
 static void compose(const char *reason, const struct fence_author *author,
 		    const struct fence *old, struct fence *ret_fence)
 {

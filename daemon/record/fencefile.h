@@ -28,7 +28,7 @@ struct fence {
 	uint64_t generation;
 	/* Empty: nobody knows which generation it belongs to. */
 	char boot_id[BOOT_ID_SIZE];
-	/* What is wrong with the file, which is a fence all the same; NULL: nothing. */
+	/* What is wrong with the file, which is a fence anyway; NULL: nothing. */
 	const char *damage;
 };
 
@@ -75,7 +75,7 @@ void fence_unlock(int fd);
  * Fences a unit. Takes the lock, and does without it in the end: nothing keeps a
  * unit from being fenced. On a full disk a fence has no reason.
  *
- * Returns 0: it is on disk; -errno: it may be in place all the same.
+ * Returns 0: it is on disk; -errno: it may be in place anyway.
  */
 int fence_set(int fd, const char *unit, const char *reason, const struct fence_author *author,
 	      enum fence_result *ret_result);

@@ -19,7 +19,7 @@
 enum {
 	/* 200 runs of 5 hooks. */
 	HISTORY_SIZE = 128 << 10,
-	/* The latest run is kept whatever its size, which the state limits. */
+	/* The latest run is kept in any size; the state limits that. */
 	HISTORY_LIMIT = HISTORY_SIZE + (1 << 20),
 };
 

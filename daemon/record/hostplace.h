@@ -3,7 +3,7 @@
  * Copyright (C) the vmgen authors
  *
  * Where a host can leave its word, see hostword.h: a table. Nothing is written to any of them,
- * and no driver is bound anew, which would be a change of the machine in the middle of one.
+ * and no driver is bound again, which would be a change of the machine in the middle of one.
  */
 #ifndef HOSTPLACE_H
 #define HOSTPLACE_H

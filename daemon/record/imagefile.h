@@ -3,7 +3,7 @@
  * Copyright (C) the vmgen authors
  *
  * What vmgenctl image prepare leaves in a system that is made to be copied: a mark
- * of the machine that it was made on. Whoever boots it with another ID is a copy.
+ * of the machine that it was made on. A machine that boots it with another ID is a copy.
  */
 #ifndef IMAGEFILE_H
 #define IMAGEFILE_H

@@ -76,7 +76,7 @@ static int read_one(int dir_fd, const char *name, const char *path,
 			 r == -EINVAL ? "is not a regular file" : strerror(-r));
 		return r;
 	}
-	/* One line alone, whatever ends it. */
+	/* Only one line, with any end. */
 	length = strcspn(text, "\r\n");
 	whole = length + strspn(text + length, "\r\n") == (size_t)st.st_size;
 	text[length] = '\0';

@@ -2,7 +2,7 @@
 /*
  * Copyright (C) the vmgen authors
  *
- * Small files of lines that count because they are there: whatever is in the place of
+ * Small files of lines that count because they are there: anything in the place of
  * one has to be told.
  */
 #ifndef LINEFILE_H

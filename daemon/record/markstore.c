@@ -201,7 +201,7 @@ static int tpm_get(const struct mark_place *place, char ret_mark[MARK_SIZE])
 	char answer[TPM_ANSWER_SIZE];
 	int r = tpm_is_there(place) ? ask_tpm(argv, answer) : -ENODEV;
 
-	/* Whatever is wrong, it says the same. */
+	/* It says the same for each fault. */
 	if (r == -EIO)
 		r = find_index() ?: -EIO;
 	if (!r && strlen(answer) != MARK_LENGTH)

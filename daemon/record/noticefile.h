@@ -24,7 +24,7 @@ struct notice {
 	char name[NAME_MAX + 1];
 	/* One line of UTF-8 that can be printed. */
 	char text[NOTICE_SIZE];
-	/* What is wrong with the file, which is a notice all the same; NULL: nothing. */
+	/* What is wrong with the file, which is a notice anyway; NULL: nothing. */
 	const char *damage;
 };
 

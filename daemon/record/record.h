@@ -120,7 +120,7 @@ struct record {
 	char counter[RECORD_WORD_SIZE];
 	/* What became of fork sentinels, which nobody waits for: it may come after the end. */
 	struct tally sentinels;
-	/* The boot policy left out whatever it may leave out. */
+	/* The boot policy left out all that it may leave out. */
 	bool skipped;
 	size_t n_results;
 	struct hook_result *results;

@@ -44,7 +44,7 @@ int state_open(const char *directory, int *ret_fd)
 	r = file_open_own(AT_FDCWD, directory, 0, &fd);
 	if (r)
 		return r;
-	/* Whoever holds it only writes a file, but its disk may hang. */
+	/* The process that holds it only writes a file, but its disk may hang. */
 	r = lock_take_within(fd, LOCK_LIMIT_MS);
 	if (r == -EWOULDBLOCK)
 		r = -ETIMEDOUT;

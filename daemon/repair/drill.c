@@ -71,7 +71,7 @@ out:
 	return r;
 }
 
-/* Only root can write there, but a mistake of root's shall not run hooks. */
+/* Only root can write there, but a mistake of root's must not run hooks. */
 static int read_request(int dir_fd, struct drill *drill)
 {
 	struct stat st;

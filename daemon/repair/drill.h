@@ -16,7 +16,7 @@ struct drill {
 	struct repair *repair;
 	/* There is a request that was not looked at yet. */
 	bool requested;
-	/* In earnest, and no other hooks than these. */
+	/* A real run, with no other hooks than these. */
 	enum rerun rerun;
 	/* NULL: the repair runs the hooks, as after a change. */
 	struct run *run;

@@ -61,7 +61,7 @@ bool policy_start(const struct config *config, int state_fd, struct state *state
 	struct machine present;
 	bool spent = declared_is_spent(state);
 
-	/* The clock that it was taken from began anew. */
+	/* The clock that it was taken from began again. */
 	if (!same_boot)
 		state->run.detected_boottime_usec = 0;
 	if (state_fd >= 0)

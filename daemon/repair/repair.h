@@ -80,7 +80,7 @@ void repair_clear(struct repair *repair);
 int repair_reseed(const struct sighting *sighting);
 
 /*
- * Begins the answer to a change that was just noticed. hold: hooks of a drill are
+ * Begins the answer to a change that was just detected. hold: hooks of a drill are
  * still running, and repair_resume() is called when they have ended.
  */
 void repair_change(struct repair *repair, const struct sighting *sighting, bool hold);

@@ -15,7 +15,7 @@ enum rerun {
 	RERUN_NONE,
 	/* What failed, the reseed included. */
 	RERUN_FAILED,
-	/* What did not apply, now that this machine is said to be a clone. */
+	/* What did not apply, now that this machine is declared a clone. */
 	RERUN_CLONE,
 };
 

@@ -60,7 +60,7 @@ static int take_outside(const struct markstore *store, const struct mark_place *
 
 	if (r == -ENOENT)
 		return r;
-	/* What cannot be read may be there all the same. */
+	/* What cannot be read may be there anyway. */
 	if (r != -EBADMSG && r != -ENOPKG && (r || strcmp(ret_mark, MARK_CLEARED)))
 		r2 = store->put(place, MARK_CLEARED);
 	if (r || r2)

@@ -59,7 +59,7 @@ static bool is_text(int fd, size_t size)
 	return i == n;
 }
 
-/* What is overwritten must be a seed, whatever the configuration says. */
+/* What is overwritten must be a seed, also if the configuration names another file. */
 static int check(int fd, const struct stat *st, const char *path, char *ret_reason)
 {
 	if ((st->st_mode & 07777) != 0600) {

@@ -3,7 +3,7 @@
  * Copyright (C) the vmgen authors
  *
  * The file of random bytes with which the next boot seeds the kernel's
- * generator. A clone has the one of its siblings, until it is written anew.
+ * generator. A clone has the one of its siblings, until it is written again.
  */
 #ifndef SEED_H
 #define SEED_H

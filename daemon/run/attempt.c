@@ -31,7 +31,7 @@ struct attempt {
 	/* Of the checked file, and what that was like. */
 	int fd;
 	struct stat st;
-	/* In memory that the child shares: it is filled in when it shall go. */
+	/* In memory that the child shares: it is filled in when it has to go. */
 	struct environment *environment;
 	struct process process;
 	bool stands_by;
@@ -48,7 +48,7 @@ static const struct log_fields unusable = {
 };
 static const struct log_fields not_ready;
 
-/* Nothing runs before the change, and until then it may be put right. */
+/* Nothing runs before the change, and until then somebody may fix it. */
 #define log_problem(job, format, ...) \
 	log_event((job)->run ? LOG_ERR : LOG_NOTICE, (job)->run ? &unusable : &not_ready, \
 		  "%s: %s: " format, (job)->hook->name, \

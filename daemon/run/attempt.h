@@ -22,7 +22,7 @@ struct job {
 	const struct hook_settings *settings;
 };
 
-/* What can be got ready before it is known what the hook answers. */
+/* What can be prepared before it is known what the hook answers. */
 struct attempt;
 
 /*

@@ -13,7 +13,7 @@
 /*
  * Draws a time from 0 to, but not including, limit_sec. To be called after the
  * kernel's random number generator was reseeded, or all clones draw the same.
- * Returns nanoseconds: thousands of clones shall differ.
+ * Returns nanoseconds: thousands of clones have to differ.
  */
 uint64_t jitter_draw(unsigned int limit_sec);
 

@@ -4,7 +4,7 @@
  *
  * The keeper of a hook: a process of its own that starts the hook, passes its
  * output on, ends it when its time is over, and records how it ended. A hook
- * whose keeper lives does not notice that the daemon is stopped, killed or
+ * whose keeper lives does not detect that the daemon is stopped, killed or
  * upgraded, and its result is not lost.
  */
 #ifndef KEEPER_H

@@ -2,7 +2,7 @@
 /*
  * Copyright (C) the vmgen authors
  *
- * Guards that stand by: got ready before there is anything to answer, and released
+ * Guards that stand by: prepared before there is anything to answer, and released
  * at once. Between a change and its guards nothing here reads the disk.
  */
 #include <errno.h>

@@ -10,7 +10,7 @@
  * keeper has put it into the state file as well.
  * Never: a hook without a limit of time, or a guard that is ready and waits for anything
  * but the end of its own older instance, 2 s at most. A guard that is not ready yet is
- * got ready like any hook.
+ * prepared like any hook.
  *
  * The order of the hooks of one run: all guards at once, then all of one number
  * at once, and the next number when they have ended.
@@ -23,7 +23,7 @@
 #include "record/record.h"
 
 /*
- * No hook runs longer, in seconds, whatever its settings say. Looking its user up, and
+ * No hook runs longer, in seconds, with any settings. Looking its user up, and
  * waiting for memory, come on top.
  */
 enum { RUN_LIMIT_MAX = (SETTINGS_RETRIES_MAX + 2) * (SETTINGS_SECONDS_MAX + 60) };
@@ -48,8 +48,8 @@ int run_new(const struct config *config, struct record *record, enum run_part pa
 	    struct run **ret_run);
 
 /*
- * Gets a process ready for each guard, before there is anything to answer: for a
- * run of RUN_GUARDS alone. Returns how many guards could not be got ready; they
+ * Prepares a process for each guard, before there is anything to answer: for a
+ * run of RUN_GUARDS alone. Returns how many guards could not be prepared; they
  * are started when the run is released.
  */
 size_t run_hold(struct run *run);

@@ -163,7 +163,7 @@ static void tell_leftovers(const struct supervision *hook)
 	struct tree tree;
 	siginfo_t child;
 
-	/* Whatever is left is a child of this process by now, or a child's descendant. */
+	/* All that is left is a child of this process by now, or a child's descendant. */
 	if (waitid(P_ALL, 0, &child, WEXITED | WNOHANG | WNOWAIT) || tree_signal(0, &tree) ||
 	    !tree.alive.n_processes)
 		return;

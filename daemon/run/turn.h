@@ -3,7 +3,7 @@
  * Copyright (C) the vmgen authors
  *
  * The turn of a guard, which ends an older instance of itself before it begins,
- * whoever has started that.
+ * no matter what has started that.
  */
 #ifndef TURN_H
 #define TURN_H
@@ -16,7 +16,7 @@ int turn_open(const struct job *job, const char *name);
 /*
  * Ends an older instance, which has at most two seconds for that. fd: of
  * turn_open() with the guard's name; negative: there is none, and the guard runs
- * all the same. The turn lasts until fd is closed.
+ * anyway. The turn lasts until fd is closed.
  */
 void turn_take(const struct job *job, int fd);
 

@@ -30,7 +30,7 @@ struct patrol *patrol_new(const char *proc, const struct patrol_limits *limits);
 /* NULL is allowed. Returns NULL. */
 struct patrol *patrol_free(struct patrol *patrol);
 
-/* Begins, or begins anew: what was found so far is for an older change. */
+/* Begins, or begins again: what was found so far is for an older change. */
 void patrol_begin(struct patrol *patrol);
 
 /*

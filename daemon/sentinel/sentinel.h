@@ -2,9 +2,9 @@
 /*
  * Copyright (C) the vmgen authors
  *
- * sentinel/: has programs seed their generators anew that notice a fork(2), and no clone.
+ * sentinel/: makes programs reseed their generators that detect a fork(2), and no clone.
  * BoringSSL and s2n do that by a page that the kernel wipes in the child: it holds a 1,
- * the sentinel, and when that is gone they seed anew. At a change the 1 is taken away from
+ * the sentinel, and when that is gone they reseed. At a change the 1 is taken away from
  * outside.
  *
  * In: a word of the guardian, after the kernel was reseeded; /proc.
@@ -44,7 +44,7 @@ int sentinel_wake(const struct sentinel *sentinel, uint64_t generation);
 /* Returns 0; -EAGAIN: it has told all; or it is gone, and sentinel_stop() is next: -EPIPE. */
 int sentinel_read(const struct sentinel *sentinel, struct sentinel_report *ret_report);
 
-/* Ends it, if there is one; the caller reaps it with whatever else it has. */
+/* Ends it, if there is one; the caller reaps it with all else that it has. */
 void sentinel_stop(struct sentinel *sentinel);
 
 #endif /* SENTINEL_H */

@@ -123,7 +123,7 @@ static enum event decide_unfinished(enum event event, bool same_boot)
 
 /*
  * Do both come from one boot and one counter, so that a difference is a change? That of
- * the module may have been loaded anew, and tells of a change by itself.
+ * the module may have been loaded again, and tells of a change without this.
  */
 static bool comparable(const struct record *record, const struct sighting *sighting,
 		       bool same_boot)

@@ -19,7 +19,7 @@ struct sighting {
 	bool has_id;
 	/* Only vmgen's module knows the ID; that of others is made up, for one boot. */
 	bool made_up;
-	/* It told of a change: since this boot, at any rate. */
+	/* It told of a change: at least since this boot. */
 	bool changed_here;
 	/* Programs may draw from another generator than the one that is reseeded. */
 	bool rng_other;

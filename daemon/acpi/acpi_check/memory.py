@@ -77,7 +77,7 @@ def text(r):
     return f"{printable(r.name)} ({r.start:#x}-{r.end:#x})"
 
 
-# What the processor caches: memory, whoever uses it. "PCI Bus 0000:00" is a window, in which
+# What the processor caches: memory, no matter what uses it. "PCI Bus 0000:00" is a window, in which
 # nothing is mapped yet.
 CACHED = re.compile(r"System RAM(?: \(.*\))?|Reserved|reserved|ACPI .*|.*ROM|Kernel .*|"
                     r"Crash kernel|Unusable memory|Persistent Memory.*|Soft Reserved|"

@@ -174,7 +174,7 @@ static void look_at_next(const struct look *look, int dir_fd)
 	int proc_fd;
 
 	snprintf(name, sizeof(name), "%d", shared->pids[i]);
-	/* It stays this process's, whoever gets its number. */
+	/* It stays this process's, also if another gets its number. */
 	proc_fd = openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	roll_service(proc_fd, service);
 	if (!is_asked(look, service)) {

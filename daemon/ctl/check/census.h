@@ -21,7 +21,7 @@ enum census_kind {
 	/* An OpenSSL in the program itself. */
 	CENSUS_STATIC,
 	CENSUS_WITHOUT_DEVICE,
-	/* A generator that no configuration can replace, whatever else is there. */
+	/* A generator that no configuration can replace, also if others are there. */
 	CENSUS_FIPS,
 	CENSUS_PROTECTED,
 	/* Other libraries, which a process may have beside OpenSSL. */

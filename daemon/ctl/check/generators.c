@@ -21,7 +21,7 @@ static const struct {
 	{ CENSUS_BORINGSSL, "BoringSSL or AWS-LC" },
 };
 
-/* Services that a change restarts, whatever is in them. */
+/* Services that a change restarts, with any generator in them. */
 static void tell_restarted(const struct census *census, struct findings *findings)
 {
 	unsigned int n = 0;

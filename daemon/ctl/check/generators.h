@@ -2,8 +2,8 @@
 /*
  * Copyright (C) the vmgen authors
  *
- * What a census says of other generators than OpenSSL's: most of them only a restart can have
- * draw anew.
+ * What a census says of other generators than OpenSSL's: most of them draw other numbers only
+ * after a restart.
  */
 #ifndef GENERATORS_H
 #define GENERATORS_H

@@ -28,7 +28,7 @@ static const char connections[] = "10-connections";
 /* Of each kind: the hooks that it takes; none: nothing that is shipped helps. */
 static const struct {
 	const char *text;
-	/* What forgets, and what begins anew where the former stops something. */
+	/* What forgets, and what begins again where the former stops something. */
 	const char *hooks[2];
 	/* Of what cannot be told from here, and the hook says in a drill. */
 	const char *condition;

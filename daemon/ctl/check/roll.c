@@ -2,7 +2,7 @@
 /*
  * Copyright (C) the vmgen authors
  *
- * The list that a census makes: a service of the system is named once, whatever its processes
+ * The list that a census makes: a service of the system is named once, no matter what its processes
  * call themselves; others by what they do.
  */
 #include <fcntl.h>

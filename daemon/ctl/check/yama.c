@@ -17,7 +17,7 @@
 #include "finding.h"
 #include "record/record.h"
 
-/* No process may look into another one, whatever rights it has. */
+/* No process may look into another one, with any rights. */
 static bool is_forbidden(const char *proc)
 {
 	char path[PATH_MAX], *text;

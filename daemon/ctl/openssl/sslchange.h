@@ -9,7 +9,7 @@
  * Never: a line of others that is lost, or a configuration that stays although OpenSSL
  * does less with it than before.
  *
- * Changes of OpenSSL's configuration, and what is in the way of them. Whatever
+ * Changes of OpenSSL's configuration, and what is in the way of them. What
  * returns enum ctl_exit has told the user why it is not CTL_OK.
  */
 #ifndef SSLCHANGE_H

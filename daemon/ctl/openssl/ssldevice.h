@@ -4,7 +4,7 @@
  *
  * Services that have the device and may not open it, by DevicePolicy=, DeviceAllow= or what
  * implies them: with the provider their requests would fail. They get a drop-in that lets
- * them, as every user may by the node itself. Whatever returns enum ctl_exit has told the
+ * them, as every user may by the node itself. What returns enum ctl_exit has told the
  * user why it is not CTL_OK.
  */
 #ifndef SSLDEVICE_H
@@ -18,7 +18,7 @@
  */
 enum ctl_exit ssldevice_allow(void);
 
-/* One service, whatever its program is. The caller has the manager read it. */
+/* One service, with any program. The caller has the manager read it. */
 enum ctl_exit ssldevice_allow_service(const char *unit);
 
 /* Takes them away again, but from services that have the provider by themselves. */

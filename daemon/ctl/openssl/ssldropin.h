@@ -2,7 +2,7 @@
 /*
  * Copyright (C) the vmgen authors
  *
- * Drop-ins of vmgenctl openssl, of which a unit may have several. Whatever returns enum
+ * Drop-ins of vmgenctl openssl, of which a unit may have several. What returns enum
  * ctl_exit has told the user why it is not CTL_OK.
  */
 #ifndef SSLDROPIN_H

@@ -103,7 +103,7 @@ static enum ctl_exit reload(const char *unit, bool wanted)
 
 	if (!r)
 		r = configuration(unit, path);
-	/* Whatever that names, it is not ours. */
+	/* What that names is not ours. */
 	if (r == -EINVAL || r == -ENAMETOOLONG)
 		r = 0;
 	if (r || !strcmp(path, SSLCONF_SERVICE) != wanted)

@@ -3,7 +3,7 @@
  * Copyright (C) the vmgen authors
  *
  * vmgenctl openssl for one service. A unit is given with its ending, checked by
- * unitname_complete(). Whatever returns enum ctl_exit has told the user why it is not
+ * unitname_complete(). What returns enum ctl_exit has told the user why it is not
  * CTL_OK.
  */
 #ifndef SSLSERVICE_H

@@ -20,7 +20,7 @@
 enum {
 	OUTPUT_LIMIT_BYTES = 1 << 16,
 	LIMIT_SEC = 15,
-	/* Of whoever executes: no such program. */
+	/* Of the child that executes: no such program. */
 	NOT_FOUND = 127,
 	/* Primary, public, private. */
 	GENERATORS = 3,

@@ -25,7 +25,7 @@ struct sslsystem {
 
 /*
  * Starts openssl(1) and asks. configuration: a file, whose words OpenSSL follows to
- * whatever code they name, so it must be root's alone; NULL: the system's. Returns 0;
+ * the code that they name, so it must be root's alone; NULL: the system's. Returns 0;
  * -errno, and ret_reason, of SSLSYSTEM_REASON_SIZE bytes, says why, with the remedy.
  */
 int sslsystem_ask(const char *configuration, struct sslsystem *ret_system, char *ret_reason);

@@ -51,7 +51,7 @@ static int compose(const char *unit, const char *state_dir, const char *program,
 }
 
 /*
- * ret_text: what shall be there. Returns 0: it is; 1: that of a vmgenctl that was installed
+ * ret_text: what has to be there. Returns 0: it is; 1: that of a vmgenctl that was installed
  * in another way; -ENOENT; -EILSEQ; -EINVAL as compose(); -errno.
  */
 static int look(const char *unit, const char *state_dir, char ret_text[LIMIT])
@@ -65,7 +65,7 @@ static int look(const char *unit, const char *state_dir, char ret_text[LIMIT])
 		return -EINVAL;
 	dropin_path(unit, path);
 	r = file_read(AT_FDCWD, path, LIMIT, &found, NULL);
-	/* Whatever else has this name is not ours. */
+	/* Anything else of this name is not ours. */
 	if (r)
 		return r == -EFBIG || r == -ELOOP || r == -EINVAL ? -EILSEQ : r;
 	r = strcmp(found, ret_text) ? -EILSEQ : 0;

@@ -10,7 +10,7 @@
  * Never: a unit that is started or stopped, or a manager that is trusted to answer.
  *
  * The service manager, as systemctl(1) tells of it. It may hang, or there may be
- * none: whoever asks says how long he waits.
+ * none: the caller says how long to wait.
  */
 #ifndef MANAGER_H
 #define MANAGER_H
@@ -54,7 +54,7 @@ struct manager_unit {
 int manager_run(const char *const argv[], int timeout_ms, char *output, size_t size);
 
 /*
- * Asks for a unit by any of its names. state_dir: whose fences it shall ask for.
+ * Asks for a unit by any of its names. state_dir: whose fences it has to ask for.
  * drop_in: the path of one.
  *
  * Returns 0; -ENOENT: systemd does not run here; -ETIMEDOUT: it does not answer;

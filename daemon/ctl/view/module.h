@@ -3,7 +3,7 @@
  * Copyright (C) the vmgen authors
  *
  * Why the kernel module is not loaded: not installed for the kernel that runs,
- * perhaps because it cannot be built for it, refused for want of a signature, or
+ * perhaps because it cannot be built for it, refused because it is not signed, or
  * just not asked for.
  */
 #ifndef MODULE_H

@@ -203,7 +203,7 @@ static enum ctl_exit ask(struct exchange *exchange)
 	if (!r)
 		r = wait_for_answer(exchange, &status);
 	if (r) {
-		/* Nobody shall find it later. */
+		/* Nobody must find it later. */
 		(void)unlinkat(exchange->dir_fd, NAME_TRIGGER, 0);
 		return complain(r);
 	}

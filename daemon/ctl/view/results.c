@@ -69,7 +69,7 @@ static bool read_rerun(struct json_object *status, const char *rerun, struct dri
 	return json_object_object_get_ex(last, "hooks", &view->last_hooks);
 }
 
-/* What all hooks did in earnest stands in the record of the run. */
+/* What all hooks did in a real run stands in the record of the run. */
 static bool read_drill(struct json_object *status, const char *rerun, struct drill_view *view)
 {
 	struct json_object *record;

@@ -89,7 +89,7 @@ bool view_is_true(struct json_object *object, const char *key)
 	return json_object_object_get_ex(object, key, &value) && json_object_get_boolean(value);
 }
 
-/* By what vmgend notices changes, beside what the device shows now. */
+/* By what vmgend detects changes, beside what the device shows now. */
 static void view_source(struct view *view)
 {
 	const char *source;

@@ -27,7 +27,7 @@ struct view {
 	/* NULL: vmgend says nothing. */
 	struct json_object *vmgend;
 	bool running, handled, recorded;
-	/* vmgend notices changes by something else than the device. */
+	/* vmgend detects changes by something else than the device. */
 	bool fallback;
 	/* The device had a counter when vmgend was started, and has an ID now. */
 	bool outdated;

@@ -205,7 +205,7 @@ class BindCopy:
         new = self.temporary()
         fd = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:
-            # In another process: whoever closes a file loses all his locks on it, and the database
+            # In another process: who closes a file loses all his locks on it, and the database
             # is open here.
             subprocess.run(["cat", self.from_samba(name)], stdin=subprocess.DEVNULL, stdout=fd,
                            stderr=subprocess.PIPE, timeout=SECONDS, check=True)

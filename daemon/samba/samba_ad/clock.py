@@ -116,7 +116,7 @@ def sure(witnesses):
 
 
 def of_versions(newest, days):
-    """To which time versions are lifted, so that they are above those of the lost time line.
+    """To which time versions are lifted, so that they are above those of the lost time.
     newest: of the entries of the database, so a machine that was just resumed and thinks that it is
     still then comes no lower. Nobody knows whether a clock that is not set by another is ahead; as
     far as such a controller may be behind at all, days, it may be right. One that is lifted further

@@ -159,7 +159,7 @@ class Controller:
         return bytes(found[0]) if found else None
 
     def invocation_id(self):
-        """As the database has it, whatever this or another process has in its memory."""
+        """As the database has it, not as this or another process has it in its memory."""
         return str(ndr_unpack(misc.GUID, bytes(self.value(self.ntds_dn, "invocationId"))))
 
     def rid_pool(self):

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright (C) the vmgen authors
-"""Other files named sam.ldb. That of BIND is put right, because named would go on with the old
+"""Other files named sam.ldb. That of BIND is repaired, because named would go on with the old
 identity; of any other that has another identity than the database it is told what to do."""
 
 import collections
@@ -114,7 +114,7 @@ def faults(dc):
 
 def settle(p, dc):
     """Where no repair is due: one that was made before may have left out the copy, or somebody
-    was killed who made it anew. Returns whether there was something to do."""
+    was killed who made it again. Returns whether there was something to do."""
     if not faults(dc):
         return False
     wait_for_upgrade()

@@ -20,11 +20,11 @@ class Fence:
         self.directory = os.path.join(state_directory, "fence")
         self.unit = unit
         self.path = os.path.join(self.directory, unit)
-        # None: by hand, or for whoever starts Samba.
+        # None: by hand, or at a start of Samba.
         self.generation = number(os.environ.get("VMGEN_GENERATION"))
 
     def reason(self):
-        """None: not fenced. Of whatever else has this name it can be said that it is there."""
+        """None: not fenced. Of anything else with this name one can say that it is there."""
         try:
             text = file.read(self.path)
         except OSError as e:

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright (C) the vmgen authors
 """The generation ID that a controller has on record, on a machine that has none any more: it was
-moved to a host without, or restored on one. Samba starts all the same, because a move is no
-rollback, and whoever plans one must not lose the controller by it; but the next rollback will not
-be seen, so an administrator is told until there is an ID again, or it is said to be wanted."""
+moved to a host without, or restored on one. Samba starts anyway, because a move is no
+rollback, and must not cost the controller; but the next rollback will not
+be seen, so an administrator is told until there is an ID again, or says that none is wanted."""
 
 from samba_ad import log, options as command_line
 from samba_ad.ends import Failure
@@ -46,7 +46,7 @@ def note(p, dc, current):
 
 
 def accept(p, dc):
-    """It shall stay without."""
+    """It has to stay without."""
     if p.options.dry_run or dc.generation_id() is None:
         return
     p.state.accept_without_id(short(dc.generation_id()))

@@ -42,7 +42,7 @@ def lines_of(path):
 
 
 def identity(pid):
-    """(real user ID, {real group ID and other groups}) of a process: of whoever has started it,
+    """(real user ID, {real group ID and other groups}) of a process: of who has started it,
     also where the program itself is set-uid and has more."""
     user, groups = None, set()
     try:
@@ -124,7 +124,7 @@ class Database:
 
     def may_be(self, pid, number, theirs):
         """Whether this open file lies where the database does. theirs: the mounts of the process;
-        a mount has one ID, whoever sees it."""
+        a mount has one ID for all who see it."""
         mount, inode = position(pid, number)
         device = self.mounts.get(mount) or theirs.get(mount) or mount
         return device in self.devices and inode in self.inodes

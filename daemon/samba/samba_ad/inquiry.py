@@ -76,7 +76,7 @@ def ask(configfile, host, guid, account):
         try:
             return by_ticket(lp, host, guid, directory)
         except Exception as e:  # pylint: disable=broad-except
-            # Whatever it was that Samba raised, there is another way.
+            # For anything that Samba raises there is another way.
             print(" ".join(str(e).split()))
     return anonymously(lp, host, account)
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright (C) the vmgen authors
-"""A controller that was removed from the domain in the lost time line, and is back: an island. Its
+"""A controller that was removed from the domain in the lost time, and is back: an island. Its
 partners refuse it, as they refuse one whose password is older than theirs; who is down says
 nothing. It is an island for certain if a partner that both know has the deleted object."""
 

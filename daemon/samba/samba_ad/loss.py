@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright (C) the vmgen authors
-"""What of a repair replication has undone: the partners remember what the lost time line wrote, and
+"""What of a repair replication has undone: the partners remember what the lost time has, and
 some of that may count as newer."""
 
 

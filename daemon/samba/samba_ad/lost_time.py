@@ -11,7 +11,7 @@ from samba_ad.state import DAMAGED, MOST_POOLS
 LEAST_POOLS = 100
 # In which one pool more may have been given out.
 POOL_SECONDS = 600
-# Between a change that is noticed while Samba runs and the moment it is frozen.
+# Between a change that is detected while Samba runs and the moment it is frozen.
 GAP = 60
 
 
@@ -40,7 +40,7 @@ def seconds(p, dc, generation):
     witnesses = clock.others(dc)
     if clock.against(witnesses) or not (witnesses or clock.synchronised()):
         return None
-    # Nobody sees how far a clock that was set before the change was noticed had been behind.
+    # Nobody sees how far a clock that was set before the change was detected had been behind.
     if live and not stepped(p, change):
         return None
     now = max(time.time(), clock.latest(witnesses))
@@ -48,7 +48,7 @@ def seconds(p, dc, generation):
 
 
 def stepped(p, run):
-    """Whether the clock was set forward since this change was noticed, which a hook does where it
+    """Whether the clock was set forward since this change was detected, which a hook does where it
     was as old as the snapshot."""
     noticed = origin.detected(run, False)
     if run.get("finished_usec"):

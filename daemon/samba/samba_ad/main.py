@@ -27,7 +27,7 @@ def stop(p):
 
 def repair(p):
     # First of all: a process that is frozen may hold a lock, of the database or ours; and
-    # whatever is in the way of all else, nobody else would thaw or end it.
+    # in all other cases nobody else would thaw or end it.
     p.note_opened()
     if p.services.frozen() and not p.options.dry_run:
         p.services.take_down()

@@ -25,7 +25,7 @@ class Marker:
     def __init__(self, unit):
         self.path = os.path.join(DIRECTORY, f"{unit}.guard")
         self.own = number(os.environ.get("VMGEN_GENERATION"))
-        # Whoever is no hook is as old as the last guard.
+        # A process that is no hook is as old as the last guard.
         self.since = self.read() if self.own is None else self.own
 
     def read(self):

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright (C) the vmgen authors
 """What vmgend(8) knows of the change: is it a clone or a rollback? A hook is told by its
-environment; whoever starts Samba is not, so there the last run on record for this ID counts."""
+environment; a start of Samba is not, so there the last run on record for this ID counts."""
 
 import itertools
 import json
@@ -65,7 +65,7 @@ def changes(generation, options):
 
 
 def while_running(generation, options):
-    """Whether a change to this ID is on record that was noticed while the machine ran."""
+    """Whether a change to this ID is on record that was detected while the machine ran."""
     found = changes(generation, options)
     return found is None or any(run["event"] == "changed" for run in found)
 

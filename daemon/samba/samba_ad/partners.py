@@ -5,7 +5,7 @@ each of them.
 
 A partner remembers up to which number it has everything that was written under an invocationId.
 Who takes what Samba wrote between the resume and the freeze counts these numbers as had, although
-the lost time line had given them to something else, and that he never asks for again. A full
+in the lost time they were given to something else, and that he never asks for again. A full
 synchronization names no number, neither where the last one ended nor what is had of others
 (drepl_out_helpers.c and getncchanges.c of Samba), so everything is sent, and the versions of the
 attributes alone decide. So it does not matter which numbers a partner takes before or meanwhile.
@@ -23,7 +23,7 @@ from samba_ad import options as command_line, pull, roles
 from samba_ad.clock import HOST_NAME
 
 # As long as the first attempt may take for each naming context. A large domain over a slow line
-# takes longer; as Samba goes on with it and begins anew at the next attempt, that may take twice as
+# takes longer; as Samba goes on with it and begins again at the next try, that may take twice as
 # long, and so on.
 SECONDS = 3600
 MOST_SECONDS = 24 * 3600

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright (C) the vmgen authors
-"""Where Samba domain controllers run, whoever has started them, as the kernel tells of processes:
+"""Where Samba domain controllers run, started by anybody, as the kernel tells of processes:
 nothing that a process says itself is believed. Imports only what python3-minimal has."""
 
 import collections
@@ -91,7 +91,7 @@ def databases(unit):
 
 
 def rootless():
-    """The processes of that name in the containers of other users. Whoever wants to can have one, so
+    """The processes of that name in the containers of other users. Everybody can have one, so
     no more than their number is told."""
     spaces = target("self", "ns/user")
     return [pid for pid in servers()

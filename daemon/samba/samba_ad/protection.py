@@ -41,7 +41,7 @@ def check_command(options):
 
 
 def require_server(p):
-    """A unit with a mistake in its name would be protected in vain."""
+    """A unit with a mistake in its name would be protected for nothing."""
     if not p.services.enabled:
         raise ends.Failure("systemd does not run here, so there is no unit to protect")
     unit = Unit(p.options.unit)

@@ -77,7 +77,7 @@ def main(arguments):
     try:
         status, text = pull(arguments)
     except Exception as e:  # pylint: disable=broad-except
-        # Whatever Samba raises, the caller has to be told in one line.
+        # Of anything that Samba raises the caller has to be told in one line.
         status, text = FAILED, str(e)
     print(" ".join(text.split()))
     return status

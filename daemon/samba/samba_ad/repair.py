@@ -19,7 +19,7 @@ from samba_ad.generation import short
 from samba_ad.state import POOL_SIZE, Expected
 
 POOLS = ("rIDAllocationPool", "rIDPreviousAllocationPool", "rIDNextRID")
-# So that a version grows by the second: the lost time line may have counted as well.
+# So that a version grows by the second: the DC may have counted in the lost time as well.
 YEAR_2000 = 946_684_800
 MOST_VERSION = 0xFFFFFFFF
 
@@ -54,7 +54,7 @@ def modify(dc, dn, attributes):
 
 
 def lift(dc, dn, attribute, now):
-    """Replication keeps the higher version of an attribute, and the lost time line may have
+    """Replication keeps the higher version of an attribute, and in the lost time the DC may have
     raised this one further than we did."""
     filtered = ldb.binary_encode(str(dn))
     version = dc.samdb.get_attribute_replmetadata_version(filtered, attribute)
@@ -98,7 +98,7 @@ def leave_out(dc, count):
 
 def raise_available(dc, now, used, pools):
     """used: as rids.used() has found before the transaction, because that takes its time. What was
-    given out in the lost time line nobody knows; that it is random keeps two copies apart of which
+    given out in the lost time nobody knows; that it is random keeps two copies apart of which
     nobody knows either, and by single RIDs also where there are few pools."""
     count = pools * POOL_SIZE
     leave_out(dc, rids.taken(dc, used) + count + secrets.randbelow(count + 1))

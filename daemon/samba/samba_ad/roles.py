@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright (C) the vmgen authors
-"""The roles of which a domain has one owner each (FSMO). The lost time line may have moved one to a
+"""The roles of which a domain has one owner each (FSMO). In the lost time one may have moved to a
 partner, so those that a rolled back controller believes to have are held back until a partner was
 heard: Windows uses a role no earlier than that either (event 2092).
 
@@ -8,10 +8,10 @@ What is held back belongs to a partner, in this database only. That it is held b
 date of fSMORoleOwner in replPropertyMetaData, which is put 300 years back; all else of its stamp
 stays. So that is written, kept, rolled back and undone together with the data, and no file of ours
 can be lost. A partner that knows the stamp is not sent the value, and as the older one it loses
-against his where it is sent all the same (a full synchronization). One that does not know it,
+against his where it is sent anyway (a full synchronization). One that does not know it,
 because he was rolled back as well or was away when the role moved, takes the value. So what is
 given back gets a stamp of its own, which he and all others take, and if two give back the same
-role, the later one has it. What the lost time line or an administrator has written has a higher
+role, the later one has it. What was written in the lost time or by an administrator has a higher
 version, and wins."""
 
 import ldb

@@ -150,7 +150,7 @@ class State:
         self.write("partners", json.dumps(words) + "\n")
 
     def partners(self):
-        """As it was set, or {}, with which everything is done anew."""
+        """As it was set, or {}, with which everything is done again."""
         text = file.read(self.path("partners"))
         if text is None:
             return {}
@@ -183,7 +183,7 @@ class State:
     # --- A change that was seen while Samba ran, and is not answered yet ----------------------
 
     def note_change(self):
-        """Before the database may be opened, so of whatever controller is found there next."""
+        """Before the database may be opened, so of any controller that is found there next."""
         self.write("changed", "\n")
 
     def assign_change(self, ntds):
@@ -208,7 +208,7 @@ class State:
     def forget_rolled_back(self):
         file.remove(self.path("rolled-back"))
 
-    # --- The hash of the ID that is gone, and shall be so --------------------------------------
+    # --- The hash of the ID that is gone, and must stay so -------------------------------------
 
     def accept_without_id(self, recorded):
         self.write("without-id", recorded + "\n")
@@ -246,7 +246,7 @@ class State:
     def waived(self):
         return file.read(self.path("waived")) == boot_id() + "\n"
 
-    # --- That it shall run although it was removed from the domain ------------------------------
+    # --- That it must run although it was removed from the domain ------------------------------
 
     def accept_island(self):
         self.write("island-accepted", "\n")
@@ -260,7 +260,7 @@ class State:
     # --- Which units were running before we took them down ------------------------------------
 
     def taken_down(self):
-        """After a reboot the service manager starts by itself what shall run."""
+        """After a reboot the service manager starts without us what has to run."""
         lines = (file.read(self.path("taken-down")) or "").splitlines()
         return lines[1:] if lines[:1] == [boot_id()] else []
 

@@ -82,7 +82,7 @@ def note_undecided(p):
     try:
         p.state.note_undecided()
     except (ends.Failure, OSError) as e:
-        # Where nothing is due Samba starts all the same.
+        # Where nothing is due Samba starts anyway.
         say(f"that cannot be noted: {e}")
 
 
@@ -149,7 +149,7 @@ def look_again(p, current, take_down):
 def perform(p, current, take_down, pools):
     """pools: see lost_time.py."""
     take_down()
-    # Opened anew: what Samba wrote until now is part of what has to be repaired.
+    # Opened again: what Samba wrote until now is part of what has to be repaired.
     dc = p.controller()
     holders.require_none(dc.path, copies.files(dc))
     # Before, because nothing tells of it any more when the repair is on record; and what an
@@ -208,7 +208,7 @@ def expect_again(p, dc):
         p.state.set_partners(partners.Progress(True).words())
         p.state.expect(expected)
     except (ends.Failure, OSError) as e:
-        # Where nothing is due Samba starts all the same.
+        # Where nothing is due Samba starts anyway.
         say(f"that cannot be noted: {e}")
     return expected
 

@@ -249,7 +249,7 @@ class Services:
                           f"{text or f'it took more than {START_SECONDS} seconds'}")
 
     def arm_check(self, command, seconds):
-        """Has the command run later, whatever becomes of this process; whether that is so."""
+        """Has the command run later, also if this process ends; whether that is so."""
         if not self.enabled:
             return False
         try:

@@ -189,7 +189,7 @@ def examine(p, hearing):
                           MOST_POOLS)
         return dc, True
     if not p.state.expected():
-        # It is of a controller that was joined anew.
+        # It is of a controller that was joined again.
         return None, False
     use_roles(p, dc, hearing)
     partners.show(p, dc, partners.Progress(**p.state.partners()), hearing.missing)
