@@ -37,7 +37,7 @@ UNITDIR    ?= $(PREFIX)/lib/systemd/system
 GENERATORDIR ?= $(UNITDIR)-generators
 CATALOGDIR ?= $(PREFIX)/lib/systemd/catalog
 MODULESLOADDIR ?= $(PREFIX)/lib/modules-load.d
-# Where cloud-init, vmgend, its hooks and DKMS look, whatever the prefix.
+# Where cloud-init, vmgend, its hooks and DKMS look, with any prefix.
 CLEANDIR   ?= /etc/cloud/clean.d
 CONFDIR    ?= /etc/vmgen
 HOOKSDIR   ?= /usr/lib/vmgen/hooks.d
@@ -132,7 +132,7 @@ unit       := $(patsubst %.c,%.t,$(wildcard tests/unit/t-*.c))
 # Of those, what tests the library alone.
 lib_unit   := $(addprefix tests/unit/,t-source.t t-generation.t t-guard.t t-holder.t t-device.t t-vmgenid.t \
 	      t-handle.t t-threads.t t-faults.t t-errors.t)
-# The OpenSSL provider is loaded by whatever program there is, so it brings its libvmgen along.
+# The OpenSSL provider is loaded by any program, so it brings its libvmgen along.
 ssl_obj    := $(patsubst %.c,%.o,$(wildcard libvmgen/openssl/*.c))
 ssl_unit   := $(patsubst %,tests/unit/t-%.t,openssl stream fetch confined cleanup)
 ifeq ($(PROVIDER),no)
@@ -245,7 +245,7 @@ $(O)/$(so): $(lib_obj:%=$(O)/%) libvmgen/libvmgen.map
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -shared $(defs) -Wl,-soname,$(soname) \
 		-Wl,--version-script=libvmgen/libvmgen.map -o $@ $(filter %.o,$^)
 
-# Code that a thread may be in stays, whatever is unloaded at exit.
+# Code that a thread may be in stays, no matter what is unloaded at exit.
 $(O)/vmgen.so: $(ssl_obj:%=$(O)/%) $(lib_obj:%=$(O)/%) libvmgen/openssl/vmgen.map
 	$(call say,LD)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -shared $(defs) -Wl,-z,nodelete \

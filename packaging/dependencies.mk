@@ -21,7 +21,7 @@ deps_docs := mandoc          # makes HTML of the manual pages
 
 deps_test := $(deps_rpm)
 deps_test += gcc-12|gcc      # the compiler of the kernels that make check boots
-deps_test += clang lld       # other compilers that shall accept the code
+deps_test += clang lld       # other compilers that have to accept the code
 deps_test += openssl         # who loads the provider
 deps_test += mandoc          # lint of the manual pages
 deps_test += python3         # tests/vm

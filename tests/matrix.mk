@@ -252,7 +252,7 @@ ifneq ($(filter check%,$(MAKECMDGOALS)),)
 MAKEFLAGS += -j$(shell nproc)
 endif
 
-# All that are missing at once: each alone would read the lists of packages anew.
+# All that are missing at once: each alone would read the lists of packages again.
 ifneq ($(and $(filter check check-all,$(MAKECMDGOALS)),$(if $(TESTS),,all)),)
 $(KERNELS:%=module-%): | fetched
 endif

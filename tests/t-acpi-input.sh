@@ -146,7 +146,7 @@ escaped() {
 			"$scratch/escapes-json.out" && came file-name 0 '\x1b]0;owned\x07'
 }
 
-# Whatever they are.
+# Of any kind.
 own() {
 	cat "$scratch/own.out" "$scratch/own.err"
 	grep -q '^vmgen-acpi-check [0-9]' "$scratch/own.out" && [ ! -s "$scratch/own.err" ] &&

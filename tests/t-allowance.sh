@@ -71,7 +71,7 @@ lets_nobody() {
 		mv "$scratch/vmgen.so" "$modules"
 }
 
-# One service alone, whatever its program is; it goes on when all are switched off.
+# One service alone, with any program; it goes on when all are switched off.
 lets_one() {
 	ctl enable --service login && allowed login &&
 		ctl enable && allowed closed clock login tunnel@ written && ctl disable && allowed login &&
@@ -84,7 +84,7 @@ lets_own() {
 		allowed clock && rm -r /etc/systemd/system/clock.service.d && allowed
 }
 
-# Its administrator has a drop-in that comes later, and begins the list anew; then he does what he is told.
+# Its administrator has a drop-in that comes later and begins the list again; then he does what he is told.
 lets_last() {
 	: >"$scratch/bin/closed.service.last"
 	refuses 'closed.service may still not open /dev/vmgenid' && allowed &&

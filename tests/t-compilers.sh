@@ -34,7 +34,7 @@ ok 'also what does without it' \
 	lacks 'libcrypto >= 3 is missing; on Debian it comes with libssl-dev, and make PROVIDER=no does without it'
 ok 'so is pkg-config' lacks 'no-pkg-config is missing; on Debian it comes with pkg-config' PKG_CONFIG=no-pkg-config
 
-# Whoever packages it may build it so; what the archive has is for any compiler.
+# A distribution may build it so; what the archive has is for any compiler.
 links_elsewhere() {
 	! readelf -S "$1/libvmgen.a" 2>&1 | grep -E 'gnu\.lto|LLVM' &&
 		readelf -s "$1/libvmgen.a" | grep ' vmgen_open$'

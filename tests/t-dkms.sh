@@ -117,7 +117,7 @@ without_proc() {
 		$1 6.12.6-amd64' sh "$line" && has_module 6.12.6-amd64
 }
 
-# autoinstall_without RELEASE TEXT: which it says once, to whoever reads what apt prints.
+# autoinstall_without RELEASE TEXT: which it says once, to the reader of what apt prints.
 autoinstall_without() {
 	output=$(dkms autoinstall -k "$1" 2>&1) || { echo "status $?: $output"; return 1; }
 	echo "$output"

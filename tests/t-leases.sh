@@ -69,7 +69,7 @@ with_client() {
 			done
 			return 1
 		}
-		# begin COMMAND...: in the background; $pid. Whoever runs this may ignore signals.
+		# begin COMMAND...: in the background; $pid. The caller may ignore signals.
 		begin() {
 			env --default-signal "$@" </dev/null >/dev/null 2>&1 &
 			pids="$pids $!"

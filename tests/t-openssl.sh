@@ -192,7 +192,7 @@ stranger_fifo() {
 		distrusts '/etc/stranger: is not a regular file'
 }
 
-# Root's own, which waits for somebody to write all the same.
+# Root's own, which waits for somebody to write anyway.
 root_fifo() {
 	mkfifo /etc/fifo && echo .include /etc/fifo >/etc/hangs.cnf && names strange OPENSSL_CONF=/etc/hangs.cnf &&
 		distrusts 'no answer within 15 s: see what this says: env OPENSSL_CONF=/etc/hangs.cnf openssl list'

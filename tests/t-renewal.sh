@@ -212,7 +212,7 @@ no_file='for file in $(grep -v lease6 files | sort -u); do
 		if [ $place != /etc ]; then
 			mv $place kept.d; ln -s ${place##*/} $place; failing $place; rm $place; mv kept.d $place
 		fi
-		# Where Docker has a link, the others of the engines get their IDs all the same.
+		# Where Docker has a link, the others of the engines get their IDs anyway.
 		[ $name = container-engine ] || [ "$(shown $name)" = "$before" ]
 	done
 	$hook; renewed "$before"'

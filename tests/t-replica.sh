@@ -258,7 +258,7 @@ number() {
 	sed -nE "s/.*\\b$2 = ([0-9]+).*/\\1/p" "$1"
 }
 
-# With a service manager that answers, and hangs when it is told to read units anew.
+# With a service manager that answers, and hangs when it is told to read units again.
 fences_all_in_time() {
 	turns=$(($(number daemon/base/unitlist.h UNITLIST_MAX) / $(number daemon/hooks/fencing.c AT_ONCE)))
 	each=$(($(number daemon/ctl/systemd/manager.h MANAGER_QUICK_MS) +

@@ -35,7 +35,7 @@ mount -t tmpfs tmpfs "$scratch" && over / "$root" upper &&
 	mount --rbind /dev "$root/dev" && mount -t proc proc "$root/proc" &&
 	mount -t tmpfs tmpfs "$root/run" && mount -t tmpfs tmpfs "$root/tmp" || exit 1
 
-# The build has the same name as outside, or all would be built anew; others install it meanwhile.
+# The build has the same name as outside, or all would be built again; others install it meanwhile.
 case $O in
 /*) place=$root$O ;;
 *) place=$root/tmp/source/$O ;;
@@ -46,7 +46,7 @@ printf '#!/bin/sh\necho "dkms $*" >>/tmp/dkms\n' >"$root/usr/local/sbin/dkms"
 chmod 755 "$root/usr/local/sbin/dkms"
 # The index of this machine's manual pages takes longest, each time, and is nothing of ours.
 ln -sf true "$root/usr/bin/mandb"
-# Whoever types the command in a message says yes.
+# A person who types the command in a message says yes.
 echo 'APT::Get::Assume-Yes "true";' >"$root/etc/apt/apt.conf.d/99yes"
 
 # in_root COMMAND, as another machine

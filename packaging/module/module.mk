@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Copyright (C) the vmgen authors
 #
-# The module for one kernel, for machines that shall not build it: signed if there is a key, and in
+# The module for one kernel, for machines that do not build it: signed if there is a key, and in
 # a package. Part of the Makefile.
 
 # Told before anything is built.

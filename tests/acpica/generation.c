@@ -2,8 +2,8 @@
 /*
  * Copyright (C) the vmgen authors
  *
- * Stands for kmod/generation.c: counts who noticed, and settles a change by writing down the
- * ID. Like that one it takes no lock and prints nothing where changes are noticed.
+ * Stands for kmod/generation.c: counts who detected it, and settles a change by writing down the
+ * ID. Like that one it takes no lock and prints nothing where changes are detected.
  */
 #include <string.h>
 

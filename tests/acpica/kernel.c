@@ -141,7 +141,7 @@ void put_device(struct device *dev)
 		abort();
 }
 
-/* drivers/acpi/utils.c: whatever is no integer is an error. */
+/* drivers/acpi/utils.c: all that is no integer is an error. */
 acpi_status acpi_evaluate_integer(acpi_handle handle, acpi_string path,
 				  struct acpi_object_list *arguments, unsigned long long *ret)
 {

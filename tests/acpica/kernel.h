@@ -18,7 +18,7 @@
 #include <linux/capability.h>
 #include <linux/types.h>
 
-/* The machine is a PC, whatever this one is. */
+/* The machine is a PC, also if this one is none. */
 #define CONFIG_ACPI	1
 #define CONFIG_64BIT	1
 #define CONFIG_X86	1
@@ -157,7 +157,7 @@ struct kthread_work {
 	void (*func)(struct kthread_work *work);
 	bool queued;
 };
-/* Waits for the work; here it is done by whoever waits. */
+/* Waits for the work; here it is done by the one that waits. */
 void kthread_flush_work(struct kthread_work *work);
 
 /* --- What only stands in the structures of kmod/vmgenc.h ---------------------------------- */

@@ -60,7 +60,7 @@ struct machine {
 int machine_start(const struct machine *machine);
 
 /*
- * What loading the module does until it has found its devices. Whatever the return value,
+ * What loading the module does until it has found its devices. With any return value,
  * machine_release() undoes it.
  *
  * Returns: as vmgenc_device_find(): 0; -ENODEV.

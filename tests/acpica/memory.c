@@ -149,7 +149,7 @@ void memory_unmap(void *at, size_t size)
 	size_t before = (uintptr_t)at % PAGE, length = (before + size + PAGE - 1) / PAGE * PAGE;
 	char *map = (char *)at - before;
 
-	/* Whoever gets these addresses next knows of no poison. */
+	/* The code that gets these addresses next knows of no poison. */
 	__asan_unpoison_memory_region(map, length);
 	if (munmap(map, length))
 		abort();

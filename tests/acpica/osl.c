@@ -220,7 +220,7 @@ acpi_status acpi_os_read_port(acpi_io_address port, u32 *ret_value, u32 width)
 	return AE_OK;
 }
 
-/* outb, outw, outl; the line is looked at when whoever holds locks is done. */
+/* outb, outw, outl; the line is looked at when the holder of locks is done. */
 acpi_status acpi_os_write_port(acpi_io_address port, u32 value, u32 width)
 {
 	if (width > 32)

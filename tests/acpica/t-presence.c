@@ -69,7 +69,7 @@ static bool fire(void)
 	return fired;
 }
 
-/* CONFIG_ACPI_CONFIGFS lets root load a table, and unload it again whoever listens. */
+/* CONFIG_ACPI_CONFIGFS lets root load a table, and unload it again while drivers listen. */
 static void test_unload(const struct machine_table *table)
 {
 	struct machine_notices before;

@@ -86,7 +86,7 @@ def prepare(kernel, disk, condition):
         address = g.run("cat /tmp/stamp").split()[1]
         if drop:
             rootdisk.drop_caches(g)
-        # What has just ended shall not end in the clone.
+        # What has just ended must not end in the clone.
         wait(g, address, now(g, address), 0.1)
         return g.snapshot(), address
 

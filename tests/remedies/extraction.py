@@ -10,7 +10,7 @@
     extraction.py DIRECTORY unproven  rows whose test does not have what they say
 
 A remedy is a command to type, or a clause that begins with what to do. One that nothing runs
-says so to whoever reads it: "(not tried)". The table, tried, has a remedy, a test and some words
+says so to the reader: "(not tried)". The table, tried, has a remedy, a test and some words
 of that test which do it, with tabs between; X is what is filled in. Of what names no one thing to
 do, and of what only looks like a remedy, it has "-" and the reason.
 """

@@ -145,7 +145,7 @@ def run(files, args, log, durations):
     with selectors.DefaultSelector() as selector:
         for descriptor in buffered:
             selector.register(descriptor, selectors.EVENT_READ)
-        # Whoever still writes reports when prove has ended is none of its files.
+        # A process that still writes reports when prove has ended is none of its files.
         while prove.stdout.fileno() in selector.get_map():
             for key, _ in selector.select(RARELY):
                 data = os.read(key.fd, 1 << 16)

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Copyright (C) the vmgen authors
 """A host that gives a new ID at each boot: what these cost, that a real restore after them is
-repaired all the same, and that a boot of which vmgend knows that it is none costs nothing. With
+repaired anyway, and that a boot of which vmgend knows that it is none costs nothing. With
 VMGEN_LONG= (make check-hooks) servers run at each boot, and how much may be lost is looked at.
 """
 

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
 # Copyright (C) the vmgen authors
-"""A controller that wrote between the rollback and the repair: what the repair still mends, and
-what is left to the administrator, with the commands that mend that.
+"""A controller that wrote between the rollback and the repair: what the repair still repairs, and
+what is left to the administrator, with the commands that fix that.
 """
 
 import re

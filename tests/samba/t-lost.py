@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
 # Copyright (C) the vmgen authors
-"""What the lost time line did to objects that were there before: it deleted one and made another
+"""What was done in the lost time to objects that were there before: it deleted one and made another
 of its name, took a name that is taken again afterwards, moved members of a group, and changed the
 schema. The controller that went back goes on alone at first, and then meets its partner.
 """

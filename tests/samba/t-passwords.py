@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
 # Copyright (C) the vmgen authors
-"""Passwords that were changed in the lost time line: the key of all tickets, and that of the
+"""Passwords that were changed in the lost time: the key of all tickets, and that of the
 controller's own account, of which it has the older one again while its partner knows the newer.
 """
 

@@ -74,7 +74,7 @@ def record(dc, **members):
 
 
 def on_record(dc, t):
-    """Whoever starts Samba has no such environment."""
+    """A start of Samba has no such environment."""
     dc.restore("adopted")
     record(dc, hint="clone")
     t.ok('"hint":"clone"' in vmgenctl(dc, "history", "--json")[1].replace(" ", ""),

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Copyright (C) the vmgen authors
 """Both controllers go back, one to before a role moved, the other to after that: what the one holds
-back reaches the other, and they agree on one owner all the same.
+back reaches the other, and they agree on one owner anyway.
 """
 
 import re

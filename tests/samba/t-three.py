@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
 # Copyright (C) the vmgen authors
-"""Three controllers: what DC2 wrote in the lost time line only DC3 has, and what it wrote between
+"""Three controllers: what DC2 wrote in the lost time only DC3 has, and what it wrote between
 the resume and the freeze DC1 has taken, which counts those numbers as had from then on.
 """
 

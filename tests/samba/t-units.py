@@ -282,7 +282,7 @@ def silent_mount():
     device = os.open("/dev/fuse", os.O_RDWR)
     subprocess.run(["mount", "-i", "-t", "fuse", "-o", f"fd={device},rootmode=40000,user_id=0,"
                     "group_id=0,allow_other", "silent", place], pass_fds=[device], check=True)
-    # Whoever has asked gets an error then.
+    # Those who have asked get an error then.
     late = threading.Timer(60, os.close, [device])
     late.start()
     try:

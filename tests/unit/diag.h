@@ -60,7 +60,7 @@ static struct {
 	int list, filter, end;
 	/* The cookie of one that alone is answered so. */
 	uint32_t end_of;
-	/* So many connections, all the same. */
+	/* So many connections, all equal. */
 	size_t many;
 	/* And so many addresses; 0: one. */
 	unsigned int addresses;

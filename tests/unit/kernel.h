@@ -19,7 +19,7 @@
 
 enum {
 	/* Where QEMU has its ID in the page. */
-	KERNEL_ID_OFFSET = 0x28,	/* whatever INFO says */
+	KERNEL_ID_OFFSET = 0x28,	/* also if INFO says otherwise */
 	/* Descriptors of the device have lower numbers. */
 	KERNEL_FILES = 1024,
 };
@@ -116,7 +116,7 @@ static inline void kernel_settle(void)
 	}
 }
 
-/* The module noticed by itself. */
+/* The module detected it without a notification. */
 static inline void kernel_notice(void)
 {
 	pthread_mutex_lock(&kernel.lock);

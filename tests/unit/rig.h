@@ -21,7 +21,7 @@
 #include "scratch.h"
 #include "tap.h"
 
-/* What is set as the time of hooks whose time shall end, and what is more than that. */
+/* What is set as the time of hooks whose time has to end, and what is more than that. */
 #define RIG_TIMEOUT	"[hook]\ntimeout=600\n"
 enum { RIG_LONGER_SEC = 1000 };
 
@@ -54,7 +54,7 @@ static inline void rig_create(void)
 	/* Tests of all else need not wait. */
 	config.jitter_sec = 0;
 	config.fork_sentinels = false;
-	/* Of hooks whose time shall not end. */
+	/* Of hooks whose time must not end. */
 	config.hook_timeout_sec = 86400;
 	config.state_dir = strdup(scratch_path("state"));
 	config.runtime_dir = strdup(scratch_directory);
@@ -116,7 +116,7 @@ static inline void wait_for(const char *name)
 		nanosleep(&pause, NULL);
 }
 
-/* Gone, or a zombie: whoever adopted it reaps it in its own time. */
+/* Gone, or a zombie: the process that adopted it reaps it in its own time. */
 static inline bool is_dead(const char *name)
 {
 	const struct timespec pause = { .tv_nsec = 10000000 };

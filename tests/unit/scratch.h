@@ -85,7 +85,7 @@ static inline void scratch_mkdir(const char *name, mode_t mode)
 		scratch_give_up(name);
 }
 
-/* Makes or replaces a file; the mode is set whatever the umask. */
+/* Makes or replaces a file; the mode is set with any umask. */
 static inline void scratch_write(const char *name, const char *text, mode_t mode)
 {
 	int fd = open(scratch_path("%s", name), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);

@@ -2,7 +2,7 @@
 /*
  * Copyright (C) the vmgen authors
  *
- * Stands in for the sockets of journald and syslog: whoever connects to one gets to that
+ * Stands in for the sockets of journald and syslog: a process that connects to one gets to that
  * of the same last word in the scratch directory.
  */
 #ifndef SOCKET_H

@@ -84,7 +84,7 @@ static void on_alarm(int signal)
 /* Signals neither end a wait nor make it longer. */
 static void test_signals(void)
 {
-	/* Not so often that a fork(2) on a slow machine begins anew for ever. */
+	/* Not so often that a fork(2) on a slow machine begins again for ever. */
 	const struct itimerval often = {
 		.it_interval.tv_usec = 10000, .it_value.tv_usec = 10000,
 	}, never = {};

@@ -208,7 +208,7 @@ static void test_libraries(void)
 	aid.sentinels = false;
 }
 
-/* A service is named by the kernel's cgroup, whatever its processes call themselves. */
+/* A service is named by the kernel's cgroup, not by what its processes call themselves. */
 static void test_units(void)
 {
 	struct census_limits services = patient;

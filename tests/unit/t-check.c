@@ -51,7 +51,7 @@ static void test_check(void)
 	ok(says("ok       device    QEMU\"VGID, generation 5"), "the device");
 	ok(says("ok       notify") && says("ok       driver") && says("ok       vmgend"), "and what is well");
 	ok(says("\n                   -> "), "remedies");
-	/* On whatever this is run; in a guest of QEMU it is said by t-ctl.py. */
+	/* On any machine; in a guest of QEMU it is said by t-ctl.py. */
 	equal(says(" host      "), host_keeps(GUEST_SYSFS) != NULL, "what keeps the ID on this host");
 	ok(!says("\033"), "no colours in a file");
 	ok(says("hooks that run: 1; disabled: 1; masked: 1"), "hooks are counted");
@@ -250,7 +250,7 @@ static void test_unused_intent(void)
 	   "with the remedy");
 }
 
-/* Whoever looks, with either command, is told to do the same. */
+/* A user who looks, with either command, is told to do the same. */
 static void test_one_remedy(void)
 {
 	static const struct {

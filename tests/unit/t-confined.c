@@ -77,7 +77,7 @@ static int closes_and_is_cloned(void)
 	return draw();
 }
 
-/* Each time the provider opens the device anew, and has no more of it mapped. */
+/* Each time the provider opens the device again, and has no more of it mapped. */
 static int closes_often(void)
 {
 	unsigned long before = kernel_mapped();

@@ -394,7 +394,7 @@ int main(void)
 	ok(!connection_exists(), "there is no connection");
 	equal(run_hook("changed"), NOT_APPLICABLE, "the hook does not apply");
 	equal(heard->n_sent, 0, "and asks nothing, so nothing is loaded");
-	/* What is played is listed all the same by one that need not look into /proc. */
+	/* What is played is listed anyway by one that need not look into /proc. */
 	test_standby();
 	connect_to_self();
 	ok(connection_exists(), "there is one");

@@ -142,7 +142,7 @@ static void boot_change(void)
 	change();
 }
 
-/* Whatever is in the table, no more of it is read than there is. */
+/* With any table, no more of it is read than there is. */
 static void test_damaged(void)
 {
 	static const char others[] = { 0, 1, 11, 127, (char)255 };

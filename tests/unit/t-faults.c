@@ -42,7 +42,7 @@ static bool has_failed(void)
 	return calls.failed != CALLS;
 }
 
-/* Whatever failed: it returned an errno and left the result alone, or neither. */
+/* With any failure: it returned an errno and left the result alone, or neither. */
 static void judge(const char *name, int r, bool touched)
 {
 	/* Nothing new, nothing waited for, not on this device, not of this tier. */

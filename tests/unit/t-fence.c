@@ -2,7 +2,7 @@
 /*
  * Copyright (C) the vmgen authors
  *
- * Fences: on disk when they are set, and kept whatever is in their place.
+ * Fences: on disk when they are set, and kept with anything in their place.
  */
 #include <dirent.h>
 #include <errno.h>

@@ -124,7 +124,7 @@ static void test_commands(void)
 	ok(strstr(scratch_read("out"), "\\x1b[31m\\xff\\u009b\\u202e"), "with a visible form");
 }
 
-/* Whatever could hold a byte of others does. */
+/* All that could hold a byte of others does. */
 static void write_evil(void)
 {
 	char text[4 * PATH_MAX];

@@ -2,8 +2,8 @@
 /*
  * Copyright (C) the vmgen authors
  *
- * vmgen_guard_run(): one run for each change whoever asks, and whatever
- * happens meanwhile: failures, signals, the next change.
+ * vmgen_guard_run(): one run for each change, for any caller, and with
+ * anything that happens meanwhile: failures, signals, the next change.
  */
 #include <errno.h>
 #include <signal.h>

@@ -2,7 +2,7 @@
 /*
  * Copyright (C) the vmgen authors
  *
- * Guards come first, whatever else hangs: a whole vmgend on a device that is
+ * Guards come first, no matter what else hangs: a whole vmgend on a device that is
  * played, beside a lock that is held, a hook that does not end, processes that
  * cannot be forked.
  */

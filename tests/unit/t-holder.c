@@ -3,7 +3,7 @@
  * Copyright (C) the vmgen authors
  *
  * Whose a guard is: of one handle, and while it is run of one thread of one process,
- * whatever the ID of that.
+ * with any process ID.
  */
 #include <signal.h>
 #include <sys/syscall.h>
@@ -94,7 +94,7 @@ static void test_wiped_pages(void)
 	equal(alone, 0, "it is more than a page, and begins with zeros");
 }
 
-/* The module was loaded anew on a clone: its generations begin with 1 again. */
+/* The module was loaded again on a clone: its generations begin with 1 again. */
 static void test_other_handle(void)
 {
 	struct state s = { .runs = 0 };

@@ -152,7 +152,7 @@ static void test_shortage(void)
 	expect("10-late", OUTCOME_LOST, 0, NULL);
 }
 
-/* The unit gives vmgend more than it gives to whatever its hooks start. */
+/* The unit gives vmgend more than it gives to what its hooks start. */
 static void test_ordinary(void)
 {
 	static const char show[] =

@@ -135,7 +135,7 @@ static void test_hang(void)
 {
 	int journal = socket_listen("socket", SOCK_DGRAM), fds[2];
 
-	/* Whatever waits for one of them waits for ever. */
+	/* What waits for one of them waits for ever. */
 	alarm(600);
 	if (socketpair(AF_UNIX, SOCK_STREAM, 0, fds))
 		scratch_give_up("socketpair");

@@ -170,7 +170,7 @@ static void test_timeout(void)
 	hook("10-fugitive", "setsid sh -c 'trap \"\" TERM; (setsid sleep 1000 & echo $! >out-deeper); echo $$ >out-fugitive; while :; do sleep 1000; done' & sleep 1000");
 	/* Never the same process for long. */
 	scratch_write("out-hop", "#!/bin/sh\necho >>out-hops\nsetsid ./out-hop &\n", 0755);
-	/* Whoever of them lives holds the lock. */
+	/* The one that lives holds the lock. */
 	hook("10-rabbit", "trap '' TERM; exec 9>out-lock; flock -n 9; ./out-hop & sleep 1000");
 	hook("10-chatty", "for i in $(seq 3000); do echo on and on; done; echo >out-chatty; while :; do echo on and on; done");
 	hook("10-quick", "exit 0");
@@ -228,7 +228,7 @@ static void test_zombies(void)
 	expect("10-go", OUTCOME_SUCCEEDED, 0, NULL);
 }
 
-/* Its keeper is killed, by whomever. */
+/* Its keeper is killed, by anybody. */
 static void test_lost(void)
 {
 	struct hook_result recorded = { .name = "10-recorded" };

@@ -2,7 +2,7 @@
 /*
  * Copyright (C) the vmgen authors
  *
- * Processes that go on are named, whatever they call themselves.
+ * Processes that go on are named, no matter what they call themselves.
  */
 #include <signal.h>
 #include <sys/prctl.h>

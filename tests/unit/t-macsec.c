@@ -88,7 +88,7 @@ static void test_namespaces(void)
 	equal(run_guard(MANUAL, "changed"), 1, "as does a kernel that does not answer");
 }
 
-/* Whoever else listens: hostapd, a wpa_supplicant of somebody else. */
+/* Others who listen: hostapd, a wpa_supplicant of somebody else. */
 static void test_others(void)
 {
 	begin(of_mka);

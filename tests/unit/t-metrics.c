@@ -2,7 +2,7 @@
 /*
  * Copyright (C) the vmgen authors
  *
- * Where vmgenctl metrics writes: in a directory that belongs to whoever collects them.
+ * Where vmgenctl metrics writes: in a directory that belongs to the user who collects them.
  */
 #include <sys/wait.h>
 

@@ -125,7 +125,7 @@ static void test_spins(void)
 	clear("10-waits");
 }
 
-/* Whatever they do while they stand by. */
+/* No matter what they do while they stand by. */
 static void test_odd(void)
 {
 	static const char *const names[] = { "11-bursts", "11-leaves", "11-loud", "11-shut", "11-stops" };

@@ -2,7 +2,7 @@
 /*
  * Copyright (C) the vmgen authors
  *
- * The walk over network name spaces: each once, whoever has it, and none for ever. It runs
+ * The walk over network name spaces: each once, no matter who has it, and none for ever. It runs
  * where /proc and /run have nothing but what it has put there, and with lower limits.
  */
 #include "keys/netns.h"

@@ -166,7 +166,7 @@ static int listen_to_notices(void)
 	return fd;
 }
 
-/* A TPM may hang, and so may its driver: a manager that gives up would begin that anew. */
+/* A TPM may hang, and so may its driver: a manager that gives up would begin that again. */
 static void test_patience(void)
 {
 	char text[256];

@@ -2,7 +2,7 @@
 /*
  * Copyright (C) the vmgen authors
  *
- * What a run is remembered by: its times, whatever happened to the clock, and that
+ * What a run is remembered by: its times, also if the clock was set, and that
  * nothing damaged is taken for a record.
  */
 #include <errno.h>

@@ -353,7 +353,7 @@ static void test_process(void)
 }
 
 /*
- * What Debian builds of BoringSSL, with as many threads that draw: it seeds anew each time,
+ * What Debian builds of BoringSSL, with as many threads that draw: it reseeds each time,
  * once, and none of them comes to harm.
  */
 static void test_boringssl(void)

@@ -14,7 +14,7 @@
 #include "page.h"
 #include "tap.h"
 
-/* Not to be opened, hence not to be touched. */
+/* Not to be opened, so not to be touched. */
 static struct vmgen *const untouched = (void *)&untouched;
 
 static void fails(const char *path, unsigned int flags, int want, const char *name)

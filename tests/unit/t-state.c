@@ -2,7 +2,7 @@
 /*
  * Copyright (C) the vmgen authors
  *
- * The state file: whole or untouched, whatever happens.
+ * The state file: whole or untouched, in any case.
  */
 #include <errno.h>
 #include <signal.h>

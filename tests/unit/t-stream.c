@@ -2,7 +2,7 @@
 /*
  * Copyright (C) the vmgen authors
  *
- * Large requests to the OpenSSL provider: each is one, whatever its size, nothing of
+ * Large requests to the OpenSSL provider: each is one, of any size, nothing of
  * it is from before a clone in its middle, and its key does not outlive it.
  */
 #include <semaphore.h>
@@ -65,7 +65,7 @@ static unsigned int draw_anew(void (*after_draw)(void *buf, size_t size), size_t
 	return draws;
 }
 
-/* Whatever the size, no part of a request is older than another. */
+/* With any size, no part of a request is older than another. */
 static void test_middle(void)
 {
 	size_t i, k, same;

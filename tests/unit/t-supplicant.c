@@ -22,7 +22,7 @@ static void terminate(void)
 	raise(SIGTERM);
 }
 
-/* What the guard has stopped goes on, whatever has happened since. */
+/* What the guard has stopped goes on, no matter what has happened since. */
 static void test_stopped(void)
 {
 	begin(of_mka);

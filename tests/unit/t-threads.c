@@ -19,7 +19,7 @@ static struct vmgen *v;
 static _Atomic unsigned int told, failed;
 static _Atomic bool done;
 
-/* As on a machine: while no virtual CPU runs, hence nobody settles half of it. */
+/* As on a machine: while no virtual CPU runs, so nobody settles half of it. */
 static void change(void)
 {
 	pthread_mutex_lock(&kernel.lock);
@@ -77,7 +77,7 @@ static void change_and_wait(void)
 		for (spins = 0; atomic_load(&told) < i && spins < 600000; spins++)
 			usleep(100);
 	}
-	/* Whoever tells twice has the time to do so: nothing tells that nobody will. */
+	/* A thread that tells twice has the time to do so: nothing tells that nobody will. */
 	usleep(20000);
 	equal(atomic_load(&told), CHANGES, "each change is told to one of 64 threads");
 }

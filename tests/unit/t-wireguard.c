@@ -217,7 +217,7 @@ static void test_hook(void)
 	equal(run_hook(), 1, "otherwise it is one");
 }
 
-/* Whoever is root in a user name space of his own could have any of these. */
+/* Anybody who is root in a user name space of his own could have any of these. */
 static void test_foreign(void)
 {
 	static const int results[] = { -ETIMEDOUT, -EKEYREJECTED, -ESTALE, -EPERM, -ENOENT };

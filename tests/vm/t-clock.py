@@ -205,7 +205,7 @@ def check_times(g, t):
 def check_agent(snapshot, guid, t):
     """A clone that nothing but its host tells the time, by the guest agent."""
     with later(snapshot, HOURS).clone(guid=guid) as c:
-        c.run("sleep 3")    # for whoever might tell it: nothing tells that nobody does
+        c.run("sleep 3")    # for those who might tell it: nothing tells that nobody does
         stale = off(c, HOURS)
         t.ok(abs(stale + HOURS) < 60, "a guest that is not told of it stays hours behind")
         begun = time.monotonic()

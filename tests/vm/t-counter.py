@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
 # Copyright (C) the vmgen authors
-"""The module on a machine that has no ID but a VMClock that counts restores: each is noticed, the
+"""The module on a machine that has no ID but a VMClock that counts restores: each is detected, the
 kernel's generator reseeds, and that there is no ID is said. A VMClock that does not count is refused."""
 
 import secrets

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
 # Copyright (C) the vmgen authors
-"""Each machine type of QEMU with each firmware: the ID is the host's and a restore is noticed, also
+"""Each machine type of QEMU with each firmware: the ID is the host's; a restore is detected, also
 one after a suspend to RAM, in which the firmware must tell QEMU the ID's address once more."""
 
 import itertools

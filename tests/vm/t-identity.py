@@ -10,7 +10,7 @@ from harness.scenario import DROPPED, NOBODY, boot, generation, new_guid
 GUID_FILE = "/proc/sys/dev/vmgenc/0/guid"
 UNSHARE = "/bin/unshare --user --map-root-user"
 # {who: how to become that, and what rights.c prints: open for writing, INFO, page 1, sysctl}.
-# The file of the sysctl has a mode as well, which means uid 0, whatever it can do.
+# The file of the sysctl has a mode as well, which means uid 0, with any capabilities.
 RIGHTS = {
     "root": ("", "OK OK OK OK"),
     "uid 0 without capabilities": (DROPPED, "EPERM EPERM EACCES EPERM"),

@@ -203,7 +203,7 @@ def compare(kernel, group, t):
     one = Installation(kernel, packages, 1, prepare)
     with first_boot(one, group, t) as g:
         here = {**one.usr, **files(g)}
-        # Clones shall answer the change when they are told to.
+        # Clones must answer the change when they are told to.
         g.run("systemctl stop vmgend; sync")
         seed(g)
         snapshot = g.snapshot()

@@ -4,7 +4,7 @@
 """Two clones of one snapshot with an interface of MACsec whose keys were given by hand: without the
 guard they encrypt different frames with one key and one packet number. With it nothing leaves after
 it, also not in plain text, until there are other keys. Where wpa_supplicant agrees on keys (make
-check-all) it does so anew, without hands."""
+check-all) it does so again, without hands."""
 
 import pathlib
 import re

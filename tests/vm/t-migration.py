@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
 # Copyright (C) the vmgen authors
-"""What else virsh does with a machine that runs: it is started anew, its memory is written out, with
+"""What else virsh does with a machine that runs: it starts again, its memory is written out, with
 a snapshot too, it moves to another host while it runs, and it is saved and restored 20 times in a
 row. Whether it gets another generation ID, and who tells it how soon."""
 

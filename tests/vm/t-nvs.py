@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Copyright (C) the vmgen authors
 """OVMF keeps the ID in ACPI NVS memory, over which Linux writes the old ID when it goes on from a
-hibernated image: the module reseeds all the same and says that the ID is not to be trusted. With
+hibernated image: the module reseeds anyway and says that the ID is not to be trusted. With
 acpi_sleep=nonvs on the command line the change is seen."""
 
 from harness import draws, hibernation, tap

@@ -50,7 +50,7 @@ BY_CHANCE = ("gcrypt", "gcry_randomize")
 NOT_FOUND = {"boringssl", "python", "provider", "reached", "upload"}
 # What is not the main process of a unit, or not of the one that is named so.
 INSIDE = {"curl"}
-# What vmgend makes draw anew as it comes.
+# What vmgend makes draw other numbers as it comes.
 SENTINELS = {("boringssl", "RAND_bytes")}
 LIST = "/etc/vmgen/restart-units"
 # In the clear, and signed by ECDSA: TLS 1.2.

@@ -236,7 +236,7 @@ def check_live(c, before, had, t):
 
 
 def check_order(c, run, t):
-    """Whoever goes by an identity starts when it is new."""
+    """Programs that go by an identity start when it is new."""
     started = {unit: int(c.run(f"systemctl show {unit} --value "
                                "--property=InactiveExitTimestampMonotonic")) for unit in USERS}
     say(f"seconds after the hooks: "

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
 # Copyright (C) the vmgen authors
-"""vmgend tells the host how a repair ended: by a virtio-serial port, whoever is at its other end,
-and by vsock. Whatever the host does, hooks and guards wait for none of it."""
+"""vmgend tells the host how a repair ended: by a virtio-serial port, with anybody at its other end,
+and by vsock. Also if the host does nothing, hooks and guards wait for none of it."""
 
 import json
 import time

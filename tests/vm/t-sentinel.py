@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
 # Copyright (C) the vmgen authors
-"""Clones of a program with BoringSSL, as Debian builds it: without vmgend, or where that shall not,
+"""Clones of a program with BoringSSL, as Debian builds it: without vmgend, or where that must not,
 all draw the same, and with it none does."""
 
 import json

@@ -337,7 +337,7 @@ def scenario(kernel, t):
         check_tunnel(g, t)
         check_auto(g, t)
         before = configure(g, t)
-        # Clones shall answer the change when they are told to.
+        # Clones must answer the change when they are told to.
         g.run("systemctl stop vmgend; sync")
         seed(g)
         snapshot = g.snapshot()

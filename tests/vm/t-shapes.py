@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
 # Copyright (C) the vmgen authors
-"""The device as each hypervisor shapes it: found, its ID read, a change of it noticed.
+"""The device as each hypervisor shapes it: found, its ID read, a change of it detected.
 
 make check has those that differ in where the ID is or in who reads the address; all of them are on
 ACPICA in user space there, in tests/acpica/t-tables.py.

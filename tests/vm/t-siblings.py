@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Copyright (C) the vmgen authors
 """How many random numbers, drawn one after the other from the first instruction on, two clones of
-one snapshot have in common: none with the module and one CPU, whatever the kernel. The module must
+one snapshot have in common: none with the module and one CPU, with any kernel. The module must
 hear of the change in an interrupt for that: of ACPI without an SCI, as on ARM, it hears later."""
 
 from harness import draws, tap

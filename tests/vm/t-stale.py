@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
 # Copyright (C) the vmgen authors
-"""The kernel's generator is reseeded whatever a root directory has as /dev/urandom, and no mount
+"""The kernel RNG is reseeded, also if a root directory has another /dev/urandom, and no mount
 is held for it. Where it cannot be reseeded, or programs draw from another, the change is told all
 the same, with a flag, and vmgen_getrandom() refuses."""
 
@@ -11,7 +11,7 @@ from harness.scenario import boot, generation, info, new_guid, test_module
 
 # Flags of a record, as in <vmgen/vmgenid.h>.
 RNG_STALE, RNG_OTHER = 1, 4
-# A root directory of whoever loads the module.
+# A root directory of the process that loads the module.
 ROOT = "/root.d"
 MAKE = f"mkdir -p {ROOT}/dev {ROOT}/bin; cp /bin/busybox {ROOT}/bin; cp /vmgenc.ko {ROOT}"
 # A FIFO without a writer is never open.

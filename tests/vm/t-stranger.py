@@ -265,7 +265,7 @@ def shm_kib(g):
 
 
 def check_number(g, t):
-    """Whoever has the number that vmgend had is not vmgend."""
+    """A process with the number that vmgend had is not vmgend."""
     g.run(f"cp /usr/local/bin/stranger {HOME}/vmgend; cat >/run/take <<'END'\n{TAKE_PID}END")
     g.run("sh /run/take")
     for command in ("status --json", "check --json"):

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Copyright (C) the vmgen authors
 """vmgen made with SYSTEMD=no in a Debian without systemd, where the line of vmgen-install(7) has sysvinit
-start vmgend: clones are noticed, hooks do what they can, and what nobody can do here says so."""
+start vmgend: clones are detected, hooks do what they can, and what nobody can do here says so."""
 
 import json
 import shutil

@@ -11,7 +11,7 @@ from harness.leftover import leftover, named
 from harness.scenario import new_guid
 
 PACKAGES = "vmgend vmgen-dkms libvmgen1 libvmgen-dev libvmgen-openssl vmgen-acpi-check"
-# Whoever has the provider named, it goes with the package.
+# No matter who has the provider named, it goes with the package.
 NAMED = "find /etc/vmgen /etc/systemd -name '*openssl*'; cat /etc/ssl/openssl.cnf"
 KEPT = r"[Service]\nType=oneshot\nExecStart=/bin/true\n"
 KEPT_PATH = "/etc/systemd/system/kept.service"

@@ -84,7 +84,7 @@ void aml_buffer(struct aml *aml, const void *bytes, size_t size)
 	aml_close(aml, start);
 }
 
-/* ACPI 6.5, 20.2.4: three bytes of length, whatever it will be. */
+/* ACPI 6.5, 20.2.4: three bytes of length, for any length. */
 size_t aml_open(struct aml *aml, const char *opcode)
 {
 	put(aml, opcode, strlen(opcode));

@@ -45,7 +45,7 @@ void judge_fail(const char *what)
 
 /*
  * ACPICA has faults of its own, which tables of this kind find by the dozen. It is built so
- * that it goes on after one. So do functions of the C library, whoever calls them.
+ * that it goes on after one. So do functions of the C library, for any caller.
  */
 const char *__asan_default_options(void);
 const char *__asan_default_options(void)

@@ -92,7 +92,7 @@ static bool has_length(const uint8_t *opcode)
 	       opcode[-1] == 0x5b && opcode[0] >= 0x81 && opcode[0] <= 0x87;
 }
 
-/* Whatever looks as if the place were inside of it gets longer. */
+/* What looks as if the place were inside of it gets longer. */
 static void stretch(uint8_t *data, size_t size, size_t place, size_t more)
 {
 	size_t i, n, length;

@@ -101,7 +101,7 @@ def run(*command, **kwargs):
 def kept(name, make):
     """Have what make() makes below /srv, from the cache where an earlier test has made it.
 
-    It is made anew when this package or Samba is another one, and each week: passwords get old.
+    It is made again when this package or Samba is another one, and each week: passwords get old.
     """
     sources = sorted(pathlib.Path(__file__).parent.glob("*.py"))
     text = "".join(path.read_text("utf-8") for path in sources)

@@ -8,7 +8,7 @@
  *
  * Leaves "start NAME HASH EVENT" in a log, takes a while, leaves "end NAME
  * HASH EVENT", and each line is on disk before it goes on. So what the log says
- * of a hook is true whoever was killed and whenever the power failed. It leaves
+ * of a hook is true no matter who was killed and when the power failed. It leaves
  * "beside NAME HASH EVENT" if an older one of that name is not gone.
  */
 #include <fcntl.h>

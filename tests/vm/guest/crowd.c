@@ -48,7 +48,7 @@ static struct {
 
 static struct vmgen *shared;
 static struct vmgen_guard shared_guard;
-/* Not atomic: whoever runs for the shared guard is alone. */
+/* Not atomic: the thread that runs for the shared guard is alone. */
 static uint64_t alone;
 static _Atomic uint64_t guard_runs[GUARDS];
 static atomic_ulong draws, openings;

@@ -27,7 +27,7 @@ def filled(function, *before, after=()):
 
 
 def openssl():
-    import ssl      # no other process shall have the library
+    import ssl      # no other process must have the library
     return {"RAND_bytes": lambda: ssl.RAND_bytes(SIZE).hex()}
 
 

@@ -5,7 +5,7 @@
  * PID 1 of the test guests: mounts the kernel's file systems and then runs the
  * commands that the host sends over the second serial port, one at a time.
  *
- * Whatever goes wrong here panics the guest, which ends QEMU: the host never
+ * Any error here panics the guest, which ends QEMU: the host never
  * mistakes silence for success.
  *
  * Protocol. After start the guest writes "vmgen-init\n". The host writes
@@ -156,7 +156,7 @@ __attribute__((noreturn)) static void exec_command(const char *command, int outp
 	_exit(127);
 }
 
-/* Collects whoever has ended; returns true and the status once that was child (-1: nobody). */
+/* Collects all that have ended; returns true and the status once that was child (-1: nobody). */
 static bool reap(pid_t child, int options, int *ret_status)
 {
 	for (;;) {

@@ -14,7 +14,7 @@
 
 #include "tap.h"
 
-/* The compiler shall not know that this is no buffer. */
+/* The compiler must not know that this is no buffer. */
 static void *volatile nowhere;
 
 /* The result of a system call: what it returned, or -errno. */

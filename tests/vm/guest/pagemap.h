@@ -15,7 +15,7 @@
 /*
  * Documentation/admin-guide/mm/pagemap.rst: bits 0 to 54 are the frame.
  *
- * Returns: the physical address; 0 on failure. Whoever calls has locked it.
+ * Returns: the physical address; 0 on failure. The caller has locked it.
  */
 static inline uint64_t physical(const volatile void *p)
 {

@@ -63,7 +63,7 @@ static void pause_ms(long ms)
 	nanosleep(&(struct timespec){ .tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000 }, NULL);
 }
 
-/* Whatever tells a generation: it never goes back while the module stays. */
+/* For all that tell a generation: it never goes back while the module stays. */
 static void saw(struct view *v, uint64_t generation, const char *by)
 {
 	unsigned long old = atomic_load(&highest);

@@ -2,13 +2,13 @@
 /*
  * Copyright (C) the vmgen authors
  *
- * stranger DIRECTORY COUNT: what a user without rights can do to whoever looks at
+ * stranger DIRECTORY COUNT: what a user without rights can do to those who look at
  * processes, all at once, and COUNT processes that only sleep. Prints "ready" when
  * all is there, and goes on until it is killed.
  *
  * stranger sleep COUNT: nothing but those.
  *
- * Whatever would be executed or written by somebody else for its sake makes a file
+ * What would be executed or written by somebody else for its sake makes a file
  * /var/tmp/owned-NAME.
  */
 #include <errno.h>
@@ -41,7 +41,7 @@ enum {
 	LOOK_NS = 10000000,
 };
 
-/* Whoever asks for these by name gets the stranger's as well. */
+/* Who asks for these by name gets the stranger's as well. */
 static const char *const names[] = {
 	"dhclient", "dhcpcd", "samba", "named", "chronyd", "chronyc", "systemd-timesyncd",
 	"systemd-networkd", "NetworkManager", "nm-dhcp-helper", "sshd", "vmgend", "vmgend-keeper",

@@ -64,7 +64,7 @@ static void wait_by_epoll(int fd, const struct node *node, uint32_t events)
 	if (epoll < 0 || epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event) ||
 	    epoll_wait(epoll, &event, 1, -1) != 1)
 		broken("epoll of %s: %s", node->path, strerror(errno));
-	/* Left open: whoever is exclusive stays where the others wait. */
+	/* Left open: a waiter that is exclusive stays where the others wait. */
 }
 
 static void by_epoll(int fd, const struct node *node)

@@ -6,7 +6,7 @@
  * of an open file of its own, or of FILES in all; 0 is the one that standard input is.
  *
  * Prints "ready" before, and "woken NANOSECONDS COUNT" after: from the change
- * being noticed to poll's return, and how many of the entries were readable.
+ * being detected to poll's return, and how many of the entries were readable.
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -17,7 +17,7 @@ from harness.machine import scratch
 PATH = scratch() / "agent"
 CHARDEVS = (f"socket,id=agent,path={PATH},server=on,wait=off",)
 DEVICES = ("virtio-serial-pci", "virtserialport,chardev=agent,name=org.qemu.guest_agent.0")
-# It answers with this in front of what was asked last, whoever asked before.
+# It answers with this in front of what was asked last, no matter who asked before.
 MARK = b"\xff"
 TIMEOUT = 60
 

@@ -220,7 +220,7 @@ class Headers:
     """A copy of a kernel's headers, to be changed."""
 
     def __init__(self, kernel, root):
-        # Links: only what is changed is written anew.
+        # Links: only what is changed is written again.
         (root / "usr/lib").mkdir(parents=True)
         run(["cp", "-al", f"{kernel.root}/usr/src", f"{root}/usr"])
         run(["cp", "-al", *map(str, (kernel.root / "usr/lib").glob("linux-kbuild-*")),

@@ -53,7 +53,7 @@ class Changes:
     def new(self, what, command, shown_alone=True):
         """It gives a new ID; the command returns the time at which the guest goes on.
 
-        Returns how long after that the module noticed, and a guard began, in milliseconds.
+        Returns how long after that the module detected it, and a guard began, in milliseconds.
         """
         before = shown(self.g)
         resumed = command()

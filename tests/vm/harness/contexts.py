@@ -17,7 +17,7 @@ SLEEPING = ("__cond_resched", "schedule", "schedule_timeout", "schedule_hrtimeou
             "down", "down_read", "down_read_killable", "down_write", "down_write_killable")
 OURS = "vmgenc_*"
 BEGIN = (f"test -e {TRACING}/trace || mount -t tracefs tracefs {TRACING}; cd {TRACING}; set -f;"
-         # Room for what goes on until the guest has noticed a change, on a machine that is slow.
+         # Room for what goes on until the guest has detected a change, on a machine that is slow.
          " echo 8192 >buffer_size_kb;"
          f" for f in {' '.join(SLEEPING)} {OURS}; do echo $f >>set_ftrace_filter; done 2>/dev/null;"
          # With an empty filter it would be all functions.

@@ -25,7 +25,7 @@ WHO = ("root", "heir", "crowd")
 @dataclasses.dataclass(frozen=True)
 class Waits:
     """Nanoseconds of the guest."""
-    root: int       # from the change being noticed until root's poll returned
+    root: int       # from the change being detected until root's poll returned
     heir: int       # until that of the process with root's open file did
     crowd: int      # and that of the crowd
     latest: int     # the longest that the interrupt of the tick was kept waiting

@@ -116,7 +116,7 @@ class Rig:
     def change(self, wait=True):
         """A new ID, which vmgend will notice, or has noticed; without a wait the guest is lost."""
         self.guid = self.host.change()
-        # Whoever asks the module makes it look.
+        # A program that asks the module makes it look.
         ask = self.guest.run if wait else self.guest.send
         ask("sysctl -n dev.vmgenc.0.generation")
 
@@ -153,7 +153,7 @@ def recorded(state, digest):
 
 
 class Journal:
-    """The log of the hooks, line by line, and whatever in it should not be.
+    """The log of the hooks, line by line, and all in it that should not be.
 
     Guards may repeat, but only if somebody was killed; all other hooks only if their own keeper
     was. None ever runs beside an older instance of itself.

@@ -18,7 +18,7 @@ from harness.machine import Machine, scratch
 
 DISK_MIB = 512
 SWAP = "/dev/vda"
-# Printed by whoever resumes from the image, and not by a kernel that found none.
+# Printed by a kernel that resumes from the image, and not by one that found none.
 BACK = "vmgen-back"
 POWER_OFF_TIMEOUT = 60
 RESUME_TIMEOUT = 60

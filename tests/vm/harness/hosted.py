@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Copyright (C) the vmgen authors
-"""What a change is like in a guest, whoever its host is: who detected it and how late, when hooks
+"""What a change is like in a guest, on any host: who detected it and how late, when hooks
 begin, and what siblings draw in common.
 
     hosted.begin(g)

@@ -6,7 +6,7 @@
     with hostport.Port() as port:
         port.report()
 
-Each QEMU makes the socket anew, so a clone that is to run beside others gets a place of its own:
+Each QEMU makes the socket again, so a clone that is to run beside others gets a place of its own:
 hostport.beside(snapshot, "a").clone(...), and Port("a").
 """
 

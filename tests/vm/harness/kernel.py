@@ -59,7 +59,7 @@ KERNELS = {
     # Debian 13's own, where the whole Debian is of interest.
     "6.12-trixie": Source(TRIXIE, r"6\.12\.\d+\+deb13(\.\d+)?-amd64", chroot=True),
     "7.2": Source(TRIXIE, r"7\.2\.\d+\+deb13(\.\d+)?-amd64", chroot=True),
-    # Of whatever series that is: 7.3 when this was written.
+    # Of any series: 7.3 when this was written.
     "newest": Source(TRIXIE, r"\d+\.\d+\.\d+\+deb13(\.\d+)?-amd64", chroot=True),
     "newest-cloud": Source(TRIXIE, r"\d+\.\d+\.\d+\+deb13(\.\d+)?-cloud-amd64", chroot=True),
     "newest-rt": Source(TRIXIE, r"\d+\.\d+\.\d+\+deb13(\.\d+)?-rt-amd64", chroot=True),
@@ -326,7 +326,7 @@ def place(new, name, release):
     kernels.mkdir(exist_ok=True)
     if not (kernels / release).is_dir():
         (new / release).rename(kernels / release)
-    # Renamed too, so that whoever reads the link meanwhile finds the old one or the new one.
+    # Renamed too, so that a process that reads the link meanwhile finds the old one or the new one.
     (new / name).symlink_to(release)
     (new / name).rename(kernels / name)
 

@@ -32,7 +32,7 @@ FIRMWARES = {
     "ovmf": ["-drive", f"if=pflash,unit=0,format=raw,file={OVMF}/OVMF_CODE_4M.fd,readonly=on",
              "-drive", f"if=pflash,unit=1,format=raw,file={OVMF}/OVMF_VARS_4M.fd,snapshot=on"],
     # Secure Boot, with the certificate of Debian's key for tests in db. It starts what -kernel
-    # names whoever has signed it; the kernel then takes modules of that key alone.
+    # names who has signed it; the kernel then takes modules of that key alone.
     "secure": ["-global", "driver=cfi.pflash01,property=secure,value=on",
                "-drive", f"if=pflash,unit=0,format=raw,file={OVMF}/OVMF_CODE_4M.secboot.fd,"
                "readonly=on",
@@ -105,7 +105,7 @@ class Machine:
     objects: tuple = ()         # of QEMU, further ones
     chardevs: tuple = ()        # of QEMU, further ones: what devices among them talk to
     uuid: str = ""              # that the firmware shows
-    strings: tuple = ()         # of SMBIOS, for whoever looks there
+    strings: tuple = ()         # of SMBIOS, for those who look there
     fw_cfg: dict = dataclasses.field(default_factory=dict)      # {name of a file: bytes}
     loader: dict = dataclasses.field(default_factory=dict)      # {physical address: bytes}
     shared: bool = False        # the host can write the guest's memory: see Process.memory()

@@ -34,7 +34,7 @@ STAMP = "build.hash"
 def make_chroot(suites, tools, renew=False):
     """A small system of the first of these suites that has at least these packages.
 
-    With renew it is made anew of what the suites have now, for suites that move on.
+    With renew it is made again of what the suites have now, for suites that move on.
     """
     target = cache.directory() / "chroots" / suites[0]
     known = target / "tools.json"

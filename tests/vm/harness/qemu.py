@@ -18,7 +18,7 @@ from harness import cache
 from harness.suite import unpack
 
 NEWER_SUITES = ("trixie", "trixie-security")
-# What becomes another one without another name; it is fetched anew each month.
+# What becomes another one without another name; it is fetched again each month.
 NEWEST_SUITES = ("sid",)
 PACKAGES = {"qemu-system-x86_64": "qemu-system-x86", "qemu-system-aarch64": "qemu-system-arm"}
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Copyright (C) the vmgen authors
 """One of the README's ways to install, line by line as it stands there, in a booted system that
-has nothing but systemd, a kernel and apt: a clone is noticed, and nothing is left after the
+has nothing but systemd, a kernel and apt: a clone is detected, and nothing is left after the
 removal.
 """
 

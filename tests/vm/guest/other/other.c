@@ -4,7 +4,7 @@
  *
  * Another generator than the kernel's own behind /dev/urandom, as kernels of
  * distributions have in FIPS mode: reads come from here, where nothing is ever
- * reseeded, and what has a generator reseed is taken all the same. A node that
+ * reseeded, and what has a generator reseed is taken anyway. A node that
  * is made after this is loaded is served by it, because one number goes before
  * a range.
  *

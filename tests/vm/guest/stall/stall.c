@@ -2,8 +2,8 @@
 /*
  * Copyright (C) the vmgen authors
  *
- * Stalls vmgenc's worker where it is about to have the kernel's generator reseed.
- * Whoever is told too early has all the time there is to draw stale numbers then,
+ * Stalls vmgenc's worker where it is about to reseed the kernel's generator.
+ * A program that is told too early has all the time there is to draw stale numbers then,
  * on another CPU, so that a test can see it.
  */
 #include <linux/kprobes.h>
