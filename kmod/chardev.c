@@ -245,7 +245,7 @@ static long ioctl_wait(struct vmgenc_file *vf, void __user *arg)
 			left = ktime_sub(end, ktime_get());
 		if (left <= 0)
 			return -ETIMEDOUT;
-		/* The loop finds out about a time-out, after another look. */
+		/* The loop finds out about a timeout, after another look. */
 		err = wait_event_interruptible_hrtimeout(*queue_of(vf),
 							 differs_from(vg, wait.known),
 							 left);

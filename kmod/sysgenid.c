@@ -275,7 +275,7 @@ static long ioctl_wait(struct watcher *w, unsigned long timeout_ms)
 			left = ktime_sub(end, ktime_get());
 		if (left <= 0)
 			return -ETIME;
-		/* The loop finds out about a time-out, after another look. */
+		/* The loop finds out about a timeout, after another look. */
 		err = wait_event_interruptible_hrtimeout(*queue_of(w),
 							 all_confirmed(vg) || is_outdated(w) ||
 							 vmgenc_differs(vg),

@@ -93,7 +93,7 @@ int lock_take_within(int fd, int timeout_ms)
 	int64_t deadline = deadline_in(timeout_ms);
 	int r;
 
-	/* flock(2) knows no time-out, and a signal for one would be the whole process's. */
+	/* flock(2) knows no timeout, and a signal for one would be the whole process's. */
 	while ((r = lock_take(fd, NULL)) == -EWOULDBLOCK && deadline_left(deadline))
 		(void)nanosleep(&pause, NULL);
 	return r;

@@ -29,7 +29,7 @@ CHECK_LATER = 3600
 
 
 def systemctl(*arguments, timeout):
-    """(exit status, output); a time-out is a failure."""
+    """(exit status, output); a timeout is a failure."""
     try:
         done = subprocess.run(["systemctl", *arguments], stdin=subprocess.DEVNULL, text=True,
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=timeout,

@@ -74,9 +74,9 @@
 
 /*
  * Looks at the hypervisor's memory, then waits until no watcher that is tracked
- * is outdated. The argument is a time-out in milliseconds; 0 waits for ever.
+ * is outdated. The argument is a timeout in milliseconds; 0 waits for ever.
  * ETIME: the time is over. EINTR: the generation moved and this descriptor is
- * outdated itself, or a signal; after a signal a call without a time-out is
+ * outdated itself, or a signal; after a signal a call without a timeout is
  * restarted where the signal's handler allows that.
  */
 #define SYSGENID_WAIT_WATCHERS		_IO(SYSGENID_IOCTL, 2)

@@ -157,7 +157,7 @@ struct vmgenid_page {
  * cookie: 0, or that of the open file that is meant; if this is another one, the
  * call fails at once.
  * Errors: ESTALE: another open file; ETIMEDOUT; EINTR: a signal, after which a call
- * with a time-out is not restarted; EFAULT; EINVAL (size).
+ * with a timeout is not restarted; EFAULT; EINVAL (size).
  */
 struct vmgenid_wait {
 	__aligned_u64 known;
