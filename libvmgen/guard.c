@@ -18,7 +18,7 @@ _Static_assert(sizeof(struct vmgen_guard) == 64, "programs have it in structures
 
 static inline bool is_fresh(const struct vmgen *v, const struct vmgen_guard *g)
 {
-	/* Pairs with note(): who sees the generation sees what was renewed for it. */
+	/* Pairs with note(): anyone who sees the generation sees what was renewed for it. */
 	return v && __atomic_load_n(&g->handle, __ATOMIC_ACQUIRE) == v->serial &&
 	       source_generation(&v->source) ==
 		       __atomic_load_n(&g->generation, __ATOMIC_ACQUIRE) &&

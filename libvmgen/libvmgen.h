@@ -18,7 +18,7 @@
  * Structures that a caller passes come with their size: one that is larger than the
  * library's is filled up with zeros, one of an older release gets what it has.
  *
- * Handles. Where one is asked for and NULL is passed, who asks whether
+ * Handles. Where one is asked for and NULL is passed, anyone who asks whether
  * something changed gets "yes", and everybody else -EINVAL: a program that could
  * not open a device stays safe, and slow.
  *

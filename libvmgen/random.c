@@ -57,7 +57,7 @@ int vmgen_draw_kernel(void *context, void *buf, size_t size)
 }
 
 /*
- * Who does not look at what is returned goes on with what is in the buffer, so
+ * Anyone who does not look at what is returned goes on with what is in the buffer, so
  * that is neither what a clone may have nor what everybody knows.
  */
 static int give_up(int r, vmgen_draw_fn *draw, void *context, void *buf, size_t size)

@@ -41,7 +41,7 @@ static int attach(struct source *s)
 		r = check_device(s);
 		if (r < 0)
 			return r;
-		/* Who cannot confirm a change has a descriptor that stays readable. */
+		/* Anyone who cannot confirm a change has a descriptor that stays readable. */
 		if (s->writable)
 			s->can |= VMGEN_INFO_EVENTS;
 	}

@@ -152,7 +152,7 @@ VMGEN_EXPORT struct vmgen *vmgen_close(struct vmgen *v)
 }
 
 /*
- * One caller is told of a generation. Who loses the race looks again, so
+ * One caller is told of a generation. Anyone who loses the race looks again, so
  * known is never put back to what came before.
  */
 static bool learn(struct vmgen *v)

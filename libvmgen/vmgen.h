@@ -41,7 +41,7 @@ static inline bool vmgen_raw_moved(const struct vmgen *v)
 	const word64 *raw = v->raw;
 
 	/*
-	 * Pairs with vmgen_settle(): who sees its ID sees the generation it stands for.
+	 * Pairs with vmgen_settle(): anyone who sees its ID sees the generation it stands for.
 	 * Branches that are never taken cost less than adding both halves up.
 	 */
 	return __atomic_load_n(&raw[0], __ATOMIC_ACQUIRE) !=

@@ -20,7 +20,7 @@ root=${DESTDIR-}
 # DESTDIR=/ is no other root.
 root=${root%/}
 here=$(dirname "$0")
-# With any prefix, for the packages to find, and for who has no source any more. In
+# With any prefix, for the packages to find, and for anyone who has no source any more. In
 # another root it would become part of what is made of that.
 kept=/usr/lib/vmgen/uninstall
 note=$kept

@@ -2,7 +2,7 @@
 /*
  * Copyright (C) the vmgen authors
  *
- * vmgend as a watcher of /dev/sysgenid: who calls SYSGENID_WAIT_WATCHERS
+ * vmgend as a watcher of /dev/sysgenid: anyone who calls SYSGENID_WAIT_WATCHERS
  * waits until the repair is done.
  */
 #ifndef WATCHER_H

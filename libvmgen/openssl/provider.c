@@ -28,7 +28,7 @@ static void teardown(void *context)
 }
 
 /*
- * Who frees a generator after OPENSSL_cleanup() may have the last reference to the
+ * Anyone who frees a generator after OPENSSL_cleanup() may have the last reference to the
  * provider, or its parent has. OpenSSL would then end it by means of locks that are gone: it
  * takes reasons out of the error queue's, and our library context takes leave of its
  * parent. Its own generators are spared that, as what is in libcrypto has no reasons. So

@@ -186,7 +186,7 @@ static void test_odd_files(struct config *config)
 	ok(strstr(error, "c.conf: File too large"), "and told");
 }
 
-/* Who can write them says what root runs and overwrites. */
+/* Anyone who can write them says what root runs and overwrites. */
 static void test_owners(struct config *config)
 {
 	struct hook_settings settings;

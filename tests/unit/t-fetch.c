@@ -3,7 +3,7 @@
  * Copyright (C) the vmgen authors
  *
  * Who asks OpenSSL for a generator by its name, and what he gets, whichever provider
- * comes first and who asks first: random numbers are ours, a generator that the
+ * comes first and which asks first: random numbers are ours, a generator that the
  * program makes for itself is OpenSSL's, and does what is known of it.
  */
 #include "loaded.h"

@@ -2,7 +2,7 @@
 /*
  * Copyright (C) the vmgen authors
  *
- * Who is taken for a descendant, no matter what processes call themselves, and that
+ * Anyone who is taken for a descendant, no matter what processes call themselves, and that
  * nothing escapes that starts others all the time.
  */
 #include <errno.h>

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
 # Copyright (C) the vmgen authors
-"""The host changes the ID and notifies nobody: who calls the device finds out, nothing hangs
+"""The host changes the ID and notifies nobody: anyone who calls the device finds out, nothing hangs,
 and no change is made up. Also IDs that are none, and a module that goes while the ID changes."""
 
 import time

@@ -205,8 +205,8 @@ class BindCopy:
         new = self.temporary()
         fd = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:
-            # In another process: who closes a file loses all his locks on it, and the database
-            # is open here.
+            # In another process: one that closes a file loses all its locks on it, and the database is
+            # open here.
             subprocess.run(["cat", self.from_samba(name)], stdin=subprocess.DEVNULL, stdout=fd,
                            stderr=subprocess.PIPE, timeout=SECONDS, check=True)
             # With what SELinux goes by.

@@ -42,7 +42,7 @@ def lines_of(path):
 
 
 def identity(pid):
-    """(real user ID, {real group ID and other groups}) of a process: of who has started it,
+    """(real user ID, {real group ID and other groups}) of a process: of the one who started it,
     also where the program itself is set-uid and has more."""
     user, groups = None, set()
     try:

@@ -26,7 +26,7 @@
  * until the new one is written to it. Processes that share an open file (fork,
  * dup) are one watcher.
  *
- * The node has mode 0444 and belongs to root. Who cannot write to it cannot
+ * The node has mode 0444 and belongs to root. Anyone who cannot write to it cannot
  * confirm a generation: an open file of theirs stays outdated, and they open
  * another one, which begins with the present generation.
  *

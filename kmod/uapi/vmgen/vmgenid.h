@@ -12,7 +12,7 @@
  *
  * The generation is 64 bits wide, starts at 1 each time the module is loaded
  * and only grows. Compare it with !=. It moves after the kernel's random
- * number generator has taken in the new ID and reseeded, so who sees it
+ * number generator has taken in the new ID and reseeded, so anyone who sees it
  * move may draw from getrandom(2) at once. If that reseed could not be had,
  * VMGENID_RNG_STALE is set in the record and in the page; if it may not be the
  * reseed of what getrandom(2) draws from, VMGENID_RNG_OTHER.
@@ -61,7 +61,7 @@
  *	Offset 0: struct vmgenid_page, kept by the module.
  *	Offset one page: the hypervisor's own page; the ID stands at
  *	vmgenid_info.id_offset. It is new before the first instruction after a
- *	restore, so before the generation moves: who sees it move must
+ *	restore, so before the generation moves: anyone who sees it move must
  *	call VMGENID_WAIT before it draws random numbers. EACCES on a
  *	descriptor that is not open for writing, because the page may hold
  *	other data of the firmware.

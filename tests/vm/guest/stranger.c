@@ -41,7 +41,7 @@ enum {
 	LOOK_NS = 10000000,
 };
 
-/* Who asks for these by name gets the stranger's as well. */
+/* Anyone who asks for these by name gets the stranger's as well. */
 static const char *const names[] = {
 	"dhclient", "dhcpcd", "samba", "named", "chronyd", "chronyc", "systemd-timesyncd",
 	"systemd-networkd", "NetworkManager", "nm-dhcp-helper", "sshd", "vmgend", "vmgend-keeper",
