@@ -99,16 +99,19 @@ static int read_one(int dir_fd, const char *name, const char *path,
 int intent_read(int state_fd, const char *dropped, char ret_word[RECORD_WORD_SIZE],
 		bool *ret_said, char ret_error[INTENT_ERROR_SIZE])
 {
-	char set[RECORD_WORD_SIZE], word[RECORD_WORD_SIZE] = "";
+	char set[RECORD_WORD_SIZE], word[RECORD_WORD_SIZE] = "", error[INTENT_ERROR_SIZE];
 	const char *name;
 	int fd, r, r2;
 
 	r = read_one(state_fd, NAME_INTENT, "the intent in the state directory", set, ret_error);
-	r2 = open_directory_of(dropped, &fd, &name, ret_error);
+	/* What is wrong with the first stays told: on the way to the second it would be written over. */
+	r2 = open_directory_of(dropped, &fd, &name, error);
 	if (!r2 && fd >= 0) {
-		r2 = read_one(fd, name, dropped, word, ret_error);
+		r2 = read_one(fd, name, dropped, word, error);
 		close(fd);
 	}
+	if (r2 && !r)
+		strcpy(ret_error, error);
 	*ret_said = *set || *word;
 	if (*set && *word && strcmp(set, word)) {
 		snprintf(ret_error, INTENT_ERROR_SIZE,

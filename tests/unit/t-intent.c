@@ -104,6 +104,11 @@ static void test_bad_intent(void)
 	(void)!mkfifo(config.intent_file, 0600);
 	refuse("a FIFO", "is not a regular file");
 	unlink(config.intent_file);
+	scratch_write("state/intent", "Clone\n", 0600);
+	start('B');
+	expect_unused("the intent in the state directory: must hold one line");
+	unlink(scratch_path("state/intent"));
+	start('A');
 	say("clone");
 	scratch_write("etc/intent", "Clone\n", 0644);
 	start('B');
