@@ -139,7 +139,6 @@ ifeq ($(PROVIDER),no)
 unit       := $(filter-out $(ssl_unit),$(unit))
 ssl_unit   :=
 endif
-fuzzers    := $(patsubst %.c,%,$(wildcard tests/fuzz/*.c))
 # Those of the module on ACPICA, and the same with a fault, which they have to find.
 acpi_fuzzers := $(addprefix tests/fuzz/acpi/,table result address result-untyped result-freed address-unaligned)
 guest      := $(patsubst %.c,%,$(filter-out tests/vm/guest/init.c,$(wildcard tests/vm/guest/*.c)))
@@ -295,16 +294,6 @@ $(O)/aarch64/tests/vm/guest/%: tests/vm/guest/%.c $(wildcard libvmgen/*.c) $(O)/
 	$(Q)clang --target=aarch64-linux-gnu $(CPPFLAGS) -std=gnu11 -O2 $(WARN) -static \
 		-o $@ $(filter %.c,$^)
 
-# The fuzzers, with the library built so that libFuzzer sees where it branches.
-$(fuzzers:%=$(O)/%): $(O)/%: %.c $(wildcard libvmgen/*.c) $(O)/.flags | $(O)/have.h
-	$(call say,CC)
-	$(Q)mkdir -p $(@D)
-	$(Q)clang $(CPPFLAGS) -std=gnu11 -O1 -g $(WARN) -fsanitize=fuzzer,address,undefined \
-		-fno-sanitize-recover=all $(wraps) -Wl,--wrap=clock_gettime \
-		-o $@ $(filter %.c,$^)
-$(fuzzers:%=$(O)/%): $(wildcard libvmgen/*.h tests/unit/*.h)
-$(O)/tests/fuzz/device: private wraps := $(wraps_of_calls)
-
 expand = sed -e 's|@VERSION@|$(VERSION)|g' -e 's|@PREFIX@|$(PREFIX)|g' \
 	-e 's|@LIBDIR@|$(LIBDIR)|g' -e 's|@INCLUDEDIR@|$(INCLUDEDIR)|g' \
 	-e 's|@SBINDIR@|$(SBINDIR)|g' -e 's|@BINDIR@|$(BINDIR)|g' -e 's|@OWN_PATH@|$(own_path)|g'
@@ -365,6 +354,7 @@ help::
 .PHONY: all abi kmod clean help force
 
 include tests/acpica/acpica.mk
+include tests/fuzz/fuzz.mk
 include tests/fuzz/acpi/acpi.mk
 include tests/matrix.mk
 include packaging/packages.mk

@@ -285,7 +285,7 @@ export O
 asan_tests := $(unit:%=$(O)/asan/%)
 unit_tests := $(asan_tests) $(lib_unit:%=$(O)/tsan/%) $(ssl_unit:%=$(O)/tsan/%)
 # What tests/t-valgrind.sh and tests/t-fuzz.sh run.
-tried      := $(lib_unit:%=$(O)/%) $(fuzzers:%=$(O)/%) $(acpi_fuzzers:%=$(O)/fuzz/%) $(O)/fuzz/seeds
+tried      := $(lib_unit:%=$(O)/%) $(fuzzers) $(acpi_fuzzers:%=$(O)/fuzz/%) $(O)/fuzz/seeds
 host_tests := $(wildcard tests/t-*.sh) $(acpica_checked)
 # Those that take long come first where nothing is known of an earlier run.
 check_tests := $(release_tests) $(vm_tests) $(samba_checked) $(host_tests) $(unit_tests)
@@ -349,15 +349,6 @@ check-kernels: | need-deps
 demo: all module-6.1-cloud $(O)/tests/vm/guest/init $(O)/tests/vm/guest/draw
 	@$(harness).demo $(if $(CLONES),'$(subst ','\'',$(CLONES))')
 
-# New inputs are kept beside the build; those worth it belong into tests/fuzz/seeds.
-FUZZ_SECONDS ?= 600
-fuzz: $(fuzzers:%=$(O)/%) fuzz-acpi
-	@for f in $(notdir $(fuzzers)); do \
-		mkdir -p $(O)/corpus/$$f && \
-		$(O)/tests/fuzz/$$f -max_total_time=$(FUZZ_SECONDS) -max_len=4200 \
-			-artifact_prefix=$(O)/corpus/$$f- $(O)/corpus/$$f tests/fuzz/seeds/$$f || exit 1; \
-	done
-
 bench: all $(bench_kernels:%=module-%) $(addprefix $(O)/tests/vm/guest/,init chatter draw stamp waiters) $(bench:%=$(O)/%)
 	@PYTHONPATH=tests/vm $(PYTHON) tests/bench/report.py --kernels $(bench_kernels) -- $(PARTS)
 
@@ -376,7 +367,6 @@ help::
 	@echo 'make check-hosts  real hypervisors: Xen and KVM in an emulated machine, libvirt'
 	@echo 'make check-faults  vmgend: KILLS=$(KILLS), CUTS=$(CUTS) of the power'
 	@echo 'make check-debug  the scenarios on kernels with sanitizers, built at first'
-	@echo 'make fuzz       fuzzes the library, for FUZZ_SECONDS=$(FUZZ_SECONDS) a fuzzer'
 	@echo 'make bench      what a check costs and misses; KERNELS= and PARTS= choose'
 
-.PHONY: fetched modules check check-all check-quick check-steady check-debug check-faults check-hooks check-hosts check-static check-kernels demo bench fuzz
+.PHONY: fetched modules check check-all check-quick check-steady check-debug check-faults check-hooks check-hosts check-static check-kernels demo bench

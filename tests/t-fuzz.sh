@@ -17,7 +17,7 @@ trap 'rm -rf "$scratch"' EXIT
 # fuzz NAME RUNS: what is found is shown as base64.
 fuzz() {
 	mkdir "$scratch/$1"
-	ok "$1: $2 inputs" "$O/tests/fuzz/$1" -runs="$2" -seed=1 -artifact_prefix="$scratch/" \
+	ok "$1: $2 inputs" "$O/fuzz/tests/fuzz/$1" -runs="$2" -seed=1 -artifact_prefix="$scratch/" \
 		"$scratch/$1" "tests/fuzz/seeds/$1"
 }
 
