@@ -17,8 +17,8 @@ trap 'rm -rf "$scratch"' EXIT
 # fuzz NAME RUNS: what is found is shown as base64.
 fuzz() {
 	mkdir "$scratch/$1"
-	ok "$1: $2 inputs" "$O/fuzz/tests/fuzz/$1" -runs="$2" -seed=1 -artifact_prefix="$scratch/" \
-		"$scratch/$1" "tests/fuzz/seeds/$1"
+	ok "$1: $2 inputs" "$O/fuzz/tests/fuzz/$1" -runs="$2" -seed=1 -timeout=300 \
+		-artifact_prefix="$scratch/" "$scratch/$1" "tests/fuzz/seeds/$1"
 }
 
 # ACPICA has so many features that what -entropic= does with them takes most of the time.
@@ -49,6 +49,10 @@ finds() {
 
 fuzz vmclock 200000
 fuzz device 20000
+fuzz record 2000
+fuzz fence 1000
+fuzz hostword 2000
+fuzz trigger 2000
 ok 'addresses: 2000 inputs' try address 1 2000
 ok 'results: 2000 inputs' try result 4 500
 ok 'tables: 1200 inputs' try table 8 150

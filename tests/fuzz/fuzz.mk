@@ -8,8 +8,6 @@ fuzz_names := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/*.c))
 # Those of the library; all others are of vmgend and vmgenctl.
 fuzz_lib   := device vmclock
 fuzz_user  := $(filter-out $(fuzz_lib),$(fuzz_names))
-# FUZZER-FAULT: a fuzzer with a fault in what it tries, which it has to find.
-fuzz_faulty :=
 fuzzers    := $(fuzz_names:%=$(fuzz_bin)/%)
 
 # Clang alone has libFuzzer, which sees where the code branches.
@@ -32,26 +30,15 @@ $(O)/fuzz/user.a: $(patsubst %,$(O)/fuzz/%,$(daemon_obj) $(ctl_obj)) $(O)/fuzz/l
 	$(call say,AR)
 	$(Q)rm -f $@; $(AR) rcs $@ $^
 
-# fault NAME, FUZZER, FILE, SCRIPT: a copy of the file, which sed has to change, goes before the archive.
-define fault
-fuzz_faulty += $(2)-$(1)
-$(O)/fuzz/$(1)/$(3).c: $(3).c tests/fuzz/fuzz.mk
-	$$(call say,GEN)
-	$(Q)mkdir -p $$(@D) && sed '$(4)' $$< >$$@.new && ! cmp -s $$< $$@.new && mv $$@.new $$@
-$(O)/fuzz/$(1)/$(3).o: $(O)/fuzz/$(1)/$(3).c $(O)/.flags | $(O)/have.h
-	$$(call say,CC)
-	$(Q)$$(fuzz_cc) -iquote $(dir $(3)) -c -o $$@ $$<
-$(fuzz_bin)/$(2)-$(1): $(fuzz_bin)/$(2).o $(O)/fuzz/$(1)/$(3).o
-endef
-
 # What stands in for calls of the code under test.
 $(fuzz_lib:%=$(fuzz_bin)/%): private wraps := -Wl,--wrap=clock_gettime
 $(fuzz_bin)/device: private wraps += $(wraps_of_calls)
+$(fuzz_bin)/trigger: private wraps := -Wl,--wrap=sink_write
 
 $(fuzz_lib:%=$(fuzz_bin)/%): %: %.o $(lib_obj:%=$(O)/fuzz/%)
 $(fuzz_user:%=$(fuzz_bin)/%): %: %.o
-$(patsubst %,$(fuzz_bin)/%,$(fuzz_user) $(fuzz_faulty)): $(O)/fuzz/user.a
-$(patsubst %,$(fuzz_bin)/%,$(fuzz_names) $(fuzz_faulty)):
+$(patsubst %,$(fuzz_bin)/%,$(fuzz_user)): $(O)/fuzz/user.a
+$(patsubst %,$(fuzz_bin)/%,$(fuzz_names)):
 	$(call say,LD)
 	$(Q)clang $(fuzz_sanitize) -fsanitize=fuzzer $(wraps) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LIBS)
 
@@ -60,7 +47,7 @@ FUZZ_SECONDS ?= 600
 fuzz: $(fuzzers) fuzz-acpi
 	@for f in $(fuzz_names); do \
 		mkdir -p $(O)/corpus/$$f && \
-		$(fuzz_bin)/$$f -max_total_time=$(FUZZ_SECONDS) -timeout=60 -max_len=4200 \
+		$(fuzz_bin)/$$f -max_total_time=$(FUZZ_SECONDS) -timeout=60 \
 			-artifact_prefix=$(O)/corpus/$$f- $(O)/corpus/$$f tests/fuzz/seeds/$$f || exit 1; \
 	done
 
