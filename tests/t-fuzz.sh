@@ -49,6 +49,10 @@ finds() {
 
 fuzz vmclock 200000
 fuzz device 20000
+fuzz smaps 20000
+fuzz kmsg 5000
+fuzz program 3000
+fuzz proc 1500
 fuzz record 2000
 fuzz fence 1000
 fuzz hostword 2000
