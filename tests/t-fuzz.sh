@@ -57,6 +57,8 @@ fuzz record 2000
 fuzz fence 1000
 fuzz hostword 2000
 fuzz trigger 2000
+fuzz settings 2000
+fuzz unitlist 1500
 ok 'addresses: 2000 inputs' try address 1 2000
 ok 'results: 2000 inputs' try result 4 500
 ok 'tables: 1200 inputs' try table 8 150
