@@ -131,7 +131,8 @@ static void tell_run(struct watch *watch, struct json_object *status, const char
 	(void)json_get_number(run, "generation", &generation);
 	(void)json_object_object_get_ex(run, "hooks", &hooks);
 	snprintf(words, sizeof(words), "vmgend: generation %" PRIu64 ", %.32s: %s; hooks: %d",
-		 generation, event, what, hooks ? json_object_object_length(hooks) : 0);
+		 generation, event, what,
+		 json_object_is_type(hooks, json_type_object) ? json_object_object_length(hooks) : 0);
 	tell(watch, what, json_object_get(run), words);
 }
 

@@ -66,7 +66,8 @@ static bool read_rerun(struct json_object *status, const char *rerun, struct dri
 	(void)json_get_number(last, "reseed_errno", &reseed_errno);
 	view->reseed_failed = reseed_errno;
 	view->last_incomplete = view_is_true(last, "incomplete");
-	return json_object_object_get_ex(last, "hooks", &view->last_hooks);
+	return json_object_object_get_ex(last, "hooks", &view->last_hooks) &&
+	       json_object_is_type(view->last_hooks, json_type_object);
 }
 
 /* What all hooks did in a real run stands in the record of the run. */
@@ -152,7 +153,8 @@ static void add_outputs(const struct ctl *ctl, struct drill_view *view)
 		return;
 	json_object_object_foreach(outputs, name, result)
 		if (json_object_object_get_ex(result, "output", &printed) &&
-		    json_object_object_get_ex(view->hooks, name, &hook))
+		    json_object_object_get_ex(view->hooks, name, &hook) &&
+		    json_object_is_type(hook, json_type_object))
 			(void)json_add(hook, "output", json_object_get(printed));
 	json_object_put(outputs);
 }
