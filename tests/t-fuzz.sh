@@ -60,6 +60,8 @@ fuzz trigger 2000
 fuzz settings 2000
 fuzz unitlist 1500
 fuzz status 200
+fuzz output 300
+fuzz text 3000
 ok 'addresses: 2000 inputs' try address 1 2000
 ok 'results: 2000 inputs' try result 4 500
 ok 'tables: 1200 inputs' try table 8 150

@@ -33,6 +33,7 @@ $(O)/fuzz/user.a: $(patsubst %,$(O)/fuzz/%,$(daemon_obj) $(ctl_obj)) $(O)/fuzz/l
 # What stands in for calls of the code under test.
 $(fuzz_lib:%=$(fuzz_bin)/%): private wraps := -Wl,--wrap=clock_gettime
 $(fuzz_bin)/device: private wraps += $(wraps_of_calls)
+$(fuzz_bin)/output: private wraps := $(addprefix -Wl$(,)--wrap=,sink_write sink_send)
 $(fuzz_bin)/program: private wraps := $(addprefix -Wl$(,)--wrap=,capture_output systemd_runs)
 $(fuzz_bin)/status: private wraps := -Wl,--wrap=poll
 $(fuzz_bin)/trigger: private wraps := -Wl,--wrap=sink_write
