@@ -285,7 +285,7 @@ export O
 asan_tests := $(unit:%=$(O)/asan/%)
 unit_tests := $(asan_tests) $(lib_unit:%=$(O)/tsan/%) $(ssl_unit:%=$(O)/tsan/%)
 # What tests/t-valgrind.sh and tests/t-fuzz.sh run.
-tried      := $(lib_unit:%=$(O)/%) $(fuzzers) $(acpi_fuzzers:%=$(O)/fuzz/%) $(O)/fuzz/seeds
+tried      := $(lib_unit:%=$(O)/%) $(fuzzers) $(fuzz_faulty:%=$(fuzz_bin)/%) $(acpi_fuzzers:%=$(O)/fuzz/%) $(O)/fuzz/seeds
 host_tests := $(wildcard tests/t-*.sh) $(acpica_checked)
 # Those that take long come first where nothing is known of an earlier run.
 check_tests := $(release_tests) $(vm_tests) $(samba_checked) $(host_tests) $(unit_tests)

@@ -21,6 +21,16 @@ fuzz() {
 		-artifact_prefix="$scratch/" "$scratch/$1" "tests/fuzz/seeds/$1"
 }
 
+# catches FUZZER-FAULT RUNS WHAT: it has a fault, and says what that is.
+catches() {
+	mkdir "$scratch/$1"
+	if "$O/fuzz/tests/fuzz/$1" -runs="$2" -seed=1 -artifact_prefix="$scratch/" "$scratch/$1" \
+		"tests/fuzz/seeds/${1%-*}" >"$scratch/$1.log" 2>&1 || ! grep "$3" "$scratch/$1.log"; then
+		cat "$scratch/$1.log"
+		return 1
+	fi
+}
+
 # ACPICA has so many features that what -entropic= does with them takes most of the time.
 # try NAME ROUNDS RUNS: what a round finds ends it. That is a failure where the fault is the
 # module's, and ACPICA has many of its own.
@@ -62,6 +72,11 @@ fuzz unitlist 1500
 fuzz status 200
 fuzz output 300
 fuzz text 3000
+ok 'smaps: a line that does not end is caught' catches smaps-endless 1000 'undefined-behavior .*smaps.c'
+ok 'record: a word that is too long is caught' catches record-overlong 1000 'buffer-overflow'
+ok 'hostword: a name that is too long is caught' catches hostword-overrun 1000 'hostword\.c:.*name'
+ok 'output: text that turns around is caught' catches output-turning 1000 'not so: can_be_shown'
+ok 'proc: a descriptor that is left open is caught' catches proc-leaking 1000 'not so: count_descriptors'
 ok 'addresses: 2000 inputs' try address 1 2000
 ok 'results: 2000 inputs' try result 4 500
 ok 'tables: 1200 inputs' try table 8 150
