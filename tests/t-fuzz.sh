@@ -66,9 +66,11 @@ fuzz proc 1500
 fuzz record 2000
 fuzz fence 1000
 fuzz hostword 2000
+fuzz host 2000
 fuzz trigger 2000
 fuzz settings 2000
 fuzz unitlist 1500
+fuzz openssl 5000
 fuzz status 200
 fuzz output 300
 fuzz text 3000

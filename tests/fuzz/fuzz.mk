@@ -16,7 +16,8 @@ fuzzers    := $(fuzz_names:%=$(fuzz_bin)/%)
 fuzz_sanitize := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 fuzz_cc     = clang $(CPPFLAGS) -std=gnu11 $(WARN) $(filter -Werror,$(CFLAGS)) -MD -MP $(fuzz_sanitize) \
 	      -fsanitize=fuzzer-no-link -fvisibility=hidden
-fuzz_obj   := $(patsubst %,$(O)/fuzz/%,$(lib_obj) $(daemon_obj) $(ctl_obj) $(fuzz_names:%=tests/fuzz/%.o))
+fuzz_obj   := $(patsubst %,$(O)/fuzz/%,$(lib_obj) $(daemon_obj) $(ctl_obj) daemon/hooks/pageclock.o \
+	      $(fuzz_names:%=tests/fuzz/%.o))
 $(fuzz_obj): $(O)/fuzz/%.o: %.c $(O)/.flags | $(O)/have.h
 	$(call say,CC)
 	$(Q)mkdir -p $(@D)
@@ -28,9 +29,10 @@ fuzz_groups = $(findstring -Wl$(,)--force-group-allocation,$(one_object))
 $(O)/fuzz/libvmgen.o: $(lib_obj:%=$(O)/fuzz/%)
 	$(call say,LD)
 	$(Q)clang -nostdlib -r $(fuzz_groups) -o $@ $^ && $(OBJCOPY) --localize-hidden $@
-$(O)/fuzz/user.a: $(patsubst %,$(O)/fuzz/%,$(daemon_obj) $(ctl_obj)) $(O)/fuzz/libvmgen.o
+$(O)/fuzz/user.a: $(patsubst %,$(O)/fuzz/%,$(daemon_obj) $(ctl_obj) daemon/hooks/pageclock.o) $(O)/fuzz/libvmgen.o \
+	tests/fuzz/fuzz.mk
 	$(call say,AR)
-	$(Q)rm -f $@; $(AR) rcs $@ $^
+	$(Q)rm -f $@; $(AR) rcs $@ $(filter %.o,$^)
 
 # fuzz_fault NAME, FUZZER, FILE, SCRIPT: a copy of the file, which sed has to change, goes before the archive.
 define fuzz_fault
