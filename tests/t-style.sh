@@ -97,7 +97,7 @@ same_names() {
 }
 
 scripts() {
-	sources | while read -r f; do
+	sources ':!tests/fuzz/seeds' | while read -r f; do
 		head -n 1 "$f" | grep -qE '^#!/bin/(sh|bash)' && echo "$f"
 	done
 }

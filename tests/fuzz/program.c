@@ -2,19 +2,22 @@
 /*
  * Copyright (C) the vmgen authors
  *
- * Files of guards, which may be any: what starts one is a path that ends, or nothing does, and
- * of a file that is refused nothing is told. And what a loader says of libraries, and systemctl
- * of a unit.
+ * Files of hooks, which may be any: what starts one is a path that ends, or nothing does; of one
+ * that is refused nothing is told but what is wrong, with its path. And what a loader says of
+ * libraries, and systemctl of a unit.
  *
  * Input: a file, what the loader prints, what systemctl prints, as parts.h has them.
  */
 #include <errno.h>
-#include <sys/mman.h>
 
+#include "config/hookform.h"
 #include "ctl/systemd/manager.h"
 #include "parts.h"
+#include "place.h"
 #include "process/capture.h"
 #include "process/interpreter.h"
+
+#define NAME	"50-repair"
 
 extern int __wrap_capture_output(const char *const argv[], char *const envp[], int timeout_ms,
 				 char *output, size_t size);
@@ -49,13 +52,28 @@ static void see_library(const char *path, void *data)
 	n_libraries++;
 }
 
-static void try_file(const uint8_t *data, size_t size)
+static void try_hook(void)
+{
+	static const struct hook hook = { .name = NAME, .directory = PLACE, .band = 50 };
+	static char reason[HOOK_REASON_SIZE];
+	int r;
+
+	*reason = '\0';
+	r = hookform_check(&hook, reason);
+	demand(!r || r == -ENOEXEC || r == -ENOENT);
+	demand(memchr(reason, '\0', sizeof(reason)));
+	demand(r ? !strncmp(reason, PLACE "/" NAME " ", strlen(PLACE "/" NAME " ")) : !*reason);
+}
+
+static void try_file(const char *data, size_t size)
 {
 	struct interpreter interpreter, untouched;
-	int fd = memfd_create("program", MFD_CLOEXEC), r;
 	char *name;
+	int fd, r;
 
-	demand(fd >= 0 && write(fd, data, size) == (ssize_t)size);
+	place_write(PLACE "/" NAME, data, size);
+	try_hook();
+	fd = open(PLACE "/" NAME, O_RDONLY | O_CLOEXEC);
 	memset(&interpreter, 0xa5, sizeof(interpreter));
 	memcpy(&untouched, &interpreter, sizeof(interpreter));
 	r = interpreter_read(fd, &interpreter);
@@ -92,6 +110,14 @@ static void try_manager(void)
 	}
 }
 
+int LLVMFuzzerInitialize(int *argc, char ***argv)
+{
+	(void)argc;
+	(void)argv;
+	place_create();
+	return 0;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct parts parts = { data, size };
@@ -100,7 +126,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	char *part = part_take(&parts, &length);
 
 	if (part)
-		try_file((const uint8_t *)part, length);
+		try_file(part, length);
 	free(part);
 	answer = part = part_take(&parts, &length);
 	if (part)
