@@ -71,6 +71,7 @@ fuzz trigger 2000
 fuzz settings 2000
 fuzz unitlist 1500
 fuzz openssl 5000
+fuzz netlink 2000
 fuzz status 200
 fuzz output 300
 fuzz text 3000

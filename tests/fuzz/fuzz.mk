@@ -55,6 +55,7 @@ $(eval $(call fuzz_fault,leaking,proc,daemon/ctl/check/mounts,s/\tclose(info_fd)
 # What stands in for calls of the code under test.
 $(fuzz_lib:%=$(fuzz_bin)/%): private wraps := -Wl,--wrap=clock_gettime
 $(fuzz_bin)/device: private wraps += $(wraps_of_calls)
+$(fuzz_bin)/netlink: private wraps := $(addprefix -Wl$(,)--wrap=,mnl_socket_sendto mnl_socket_recvfrom deadline_wait)
 $(fuzz_bin)/output $(fuzz_bin)/output-turning: private wraps := $(addprefix -Wl$(,)--wrap=,sink_write sink_send)
 $(fuzz_bin)/program: private wraps := $(addprefix -Wl$(,)--wrap=,capture_output systemd_runs)
 $(fuzz_bin)/status: private wraps := -Wl,--wrap=poll
