@@ -4,7 +4,7 @@
  *
  * Which processes there are, in the order in which they are looked at: the users take
  * turns. So nobody can have others wait behind a thousand processes that he holds up. A user
- * anyone who has made a user namespace has all processes in it, of all its users.
+ * who has made a user namespace has all processes in it, of all its users.
  */
 #ifndef QUEUE_H
 #define QUEUE_H
