@@ -101,6 +101,8 @@ def build(kernel, source_dir, out_dir):
         copy_source(source_dir, out_dir)
         command = ["make", "-C", str(kernel.headers), f"M={out_dir}", "modules",
                    *VARIABLES.get(kernel.arch, ())]
+        if "CONFIG_GCOV_KERNEL=y" in kernel.config.read_text("ascii"):
+            command.append("GCOV_PROFILE=y")
         # Variables of a make that runs this are not meant for the kernel's.
         env = {k: v for k, v in os.environ.items() if k not in ("MAKEFLAGS", "MAKEOVERRIDES", "O")}
         if kernel.chroot:

@@ -8,6 +8,8 @@ kmemleak not even that: without this they would find mistakes that nobody hears 
 
 import re
 
+from harness import coverage
+
 KERNEL = "debug"
 KERNELS = (KERNEL, "debug-arm64")
 # Time-outs are given for a machine that has nothing else to do, and is none of the slowest.
@@ -39,7 +41,7 @@ def patience(kernel):
 def check(process):
     """Raise the guest's error if there is a report; leaks can only be asked for while it runs.
 
-    Ends the programs of the guest and unloads the module.
+    Ends the programs of the guest, unloads the module, and keeps what was counted of it.
     """
     if process.machine.kernel.name not in KERNELS:
         return
@@ -48,5 +50,6 @@ def check(process):
         leaks = process.run(FIND_LEAKS)
         if "unreferenced object" in leaks:
             raise process.error(f"kmemleak has found:\n{leaks}")
+        coverage.keep(process)
     if report(process.console_text()):
         raise process.error("the kernel has found a mistake")
