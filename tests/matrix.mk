@@ -53,6 +53,9 @@ more_sentinel := 6.12
 # vmgend is the same on all.
 only_faults  := 6.1-cloud
 only_hostile := 6.12
+# Hours of it are in make soak; make check-proof has minutes.
+only_soak := none
+more_soak := 6.12
 only_hostword := 6.12
 more_hostword := 5.10 6.1 newest
 # A whole system has a kernel of its own, and what ACPI tables can look like
@@ -156,6 +159,7 @@ only_witness := 6.1
 more_witness := 7.2
 # This is about what only the kernel with sanitizers does.
 only_mutants := debug debug-arm64
+only_nodes   := debug
 # A kernel that is built for it, from the same source, so only make check-all does.
 only_bare := bare
 # What make check-debug leaves out: what comes with kernels of its own, or talks
@@ -165,7 +169,7 @@ only_bare := bare
 # (hibernate), that programs ahead of all others leave no time to the rest
 # (order), or that one by one they take half an hour (midway).
 not_debug   := $(whole) acpi awslc bare boots bound clones connections crowd ctl daemon devicetree examples faults \
-	       first herd hibernate hostile keys libvirt macsec metrics midway migration orchestrator order policy remedies report secureboot sources spinners \
+	       first herd hibernate hostile keys libvirt macsec metrics midway migration orchestrator order policy remedies report secureboot soak sources spinners \
 	       uefi vmclock wireguard witness
 # ARM, with a device tree and with ACPI under UEFI.
 on_arm          := $(filter %-arm64,$(KERNELS))
@@ -190,7 +194,7 @@ harness = PYTHONPATH=tests/vm $(PYTHON) -m harness
 
 vm_programs := $(O)/tests/vm/guest/init $(guest:%=$(O)/asan/%) $(O)/asan/tests/vm/guest/abi32 \
 	       $(examples:%=$(O)/asan/%) $(O)/tsan/tests/vm/guest/crowd \
-	       $(addprefix $(O)/tests/vm/guest/,boringssl chatter chore draw first flood info listen mute rights stamp stranger strike window) $(O)/asan/vmgend $(O)/asan/vmgenctl $(O)/asan/clock $(hook_programs:%=$(O)/asan/%) \
+	       $(addprefix $(O)/tests/vm/guest/,boringssl chatter chore draw first flood info listen mute nodes rights stamp stranger strike window) $(O)/asan/vmgend $(O)/asan/vmgenctl $(O)/asan/clock $(hook_programs:%=$(O)/asan/%) \
 	       $(if $(filter %-arm64,$(KERNELS))$(filter check-debug,$(MAKECMDGOALS)),$(patsubst %,$(O)/aarch64/tests/vm/guest/%,init abi draw info library notice))
 vm_tests    := $(foreach s,$(whole) $(filter-out $(whole),$(SCENARIOS)),$(if $(filter $(s),$(SCENARIOS)),\
 	       $(foreach k,$(call runs_on,$(s)),$(O)/check/$(k)/$(s).t)))
