@@ -57,6 +57,7 @@ finds() {
 	[ "$status" = 1 ] && grep -q "module: .*$4" "$scratch/$1.verdict"
 }
 
+ok 'syzkaller is told of all that the headers have' tests/fuzz/description.py
 fuzz vmclock 200000
 fuzz device 20000
 fuzz smaps 20000
