@@ -86,7 +86,7 @@ more_is_found() {
 
 unknown_targets() {
 	grep -ohE '[`_]make [a-z-]+' "$readme" "$page" | cut -d ' ' -f 2 | sort -u | while read -r target; do
-		grep -q "^$target:" Makefile tests/matrix.mk packaging/*.mk packaging/*/*.mk ||
+		grep -q "^$target:" Makefile tests/*.mk packaging/*.mk packaging/*/*.mk ||
 			echo "make $target"
 	done
 }
