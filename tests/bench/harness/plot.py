@@ -13,6 +13,9 @@ import matplotlib
 matplotlib.use("SVG")
 # Text stays text, and the same figures give the same file.
 OWN = {"svg.fonttype": "none", "svg.hashsalt": "vmgen", "font.size": 9}
+LICENCE = ("<!-- SPDX-License-Identifier: BSD-2-Clause -->",
+           "<!-- Copyright (C) the vmgen authors -->")
+PANEL_INCHES, ROW_INCHES = 3.6, 0.22
 # What is added to the name of the file, and what matplotlib calls it.
 STYLES = {"": "default", "-dark": "dark_background"}
 
@@ -79,9 +82,9 @@ def lines_of_crowds(axes, rows):
 
 
 def bars_of_latencies(axes, rows):
+    names = [", ".join(filter(None, (row["what"], row["condition"], row["kernel"]))) for row in rows]
     # What never came has no bar.
-    axes.barh([f"{row['what']}\n{row['condition']} {row['kernel']}" for row in rows],
-              [row["instructions"] or 0 for row in rows])
+    axes.barh(names, [row["instructions"] or 0 for row in rows])
     axes.invert_yaxis()
     axes.set_xscale("log")
     axes.set_xlabel("instructions, clone's first to this")
@@ -148,7 +151,9 @@ PANELS = {
 
 
 def draw(found, target):
-    figure, panels = pyplot.subplots(len(found), 1, figsize=(8, 3.6 * len(found)), squeeze=False)
+    heights = [max(PANEL_INCHES, ROW_INCHES * (len(rows) + 4)) for rows in found.values()]
+    figure, panels = pyplot.subplots(len(found), 1, figsize=(8, sum(heights)), squeeze=False,
+                                     height_ratios=heights)
     for axes, (part, rows) in zip(panels[:, 0], found.items(), strict=True):
         title, fill = PANELS[part]
         axes.set_title(title)
@@ -156,6 +161,9 @@ def draw(found, target):
     figure.tight_layout()
     figure.savefig(target, format="svg", metadata={"Date": None})
     pyplot.close(figure)
+    # As a file of the project, which the README's is.
+    declaration, *rest = map(str.rstrip, target.read_text("utf-8").splitlines())
+    target.write_text("\n".join((declaration, *LICENCE, *rest, "")), "utf-8")
 
 
 def main(source, target):
