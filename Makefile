@@ -357,6 +357,7 @@ include tests/acpica/acpica.mk
 include tests/fuzz/fuzz.mk
 include tests/fuzz/acpi/acpi.mk
 include tests/matrix.mk
+include tests/mutants/mutants.mk
 include tests/proof.mk
 include packaging/packages.mk
 include packaging/module/module.mk
