@@ -59,7 +59,7 @@ def forced(dc, t):
 def clones(dc, t):
     for name, words, environment in (
             ("other hardware", "looks like a clone", {"VMGEN_HINT": "clone"}),
-            ("called a clone", "said that this is a clone", {"VMGEN_INTENT": "clone"})):
+            ("called a clone", "the declared intent is clone", {"VMGEN_INTENT": "clone"})):
         dc.restore("adopted")
         refused(dc, t, name, words, **{**CHANGED, **environment})
         forced(dc, t)
@@ -109,7 +109,7 @@ def fences(dc, t):
     dc.restore("adopted")
     dc.safeguard("repair", **{**CHANGED, "VMGEN_INTENT": "clone"})
     status, output = vmgenctl(dc, "fence", "check", FENCE)
-    t.ok(status == 10 and "said that this is a clone" in output, "vmgenctl knows the fence")
+    t.ok(status == 10 and "the declared intent is clone" in output, "vmgenctl knows the fence")
     t.equal(vmgenctl(dc, "fence", "lift", FENCE), (0, ""), "and lifts it")
     t.equal(vmgenctl(dc, "fence", "set", FENCE, "the disk is full")[0], 0, "one of vmgenctl")
     for command in ("before-start", "repair"):

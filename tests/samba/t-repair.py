@@ -247,9 +247,9 @@ def seen_by_vmgend(dc, t):
     now = time.time()
     for when, corrected, intent, status, word in (
             (now - DAY, None, "clone", 0, "adopted"), (now, now - DAY, "clone", 0, "adopted"),
-            (now, None, "clone", 10, "said that this is a clone"),
+            (now, None, "clone", 10, "the declared intent is clone"),
             # The clock was set after the machine went back.
-            (now - DAY, now, "clone", 10, "said that this is a clone"),
+            (now - DAY, now, "clone", 10, "the declared intent is clone"),
             (now, None, "restore", 0, "1109")):
         dc.restore("fresh")
         run = {"id_hash": hashlib.sha256(HASHED + uuid.UUID(dc.id).bytes_le).hexdigest(),

@@ -138,7 +138,7 @@ def refusals(dc, t):
     vmgenctl(dc, "intent", "clone")
     before = dc.facts()
     status, output = dc.safeguard(*WORD)
-    t.equal((status, "said that this is a clone" in output, dc.facts() == before),
+    t.equal((status, "the declared intent is clone" in output, dc.facts() == before),
             (10, True, True), "of a clone it is refused") or t.note(output)
     t.ok("--force repair --rolled-back" in dc.fence.read_text("utf-8"),
          "the fence has the whole command")
