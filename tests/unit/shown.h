@@ -78,8 +78,9 @@ int vmgen_id(struct vmgen *v, uint8_t ret_id[VMGEN_ID_SIZE])
 int vmgen_wait(struct vmgen *v, uint64_t known, int64_t timeout_ns, uint64_t *ret_generation)
 {
 	(void)v;
-	(void)known;
 	(void)timeout_ns;
+	if (event.generation == known)
+		return -ETIMEDOUT;
 	*ret_generation = event.generation;
 	return 0;
 }
