@@ -43,8 +43,8 @@ static struct kernel {
 	/* Bytes that a read returns; 0: as many as it should. */
 	size_t read_size;
 	int info_error, wait_error;
-	/* Changes that come while one is being settled. */
-	int more;
+	/* Changes that come while one is being settled, and when the kernel has looked. */
+	int more, late;
 	/* /dev/sysgenid */
 	uint32_t acked;
 	int tracking_error;
@@ -157,6 +157,10 @@ static inline int kernel_wait(int fd, struct vmgenid_wait *wait)
 	if (wait->known == kernel.record.generation)
 		return wait->timeout_ns < 0 ? -EINTR : -ETIMEDOUT;
 	wait->record = kernel.record;
+	if (kernel.late > 0) {
+		kernel.late--;
+		kernel_change();
+	}
 	return 0;
 }
 
@@ -224,7 +228,7 @@ static inline void kernel_has_vmgenid(void)
 	kernel.page->version = VMGENID_ABI_VERSION;
 	kernel.page->generation = 1;
 	kernel.read_size = 0;
-	kernel.info_error = kernel.wait_error = kernel.read_error = kernel.more = 0;
+	kernel.info_error = kernel.wait_error = kernel.read_error = kernel.more = kernel.late = 0;
 	kernel_change();
 	kernel_take_id();
 }

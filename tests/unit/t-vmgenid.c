@@ -96,6 +96,10 @@ static void test_raw(void)
 	kernel_change();
 	ok(vmgen_changed(v), "changes while one is settled");
 	ok(!vmgen_changed(v) && !vmgen_changed_now(v), "are one");
+	kernel.late = 1;
+	kernel_change();
+	ok(vmgen_changed(v), "a change, and another one as soon as the kernel has looked");
+	ok(vmgen_changed(v) && !vmgen_changed(v), "which is told the next time");
 	vmgen_close(v);
 }
 
