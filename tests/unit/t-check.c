@@ -235,6 +235,11 @@ static void test_seed(void)
 		     "\"seed_errno\":22}");
 	expect("status", CTL_DEGRADED, "the seed file for the next boot was not renewed");
 	expect("check", CTL_DEGRADED, "problem  seed      at the last change (changed) the seed file was not renewed");
+	write_status(HANDLED ",\"last\":{\"event\":\"changed\",\"generation\":5,\"reseed_errno\":0,\"hooks\":{},"
+		     "\"seed_errno\":\"22\"}");
+	expect("status", CTL_DEGRADED, "the seed file for the next boot was not renewed");
+	write_status(HANDLED ",\"last\":{\"event\":\"changed\",\"generation\":5,\"hooks\":{}}");
+	expect("status", CTL_DEGRADED, "random number generator NOT reseeded");
 }
 
 /* What was said and not used is no state of things that is well. */
