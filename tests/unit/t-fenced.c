@@ -6,6 +6,17 @@
  */
 #include "fenced.h"
 
+#include <sys/syscall.h>
+
+static int sync_error;
+
+/* Instead of libc's. */
+int fsync(int fd)
+{
+	errno = sync_error;
+	return sync_error ? -1 : (int)syscall(SYS_fsync, fd);
+}
+
 static void test_set(void)
 {
 	unit("a.service", DOWN, "");
@@ -187,7 +198,22 @@ static void test_rights(void)
 	user = 0;
 	(void)!chown(scratch_path("state/fence"), 65534, 0);
 	expect(RUN("check", "b"), CTL_NO_RIGHTS, "cannot use");
+	expect(RUN("list"), CTL_NO_RIGHTS, "cannot use");
 	(void)!chown(scratch_path("state/fence"), 0, 0);
+	expect(RUN("lift", "a"), CTL_OK, "");
+}
+
+/* What did not get to the disk is not done, whatever the files look like now. */
+static void test_disk(void)
+{
+	unit("a.service", DOWN, "");
+	sync_error = EIO;
+	expect(RUN("set", "a", "why"), CTL_DEGRADED, "a.service is fenced, but the reason or the fence may be lost: Input/output error");
+	sync_error = 0;
+	expect(RUN("set", "a", "why"), CTL_OK, "");
+	sync_error = EIO;
+	expect(RUN("lift", "a"), CTL_FAILED, "Input/output error");
+	sync_error = 0;
 	expect(RUN("lift", "a"), CTL_OK, "");
 }
 
@@ -201,5 +227,6 @@ int main(void)
 	test_hooks();
 	test_masked();
 	test_rights();
+	test_disk();
 	return fenced_done();
 }
