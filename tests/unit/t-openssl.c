@@ -78,7 +78,11 @@ static void test_contract(void)
 	ok(!EVP_RAND_generate(rand, large, 16, 257, 0, NULL, 0), "not with more strength");
 	equal(last_reason(), REASON_STRENGTH, "for a reason");
 	ok(EVP_RAND_reseed(rand, 1, text, sizeof(text), text, sizeof(text)), "a reseed");
-	ok(EVP_RAND_nonce(rand, large, 16), "a nonce");
+	memset(large, 0, 64);
+	ok(EVP_RAND_nonce(rand, large, 16) && EVP_RAND_nonce(rand, large + 16, 16), "two nonces");
+	ok(memcmp(large, large + 32, 16) && memcmp(large + 16, large + 32, 16) && memcmp(large, large + 16, 16),
+	   "are drawn");
+	ok(!memcmp(large + 32, large + 48, 16), "and no longer than they should be");
 	ok(EVP_RAND_enable_locking(rand), "locking can be enabled");
 	ok(EVP_RAND_verify_zeroization(rand), "nothing is left behind");
 	ok(EVP_RAND_uninstantiate(rand), "it ends");
