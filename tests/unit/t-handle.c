@@ -225,12 +225,14 @@ static void test_sizes(void)
 }
 
 /* What a program prints there, which has closed all, would otherwise get to the device. */
-static void test_standard(unsigned int flags, const char *name)
+static void test_standard(unsigned int flags, int first, const char *name)
 {
-	int opened, reopened = 3, refused, fds = kernel_descriptors(), saved[3], r;
+	int opened, reopened = 3, refused, fds = kernel_descriptors(), saved[3], r, i;
 	struct vmgen *v = NULL, *other = NULL;
 
 	kernel_close_standard(saved);
+	for (i = 0; i < first; i++)
+		dup2(saved[i], i);
 	r = vmgen_open(NULL, flags, &v);
 	opened = r ?: vmgen_fd(v);
 	if (!r && flags == VMGEN_VMGENID) {
@@ -243,7 +245,7 @@ static void test_standard(unsigned int flags, const char *name)
 	refused = vmgen_open(NULL, flags, &other);
 	calls.fail_with = 0;
 	kernel_open_standard(saved);
-	ok(r == 0, "%s: opened in a process without 0 to 2", name);
+	ok(r == 0, "%s: opened in a process without %d to 2", name, first);
 	ok(opened > 2 && reopened > 2, "it has a number above these");
 	equal(fcntl(opened, F_GETFD), FD_CLOEXEC, "close-on-exec");
 	equal(refused, -EMFILE, "where there is no such number: EMFILE");
@@ -259,7 +261,7 @@ static void test_others(void)
 
 	kernel_has_none();
 	kernel_has_vmclock();
-	test_standard(VMGEN_VMCLOCK, "VMClock");
+	test_standard(VMGEN_VMCLOCK, 0, "VMClock");
 	v = open_device(VMGEN_VMCLOCK);
 	equal(vmgen_settled(v, &generation), 0, "a VMClock has no window");
 	equal((long long)generation, 2, "so its generation is told");
@@ -269,7 +271,7 @@ static void test_others(void)
 	vmgen_close(v);
 	kernel_has_none();
 	kernel_has_sysgenid();
-	test_standard(VMGEN_SYSGENID, "SysGenID");
+	test_standard(VMGEN_SYSGENID, 0, "SysGenID");
 	v = open_device(VMGEN_SYSGENID);
 	equal(vmgen_settled(v, &generation), -EOPNOTSUPP, "SysGenID has one: EOPNOTSUPP");
 	vmgen_close(v);
@@ -288,7 +290,9 @@ int main(void)
 	test_not_reopened();
 	test_leaks();
 	test_threads();
-	test_standard(VMGEN_VMGENID, "vmgenid");
+	test_standard(VMGEN_VMGENID, 0, "vmgenid");
+	test_standard(VMGEN_VMGENID, 1, "vmgenid");
+	test_standard(VMGEN_VMGENID, 2, "vmgenid");
 	test_settled(0, 0, "with the raw page");
 	test_settled(VMGEN_UNPRIVILEGED, 1, "without");
 	test_sizes();
