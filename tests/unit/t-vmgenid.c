@@ -360,6 +360,23 @@ static void test_random(void)
 	calls.after_draw = NULL;
 }
 
+/* A filter of system calls may choose any errno, but two of them are what the device says. */
+static void test_filtered(void)
+{
+	static const int verdicts[] = { ENODATA, EOPNOTSUPP };
+	struct vmgen *v = open_device(0);
+	unsigned char bytes[8];
+	size_t i;
+
+	calls.fail_kind = CALL_GETRANDOM;
+	for (i = 0; i < sizeof(verdicts) / sizeof(verdicts[0]); i++) {
+		calls.fail_with = verdicts[i];
+		equal(vmgen_getrandom(v, bytes, sizeof(bytes)), -ENOSYS, "no random bytes at all: ENOSYS");
+	}
+	calls.fail_with = 0;
+	vmgen_close(v);
+}
+
 static void test_guard(void)
 {
 	struct vmgen_guard guard = VMGEN_GUARD_INIT;
@@ -416,6 +433,7 @@ int main(void)
 	test_events();
 	test_closed();
 	test_random();
+	test_filtered();
 	test_guard();
 	test_errno();
 	test_info();
