@@ -97,6 +97,8 @@ static void test_others(void)
 	unlink(scratch_path("other"));
 	(void)!chmod(scratch_path("seed"), 0644);
 	refuse("one that others can read", -EPERM, "has the mode 0644, and a secret has 0600 (chmod 0600 ");
+	(void)!chmod(scratch_path("seed"), 04600);
+	refuse("one that is set-user-ID", -EPERM, "has the mode 4600, and a secret has 0600");
 	(void)!chmod(scratch_path("seed"), 0606);
 	refuse("one that others can write", -EPERM, "(chmod go-w ");
 	(void)!chmod(scratch_path("seed"), 0600);
