@@ -179,6 +179,17 @@ static void test_now(void)
 	unlink(scratch_path("hooks/60-id"));
 }
 
+/* Hooks that run when nobody expects that any more do harm. */
+static void test_given_up(pid_t vmgend)
+{
+	const struct request good = { .deadline_ns = 0, .hook = "10-good" };
+
+	(void)kill(vmgend, SIGSTOP);
+	expect(run_trigger(&good), CTL_TIMEOUT, "the timeout is over", "a vmgend that does not get to it");
+	ok(access(scratch_path("run/trigger"), F_OK), "does not find the request later");
+	(void)kill(vmgend, SIGCONT);
+}
+
 static void test_time(pid_t vmgend)
 {
 	struct request hang = {
@@ -263,6 +274,7 @@ int main(void)
 	test_now();
 	write_hook("90-hang", "echo yes >begun; until [ -e go ]; do sleep 0.05; done; echo end >ended");
 	test_others();
+	test_given_up(vmgend);
 	test_time(vmgend);
 	test_without_vmgend("after the end");
 	ok(access(scratch_path("off"), F_OK), "a disabled hook never ran");
