@@ -282,6 +282,12 @@ static void test_jitter(void)
 	run_hooks();
 	ok(record_result(&record, "41-own") && !strstr(scratch_read("log"), "begins in"),
 	   "a drill has none");
+	hook("60-identity", "exit 0");
+	begin_record(EVENT_BOOT_CHANGED);
+	strcpy(record.intent, "clone");
+	run_hooks();
+	ok(record_result(&record, "60-identity") && !strstr(scratch_read("log"), "begins in"),
+	   "nor has a boot, where all other services wait for it");
 	config.jitter_sec = 0;
 }
 
