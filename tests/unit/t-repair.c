@@ -269,6 +269,25 @@ static void test_vanished(void)
 	repair_clear(&repair);
 }
 
+static void test_made_up(void)
+{
+	struct sighting first = sight(1, ID_A), second = sight(2, ID_B);
+	struct repair repair;
+	struct state state;
+
+	second.made_up = true;
+	repair_init(&repair, &config);
+	startup_begin(&repair, &first);
+	repair_change(&repair, &second, false);
+	advance_to_end(&repair);
+	repair_clear(&repair);
+	state = read_state();
+	ok(!strcmp(state.last.id_hash, second.id_hash) && !strcmp(state.handled, first.id_hash),
+	   "an ID that was made up, and is worth nothing in another boot, is not recorded as handled");
+	state_clear(&state);
+	unlink(scratch_path("ran"));
+}
+
 static void test_reseeds(void)
 {
 	static const char seed[] = "\xff 32 bytes that are no plain text";
@@ -424,6 +443,7 @@ int main(void)
 	test_vanished();
 	test_changes();
 	test_interrupted();
+	test_made_up();
 	test_no_state();
 	config_clear(&config);
 	return tap_done();
