@@ -240,6 +240,44 @@ static void test_unopenable(void)
 	}
 }
 
+/* There was one, and then it turns out that there is none: nobody asks for it again. */
+static void test_gone(void)
+{
+	unsigned int asked;
+	struct loaded l;
+
+	kernel_has_vmgenid();
+	kernel.node.unopenable = -EMFILE;
+	l = load();
+	kernel.node.unopenable = -ENXIO;
+	errno = 77;
+	equal(drawn_by(l.context, large, 16), 1, "a device that is none after all: as without one");
+	equal(errno, 77, "errno is the program's");
+	asked = calls.made[CALL_OPEN];
+	equal(drawn_by(l.context, large, 16), 1, "so is the next request");
+	equal(calls.made[CALL_OPEN], asked, "which does not ask for it");
+	kernel.node.unopenable = 0;
+	unload(&l);
+}
+
+/* A number for a signed variable that is too small for it. */
+static void test_large_counter(void)
+{
+	unsigned int counter = 0;
+	int too_small = 5;
+	OSSL_PARAM params[] = { OSSL_PARAM_uint(OSSL_DRBG_PARAM_RESEED_COUNTER, &counter), OSSL_PARAM_END };
+	OSSL_PARAM small[] = { OSSL_PARAM_int(OSSL_DRBG_PARAM_RESEED_COUNTER, &too_small), OSSL_PARAM_END };
+	struct loaded l;
+
+	kernel_has_vmgenid();
+	kernel.record.generation = kernel.page->generation = UINT64_C(1) << 31;
+	l = load();
+	ok(EVP_RAND_CTX_get_params(RAND_get0_primary(l.context), params) && counter == 1U << 31, "2^31 seeds");
+	ok(!EVP_RAND_CTX_get_params(RAND_get0_primary(l.context), small) && too_small == 5,
+	   "are not written where they are negative");
+	unload(&l);
+}
+
 /* Of how many seeds a generator has taken: changes when it takes one. */
 static unsigned int seeds(EVP_RAND_CTX *rand)
 {
@@ -388,6 +426,8 @@ int main(void)
 	test_params();
 	test_change();
 	test_unopenable();
+	test_gone();
+	test_large_counter();
 	test_child(0, "with an ID");
 	test_child(VMGENID_RNG_OTHER, "in FIPS mode");
 	test_contexts();
