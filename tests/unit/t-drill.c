@@ -357,6 +357,7 @@ static void test_bad_requests(void)
 		"{\"id\":\"x\",\"real\":false,\"rerun\":\"failed\",\"hook\":\"15-guard\"}",
 		"{\"id\":\"000000000000000000000000000000000\",\"real\":false}",
 	};
+	static const mode_t modes[] = { 0666, 0620, 0602 };
 	size_t i;
 
 	clean();
@@ -365,9 +366,11 @@ static void test_bad_requests(void)
 		ok(drill.report.phase == DRILL_OVER && access(scratch_path("trigger"), F_OK) &&
 		   !strcmp(drill.report.id, "c-4"), "not a request: %s", texts[i]);
 	}
-	scratch_write("trigger", "{\"id\":\"x\",\"real\":false}", 0666);
-	drill_request(&drill);
-	ok(!strcmp(drill.report.id, "c-4"), "not what others could have written");
+	for (i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {
+		scratch_write("trigger", "{\"id\":\"x\",\"real\":false}", modes[i]);
+		drill_request(&drill);
+		ok(!strcmp(drill.report.id, "c-4"), "not what others could have written: %04o", modes[i]);
+	}
 	scratch_write("elsewhere", "{\"id\":\"x\",\"real\":false}", 0600);
 	(void)!symlink("elsewhere", scratch_path("trigger"));
 	drill_request(&drill);
