@@ -282,6 +282,11 @@ static void test_jitter(void)
 	run_hooks();
 	ok(record_result(&record, "41-own") && !strstr(scratch_read("log"), "begins in"),
 	   "a drill has none");
+	begin_record(EVENT_CHANGED);
+	record.drill = true;
+	run_hooks();
+	ok(record_result(&record, "41-own") && !is_recorded("41-own", OUTCOME_SUCCEEDED),
+	   "nor is what one does at its hooks on record");
 	hook("60-identity", "exit 0");
 	begin_record(EVENT_BOOT_CHANGED);
 	strcpy(record.intent, "clone");
