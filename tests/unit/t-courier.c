@@ -188,7 +188,8 @@ static void test_full_port(void)
 
 static void test_missing(void)
 {
-	int i;
+	int fd = open(scratch_path("log"), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+	int saved = dup(STDERR_FILENO), i;
 
 	port_error = -ENOENT;
 	begin(NULL);
@@ -200,10 +201,16 @@ static void test_missing(void)
 	ok(strstr(text_at(port_host), "\"name\":\"late\""), "a port that comes late is found");
 	port_error = -EBUSY;
 	begin(NULL);
+	dup2(fd, STDERR_FILENO);
 	tell("never");
 	for (i = 0; i < COURIER_LIMIT_SEC; i++)
 		later(1);
+	dup2(saved, STDERR_FILENO);
+	close(saved);
+	close(fd);
 	ok(port_opens > 5 && port_opens < 20, "one that is busy is tried %d times", port_opens);
+	ok(strstr(scratch_read("log"), "/dev/vport0p1: the report to the host was not delivered within "),
+	   "and that it was not delivered is told");
 	i = port_opens;
 	port_error = 0;
 	later(COURIER_LIMIT_SEC);
