@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 
+#include "base/paths.h"
 #include "repair/statusfile.h"
 #include "scratch.h"
 #include "tap.h"
@@ -46,6 +47,9 @@ static void test_status(void)
 	ok(strstr(scratch_read("status.json"), "10-x") && !strstr(scratch_read("status.json"), "secret"),
 	   "what hooks print is not for everyone");
 	ok(!stat(scratch_path("status.json"), &st) && (st.st_mode & 07777) == 0644, "for everyone");
+	equal(status_write_outputs(scratch_directory, "x", &run), 0, "that is written elsewhere");
+	ok(strstr(scratch_read(NAME_OUTPUTS), "a secret") && !stat(scratch_path(NAME_OUTPUTS), &st) &&
+	   (st.st_mode & 07777) == 0600, "for root alone");
 	json = json_tokener_parse(scratch_read("status.json"));
 	ok(json, "it is JSON");
 	ok(json_object_object_get_ex(json, "pid", &value) && json_object_get_int(value) == getpid(), "pid");
