@@ -7,10 +7,13 @@ and no change is made up. Also IDs that are none, and a module that goes while t
 import time
 
 from harness import tap
+from harness.handle import POLLIN, Handle, failed
 from harness.host import Host
 from harness.scenario import boot, generation, info, new_guid
 
 CHANGES = 200
+# Of a record, in bytes.
+RECORD = 24
 # Flags of a record, as in <vmgen/vmgenid.h>.
 NO_ID = 2
 
@@ -29,6 +32,29 @@ def check_flood(g, host, t):
     t.ok(0 < moved <= CHANGES, f"{moved} steps for {CHANGES} changes: none is made up")
     g.run("sleep 1")
     t.equal(generation(g) - before, moved, "and none comes after")
+
+
+def take(handle):
+    """What read() tells of a change: not at once, because it is settled first."""
+    for _ in range(100):
+        result = handle.ask("take")
+        if result[0] != failed("EAGAIN")[0]:
+            break
+        handle.guest.run("sleep 0.1")
+    return result
+
+
+def check_descriptor(g, host, t):
+    """An open file that has told of what was there, and nobody else who looks."""
+    handle = Handle(g, "alone")
+    t.equal(handle.ask("open 0", "take"), [0, [*failed("EAGAIN"), 0]], "a file is open")
+    before = handle.ask("generation")
+    host.change()
+    t.equal(handle.ask("poll 60000"), [1, POLLIN], "poll() looks at the memory")
+    t.equal(take(handle), [RECORD, before + 1], "and read() has what it tells of")
+    host.change()
+    t.equal(take(handle), [RECORD, before + 2], "read() that waits for nothing does")
+    handle.ask("close")
 
 
 def check_no_id(g, host, t):
@@ -61,7 +87,7 @@ def check_adoption(g, host, t):
 
 def scenario(kernel, t):
     guid = new_guid()
-    with boot(kernel, ["flood", "info"], guid=guid, cpus=2, shared=True) as g:
+    with boot(kernel, ["flood", "handle", "info"], guid=guid, cpus=2, shared=True) as g:
         host = Host(g, guid)
         host.change()
         t.equal(generation(g), 2, "sysctl looks at the memory")
@@ -69,6 +95,7 @@ def scenario(kernel, t):
         facts = info(g)
         t.equal((facts["generation"], facts["source"]), ("3", "3"), "INFO and WAIT do")
         t.equal(facts["found_by_call"], "2", "such changes are counted")
+        check_descriptor(g, host, t)
         check_flood(g, host, t)
         check_no_id(g, host, t)
         check_adoption(g, host, t)

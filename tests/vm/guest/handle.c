@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include <vmgen/vmgenid.h>
 
 #include "libvmgen.h"
 
@@ -115,6 +116,27 @@ static void do_read(char *args)
 	printf("%d %" PRIu64, r, event.generation);
 }
 
+/* read(2) of the descriptor, with nothing of the library before it. */
+static void do_take(char *args)
+{
+	struct vmgenid_record record = { .generation = 0 };
+	ssize_t n = read(vmgen_fd(v), &record, sizeof(record));
+
+	(void)args;
+	printf("%d %" PRIu64, n < 0 ? -errno : (int)n, (uint64_t)record.generation);
+}
+
+/* take_until KNOWN: does so until the mapped page has another generation. */
+static void do_take_until(char *args)
+{
+	uint64_t known = strtoull(args, NULL, 0);
+	struct vmgenid_record record;
+
+	while (vmgen_generation(v) == known)
+		(void)!read(vmgen_fd(v), &record, sizeof(record));
+	printf("0");
+}
+
 static void do_id(char *args)
 {
 	uint8_t id[VMGEN_ID_SIZE];
@@ -161,6 +183,8 @@ static const struct {
 	{ "fd", do_fd },
 	{ "poll", do_poll },
 	{ "read", do_read },
+	{ "take", do_take },
+	{ "take_until", do_take_until },
 	{ "id", do_id },
 	{ "getrandom", do_getrandom },
 	{ "guard", do_guard },
