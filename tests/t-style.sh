@@ -42,6 +42,11 @@ skipped_tests() {
 	sources tests ':!tests/vm/harness/tap.py' ':!tests/t-style.sh' | xargs grep -niE '# *(skip|todo)\b'
 }
 
+# What is waited for is told by happens(), which fails where it does not come.
+certain_tests() {
+	sources 'tests/*.py' | xargs grep -nE '\bt\.ok\(True\b'
+}
+
 # Text of others goes to a terminal, a log or a metric by way of daemon/base/text.c; main.c has
 # its own usage, and metrics.c numbers and its own words.
 raw_prints() {
@@ -181,6 +186,7 @@ empty 'every room has one door, which says what the room is for' rooms_without_d
 empty 'nobody goes past a door' past_a_door
 empty 'no name means two things in daemon/' same_names
 empty 'no test can be skipped' skipped_tests
+empty 'no test passes whatever happens' certain_tests
 empty 'vmgend and vmgenctl print no text of others as it is' raw_prints
 # shellcheck disable=SC2046
 ok 'shellcheck' shellcheck -x $(scripts)

@@ -124,8 +124,8 @@ def check_box(g, t):
           f"cat >boxed.service.d/vmgen.conf <<'END'\n{drop_in}END\n"
           f"cat >half.service <<'END'\n{HALF}END\n"
           "systemctl daemon-reload; systemctl start half boxed")
-    g.wait_for(f"{SESSIONS} | grep -q .")
-    t.ok(True, "such a service opens, reads and maps the device, and opens /dev/sysgenid")
+    t.happens("such a service opens, reads and maps the device, and opens /dev/sysgenid",
+              g.wait_for, f"{SESSIONS} | grep -q .")
     sysctl, read, missing, disk, write = g.run("cat /var/tmp/half").splitlines()
     t.equal((sysctl, read.strip()), ("1", "1"),
             "sysctl needs no node, and BindReadOnlyPaths= gives one")
@@ -209,8 +209,8 @@ def check_endurance(d, t):
     for signal in ["KILL"] * (6 if ALL else 1) + ["TERM"]:
         old = d.run(pid).strip()
         d.run(f"kill -{signal} {old}")
-        d.wait_for(f"systemctl is-active -q vmgend && test $({pid}) != {old} -a $({pid}) != 0")
-    t.ok(True, "it comes back whatever ends it, however often")
+        t.happens(f"it comes back when it was ended by SIG{signal}", d.wait_for,
+                  f"systemctl is-active -q vmgend && test $({pid}) != {old} -a $({pid}) != 0")
 
 
 def check_stop(c, t):
@@ -236,8 +236,8 @@ def check_stop(c, t):
         d.run("systemctl start vmgend; vmgenctl wait --settled --timeout 240", timeout=300)
         t.equal(d.run("cat /var/tmp/slow"), "start\nend\n", "a running hook outlives the service")
         t.equal(d.run("grep -c . /var/tmp/80-last").strip(), "2", "the next start does the rest")
-        d.wait_for("test $(wc -l </var/tmp/pulled) = 2")
-        t.ok(True, "a second change pulls the unit in again")
+        t.happens("a second change pulls the unit in again",
+                  d.wait_for, "test $(wc -l </var/tmp/pulled) = 2")
         check_journal(d, t)
 
 

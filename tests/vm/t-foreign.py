@@ -32,8 +32,7 @@ def check_installed(g, t):
     t.equal(g.run("uname -m; dpkg --print-architecture").split(), ["aarch64", "arm64"],
             "it is a Debian for ARM")
     # Nothing else does, yet.
-    g.wait_for("test -c /dev/vmgenid")
-    t.ok(True, "udev loads the module")
+    t.happens("udev loads the module", g.wait_for, "test -c /dev/vmgenid")
     g.run(f"dpkg --install {PACKAGES}/*.deb", timeout=240)
     t.equal(g.run("systemctl is-active vmgend").strip(), "active", "the packages start vmgend")
     g.run("vmgenctl wait --settled", timeout=90)

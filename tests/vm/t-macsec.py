@@ -218,8 +218,7 @@ def check_again(c, t):
     before = len(protected())
     c.run(f"/bin/{remedy} 02 {OTHER}")
     speak(c, 1)
-    await_protected(before + COUNT)
-    t.ok(True, "with others it sends again")
+    t.happens("with others it sends again", await_protected, before + COUNT)
 
 
 # ---- keys that a daemon agrees on --------------------------------------------------------------

@@ -89,8 +89,8 @@ def check_init(g, t):
     """What ends is started again; who takes the line out is told what is missing."""
     old = pid(g)
     g.run(f"kill -KILL {old}")
-    g.wait_for(f"vmgenctl wait --settled && ! grep -q '\"pid\":{old},' /run/vmgen/status.json")
-    t.ok(True, "init starts it again when it was killed")
+    t.happens("init starts it again when it was killed", g.wait_for,
+              f"vmgenctl wait --settled && ! grep -q '\"pid\":{old},' /run/vmgen/status.json")
     g.run("sed -i.whole /^vg:/d /etc/inittab; telinit q")
     g.wait_for("! vmgenctl wait --settled")
     status, output = g.execute("vmgenctl status")

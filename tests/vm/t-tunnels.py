@@ -134,8 +134,8 @@ def check_forgotten(g, t, command):
     g.wait_for(f"[ $(date +%s) -gt {latest['']} ]")
     output = g.run(f"{command}; cat /proc/uptime")
     for place in PLACES:
-        wait_for_handshake(g, place, latest[place])
-        t.ok(True, f"{command}: new session keys in {place or 'the own'} name space")
+        t.happens(f"{command}: new session keys in {place or 'the own'} name space",
+                  wait_for_handshake, g, place, latest[place])
     t.equal({place: configuration(g, place) for place in PLACES}, before,
             "keys, peers, ports and marks are as they were")
     t.ok("many has forgotten" in output, "it names the interfaces")
@@ -165,8 +165,7 @@ def check_advice(g, t):
     now = int(g.run("date +%s"))
     g.wait_for(f"[ $(date +%s) -gt {now} ]")
     g.run("vmgenctl hooks run --real 10-wireguard")
-    wait_for_handshake(g, "", now)
-    t.ok(True, "vmgenctl hooks run --real does the same")
+    t.happens("vmgenctl hooks run --real does the same", wait_for_handshake, g, "", now)
 
 
 def check_killed(g, t):

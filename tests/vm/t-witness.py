@@ -145,10 +145,11 @@ def check_waiting(snapshot, t):
 def check_reload(g, pid, t):
     g.run(f"mkdir -p /etc/vmgen/vmgend.conf.d; printf '[vmgend]\\nhook-timeuot=5\\n' "
           f">/etc/vmgen/vmgend.conf; kill -HUP {pid}")
-    g.wait_for("grep -q 'not reloaded: /etc/vmgen/vmgend.conf:2: unknown key' /run/vmgend.log")
+    t.happens("a reload names a mistake", g.wait_for,
+              "grep -q 'not reloaded: /etc/vmgen/vmgend.conf:2: unknown key' /run/vmgend.log")
     g.run(f"printf '[vmgend]\\nhook-timeout=5\\n' >/etc/vmgen/vmgend.conf; kill -HUP {pid}")
-    g.wait_for("grep -q 'configuration was reloaded' /run/vmgend.log")
-    t.ok(True, "a reload names a mistake and keeps what it had; without one it takes the new")
+    t.happens("without one it takes the new configuration",
+              g.wait_for, "grep -q 'configuration was reloaded' /run/vmgend.log")
 
 
 def proc(g, pid, name):
@@ -165,9 +166,9 @@ def check_idle(kernel, t):
         c.run("vmgenctl wait --settled 1")
         pid = status(c)["pid"]
         # On a busy machine it may still have to do with the change.
-        c.run(f"n() {{ grep ^voluntary_ctxt /proc/{pid}/status; }};"
-              " until seen=$(n) && sleep 5 && test \"$(n)\" = \"$seen\"; do :; done")
-        t.ok(True, "it does not wake while nothing happens")
+        t.happens("it does not wake while nothing happens", c.run,
+                  f"n() {{ grep ^voluntary_ctxt /proc/{pid}/status; }};"
+                  " until seen=$(n) && sleep 5 && test \"$(n)\" = \"$seen\"; do :; done")
         resident = proc(c, pid, "VmRSS")
         t.ok(resident < MEMORY_KB, f"resident memory with 10 hooks, after a change: {resident} KiB")
         say(f"{kernel}: vmgend: resident memory {resident} KiB, of which its own "

@@ -35,6 +35,16 @@ class Tap:
             self.note(f"got:  {got!r}\nwant: {want!r}")
         return got == want
 
+    def happens(self, name, wait, *arguments):
+        """That what is waited for comes: where it does not, wait raises."""
+        try:
+            wait(*arguments)
+        except Exception as e:      # pylint: disable=broad-except
+            self.ok(False, name)
+            self.note(e)
+            return False
+        return self.ok(True, name)
+
     def results(self, results):
         """Pass on what a program in a guest reported, see parse()."""
         for passed, name in results:
