@@ -22,9 +22,15 @@ cat >"$work/sshd" <<'SSHD'
 [ -e key ] || { printf 'sshd: no hostkeys available -- exiting.\r\n' >&2; exit 1; }
 echo "hostkey $PWD/key"
 SSHD
-chmod 755 "$work/sshd"
+# What gets to the disk, in which order.
+cat >"$work/sync" <<'SYNC'
+#!/bin/sh
+echo "$*" >>synced
+exec /bin/sync "$@"
+SYNC
+chmod 755 "$work/sshd" "$work/sync"
 
-# run STATUS TEXT SCRIPT: in an empty directory, with a /run of its own.
+# run STATUS TEXT SCRIPT [AFTER]: in an empty directory, with a /run of its own; then AFTER is true.
 run() {
 	hook=$hook work=$work unshare --mount sh -ec '
 		mount -t tmpfs tmpfs /run
@@ -38,7 +44,9 @@ run() {
 		'"$3"'
 		r=0; $hook >said 2>&1 || r=$?
 		cat said
-		[ $r = '"$1"' ] && grep -q "'"$2"'" said' 2>&1
+		[ $r = '"$1"' ]
+		grep -q "'"$2"'" said
+		'"${4:-}" 2>&1
 	result=$?
 	rmdir "$work/empty"
 	return "$result"
@@ -48,4 +56,13 @@ ok 'a template without any keys is no failure' run 77 'there are no host keys ye
 ok 'one whose keys sshd refuses is' run 1 'sshd -t says why' ': >key.bad'
 ok 'a key that is there becomes another one' run 0 ' becomes SHA256:' \
 	'ssh-keygen -q -t ed25519 -N "" -f key'
+ok 'it is as secret as the one before, and the same user has it' run 0 ' becomes SHA256:' \
+	'ssh-keygen -q -t ed25519 -N "" -f key; chmod 400 key; chown 12:34 key' \
+	'[ "$(stat -c "%a %u:%g" key)" = "400 12:34" ]'
+ok 'it is on the disk, and then its name' run 0 ' becomes SHA256:' \
+	'ssh-keygen -q -t ed25519 -N "" -f key' \
+	'[ "$(cat synced)" = "-- $PWD/key.vmgen $PWD/key.vmgen.pub
+-- $PWD" ]'
+ok 'one with a passphrase is a failure' run 1 'cannot be read as a private key without a passphrase' \
+	'ssh-keygen -q -t ed25519 -N secret -f key' '[ ! -e key.vmgen ]'
 tap_done
