@@ -95,6 +95,25 @@ at_event() {
 		[ "$(sed -n "s/^systemctl try-restart //p" asked | tr "\n" " ")" = "$units" ]'
 }
 
+# A service that does not come back fails the hook, which does the rest anyway.
+failing_restart_is_told() {
+	machine 'mkdir -p /run/systemd/system
+		printf "%s\n" "#!/bin/sh" "echo \"\$*\" >>$work/asked" "! echo \"\$*\" | grep -q journald" >bin/systemctl
+		chmod 755 bin/systemctl
+		r=0; PATH=$work/bin:$PATH $hook >said || r=$?
+		[ $r = 1 ]
+		[ "$(cat /etc/machine-id)" != $old ]; grep -q networkd asked'
+}
+
+# Each boot takes that one.
+command_line_stays() {
+	machine 'echo "quiet systemd.machine_id=$old" >cmdline
+		mount --bind cmdline /proc/cmdline
+		r=0; $hook >said || r=$?
+		[ $r = 1 ]; grep -q "change it there" said
+		[ "$(cat /etc/machine-id)" = $old ]; [ -z "$(ls /var/lib/vmgen)" ]'
+}
+
 # What is mounted there hides the file.
 mounted_stays() {
 	machine 'mount --bind /var/lib/dbus/machine-id /etc/machine-id
@@ -148,9 +167,11 @@ ok 'nor in a drill' stays 0 'VMGEN_INTENT= VMGEN_EVENT=test'
 ok 'on intent clone the ID is another one, the same at each run for that change' becomes_another
 ok 'the link of D-Bus stays one' link_stays
 ok 'a file that is mounted is left alone' mounted_stays
+ok 'so is one that the command line of the kernel overrides' command_line_stays
 ok 'so is one that systemd has made in this boot, and that is no failure' made_by_systemd_stays
 ok 'while the system is up journald and networkd are restarted' \
 	at_event changed 'systemd-journald.service systemd-networkd.service '
+ok 'one that does not come back fails the hook' failing_restart_is_told
 ok 'at boot only what has started' at_event boot-changed 'systemd-journald.service '
 ok 'in a copy of an image, too' at_event adopted 'systemd-journald.service '
 ok 'what is no file is not taken for missing' no_file_is_a_failure
