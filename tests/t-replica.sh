@@ -49,12 +49,12 @@ case "$1 $2" in
 		printf '%s\n\n' "$key$unit"
 	done ;;
 "show --property=LoadState") [ ! -e $work/hangs ] || { echo "load $unit" >>$work/asked; exit 1; }; case $unit in gone*) echo not-found ;; *) echo loaded ;; esac ;;
-"show --property=ActiveState") case $unit in idle* | gone*) echo inactive ;; *) echo active ;; esac ;;
+"show --property=ActiveState") case $unit in idle* | gone*) echo inactive ;; dies*) grep -qs ^try-restart $work/asked && echo failed || echo active ;; *) echo active ;; esac ;;
 "show --property=SubState") case $unit in wrapper*) echo exited ;; *) echo running ;; esac ;;
 daemon-reload*) echo "$1" >>$work/asked; [ ! -e $work/hangs ] || exit 1 ;;
 *) echo "$1 $2 $unit" >>$work/asked ;;
 esac
-case "$1 $unit" in "kill stubborn.service") exit 1 ;; esac
+case "$1 $unit" in "kill stubborn.service" | "try-restart refuses.service") exit 1 ;; esac
 PROGRAM
 cat >"$work/first-files" <<'PROGRAM'
 mkdir $work/first 2>/dev/null && ls /var/lib/vmgen/fence /etc/systemd/system >$work/first/files
@@ -281,6 +281,12 @@ ok 'auto adds those that vmgenctl finds, each once' machine '!c\nb # mine\nauto'
 	[ "$($restart)" = "restarting web.service b.service" ]'
 ok 'a drill shows them' machine 'auto' '
 	[ "$(VMGEN_EVENT=test $restart)" = "would restart web.service b.service" ]; asked_nothing'
+ok 'one that does not come back is a failure' machine 'a\ndies' '
+	status=0; said=$($restart 2>&1) || status=$?; echo "$said"; [ $status = 1 ]
+	echo "$said" | grep -qx "dies.service did not come back (failed): systemctl status dies.service"'
+ok 'so is a restart that systemd refuses' machine 'refuses' '
+	status=0; said=$($restart 2>&1) || status=$?; echo "$said"; [ $status = 1 ]
+	echo "$said" | grep -qx "restarting refuses.service"'
 ok 'that some may be missing is told, and the others are restarted' machine 'auto' '
 	export found=1; status=0; said=$($restart 2>&1) || status=$?; echo "$said"; [ $status = 1 ]
 	echo "$said" | grep -qx "/etc/vmgen/restart-units, line 1: auto may have left out units: vmgenctl check"
