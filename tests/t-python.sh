@@ -61,7 +61,8 @@ machine() {
 					[ -e "$file" ] || file=$built/$hook
 					VMGEN_EVENT=$event VMGEN_GENERATION=2 "$file" >said 2>&1 || r=$?
 					echo "$hook: $r, $(cat said)"
-					[ $r = $1 ] && grep -q "$2" said
+					[ $r = $1 ]
+					grep -q "$2" said
 				done
 			done
 		}
