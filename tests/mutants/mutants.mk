@@ -3,8 +3,9 @@
 #
 # Whether tests notice when a line is wrong: part of the Makefile.
 
-# One or two of each component, of those that are found soon.
-proof_mutants :=
+# One of each component and two of vmgend, of those that are found soon and without a guest.
+proof_mutants := any-notify raw-id-noted-late nonce-not-drawn history-not-synced seed-not-synced \
+		 wait-early host-key-mode-lost fence-of-newer-lifted
 
 # What guests take from the build, for run.py, which asks for it in a copy of the tree.
 mutants-guest: $(vm_programs)
