@@ -28,6 +28,7 @@ coverage:
 
 proof_tests := tests/t-model.sh tests/t-fuzz.sh $(nodes_test) $(soak_test)
 check-proof: $(call needs,$(call chosen,$(proof_tests)))
+	$(if $(TESTS),,@$(PYTHON) tests/mutants/run.py --place $(O)/mutants $(proof_mutants))
 	$(call prove,$(proof_tests))
 
 help::
