@@ -43,6 +43,7 @@ deps_test += mmdebstrap mount     # tool chains newer than this machine's, and S
 deps_test += iproute2             # addresses of a network that only a test sees
 deps_test += pahole libelf1t64|libelf1 kmod   # what building a module calls
 deps_test += dkms                 # tests of its configuration
+deps_test += spin                 # tries every order of the steps of the models (*.pml)
 deps_test += sparse coccinelle ocaml # checks of the module; some of coccicheck are in OCaml
 deps_test += abigail-tools        # compares the library's ABI with the recorded one
 deps_test += shellcheck codespell pyflakes3   # checks of scripts and prose
