@@ -263,6 +263,22 @@ static void test_many(void)
 	(void)unlink(scratch_path("guard"));
 }
 
+/* It was begun by a guardian, which is gone by then. */
+static void test_going_on(void)
+{
+	pid_t pid;
+
+	hook("11-goes-on", ": >begun; until [ -e finish ]; do sleep 0.01; done; echo done >went-on");
+	pid = begin();
+	ok(wait_for_guardian(pid, 0), "a guard stands by");
+	played_change();
+	ok(appears("begun"), "and runs");
+	end(pid);
+	scratch_write("finish", "", 0600);
+	ok(comes("went-on", "done"), "it goes on to its end although vmgend was stopped");
+	remove_hook("11-goes-on");
+}
+
 int main(void)
 {
 	guarded_create();
@@ -276,5 +292,6 @@ int main(void)
 	test_user();
 	test_no_id();
 	test_many();
+	test_going_on();
 	return tap_done();
 }
