@@ -8,19 +8,23 @@ import struct
 from harness import tap
 from harness.scenario import boot, generation, info, new_guid
 
+# VMGENID_SOURCE_INTERRUPT, _NOTIFY and _CALL: nobody slept, and no timer looks.
+SOURCES = (1, 2, 3)
 READ = "dd if=/dev/vmgenid bs=24 count=1 2>/dev/null >/tmp/record"
 
 
 def scenario(kernel, t):
     with boot(kernel, ["info"], guid=new_guid()) as g:
+        before = g.uptime()
         snapshot = g.snapshot()
     with snapshot.clone(guid=new_guid()) as c:
         c.run(READ)
         record = bytes.fromhex(c.run("hexdump -v -e '1/1 \"%02x\"' /tmp/record"))
         count, noticed, source, flags = struct.unpack("=QqII", record)
         t.equal(count, 2, "the first read of a new file is the new generation")
-        t.ok(0 < noticed <= c.uptime() * 1e9, "it says when that was noticed")
-        t.ok(source in range(1, 8), "it says who noticed")
+        t.ok(before * 1e9 <= noticed <= c.uptime() * 1e9,
+             "it says when that was detected: in the clone") or t.note(f"{before} {noticed}")
+        t.ok(source in SOURCES, "it says by what") or t.note(source)
         t.equal(flags, 0, "the kernel's generator was reseeded")
         t.equal(generation(c), 2, "sysctl says the same")
         t.equal(info(c)["changes"], "1", "so does INFO")
