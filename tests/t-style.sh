@@ -47,6 +47,9 @@ certain_tests() {
 	sources 'tests/*.py' | xargs grep -nE '\bt\.ok\(True\b'
 }
 
+# Those of make check-mutants: each old text stands once in its file.
+stale_faults() { { python3 tests/mutants/run.py --place "${O:-build}" --list >/dev/null; } 2>&1; }
+
 # Text of others goes to a terminal, a log or a metric by way of daemon/base/text.c; main.c has
 # its own usage, and metrics.c numbers and its own words.
 raw_prints() {
@@ -187,6 +190,7 @@ empty 'nobody goes past a door' past_a_door
 empty 'no name means two things in daemon/' same_names
 empty 'no test can be skipped' skipped_tests
 empty 'no test passes whatever happens' certain_tests
+empty 'every listed fault can be put into its file' stale_faults
 empty 'vmgend and vmgenctl print no text of others as it is' raw_prints
 # shellcheck disable=SC2046
 ok 'shellcheck' shellcheck -x $(scripts)
