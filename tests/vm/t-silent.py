@@ -7,13 +7,13 @@ and no change is made up. Also IDs that are none, and a module that goes while t
 import time
 
 from harness import tap
-from harness.handle import POLLIN, Handle, failed
+from harness.handle import POLLIN, SYSGENID, VMGENID, Handle, failed
 from harness.host import Host
 from harness.scenario import boot, generation, info, new_guid
 
 CHANGES = 200
-# Of a record, in bytes.
-RECORD = 24
+# Bytes that a read tells.
+RECORD, COUNTER = 24, 4
 # Flags of a record, as in <vmgen/vmgenid.h>.
 NO_ID = 2
 
@@ -44,16 +44,31 @@ def take(handle):
     return result
 
 
-def check_descriptor(g, host, t):
+def check_descriptor(g, host, t, device, size):
     """An open file that has told of what was there, and nobody else who looks."""
-    handle = Handle(g, "alone")
-    t.equal(handle.ask("open 0", "take"), [0, [*failed("EAGAIN"), 0]], "a file is open")
-    before = handle.ask("generation")
+    handle = Handle(g, f"of{device}")
+    t.equal(handle.ask(f"open {device}", "take"), [0, [*failed("EAGAIN"), 0]], "a file is open")
     host.change()
     t.equal(handle.ask("poll 60000"), [1, POLLIN], "poll() looks at the memory")
-    t.equal(take(handle), [RECORD, before + 1], "and read() has what it tells of")
+    n, told = take(handle)
+    t.equal(n, size, "and read() has what it tells of")
     host.change()
-    t.equal(take(handle), [RECORD, before + 2], "read() that waits for nothing does")
+    t.equal(take(handle), [size, told + 1], "read() that waits for nothing does")
+    handle.ask("close")
+
+
+def check_open(g, host, t):
+    """Who opens /dev/sysgenid does not wait, but has the module look."""
+    handle = Handle(g, "page")
+    handle.ask("open 0")
+    before = handle.ask("generation")
+    host.change()
+    g.run(": </dev/sysgenid")
+    for _ in range(100):
+        if handle.ask("generation") > before:
+            break
+        g.run("sleep 0.1")
+    t.equal(handle.ask("generation"), before + 1, "to open /dev/sysgenid is to look")
     handle.ask("close")
 
 
@@ -95,7 +110,9 @@ def scenario(kernel, t):
         facts = info(g)
         t.equal((facts["generation"], facts["source"]), ("3", "3"), "INFO and WAIT do")
         t.equal(facts["found_by_call"], "2", "such changes are counted")
-        check_descriptor(g, host, t)
+        check_descriptor(g, host, t, VMGENID, RECORD)
+        check_descriptor(g, host, t, SYSGENID, COUNTER)
+        check_open(g, host, t)
         check_flood(g, host, t)
         check_no_id(g, host, t)
         check_adoption(g, host, t)
