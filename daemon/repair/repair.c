@@ -163,9 +163,9 @@ static bool prepare_hooks(struct repair *repair)
 
 void repair_begin_guards(struct repair *repair)
 {
-	/* What has no guards may begin with other hooks, but ends in repair_launch(). */
+	/* Others record what they have done, which the next repair_save() would not know. */
 	if (!repair->guards_pending && prepare_hooks(repair))
-		(void)run_advance(repair->run);
+		run_begin_guards(repair->run);
 }
 
 void repair_launch(struct repair *repair)

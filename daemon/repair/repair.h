@@ -151,7 +151,7 @@ bool repair_ask_guardian(const struct repair *repair, const struct record *run, 
  */
 void repair_prepare(struct repair *repair, int fd, enum event event, bool resume);
 
-/* Without a guardian: begins the run on record before repair_launch(), which has to follow. */
+/* Without a guardian: begins the guards of the run on record. repair_launch() has to follow. */
 void repair_begin_guards(struct repair *repair);
 
 /* Begins the run on record. */

@@ -26,12 +26,7 @@
  * run this is the last one.
  */
 bool each_change_handled = true;
-/*
- * For one ID, unless what is on record of it was lost, or went back with the disk. It is lost, too,
- * where vmgend starts without a guardian and asks a store outside the disk (shutdown_may_wait()):
- * begin() of startup.c records twice then, and the second time without what a hook that it has
- * begun in between has recorded. That is not in here.
- */
+/* For one ID, unless what is on record of it was lost, or went back with the disk. */
 bool hooks_run_once = true;
 /*
  * Where there is a guardian its guard begins, whether or not the disk answers. Of a change between

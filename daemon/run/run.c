@@ -245,6 +245,21 @@ static void start_number(struct run *run)
 	}
 }
 
+void run_begin_guards(struct run *run)
+{
+	struct hook_settings settings;
+	const struct hook *hook;
+
+	/* They come first in the list. */
+	for (; run->next < run->list.n_hooks; run->next++) {
+		hook = &run->list.hooks[run->next];
+		if (!event_is_guard(hook->band))
+			return;
+		if (is_due(run, hook, &settings))
+			start_hook(run, hook, &settings, 1);
+	}
+}
+
 /* The keeper may have been killed when it had recorded the result, but not told it. */
 static void recall(const struct run *run, struct hook_result *result)
 {

@@ -78,6 +78,9 @@ struct run *run_free(struct run *run);
  */
 size_t run_advance(struct run *run);
 
+/* Starts the guards that are due, and no other hook; run_advance() goes on from there. */
+void run_begin_guards(struct run *run);
+
 /* Starts once more what could not be started, or nobody knows the end of. */
 void run_retry(struct run *run);
 

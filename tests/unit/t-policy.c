@@ -18,14 +18,18 @@
 static bool has_efi;
 /* It becomes one when the file "guarded" is there, and it has. */
 static bool efi_waits, efi_came;
+/* A hook was started before a store was asked. */
+static bool hook_came_first;
 
 /* Instead of libc's. */
 int fstatfs(int fd, struct statfs *st)
 {
 	bool there = has_efi && (!efi_waits || !access(scratch_path("guarded"), F_OK));
+	siginfo_t child;
 
 	(void)fd;
 	efi_came |= there && efi_waits;
+	hook_came_first |= !waitid(P_ALL, 0, &child, WEXITED | WNOHANG | WNOWAIT);
 	*st = (struct statfs){ .f_type = there ? EFIVARFS_MAGIC : SYSFS_MAGIC };
 	return 0;
 }
@@ -203,6 +207,17 @@ static void test_guards_first(void)
 	unlink(scratch_path("hooks/10-guard"));
 }
 
+/* What it records is in a record that is written again when the store has answered. */
+static void test_store_before_hooks(void)
+{
+	scratch_write("hooks/20-repair", "#!/bin/sh\n", 0755);
+	hook_came_first = false;
+	start('R');
+	start('S');
+	ok(!hook_came_first, "no hook from 20 on comes before the store");
+	unlink(scratch_path("hooks/20-repair"));
+}
+
 static void test_counter(void)
 {
 	static const char other[] = "fedcba9876543210fedcba9876543210";
@@ -261,6 +276,7 @@ static void test_counter(void)
 	test_patience();
 	config.boot_change = BOOT_CHANGE_COUNTER;
 	test_guards_first();
+	test_store_before_hooks();
 	has_efi = false;
 }
 
