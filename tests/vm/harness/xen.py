@@ -28,6 +28,7 @@ GONE = "gone"
 # The domain's firmware reads the kernel piece by piece from QEMU in dom0.
 SLOW = 4
 PATIENCE = 300      # seconds, for one command
+ASLEEP_SECONDS = 4  # a domain that is awake says so once in a second
 CONFIG = """name = "{name}"
 type = "{type}"
 memory = {memory}
@@ -149,14 +150,23 @@ class Domain(Process):
                 raise self.error(f"the state is {found!r}, not {state!r}", GuestTimeout)
             time.sleep(0.5)
 
+    def seconds(self):
+        """Of a CPU that the domain has had, as xl list has them."""
+        return next(line.split()[5] for line in xl("list").splitlines() if line.startswith(f"{NAME} "))
+
     def wake(self):
         """From S3, of which xl list shows nothing, after the command that began it; returns its output."""
         deadline = time.monotonic() + COMMAND_TIMEOUT * self.patience
-        # Where nobody sleeps it does nothing.
-        while not select.select([self.channel], [], [], 2)[0]:
+        # Where nobody sleeps it does nothing, so it waits until the domain does: that gives no sign of
+        # life any more, and takes no CPU. Of a second sleep xl does not wake a domain.
+        before = None
+        while not select.select([self.channel], [], [], ASLEEP_SECONDS)[0]:
             if time.monotonic() > deadline:
                 raise self.error("it does not wake up", GuestTimeout)
-            xl("trigger", NAME, "s3resume")
+            now = self.seconds(), self.console_text().count(ALIVE)
+            if now == before:
+                xl("trigger", NAME, "s3resume")
+            before = now
         return self.answer("S3")
 
     def wait_for_end(self):
