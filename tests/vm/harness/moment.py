@@ -23,11 +23,14 @@ STATE_KIB = 1024
 RUNS = 110
 FILL_HISTORY = (f'line=$(tail -n 1 {STATE}/history);'
                 f' for i in $(seq {RUNS}); do echo "$line"; done >{STATE}/history')
-# "FIGURE NUMBER", of vmgend and of the kernel; memory is in KiB.
-MEASURE = r"""pid=$(grep -o '"pid": *[0-9]*' /run/vmgen/status.json | grep -o '[0-9]*')
+# "FIGURE NUMBER", of vmgend and of the kernel; memory is in KiB. One that was just killed is still
+# in the status, until the next one has written its own.
+MEASURE = r"""until pid=$(grep -o '"pid": *[0-9]*' /run/vmgen/status.json | grep -o '[0-9]*') &&
+	fds=$(ls /proc/$pid/fd 2>/dev/null | wc -l) && rss=$(grep RssAnon /proc/$pid/status 2>/dev/null)
+do usleep 50000; done
 echo keepers $(ps -o comm | grep -c '^vmgend-keeper')
-echo descriptors $(ls /proc/$pid/fd | wc -l)
-grep -h RssAnon /proc/$pid/status | tr -d ':'
+echo descriptors $fds
+echo $rss | tr -d ':'
 grep -hE '^(SUnreclaim|KernelStack|Percpu|VmallocUsed)' /proc/meminfo | tr -d ':'
 """
 
