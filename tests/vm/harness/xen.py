@@ -152,13 +152,14 @@ class Domain(Process):
 
     def seconds(self):
         """Of a CPU that the domain has had, as xl list has them."""
-        return next(line.split()[5] for line in xl("list").splitlines() if line.startswith(f"{NAME} "))
+        return next((line.split()[5] for line in xl("list").splitlines()
+                     if line.startswith(f"{NAME} ")), GONE)
 
     def wake(self):
         """From S3, of which xl list shows nothing, after the command that began it; returns its output."""
         deadline = time.monotonic() + COMMAND_TIMEOUT * self.patience
         # Where nobody sleeps it does nothing, so it waits until the domain does: that gives no sign of
-        # life any more, and takes no CPU. Of a second sleep xl does not wake a domain.
+        # life any more, and takes no CPU. From a second sleep xl wakes no domain.
         before = None
         while not select.select([self.channel], [], [], ASLEEP_SECONDS)[0]:
             if time.monotonic() > deadline:
